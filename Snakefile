@@ -1,0 +1,43 @@
+"""From raw videos and raw gaze to every table of the paper: snakemake --cores 8 results/tables.
+
+    frames -> flow ;  gaze -> density ;  pretrain -> finetune ;  predict -> score -> tables
+"""
+
+from pipeline.config import load
+from pipeline.provenance import code_digest
+from pipeline.raw import missing_message
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+if config["run"] != "paper":
+
+    configfile: f"workflow/runs/{config['run']}.yaml"
+
+
+try:
+    cfg = load(config)
+    message = None if cfg.run == "demo" else missing_message(cfg)
+except ValueError as error:
+    message = str(error)
+if message:
+    raise SystemExit(f"\n{message}")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    """Every table of the paper, and the pictures of the report."""
+    default_target: True
+    input:
+        "results/tables",
+        all_pictures(),

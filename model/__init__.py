@@ -1,0 +1,1 @@
+"""Networks, blocks and losses of the saliency papers: tensors in, tensors out."""

@@ -1,0 +1,156 @@
+"""Trunks of torchvision's classifiers: four feature maps, at 1/4, 1/8, 1/16, 1/32 of the input."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+import model.torchvision_cpu  # noqa: F401
+
+# isort: split
+from torchvision import models
+
+BackboneName = Literal["resnet50", "resnet18", "mobilenet_v2"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+"""Mean of ImageNet's RGB values in [0, 1], what torchvision's weights were trained with."""
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Standard deviation of ImageNet's RGB values in [0, 1]."""
+
+STRIDE = 32
+"""Input sides must be multiples of this many pixels, or the levels do not align."""
+
+CLASSIFIER = ("fc.", "classifier.")
+
+
+class Levels(NamedTuple):
+    """Features of the four levels, [B, C, H/stride, W/stride]; the paper's ResBlock1..4."""
+
+    first: Tensor
+    """Stride 4."""
+    second: Tensor
+    """Stride 8."""
+    third: Tensor
+    """Stride 16."""
+    fourth: Tensor
+    """Stride 32."""
+
+
+class Trunk(nn.Module, ABC):
+    """A classifier without its pooling and classification layers."""
+
+    channels: tuple[int, int, int, int]
+    """Channels of the four levels."""
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> Levels:
+        """Compute the four levels of an image [B, 3, H, W] normalised by ImageNet's statistics."""
+
+
+class ResNetTrunk(Trunk):
+    """Conv-BN-ReLU-MaxPool-ResBlock1..4 (Fig. 2a), with torchvision's state-dict keys."""
+
+    def __init__(self, resnet: models.ResNet, channels: tuple[int, int, int, int]) -> None:
+        """Take over the layers of ``resnet`` up to its last residual block."""
+        super().__init__()
+        self.channels = channels
+        self.conv1, self.bn1 = resnet.conv1, resnet.bn1
+        self.relu, self.maxpool = resnet.relu, resnet.maxpool
+        self.layer1, self.layer2 = resnet.layer1, resnet.layer2
+        self.layer3, self.layer4 = resnet.layer3, resnet.layer4
+
+    def forward(self, image: Tensor) -> Levels:
+        """Compute ResBlock1..4 of an image [B, 3, H, W]."""
+        stem = self.maxpool(self.relu(self.bn1(self.conv1(image))))
+        first = self.layer1(stem)
+        second = self.layer2(first)
+        third = self.layer3(second)
+        return Levels(first, second, third, self.layer4(third))
+
+
+class MobileNetTrunk(Trunk):
+    """MobileNetV2's features, read where the resolution is about to halve."""
+
+    LAST = (3, 6, 13, 18)
+    """Index of each level's last layer in torchvision's ``features``."""
+
+    def __init__(self, mobilenet: models.MobileNetV2) -> None:
+        """Take over the features of ``mobilenet``."""
+        super().__init__()
+        self.channels = (24, 32, 96, 1280)
+        self.features = mobilenet.features
+
+    def forward(self, image: Tensor) -> Levels:
+        """Compute the four levels of an image [B, 3, H, W]."""
+        levels = []
+        for index, layer in enumerate(self.features):
+            image = layer(image)
+            if index in self.LAST:
+                levels.append(image)
+        return Levels(*levels)
+
+
+def resnet50() -> ResNetTrunk:
+    """Build the papers' backbone (Sec. III), randomly initialised."""
+    return ResNetTrunk(models.resnet50(weights=None), (256, 512, 1024, 2048))
+
+
+def resnet18() -> ResNetTrunk:
+    """Build a smaller residual backbone, randomly initialised."""
+    return ResNetTrunk(models.resnet18(weights=None), (64, 128, 256, 512))
+
+
+def mobilenet_v2() -> MobileNetTrunk:
+    """Build a small backbone for CPUs, randomly initialised."""
+    return MobileNetTrunk(models.mobilenet_v2(weights=None))
+
+
+BACKBONES: dict[str, Callable[[], Trunk]] = {
+    "resnet50": resnet50,
+    "resnet18": resnet18,
+    "mobilenet_v2": mobilenet_v2,
+}
+
+
+def load_imagenet(trunk: Trunk, state_dict: Mapping[str, Tensor]) -> None:
+    """Load torchvision's weights of the matching classifier; its classification layers are ignored.
+
+    Args:
+        trunk: The trunk to fill.
+        state_dict: As torchvision gives it, with or without ``fc.*`` or ``classifier.*``.
+
+    Raises:
+        ValueError: The keys or shapes are not this trunk's.
+    """
+    given = {key: value for key, value in state_dict.items() if not key.startswith(CLASSIFIER)}
+    own = trunk.state_dict()
+    # Weights saved before torch 0.4.1 have no batch counters, which play no part in the features.
+    missing = [key for key in own if key not in given and not key.endswith("num_batches_tracked")]
+    unexpected = [key for key in given if key not in own]
+    reshaped = [key for key in given if key in own and given[key].shape != own[key].shape]
+    problems = {"missing": missing, "unexpected": unexpected, "of another shape": reshaped}
+    if any(problems.values()):
+        found = "; ".join(f"{len(v)} {k} ({', '.join(v[:3])})" for k, v in problems.items() if v)
+        raise ValueError(f"these weights are not those of torchvision's backbone: {found}")
+    trunk.load_state_dict(given, strict=False)
+
+
+class ImageNetNormalise(nn.Module):
+    """Brings RGB values in [0, 1] to the scale that the backbone's weights expect."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        """Hold the statistics outside the state dict, which has the paper's weights only."""
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalise an RGB image [B, 3, H, W] in [0, 1]."""
+        return (image - self.mean) / self.std

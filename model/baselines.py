@@ -1,0 +1,53 @@
+"""Predictions that look at nothing, the floor that a network has to beat."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+from model.maps import Maps
+
+
+class CentreBias(nn.Module):
+    """A Gaussian in the middle of the frame: people look at the centre, whatever is there."""
+
+    def __init__(self, *, sigma: float) -> None:
+        """Take the standard deviation, as a fraction of each side of the frame."""
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
+        """Give the same map, 1 at the centre, to every frame [B, 3, H, W]."""
+        height, width = frame.shape[-2:]
+        column = self.profile(height, frame)[:, None]
+        row = self.profile(width, frame)[None, :]
+        return Maps((column * row).expand(len(frame), 1, height, width))
+
+    def profile(self, length: int, like: Tensor) -> Tensor:
+        """Sample the Gaussian at the pixel centres of a side of ``length`` px."""
+        position = torch.arange(length, dtype=like.dtype, device=like.device)
+        offset = (position - (length - 1) / 2) / (self.sigma * length)
+        return torch.exp(-0.5 * offset**2)
+
+
+class Chance(nn.Module):
+    """Independent uniform noise, seeded by the frame: the same frame always gets the same map."""
+
+    def __init__(self) -> None:
+        """Need nothing."""
+        super().__init__()
+
+    def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
+        """Draw a map of values in [0, 1) for each frame [B, 3, H, W] in [0, 1]."""
+        return Maps(torch.stack([noise(image) for image in frame]))
+
+
+def noise(image: Tensor) -> Tensor:
+    """Draw noise [1, H, W], seeded by a digest of the image's 8-bit values [3, H, W]."""
+    pixels = (image.detach().float() * 255).round().to("cpu", torch.uint8).contiguous()
+    digest = hashlib.blake2b(pixels.numpy().tobytes(), digest_size=8).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+    drawn = torch.rand(1, *image.shape[-2:], generator=generator)
+    return drawn.to(image.device, image.dtype)

@@ -1,0 +1,85 @@
+"""Pictures of optical flow, the input of the motion stream (Sec. III, Fig. 2a; IV-B).
+
+The paper says "optical flow images" and shows Middlebury's colours; the scaling is stated nowhere,
+so it is an argument: the flow, in pixels per frame, that saturates the picture.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+FlowEncoding = Literal["colorwheel", "uvm"]
+
+# From each hue to the next and in how many steps, as many as the eye can tell apart.
+SEGMENTS = (
+    ((255, 0, 0), (255, 255, 0), 15),
+    ((255, 255, 0), (0, 255, 0), 6),
+    ((0, 255, 0), (0, 255, 255), 4),
+    ((0, 255, 255), (0, 0, 255), 11),
+    ((0, 0, 255), (255, 0, 255), 13),
+    ((255, 0, 255), (255, 0, 0), 6),
+)
+
+
+@cache
+def wheel() -> tuple[tuple[float, ...], ...]:
+    """List the 55 hues of the colour wheel, RGB in [0, 1].
+
+    Baker et al., A Database and Evaluation Methodology for Optical Flow, IJCV 2011.
+    """
+    return tuple(
+        tuple(step(a, b, i, steps) / 255 for a, b in zip(start, end, strict=True))
+        for start, end, steps in SEGMENTS
+        for i in range(steps)
+    )
+
+
+def step(start: int, end: int, index: int, steps: int) -> int:
+    """Move a channel from start towards end; the distance is rounded down, as published."""
+    distance = abs(end - start) * index // steps
+    return start + distance if end > start else start - distance
+
+
+def colorwheel(flow: Tensor, *, scale: float) -> Tensor:
+    """Paint flow in Middlebury's colours: hue is direction, saturation is speed, white is still.
+
+    Args:
+        flow: [B, 2, H, W], pixels per frame, right and down.
+        scale: Speed of full saturation, pixels per frame. Faster pixels are darkened, as published.
+
+    Returns:
+        RGB [B, 3, H, W] in [0, 1].
+    """
+    u, v = (flow / scale).unbind(dim=1)
+    speed = torch.hypot(u, v)[..., None]
+    hues = torch.tensor(wheel(), dtype=flow.dtype, device=flow.device)
+    position = (torch.atan2(-v, -u) / math.pi + 1) / 2 * (len(hues) - 1)
+    below = position.floor().clamp(0, len(hues) - 1)
+    share = (position - below)[..., None]
+    index = below.long()
+    hue = (1 - share) * hues[index] + share * hues[(index + 1) % len(hues)]
+    colour = torch.where(speed <= 1, 1 - speed * (1 - hue), 0.75 * hue)
+    return colour.permute(0, 3, 1, 2)
+
+
+def uvm(flow: Tensor, *, scale: float) -> Tensor:
+    """Stack horizontal flow, vertical flow and magnitude, as the predecessor does (its Sec. 3).
+
+    Args:
+        flow: [B, 2, H, W], pixels per frame, right and down.
+        scale: Flow that saturates the picture, pixels per frame; beyond it values are clipped.
+
+    Returns:
+        [B, 3, H, W] in [0, 1]; no motion is (0.5, 0.5, 0).
+    """
+    relative = flow / scale
+    magnitude = torch.hypot(relative[:, 0], relative[:, 1])[:, None]
+    return torch.cat([(relative + 1) / 2, magnitude], dim=1).clamp(0, 1)
+
+
+ENCODINGS = {"colorwheel": colorwheel, "uvm": uvm}

@@ -1,0 +1,258 @@
+"""GFSalNet: two saliency streams and a gate between them (Sec. III, Fig. 2).
+
+The paper fixes the blocks and their order. Widths, kernels and initial values are our choices where
+it is silent, and each is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from model.backbones import BACKBONES, STRIDE, BackboneName, ImageNetNormalise, load_imagenet
+from model.blocks import (
+    ChannelAttention,
+    ConvFusion,
+    GatedFusion,
+    MultiLevelInformation,
+    SpatialAttention,
+    deconvolution,
+)
+from model.flow_image import ENCODINGS, FlowEncoding
+from model.maps import Maps
+
+Streams = Literal["both", "appearance", "motion"]
+Fusion = Literal["gated", "conv"]
+
+STREAMS = {
+    "both": ("appearance", "motion"),
+    "appearance": ("appearance",),
+    "motion": ("motion",),
+}
+FUSIONS = {"gated": GatedFusion, "conv": ConvFusion}
+
+Option = TypeVar("Option")
+
+
+class SaliencyStream(nn.Module):
+    """One row of Fig. 2a: a backbone and the head that turns its features into a map."""
+
+    def __init__(
+        self,
+        *,
+        backbone: BackboneName,
+        spatial_attention: bool,
+        channel_attention: bool,
+        multi_level: bool,
+        main_channels: tuple[int, int],
+        side_channels: tuple[int, int, int],
+        multi_level_channels: tuple[int, int, int],
+        attention_reduction: int,
+        last_bias: float,
+        main_kernels: tuple[int, int],
+        side_kernel: int,
+        map_kernel: int,
+    ) -> None:
+        """Build the stream; the arguments are GFSalNet's."""
+        super().__init__()
+        self.trunk = pick("backbone", backbone, BACKBONES)()
+        deepest = self.trunk.channels[-1]
+        self.spatial_attention = SpatialAttention(deepest) if spatial_attention else nn.Identity()
+        self.main = deconvolutions((deepest, *main_channels), main_kernels, (4, 2))
+        self.multi_level: MultiLevelInformation | None = None
+        width = main_channels[-1]
+        if multi_level:
+            self.multi_level = MultiLevelInformation(self.trunk.channels, multi_level_channels)
+            side = (multi_level_channels[-1], *side_channels)
+            self.side = deconvolutions(side, (side_kernel,) * 3, (1, 1, 1))
+            width += side_channels[-1]
+        self.channel_attention = (
+            ChannelAttention(width, reduction=attention_reduction, bias=last_bias)
+            if channel_attention
+            else nn.Identity()
+        )
+        self.to_map = deconvolution(width, 1, kernel=map_kernel, stride=4)
+        nn.init.constant_(self.to_map.bias, last_bias)  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Predict a map [B, 1, H, W], >= 0, from a normalised image [B, 3, H, W]."""
+        first, second, third, fourth = self.trunk(image)
+        fourth = self.spatial_attention(fourth)
+        features = self.main(fourth)
+        if self.multi_level is not None:
+            side = self.side(self.multi_level(first, second, third, fourth))
+            features = torch.cat([features, side], dim=1)
+        return relu(self.to_map(self.channel_attention(features)))
+
+
+def deconvolutions(
+    channels: tuple[int, ...], kernels: tuple[int, ...], strides: tuple[int, ...]
+) -> nn.Sequential:
+    """Chain deconvolutions from channels[0] to channels[-1], with a ReLU after each."""
+    layers: list[nn.Module] = []
+    steps = zip(channels[:-1], channels[1:], kernels, strides, strict=True)
+    for inputs, outputs, kernel, stride in steps:
+        layers += [deconvolution(inputs, outputs, kernel=kernel, stride=stride), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+class GFSalNet(nn.Module):
+    """Gated fusion of an appearance and a motion stream of the same layout.
+
+    Args:
+        streams: Both streams, or one alone (the paper's single-stream rows), which has no fusion.
+        fusion: The gate of Sec. III-C, or a 1x1 convolution (the ablation "w/o gated fusion").
+        backbone: Each stream's trunk; the paper's is resnet50. For its weights see load_backbone.
+        spatial_attention: Weight ResBlock4's features by location.
+        channel_attention: Weight the concatenated features by channel.
+        multi_level: Have the side branch; without it the head has the main branch alone.
+        main_channels: Channels after the main branch's deconvolutions, which enlarge 4 and 2 times.
+        side_channels: Channels after the side branch's deconvolutions, which keep the size.
+        multi_level_channels: Channels of the multi-level block at the sizes of ResBlock3, 2, 1.
+        attention_reduction: Divides the channels into the width of the channel attention.
+        last_bias: Initial bias of the two last layers, of the channel attention and of the stream.
+            Both end in ReLU: with 0 half of the channels and of the map are born dead.
+        flow_encoding: How flow becomes the picture that the motion stream sees.
+        flow_scale: Flow that saturates that picture, px per frame.
+        main_kernels: Kernel sides of the main branch's deconvolutions, px.
+        side_kernel: Kernel side of the side branch's deconvolutions, px.
+        map_kernel: Kernel side of the last deconvolution, which enlarges 4 times, px.
+    """
+
+    def __init__(
+        self,
+        *,
+        streams: Streams,
+        fusion: Fusion,
+        backbone: BackboneName,
+        spatial_attention: bool,
+        channel_attention: bool,
+        multi_level: bool,
+        main_channels: tuple[int, int],
+        side_channels: tuple[int, int, int],
+        multi_level_channels: tuple[int, int, int],
+        attention_reduction: int,
+        last_bias: float,
+        flow_encoding: FlowEncoding,
+        flow_scale: float,
+        main_kernels: tuple[int, int] = (4, 4),
+        side_kernel: int = 3,
+        map_kernel: int = 8,
+    ) -> None:
+        """Build the network; see the class for the arguments."""
+        super().__init__()
+        stream = partial(
+            SaliencyStream,
+            backbone=backbone,
+            spatial_attention=spatial_attention,
+            channel_attention=channel_attention,
+            multi_level=multi_level,
+            main_channels=main_channels,
+            side_channels=side_channels,
+            multi_level_channels=multi_level_channels,
+            attention_reduction=attention_reduction,
+            last_bias=last_bias,
+            main_kernels=main_kernels,
+            side_kernel=side_kernel,
+            map_kernel=map_kernel,
+        )
+        encoding = pick("flow_encoding", flow_encoding, ENCODINGS)
+        self.encode_flow = partial(encoding, scale=flow_scale)
+        self.normalise = ImageNetNormalise()
+        present = pick("streams", streams, STREAMS)
+        self.appearance = stream() if "appearance" in present else None
+        self.motion = stream() if "motion" in present else None
+        fuse = pick("fusion", fusion, FUSIONS)
+        self.fusion = fuse() if len(present) == 2 else None
+
+    def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
+        """Predict where people look in a frame.
+
+        Args:
+            frame: RGB [B, 3, H, W] in [0, 1].
+            flow: [B, 2, H, W], px per frame, right and down; not looked at without a motion stream.
+
+        Returns:
+            The saliency map at the input's size, with the maps and gates that it was made of.
+
+        Raises:
+            ValueError: A side is not a multiple of 32, or the motion stream got no flow.
+        """
+        S_A = S_T = None
+        if self.appearance is not None:
+            check_sides(frame)
+            S_A = self.appearance(self.normalise(frame))
+        if self.motion is not None:
+            if flow is None:
+                raise ValueError("a network with a motion stream needs flow, got None")
+            check_sides(flow)
+            S_T = self.motion(self.normalise(self.encode_flow(flow)))
+        if self.fusion is not None:
+            return self.fusion(S_A, S_T)  # type: ignore[no-any-return]
+        saliency = S_A if S_A is not None else S_T
+        assert saliency is not None
+        return Maps(saliency, S_A, S_T)
+
+    def existing_streams(self) -> list[SaliencyStream]:
+        """List the streams that this variant has, appearance first."""
+        return [stream for stream in (self.appearance, self.motion) if stream is not None]
+
+    def load_backbone(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Start the trunk of every stream from torchvision's ImageNet weights (Sec. III).
+
+        Raises:
+            ValueError: The weights are not this backbone's.
+        """
+        for stream in self.existing_streams():
+            load_imagenet(stream.trunk, state_dict)
+
+    def load_stream(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Start every stream from a single-stream network, as pretrained on SALICON (Sec. IV-B).
+
+        Args:
+            state_dict: Of a GFSalNet with one stream of the same layout, either of the two.
+
+        Raises:
+            ValueError: It is of another layout, or not of a single stream.
+        """
+        prefixes = {key.split(".", 1)[0] for key in state_dict}
+        if len(prefixes) != 1 or not prefixes <= {"appearance", "motion"}:
+            raise ValueError(
+                f"expected the weights of one stream, got keys that start with {sorted(prefixes)}"
+            )
+        weights = {key.split(".", 1)[1]: value for key, value in state_dict.items()}
+        for stream in self.existing_streams():
+            try:
+                stream.load_state_dict(weights)
+            except RuntimeError as error:
+                raise ValueError(f"these weights are of another layout: {error}") from error
+
+
+def check_sides(image: Tensor) -> None:
+    """Refuse an image [B, C, H, W] whose levels would not align.
+
+    Raises:
+        ValueError: Height or width is not a positive multiple of 32.
+    """
+    height, width = image.shape[-2:]
+    if height % STRIDE or width % STRIDE or not height or not width:
+        raise ValueError(
+            f"width and height must be multiples of {STRIDE} pixels, got {width}x{height};"
+            " choose another frame size"
+        )
+
+
+def pick(key: str, value: str, options: Mapping[str, Option]) -> Option:
+    """Look up the value of a constructor's key.
+
+    Raises:
+        ValueError: It is none of the options.
+    """
+    if value not in options:
+        raise ValueError(f"{key}: expected one of {', '.join(options)}, got {value!r}")
+    return options[value]

@@ -1,0 +1,22 @@
+"""What every network returns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Maps(NamedTuple):
+    """The saliency map and, if the network has any, the maps it was made of; all [B, 1, H, W]."""
+
+    saliency: Tensor
+    """The prediction, >= 0, of arbitrary scale."""
+    appearance: Tensor | None = None
+    """S_A, the map of the appearance stream."""
+    motion: Tensor | None = None
+    """S_T, the map of the motion stream."""
+    gate_appearance: Tensor | None = None
+    """G_A = P, Eq. (1)."""
+    gate_motion: Tensor | None = None
+    """G_T = 1 - P, Eq. (1)."""

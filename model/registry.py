@@ -1,0 +1,48 @@
+"""Networks by the name that the configuration gives them."""
+
+from __future__ import annotations
+
+import inspect
+
+from torch import nn
+
+from model.baselines import CentreBias, Chance
+from model.gfsalnet import GFSalNet
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "gfsalnet": GFSalNet,
+    "centre_bias": CentreBias,
+    "chance": Chance,
+}
+
+
+def parameters_of(network: str) -> dict[str, inspect.Parameter]:
+    """List the keys of a network's constructor.
+
+    Raises:
+        ValueError: There is no such network.
+    """
+    if network not in NETWORKS:
+        raise ValueError(f"unknown network {network!r}; known are {', '.join(sorted(NETWORKS))}")
+    return dict(inspect.signature(NETWORKS[network]).parameters)
+
+
+def build(network: str, **settings: object) -> nn.Module:
+    """Build a network from its name and its constructor's keys.
+
+    Raises:
+        ValueError: The name is unknown, or keys are unknown or missing.
+    """
+    allowed = parameters_of(network)
+    unknown = [key for key in settings if key not in allowed]
+    missing = [
+        key
+        for key, parameter in allowed.items()
+        if parameter.default is parameter.empty and key not in settings
+    ]
+    if unknown or missing:
+        raise ValueError(
+            f"network {network!r}: unknown keys {unknown}, missing keys {missing};"
+            f" it takes {', '.join(allowed) or 'none'}"
+        )
+    return NETWORKS[network](**settings)

@@ -1,0 +1,1 @@
+"""The stages: how stores become a store. Knows disks, not layers."""

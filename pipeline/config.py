@@ -1,0 +1,377 @@
+"""Type and meaning of every key of config.yaml. Nothing has a default: what is written runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from pipeline.errors import InputError
+
+Split = Literal["train", "val", "test"]
+Metric = Literal["AUC-J", "CC", "NSS", "SIM", "KLDiv"]
+
+
+class Section(BaseModel):
+    """A part of config.yaml: frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Frames(Section):
+    """The frame grid, to which pictures, flow, gaze and maps are all resized (Sec. IV-B)."""
+
+    width: PositiveInt
+    """Pixels."""
+    height: PositiveInt
+    """Pixels."""
+    filter: Literal["bicubic", "bilinear", "area", "lanczos"]
+    """Resizing filter of ffmpeg's scale."""
+
+
+class Flow(Section):
+    """Optical flow from each frame to the next (Sec. IV-B)."""
+
+    estimator: Literal["dis"]
+    """dis: Dense Inverse Search, OpenCV."""
+    preset: Literal["ultrafast", "fast", "medium"]
+    """Preset of DIS."""
+
+
+class Source(Section):
+    """Where a dataset comes from; printed when it is missing."""
+
+    title: str
+    """The name that the papers print."""
+    obtain: str
+    """Where to get it."""
+    licence: str
+    """Its terms, as far as they are stated."""
+    variant: str
+    """Name of the ground truth: which gaze it is made of. A table never mixes two."""
+
+
+class DatasetFrames(Section):
+    """Where a dataset's pictures lie and how fast they run."""
+
+    video: str
+    """Path below the dataset's raw folder, with {clip} and {split}."""
+    rate: PositiveFloat | None
+    """Frames per second after resampling; null keeps the video's own."""
+
+
+class DatasetGaze(Section):
+    """Where a dataset's gaze lies and who reads it."""
+
+    reader: str
+    """Module of pipeline/datasets."""
+    files: tuple[str, ...]
+    """Paths below the dataset's raw folder, with {clip}, {split} and {observer}."""
+    observers: tuple[str, ...] | None
+    """Values of {observer}; null takes every file that is there."""
+    options: dict[str, Any]
+    """Keyword arguments of the reader."""
+
+
+class Density(Section):
+    """How fixations become a density."""
+
+    recipe: Literal["gaussian"]
+    """gaussian: the sum of Gaussians at the gaze points, divided by its maximum."""
+    sigma: PositiveFloat
+    """Standard deviation in pixels of the frame grid."""
+    repeats: Literal["each", "once"]
+    """Several gaze points on one pixel of a frame count each time, or once."""
+
+
+class Test(Section):
+    """What is scored, and how frames are averaged."""
+
+    split: Split
+    """Split that is scored."""
+    average: Literal["frame", "clip"]
+    """Mean over frames, or over each clip's frames and then over clips."""
+
+
+class Dataset(Section):
+    """A dataset with frames and gaze of its own."""
+
+    source: Source
+    splits: str
+    """Split sheet: clip,split[,first,last]."""
+    clips_per_part: PositiveInt
+    """Clips that one job takes through a data stage."""
+    frames: DatasetFrames
+    gaze: DatasetGaze
+    density: Density
+    test: Test
+
+
+class MetaDataset(Section):
+    """A list of frames of another dataset."""
+
+    source: Source
+    over: str
+    """The dataset whose frames are listed."""
+    frame_list: str
+    """CSV below the raw folder: video,frame,mask."""
+    test: Test
+
+
+class Model(BaseModel):
+    """A network with its switches; the further keys are arguments of the network's constructor."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    network: str
+    """Key of model/registry.py."""
+    start: str | None
+    """Model whose SALICON weights start this one; null: nothing to train."""
+
+
+class Loss(Section):
+    """Eq. (6)."""
+
+    alpha: float
+    """Weight of the KL divergence, Eq. (4)."""
+    beta: float
+    """Weight of the NSS loss, Eq. (5)."""
+    eps: PositiveFloat
+    """Added inside the logarithm's quotient of Eq. (4)."""
+
+
+class Training(Section):
+    """One training of a model (Sec. IV-B): Adam, learning rate reduced in steps."""
+
+    datasets: tuple[str, ...]
+    """Datasets whose training splits are used together."""
+    batch: PositiveInt
+    """Frames per iteration."""
+    epochs: PositiveFloat
+    """Passes over all training frames."""
+    learning_rate: PositiveFloat
+    """Initial learning rate."""
+    step: PositiveInt
+    """Iterations after which the learning rate is multiplied by gamma, again and again."""
+    gamma: PositiveFloat
+    """Factor of the learning rate."""
+    checkpoint: PositiveInt
+    """Iterations between checkpoints."""
+
+
+class Score(Section):
+    """How maps are scored (docs/protocols.md)."""
+
+    protocol: Literal["mit"]
+    """mit: the definitions of the MIT benchmark's code (Sec. IV-C)."""
+
+
+class Measured(Section):
+    """The model and the training behind a table's row."""
+
+    model: str
+    training: str
+
+
+class Table(Section):
+    """A table of the paper."""
+
+    title: str
+    dataset: str
+    metrics: tuple[Metric, ...]
+    """Columns, in the paper's order."""
+    measured: dict[str, Measured]
+    """Row of the published sheet -> what measures it; the other rows are quoted."""
+    note: str | None
+    """Said below the table."""
+
+
+class ScoredDataset(Section):
+    """What the footer of a table says about its dataset, and how its frames are averaged."""
+
+    variant: str
+    """Name of the ground truth and how its densities were made."""
+    split: Split
+    """Split that was scored."""
+    average: Literal["frame", "clip"]
+    """Mean over frames, or over each clip's frames and then over clips."""
+
+
+class TablesSettings(Section):
+    """All that the tables depend on besides scores and published values."""
+
+    run: str
+    """Name of the run: `paper` for the real thing."""
+    protocol: str
+    """Name of the scoring protocol (docs/protocols.md)."""
+    seed: int
+    """Seed of everything random in the run."""
+    config_digest: str
+    """Digest of the configuration."""
+    code: str
+    """Digest of the code of all stages."""
+    sanity: dict[str, str]
+    """Row label -> model without training, in every table."""
+    datasets: dict[str, ScoredDataset]
+    tables: dict[str, Table]
+    left_out: tuple[str, ...]
+    """Datasets that were not scored: their tables show printed values only."""
+
+
+class Config(Section):
+    """config.yaml, with the file of the run laid over it."""
+
+    run: str
+    """paper, or the name of a file in workflow/runs."""
+    pathvars: dict[Literal["raw", "data", "results", "logs"], str]
+    """Folders."""
+    without: tuple[str, ...]
+    """Datasets that are left out."""
+    seed: int
+    """Seed of everything random."""
+    frames: Frames
+    flow: Flow
+    datasets: dict[str, Dataset]
+    meta_datasets: dict[str, MetaDataset]
+    networks: dict[str, dict[str, Any]]
+    """Network -> arguments that all its models share."""
+    backbone_weights: str | None
+    """File with ImageNet weights of the backbone (a torchvision state dict); null: random start."""
+    models: dict[str, Model]
+    loss: Loss
+    pretraining: Training
+    trainings: dict[str, Training]
+    score: Score
+    sanity: dict[str, str]
+    """Row label -> model, in every table."""
+    tables: dict[str, Table]
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        tested = self.datasets.keys() | self.meta_datasets.keys()
+        used: list[tuple[str, str | None, Iterable[str]]] = []
+        used += [("models", model.start, self.models) for model in self.models.values()]
+        used += [
+            ("meta_datasets", meta.over, self.datasets) for meta in self.meta_datasets.values()
+        ]
+        used += [("sanity", model, self.models) for model in self.sanity.values()]
+        used += [("without", dataset, tested) for dataset in self.without]
+        for training in (self.pretraining, *self.trainings.values()):
+            used += [("trainings", dataset, self.datasets) for dataset in training.datasets]
+        for name, table in self.tables.items():
+            used += [(f"tables.{name}", table.dataset, tested)]
+            for row in table.measured.values():
+                used += [(f"tables.{name}", row.model, self.models)]
+                used += [(f"tables.{name}", row.training, self.trainings)]
+        for section, word, known in used:
+            if word is not None and word not in known:
+                raise ValueError(f"{section} names {word!r}; known are {', '.join(sorted(known))}")
+        return self
+
+    def test(self, dataset: str) -> Test:
+        """What is scored of a dataset or meta dataset."""
+        return (self.datasets | self.meta_datasets)[dataset].test
+
+    def over(self, dataset: str) -> str:
+        """The dataset itself, or the one that a meta dataset lists frames of."""
+        meta = self.meta_datasets.get(dataset)
+        return meta.over if meta else dataset
+
+    def left_out(self, dataset: str) -> bool:
+        """Whether `without` names a dataset, or the one that a meta dataset lists frames of."""
+        return dataset in self.without or self.over(dataset) in self.without
+
+    def network(self, model: str) -> dict[str, Any]:
+        """Constructor arguments of a model's network, with the key `network`."""
+        entry = self.models[model]
+        return {**self.networks.get(entry.network, {}), **entry.model_dump(exclude={"start"})}
+
+    def can_train(self, training: str) -> bool:
+        """Whether every dataset of a training is part of the run."""
+        return not any(self.left_out(dataset) for dataset in self.trainings[training].datasets)
+
+    def measured(self, table: str) -> dict[str, Measured]:
+        """Rows of a table that this run measures, the sanity rows among them."""
+        if self.left_out(self.tables[table].dataset):
+            return {}
+        rows = {
+            label: row
+            for label, row in self.tables[table].measured.items()
+            if self.can_train(row.training)
+        }
+        sanity = {
+            label: Measured(model=model, training="untrained")
+            for label, model in self.sanity.items()
+        }
+        return rows | sanity
+
+    def _ground_truth(self, dataset: str) -> str:
+        density = self.datasets[self.over(dataset)].density
+        return (
+            f"{(self.datasets | self.meta_datasets)[dataset].source.variant}; "
+            f"{density.recipe}, sigma {density.sigma:g} px of {self.frames.width}x"
+            f"{self.frames.height}, repeated points count {density.repeats}"
+        )
+
+    def tables_settings(self, code: str) -> TablesSettings:
+        """Settings of stage `tables`; rows that cannot be measured are taken out of the tables."""
+        tested = self.datasets | self.meta_datasets
+        return TablesSettings(
+            run=self.run,
+            protocol=self.score.protocol,
+            seed=self.seed,
+            config_digest=self.digest(),
+            code=code,
+            sanity=self.sanity,
+            datasets={
+                name: ScoredDataset(
+                    variant=self._ground_truth(name),
+                    split=dataset.test.split,
+                    average=dataset.test.average,
+                )
+                for name, dataset in tested.items()
+            },
+            left_out=tuple(name for name in tested if self.left_out(name)),
+            tables={
+                name: table.model_copy(
+                    update={
+                        "measured": {
+                            label: row
+                            for label, row in self.measured(name).items()
+                            if label not in self.sanity
+                        }
+                    }
+                )
+                for name, table in self.tables.items()
+            },
+        )
+
+    def digest(self) -> str:
+        """Eight hex digits that tell one configuration from another; folders do not count."""
+        text = self.model_dump_json(exclude={"pathvars"})
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def load(content: Mapping[str, Any]) -> Config:
+    """Checks what was read from config.yaml.
+
+    Raises:
+        InputError: Names each key that is missing, unknown or of the wrong type.
+    """
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, problem['loc'])) or 'config'}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise InputError("\n".join(["config.yaml does not fit:", *lines])) from error

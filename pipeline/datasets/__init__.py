@@ -1,0 +1,1 @@
+"""One module per dataset: raw files on disk to gaze records."""

@@ -1,0 +1,97 @@
+"""DHF1K: gaze of 17 observers on 700 of 1,000 videos (Wang et al., CVPR 2018; TPAMI 2021).
+
+Observers and task: 17 (P01 to P17), free viewing. The gaze of the 300 test videos is not released.
+Rate: 250 Hz, time stamps in microseconds of an absolute clock; videos of 640 x 360 at 30 frames/s.
+Screen: 1440 x 900, the video scaled to its full width and centred vertically. Files:
+`P01/P01_Trail001.txt`, tabs, one header line, columns as in `COLUMNS`.
+
+The released mapping (`record_mapping.m`) is followed: with a = W / 1440 and b = (900 - H / a) / 2
+the point of regard goes to (a x, a (y - b)), is ROUNDED to a pixel that counts from 1, and is
+dropped if a coordinate is <= 0 or >= the size; only samples whose event is Fixation count; frame k
+(from 1) takes those with k - 1 < rate t < k, both strict, t from the first sample of the file. So
+a pixel of theirs minus one is a pixel of ours, and we keep the fraction.
+
+Known defects: the strict window loses the sample at t = 0 and others that fall on the change of a
+frame; the bound >= W loses the last column and row; recordings outlast the video; (0, 0) means
+lost tracking; `record_mapping.m` indexes with two vectors at once and so marks all combinations of
+the x and y of one observer's samples in a frame, which we do not repeat.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join, keep
+from pipeline.datasets.table import Table, read_table
+
+COLUMNS = (
+    "Time",
+    "Type",
+    "Trial",
+    "L Dia X [px]",
+    "L Dia Y [px]",
+    "L POR X [px]",
+    "L POR Y [px]",
+    "L Event Info",
+)
+SCREEN = (1440, 900)
+_EVENTS = {"saccade": "Saccade", "blink": "Blink", "unclassified": "-"}
+
+
+def _observer(path: Path) -> int:
+    match = re.match(r"P(\d+)_Trail", path.name)
+    if match is None:
+        raise ReaderError(
+            f"{path}: expected a name like P01_Trail001.txt; "
+            "correct dhf1k's gaze.files in config.yaml"
+        )
+    return int(match[1])
+
+
+def _reasons(table: Table, frame: Samples, pixel: Samples, clip: Clip) -> Reasons:
+    event = table.words("L Event Info")
+    lost = (table.numbers("L POR X [px]") == 0) & (table.numbers("L POR Y [px]") == 0)
+    size = np.array([[clip.width], [clip.height]])
+    return [
+        ("after_last_frame", frame >= clip.frames),
+        *((reason, event == name) for reason, name in _EVENTS.items()),
+        ("unknown_event", event != "Fixation"),
+        ("lost", lost | ~np.isfinite(pixel).all(axis=0)),
+        ("between_frames", frame == np.floor(frame)),
+        ("outside", ((pixel <= 0) | (pixel >= size)).any(axis=0)),
+    ]
+
+
+def _read_observer(path: Path, clip: Clip) -> Gaze:
+    table = read_table(path, COLUMNS, separator="\t", header=1)
+    time = table.numbers("Time")
+    frame = clip.rate * ((time - time[0]) / 1e6)
+    scale = clip.width / SCREEN[0]
+    margin = (SCREEN[1] - clip.height / scale) / 2
+    x = scale * table.numbers("L POR X [px]")
+    y = scale * (table.numbers("L POR Y [px]") - margin)
+    pixel = np.floor(np.stack([x, y]) + 0.5)
+    reasons = _reasons(table, frame, pixel, clip)
+    return keep(np.floor(frame), x - 1, y - 1, _observer(path), reasons)
+
+
+def read(files: Sequence[Path], clip: Clip) -> Gaze:
+    """Fixation samples of one DHF1K video.
+
+    Args:
+        files: One `P*_Trail*.txt` per observer.
+        clip: The video.
+
+    Raises:
+        ReaderError: No file, or a file that does not fit the layout.
+    """
+    if not files:
+        raise ReaderError(
+            f"{clip.name}: no P*_Trail{clip.name}.txt; the gaze of videos 701 to 1000 is not "
+            "released, so use another split"
+        )
+    return join([_read_observer(path, clip) for path in files])

@@ -1,0 +1,101 @@
+"""DIEM: gaze of about 50 observers a video on 84 videos (Mital et al., Cognitive Computation 2011).
+
+Observers and task: about 250 in all, free viewing with sound. Rate: 1000 Hz, released at 30 Hz, a
+line a frame; videos of 30 frames/s. Screen: 1280 x 960, the video unscaled in its centre. Files:
+`diem1s01.asc_<order>_<video>.txt` (group 1, subject 1), tabs, no header, columns as in `COLUMNS`;
+events: -1 error, 0 blink, 1 fixation, 2 saccade. Frames count from 1.
+
+The authors' rule is followed: both eyes' events are 1, each eye lies strictly inside the video,
+and the mean of both eyes is the point. Screen coordinates are taken to run from the screen's left
+and upper edges, so half a pixel is taken off.
+
+Known defects: the right eye's event is never 2, so only "both are 1" removes saccades; blinks have
+x = y = 0; the eyes differ by about 50 pixels; some files are shorter or longer than the video.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, join, keep
+from pipeline.datasets.table import read_table
+
+COLUMNS = (
+    "frame",
+    "left x",
+    "left y",
+    "left pupil",
+    "left event",
+    "right x",
+    "right y",
+    "right pupil",
+    "right event",
+)
+SCREEN = (1280, 960)
+RATE = 30.0
+"""Lines per second of video."""
+
+
+def _observer(path: Path) -> int:
+    match = re.match(r"diem(\d+)s(\d+)\.asc", path.name)
+    if match is None:
+        raise ReaderError(
+            f"{path}: expected a name like diem1s01.asc_7_<video>.txt; "
+            "correct diem's gaze.files in config.yaml"
+        )
+    return 100 * int(match[1]) + int(match[2])
+
+
+def _event_reasons(left: NDArray[np.float64], right: NDArray[np.float64]) -> Reasons:
+    return [
+        ("error", (left == -1) | (right == -1)),
+        ("saccade", (left == 2) | (right == 2)),
+        ("blink", (left == 0) | (right == 0)),
+        ("unknown_event", (left != 1) | (right != 1)),
+    ]
+
+
+def _read_observer(path: Path, clip: Clip) -> Gaze:
+    table = read_table(path, COLUMNS, separator="\t")
+    frame = table.numbers("frame") - 1
+    size = np.array([clip.width, clip.height])[:, None]
+    corner = (np.array(SCREEN)[:, None] - size) / 2
+    left = np.stack([table.numbers("left x"), table.numbers("left y")])
+    right = np.stack([table.numbers("right x"), table.numbers("right y")])
+    eyes = np.stack([left, right]) - corner
+    x, y = eyes.mean(axis=0) - 0.5
+    reasons: Reasons = [
+        ("before_first_frame", frame < 0),
+        ("after_last_frame", frame >= clip.frames),
+        *_event_reasons(table.numbers("left event"), table.numbers("right event")),
+        ("outside", ((eyes <= 0) | (eyes >= size)).any(axis=(0, 1))),
+    ]
+    return keep(frame, x, y, _observer(path), reasons)
+
+
+def read(files: Sequence[Path], clip: Clip) -> Gaze:
+    """Fixation points of one DIEM video, one per observer and frame.
+
+    Args:
+        files: One text file per observer.
+        clip: The video.
+
+    Raises:
+        ReaderError: No file, a file that does not fit the layout, or stored frames not at 30 Hz.
+    """
+    if not files:
+        raise ReaderError(
+            f"{clip.name}: no event_data/diem*_{clip.name}.txt; "
+            "correct diem's gaze.files in config.yaml"
+        )
+    if abs(clip.rate - RATE) > 0.01 * RATE:
+        raise ReaderError(
+            f"{clip.name}: DIEM's gaze counts frames at 30 Hz, the stored frames have "
+            f"{clip.rate:g} Hz; set diem's frames.rate to 30.0 in config.yaml"
+        )
+    return join([_read_observer(path, clip) for path in files])

@@ -1,0 +1,140 @@
+"""Gaze of Mathe and Sminchisescu on UCF-Sports and Hollywood-2 (ECCV 2012; TPAMI 2015).
+
+Observers and task: 16, some free-viewing (4 on UCF-Sports, 3 on Hollywood-2, GFSalNet Sec. IV-A),
+the others recognising actions. Which numbers are the free-viewing ones is not public, so
+`observers` has no default. Rate: 500 Hz. Screen: 1280 x 1024 (the last two numbers of
+`geometry.txt`), the video scaled to the screen with its aspect kept, and centred.
+
+Files: `samples/001_<video>.avi.txt`, blanks, columns as in `COLUMNS`; `resolution.txt` with a line
+`<video>.avi width height frames/s` for each video.
+
+Conventions: time starts with the video. Its unit is nowhere stated; public readers divide by
+1,000,000, so do we (`ticks_per_second`). A sample belongs to the frame on the screen at its time,
+floor(rate * t), where the rate is that of the stored frames; `resolution.txt` is only used to
+check the size. Screen coordinates are taken to run from 0 at the left edge to 1280 at the right
+one, so half a pixel of the video is taken off.
+
+Known defects: of the event letters only B (blink) is explained. Recordings outlast the video.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join, keep
+from pipeline.datasets.table import Table, read_table
+
+COLUMNS = ("time", "unused 1", "unused 2", "screen x", "screen y", "event")
+_SAMPLES = re.compile(r"(\d+)_(.+)\.avi\.txt")
+
+
+def _one(files: Sequence[Path], name: str) -> Path:
+    for path in files:
+        if path.name == name:
+            return path
+    raise ReaderError(f"{name} is not among the gaze files; add it to gaze.files in config.yaml")
+
+
+def _screen(path: Path) -> tuple[float, float]:
+    try:
+        numbers = [float(word) for word in path.read_text().split()]
+        return numbers[-2], numbers[-1]
+    except (OSError, ValueError, IndexError) as error:
+        raise ReaderError(
+            f"{path}: expected numbers, the last two the screen's width and height in pixels "
+            f"({error}); copy the file again from the original archive"
+        ) from error
+
+
+def _check_size(path: Path, clip: Clip) -> None:
+    table = read_table(path, ("name", "width", "height", "rate"))
+    names = table.words("name")
+    sizes = np.stack([table.numbers("width"), table.numbers("height")], axis=1)
+    lines = np.flatnonzero(names == f"{clip.name}.avi")
+    if not lines.size:
+        raise ReaderError(
+            f"{path}: no line for {clip.name}.avi; the split sheet's clips must be named as there"
+        )
+    if tuple(sizes[lines[0]]) != (clip.width, clip.height):
+        raise ReaderError(
+            f"{path}, line {lines[0] + 1}: {clip.name} was shown at "
+            f"{sizes[lines[0]][0]:g} x {sizes[lines[0]][1]:g} pixels, the video here has "
+            f"{clip.width} x {clip.height}; use the videos that the gaze was recorded on"
+        )
+
+
+def _wanted(
+    files: Sequence[Path], clip: Clip, observers: Sequence[str | int] | str | None
+) -> dict[int, Path]:
+    if observers is None:
+        raise ReaderError(
+            "which observers viewed freely is not public: set gaze.options.observers of this "
+            "dataset in config.yaml, to a list like ['002', '005'] or to all"
+        )
+    matches = {path: _SAMPLES.fullmatch(path.name) for path in files}
+    found = {int(match[1]): path for path, match in matches.items() if match}
+    if observers != "all":
+        wanted = {int(observer) for observer in observers}
+        found = {number: path for number, path in found.items() if number in wanted}
+    if not found:
+        raise ReaderError(
+            f"{clip.name}: no samples/<observer>_{clip.name}.avi.txt of the observers {observers}; "
+            "correct gaze.options.observers in config.yaml or add the files"
+        )
+    return found
+
+
+def _reasons(
+    table: Table, frame: Samples, point: Samples, clip: Clip, events: Sequence[str] | None
+) -> Reasons:
+    event = table.words("event")
+    lost = (table.numbers("screen x") == 0) & (table.numbers("screen y") == 0)
+    size = np.array([[clip.width], [clip.height]])
+    return [
+        ("before_first_frame", frame < 0),
+        ("after_last_frame", frame >= clip.frames),
+        ("blink", event == "B"),
+        ("other_event", np.zeros_like(lost) if events is None else ~np.isin(event, list(events))),
+        ("lost", lost | ~np.isfinite(point).all(axis=0)),
+        ("outside", ((point < -0.5) | (point >= size - 0.5)).any(axis=0)),
+    ]
+
+
+def read(
+    files: Sequence[Path],
+    clip: Clip,
+    *,
+    observers: Sequence[str | int] | str | None,
+    events: Sequence[str] | None = None,
+    ticks_per_second: float = 1e6,
+) -> Gaze:
+    """Samples of one UCF-Sports or Hollywood-2 video.
+
+    Args:
+        files: The samples of every observer, geometry.txt and resolution.txt.
+        clip: The video.
+        observers: Numbers of the observers to read, or "all". Required.
+        events: Event letters to keep; None: all but B.
+        ticks_per_second: Unit of the time column.
+
+    Raises:
+        ReaderError: `observers` is not set, or a file is missing or does not fit the layout.
+    """
+    wanted = _wanted(files, clip, observers)
+    screen = np.array(_screen(_one(files, "geometry.txt")))[:, None]
+    _check_size(_one(files, "resolution.txt"), clip)
+    size = np.array([[clip.width], [clip.height]])
+    scale = np.min(screen / size)
+    parts = []
+    for number, path in sorted(wanted.items()):
+        table = read_table(path, COLUMNS)
+        frame = np.floor(clip.rate * table.numbers("time") / ticks_per_second)
+        shown = np.stack([table.numbers("screen x"), table.numbers("screen y")])
+        point = (shown - (screen - size * scale) / 2) / scale - 0.5
+        reasons = _reasons(table, frame, point, clip, events)
+        parts.append(keep(frame, point[0], point[1], number, reasons))
+    return join(parts)

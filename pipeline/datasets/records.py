@@ -1,0 +1,98 @@
+"""The two records every reader speaks: the clip it is asked about and the gaze it returns.
+
+Coordinates are pixels of the raw video: x right, y down, pixel centres at integers, so that the
+origin is the centre of the top-left pixel and a W x H picture spans -0.5 to W - 0.5 and -0.5 to H
+- 0.5.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError
+
+Samples = NDArray[np.float64]
+"""One value per recorded sample, in whatever unit the variable's name or docstring says."""
+
+Reasons = Sequence[tuple[str, NDArray[np.bool_]]]
+"""Why samples are dropped, first match counts: (reason, True where it applies)."""
+
+
+class ReaderError(InputError):
+    """Raw data that cannot be read; the message names file, line, expectation and remedy."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One stored clip: its raw size in pixels, and the number and rate of its stored frames."""
+
+    name: str
+    frames: int
+    width: int
+    height: int
+    rate: float
+    """Stored frames per second."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gaze:
+    """Points looked at in one clip, one row a point; every array has the shape [n].
+
+    Attributes:
+        frame: int32, 0-based index of the stored frame.
+        x: float32, pixels of the raw video to the right of the centre of the top-left pixel.
+        y: float32, pixels of the raw video below the centre of the top-left pixel.
+        observer: int16, the dataset's own number of the observer.
+        dropped: Samples left out, counted by reason.
+    """
+
+    frame: NDArray[np.int32]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    observer: NDArray[np.int16]
+    dropped: dict[str, int]
+
+
+def keep(frame: Samples, x: Samples, y: Samples, observer: int, reasons: Reasons) -> Gaze:
+    """Gaze of one observer without the samples that a reason excludes.
+
+    Args:
+        frame: [n] 0-based frame of each sample; only read where no reason applies.
+        x: [n] pixels of the raw video, origin at the centre of the top-left pixel.
+        y: [n] as x, downwards.
+        observer: Number of the observer.
+        reasons: Tried in order; a sample is counted under the first that applies to it.
+    """
+    kept = np.ones(len(frame), dtype=bool)
+    dropped: dict[str, int] = {}
+    for reason, applies in reasons:
+        dropped[reason] = dropped.get(reason, 0) + int(np.count_nonzero(kept & applies))
+        kept &= ~applies
+    return Gaze(
+        frame=frame[kept].astype(np.int32),
+        x=x[kept].astype(np.float32),
+        y=y[kept].astype(np.float32),
+        observer=np.full(int(np.count_nonzero(kept)), observer, dtype=np.int16),
+        dropped=dropped,
+    )
+
+
+def join(parts: Sequence[Gaze]) -> Gaze:
+    """All parts in order, as one record; counts of dropped samples add up."""
+    dropped: Counter[str] = Counter()
+    for part in parts:
+        dropped.update(part.dropped)
+    nothing = keep(np.empty(0), np.empty(0), np.empty(0), 0, ())
+    gazes = [nothing, *parts]
+    return Gaze(
+        frame=np.concatenate([gaze.frame for gaze in gazes]),
+        x=np.concatenate([gaze.x for gaze in gazes]),
+        y=np.concatenate([gaze.y for gaze in gazes]),
+        observer=np.concatenate([gaze.observer for gaze in gazes]),
+        dropped=dict(dropped),
+    )

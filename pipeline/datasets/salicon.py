@@ -1,0 +1,82 @@
+"""SALICON: attention on 15,000 of 20,000 COCO images by mouse tracking (Jiang et al., CVPR 2015).
+
+Observers and task: about 60 an image, free viewing with a window that follows the mouse. Rate: 100
+Hz (resampled), reduced to fixations. Screen: coordinates are already pixels of the 640 x 480
+image. Files: `<split>/<image>.mat` with image, resolution = [H W] and gaze, an N x 1 struct with
+location, timestamp and fixations (x y), pixels that count from 1. Observers are anonymous: they
+are numbered from 1 in the order of the file.
+
+Known defects: two editions, 2015 and 2017, have the same layout and different fixations; the paper
+does not say which it used, so `edition` must be declared. In that of 2017 points may lie outside
+the image: they are dropped and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.datasets.mat import read_mat
+from pipeline.datasets.records import Clip, Gaze, ReaderError, join, keep
+
+EDITIONS = ("2015", "2017")
+
+
+def _points(path: Path, observer: int, fixations: object) -> np.ndarray[tuple[int, int]]:
+    """[n, (x, y)] pixels that count from 1."""
+    points = np.asarray(fixations, dtype=np.float64)
+    if not points.size:
+        return np.empty((0, 2))
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ReaderError(
+            f"{path}: fixations of observer {observer}: expected two columns x y, found the shape "
+            f"{points.shape}; copy the file again from the original archive"
+        )
+    return points
+
+
+def _read(path: Path, clip: Clip) -> Gaze:
+    resolution = tuple(int(side) for side in np.ravel(read_mat(path, "resolution")))
+    if resolution != (clip.height, clip.width):
+        raise ReaderError(
+            f"{path}: expected resolution [{clip.height} {clip.width}] as the image has, found "
+            f"{list(resolution)}; use the images of the SALICON release"
+        )
+    gaze = read_mat(path, "gaze")
+    if "fixations" not in (gaze.dtype.names or ()):
+        raise ReaderError(
+            f"{path}: expected gaze to be a struct with the field fixations; the test images have "
+            "none, and other releases another layout"
+        )
+    parts = []
+    for observer, fixations in enumerate(gaze["fixations"].ravel(), start=1):
+        x, y = _points(path, observer, fixations).T
+        outside = (x < 0.5) | (y < 0.5) | (x >= clip.width + 0.5) | (y >= clip.height + 0.5)
+        parts.append(keep(np.zeros(len(x)), x - 1, y - 1, observer, [("outside", outside)]))
+    return join(parts)
+
+
+def read(files: Sequence[Path], clip: Clip, *, edition: str | None) -> Gaze:
+    """Fixations of one SALICON image, all in frame 0.
+
+    Args:
+        files: The one .mat file.
+        clip: The image, as a clip of one frame.
+        edition: "2015" or "2017", whichever the files are of. Required.
+
+    Raises:
+        ReaderError: `edition` is not set, not one file, or a file that does not fit the layout.
+    """
+    if str(edition) not in EDITIONS:
+        raise ReaderError(
+            f"salicon's gaze.options.edition in config.yaml is {edition!r}; set it to that of your "
+            f"files, one of {', '.join(EDITIONS)}: the two differ"
+        )
+    if len(files) != 1:
+        raise ReaderError(
+            f"{clip.name}: expected one .mat file, found {len(files)}; "
+            "correct salicon's gaze.files in config.yaml"
+        )
+    return _read(files[0], clip)

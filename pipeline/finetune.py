@@ -1,0 +1,50 @@
+"""Stage finetune: the whole network on video, started from SALICON weights (Sec. IV-B)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.registry import build
+from pipeline.config import Loss, Training
+from pipeline.errors import InputError
+from pipeline.samples import TrainingSamples
+from pipeline.stage import main
+from pipeline.training import Run, load_weights, save_weights, train, write_log
+
+
+def finetune(
+    *,
+    network: dict[str, Any],
+    start: Path,
+    frames: list[Path],
+    flow: list[Path],
+    gaze: list[Path],
+    density: list[Path],
+    settings: Training,
+    loss: Loss,
+    seed: int,
+    threads: int,
+    weights: Path,
+    log: Path,
+) -> None:
+    """Trains a model on the training splits of one dataset (Setting 1) or several (Setting 2)."""
+    torch.manual_seed(seed)
+    whole = build(**network)
+    try:
+        whole.load_stream(load_weights(start))  # type: ignore[operator]
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"{start}: not a stream of this model: {error}") from error
+    samples = TrainingSamples(frames, flow, gaze, density)
+    checkpoint = weights.with_suffix(".checkpoint")
+    run = Run(settings, loss, seed, threads, checkpoint)
+    rows = train(whole, samples, run)
+    save_weights(weights, whole, {"network": network, "training": settings.model_dump()})
+    write_log(log, rows)
+    checkpoint.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main(finetune)

@@ -1,0 +1,37 @@
+"""Gaze points of a clip as pixels of its frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def pixels_by_frame(points: NDArray[np.float32], frames: int) -> list[NDArray[np.int32]]:
+    """Splits a GAZE array by frame.
+
+    Args:
+        points: [point, (frame, x, y, observer)].
+        frames: Number of frames of the clip.
+
+    Returns:
+        Per frame an array [n, (y, x)] of the pixels that hold the points, in their order.
+    """
+    frame = points[:, 0].astype(np.int64)
+    order = np.argsort(frame, kind="stable")
+    yx = np.floor(points[order][:, [2, 1]] + 0.5).astype(np.int32)
+    return np.split(yx, np.searchsorted(frame[order], np.arange(1, frames)))
+
+
+def fixated_map(pixels: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Boolean map [y, x], true where at least one gaze point lies (F of Eq. 5)."""
+    fixated: NDArray[np.bool_] = np.zeros(shape, bool)
+    fixated[pixels[:, 0], pixels[:, 1]] = True
+    return fixated
+
+
+def inside(x: NDArray[Any], y: NDArray[Any], width: int, height: int) -> NDArray[np.bool_]:
+    """Whether points fall on a pixel of the frame grid."""
+    within = (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
+    return np.asarray(within, bool)

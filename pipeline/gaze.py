@@ -1,0 +1,95 @@
+"""Stage gaze: raw eye tracking to gaze points on the frame grid (Sec. IV-A, IV-B)."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import DatasetGaze, Frames
+from pipeline.datasets.records import Clip, Gaze
+from pipeline.errors import InputError
+from pipeline.fixations import inside
+from pipeline.raw import gaze_files
+from pipeline.stage import main
+from pipeline.stores import GAZE, read_manifest, write_store
+
+
+def _read(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
+    files = gaze_files(raw, settings, clip.name, split)
+    if not files:
+        raise InputError(
+            f"{raw}: no gaze file of clip {clip.name} fits {', '.join(settings.files)}; "
+            "docs/datasets.md shows the expected layout"
+        )
+    reader = importlib.import_module(f"pipeline.datasets.{settings.reader}")
+    try:
+        gaze: Gaze = reader.read(files, clip, **settings.options)
+    except TypeError as error:
+        raise InputError(
+            f"config.yaml: gaze.options of reader {settings.reader}: {error}"
+        ) from error
+    return gaze
+
+
+def on_grid(
+    gaze: Gaze, clip: Clip, first: int, grid: Frames
+) -> tuple[NDArray[np.float32], dict[str, int]]:
+    """Points of a raw video's frames `first`.. on the frame grid.
+
+    Returns:
+        The GAZE array [point, (frame, x, y, observer)], ordered by frame, then observer; and what
+        was dropped, by reason.
+    """
+    x = (gaze.x.astype(np.float64) + 0.5) * grid.width / clip.width - 0.5
+    y = (gaze.y.astype(np.float64) + 0.5) * grid.height / clip.height - 0.5
+    frame = gaze.frame - (first - 1)
+    kept_frames = (frame >= 0) & (frame < clip.frames - (first - 1))
+    kept = kept_frames & inside(x, y, grid.width, grid.height)
+    dropped = {
+        **gaze.dropped,
+        "frame outside the clip": int((~kept_frames).sum()),
+        "point outside the picture": int((kept_frames & ~kept).sum()),
+    }
+    points = np.stack([frame, x, y, gaze.observer], axis=1)[kept].astype(np.float32)
+    order = np.lexsort((points[:, 3], points[:, 0]))
+    return points[order], {reason: count for reason, count in dropped.items() if count}
+
+
+def gaze(
+    *,
+    raw: Path,
+    frames: Path,
+    settings: DatasetGaze,
+    grid: Frames,
+    store: Path,
+    manifest: Path,
+) -> None:
+    """Raw gaze of a part to its GAZE store; the FRAMES manifest tells lengths, sizes and rates."""
+    with write_store(GAZE, store, manifest) as writer:
+        for name, facts in read_manifest(frames)["clips"].items():
+            clip = _clip(name, facts)
+            found = _read(raw, settings, clip, facts["split"])
+            points, dropped = on_grid(found, clip, facts["first"], grid)
+            observers = len(np.unique(points[:, 3]))
+            writer.add(
+                name, [points], frames=facts["shape"][0], observers=observers, dropped=dropped
+            )
+            print(f"{name}: {len(points)} points of {observers} observers; dropped {dropped}")
+
+
+def _clip(name: str, facts: dict[str, Any]) -> Clip:
+    return Clip(
+        name=name,
+        frames=facts["first"] - 1 + facts["shape"][0],
+        width=facts["source_width"],
+        height=facts["source_height"],
+        rate=facts["rate"],
+    )
+
+
+if __name__ == "__main__":
+    main(gaze)

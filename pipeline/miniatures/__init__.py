@@ -1,0 +1,1 @@
+"""What the demo shows and where its observers look: pure functions of a seed, then files."""

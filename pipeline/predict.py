@@ -1,0 +1,95 @@
+"""Stage predict: saliency maps of the test frames (Sec. III)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from model.registry import build
+from pipeline.datasets.meta import read_frame_list
+from pipeline.errors import InputError
+from pipeline.samples import batches_of
+from pipeline.stage import main
+from pipeline.stores import FLOW, FRAMES, SALIENCY, open_parts, write_store
+from pipeline.training import device, load_weights
+
+BATCH = 8
+"""Frames that go through the network together."""
+
+
+def _network(arguments: dict[str, Any], weights: list[Path]) -> nn.Module:
+    network = build(**arguments)
+    for file in weights:
+        try:
+            network.load_state_dict(load_weights(file))
+        except RuntimeError as error:
+            raise InputError(f"{file}: not weights of this model: {error}") from error
+    return network.to(device()).eval()
+
+
+@torch.inference_mode()
+def saliency_maps(
+    network: nn.Module, frames: Any, flow: Any, chosen: list[int]
+) -> Iterator[NDArray[np.float16]]:
+    """Maps [B, y, x] of a clip's chosen frames, in their order."""
+    where = next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
+    for pictures, motion in batches_of(frames, flow, chosen, BATCH):
+        saliency = network(pictures.to(where), motion.to(where)).saliency[:, 0].float().cpu()
+        if not torch.isfinite(saliency).all():
+            raise InputError("the network's map is not finite; train it anew with a lower rate")
+        # float16 ends at 65,504; a map's scale carries no meaning for any metric.
+        yield saliency.clamp(-6e4, 6e4).numpy().astype(np.float16)
+
+
+def _chosen(frame_lists: list[Path], lengths: dict[str, int]) -> dict[str, list[int]]:
+    if not frame_lists:
+        return {clip: list(range(length)) for clip, length in lengths.items()}
+    listed = read_frame_list(frame_lists[0])
+    for clip, frames in listed.items():
+        if clip in lengths and frames and frames[-1] >= lengths[clip]:
+            raise InputError(
+                f"{frame_lists[0]}: {clip} has no frame {frames[-1]}: it ends after "
+                f"{lengths[clip]} frames, counted from 0"
+            )
+    chosen = {clip: listed[clip] for clip in lengths if listed.get(clip)}
+    if not chosen:
+        raise InputError(f"{frame_lists[0]}: lists no frame of a clip of the test split")
+    return chosen
+
+
+def predict(
+    *,
+    network: dict[str, Any],
+    weights: list[Path],
+    frames: list[Path],
+    flow: list[Path],
+    frame_list: list[Path],
+    threads: int,
+    store: Path,
+    manifest: Path,
+) -> None:
+    """FRAMES and FLOW stores of a test split to one SALIENCY store.
+
+    `weights` is one file, or none for what needs no training; `frame_list` is the list of a meta
+    dataset, or none for every frame; `flow` is empty for still images.
+    """
+    torch.set_num_threads(threads)
+    model = _network(network, weights)
+    pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
+    lengths = {clip: part.clips[clip]["shape"][0] for clip, part in pictures.items()}
+    with write_store(SALIENCY, store, manifest) as writer:
+        for clip, chosen in _chosen(frame_list, lengths).items():
+            motion = motions[clip][clip] if motions else None
+            maps = saliency_maps(model, pictures[clip][clip], motion, chosen)
+            writer.add(clip, maps, frames=chosen if frame_list else None)
+            print(f"{clip}: {len(chosen)} maps")
+
+
+if __name__ == "__main__":
+    main(predict)

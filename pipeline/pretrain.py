@@ -1,0 +1,55 @@
+"""Stage pretrain: the appearance stream alone on still images (Sec. IV-B)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.registry import build
+from pipeline.config import Loss, Training
+from pipeline.errors import InputError
+from pipeline.samples import TrainingSamples
+from pipeline.stage import main
+from pipeline.training import Run, save_weights, train, write_log
+
+
+def pretrain(
+    *,
+    network: dict[str, Any],
+    backbone: list[Path],
+    frames: list[Path],
+    gaze: list[Path],
+    density: list[Path],
+    settings: Training,
+    loss: Loss,
+    seed: int,
+    threads: int,
+    weights: Path,
+    log: Path,
+) -> None:
+    """Trains a model's appearance stream on SALICON; both its streams start from these weights.
+
+    `backbone` is one file with ImageNet weights under torchvision's keys, or none.
+    """
+    torch.manual_seed(seed)
+    stream = build(**{**network, "streams": "appearance"})
+    for file in backbone:
+        try:
+            stream.load_backbone(  # type: ignore[operator]
+                torch.load(file, map_location="cpu", weights_only=True)
+            )
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InputError(f"{file}: not weights of this backbone: {error}") from error
+    samples = TrainingSamples(frames, [], gaze, density)
+    checkpoint = weights.with_suffix(".checkpoint")
+    run = Run(settings, loss, seed, threads, checkpoint)
+    rows = train(stream, samples, run)
+    save_weights(weights, stream, {"network": network, "training": settings.model_dump()})
+    write_log(log, rows)
+    checkpoint.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main(pretrain)

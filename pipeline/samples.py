@@ -1,0 +1,125 @@
+"""Frames, flow, densities and fixated maps as tensors, for training and for prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pipeline.errors import InputError
+from pipeline.fixations import fixated_map, pixels_by_frame
+from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, Store, open_store
+
+
+class Sample(NamedTuple):
+    """One frame, or a batch of them with a first dimension B."""
+
+    frame: Tensor
+    """[3, H, W] float, RGB in 0..1."""
+    flow: Tensor
+    """[2, H, W] float, right and down, pixels per frame; zeros for still images."""
+    density: Tensor
+    """[1, H, W] float."""
+    fixated: Tensor
+    """[1, H, W] float, 0 or 1."""
+
+
+def frame_tensor(frame: Any) -> Tensor:
+    """uint8 [y, x, channel] to float [3, H, W] in 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.asarray(frame), -1, 0))) / 255.0
+
+
+def flow_tensor(flow: Any, size: tuple[int, int]) -> Tensor:
+    """Stored flow [component, y/4, x/4] to float [2, H, W] by bilinear upsampling, values kept."""
+    stored = torch.from_numpy(np.asarray(flow, np.float32))[None]
+    return torch.nn.functional.interpolate(stored, size=size, mode="bilinear", align_corners=False)[
+        0
+    ]
+
+
+class _Part(NamedTuple):
+    frames: Store
+    flow: Store | None
+    gaze: Store
+    density: Store
+
+
+class TrainingSamples(Dataset[Sample]):
+    """Every frame with gaze of the given parts.
+
+    Frames without gaze have no target: neither Eq. (4) nor Eq. (5) is defined for them.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Path],
+        flow: Sequence[Path],
+        gaze: Sequence[Path],
+        density: Sequence[Path],
+    ) -> None:
+        """Opens the manifests of the parts, given in the same order; `flow` may be empty."""
+        self._parts = [
+            _Part(
+                open_store(FRAMES, frames[i]),
+                open_store(FLOW, flow[i]) if flow else None,
+                open_store(GAZE, gaze[i]),
+                open_store(DENSITY, density[i]),
+            )
+            for i in range(len(frames))
+        ]
+        self._pixels: dict[tuple[int, str], list[Any]] = {}
+        self.index: list[tuple[int, str, int]] = []
+        for number, part in enumerate(self._parts):
+            for clip, facts in part.gaze.clips.items():
+                pixels = pixels_by_frame(np.asarray(part.gaze[clip][:]), facts["frames"])
+                self._pixels[number, clip] = pixels
+                self.index += [(number, clip, i) for i, found in enumerate(pixels) if len(found)]
+        if not self.index:
+            raise InputError(f"no frame with gaze in {', '.join(map(str, gaze))}")
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def digests(self) -> list[str]:
+        """Content digests of all stores, for the fingerprint of a training."""
+        return [store.digest for part in self._parts for store in part if store is not None]
+
+    def __getitem__(self, i: int) -> Sample:
+        number, clip, time = self.index[i]
+        part = self._parts[number]
+        frame = frame_tensor(part.frames[clip][time])
+        height, width = frame.shape[1:]
+        flow = torch.zeros(2, height, width)
+        if part.flow is not None:
+            flow = flow_tensor(part.flow[clip][time], (height, width))
+        density = torch.from_numpy(np.asarray(part.density[clip][time], np.float32))[None]
+        fixated = fixated_map(self._pixels[number, clip][time], (height, width))
+        return Sample(frame, flow, density, torch.from_numpy(fixated).float()[None])
+
+
+def batches_of(
+    frames: Any, flow: Any, chosen: Sequence[int], batch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Frames [B, 3, H, W] and flow [B, 2, H, W] of a clip's chosen frames, in their order.
+
+    Args:
+        frames: FRAMES array of the clip.
+        flow: FLOW array of the clip, or None for zeros.
+        chosen: 0-based frames.
+        batch: Largest B.
+    """
+    for start in range(0, len(chosen), batch):
+        times = chosen[start : start + batch]
+        pictures = torch.stack([frame_tensor(frames[time]) for time in times])
+        size = (pictures.shape[2], pictures.shape[3])
+        if flow is None:
+            motion = torch.zeros(len(times), 2, *size)
+        else:
+            motion = torch.stack([flow_tensor(flow[time], size) for time in times])
+        yield pictures, motion

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import subprocess
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from pipeline.datasets import diem
+from pipeline.datasets.records import Clip, ReaderError
+from pipeline.miniatures.gaze import Event
+
+CLIP = Clip("ball_1000x760", 4, 1000, 760, 30.0)
+NAME = "diem2s11.asc_4_ball_1000x760.txt"
+
+
+def recording(tmp_path, *rows):
+    path = tmp_path / NAME
+    path.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+    return [path]
+
+
+def eyes(frame, left=(640, 480), right=(640, 480), events=(1, 1)):
+    return (frame, *left, 900.0, events[0], *right, 900.0, events[1])
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_reads_what_the_demo_planned(drawn, planned, agree, index):
+    film = drawn.films["diem"][index]
+    agree(diem.read(drawn.files(film), film.clip), planned(film, {Event.FIXATION}), 0.06)
+
+
+def test_screen_to_pixel(tmp_path):
+    # Offset (1280 - 1000)/2 = 140 and (960 - 760)/2 = 100; the mean of the eyes counts.
+    files = recording(tmp_path, eyes(1), eyes(3, (160, 110), (150, 120)))
+    gaze = diem.read(files, CLIP)
+    assert gaze.frame.tolist() == [0, 2]
+    assert gaze.x.tolist() == [499.5, 14.5]
+    assert gaze.y.tolist() == [379.5, 14.5]
+    assert gaze.observer.tolist() == [211, 211]
+
+
+def test_each_reason_is_counted(tmp_path):
+    files = recording(
+        tmp_path,
+        eyes(0),
+        eyes(1),
+        eyes(2, events=(2, 0)),
+        eyes(2, events=(1, 0)),
+        eyes(2, events=(-1, 1)),
+        eyes(2, events=(1, 3)),
+        eyes(3, left=(140, 480), right=(500, 480)),  # one eye on the border
+        eyes(5),
+    )
+    gaze = diem.read(files, CLIP)
+    assert len(gaze.x) == 1
+    assert gaze.dropped == {
+        "before_first_frame": 1,
+        "after_last_frame": 1,
+        "error": 1,
+        "saccade": 1,
+        "blink": 1,
+        "unknown_event": 1,
+        "outside": 1,
+    }
+
+
+def test_frames_without_fixation(drawn):
+    film = drawn.films["diem"][1]
+    gaze = diem.read(drawn.files(film), film.clip)
+    assert not {15, 16, 17} & set(gaze.frame.tolist())
+
+
+def test_other_frame_rate(tmp_path):
+    with pytest.raises(ReaderError, match=r"25 Hz; set diem's frames\.rate to 30\.0"):
+        diem.read(recording(tmp_path, eyes(1)), Clip("ball_1000x760", 4, 1000, 760, 25.0))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "no line of data; copy"),
+        ("1\t2\t3\n", "line 1: expected 9 columns.*found 3; copy"),
+        ("1\t2\tx\t9\t1\t2\t3\t9\t1\n", "line 1: column 'left y'.*'x'; copy"),
+    ],
+)
+def test_bad_file(tmp_path, content, message):
+    files = recording(tmp_path)
+    files[0].write_text(content)
+    with pytest.raises(ReaderError, match=message):
+        diem.read(files, CLIP)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ReaderError, match="cannot be read"):
+        diem.read([tmp_path / NAME], CLIP)
+
+
+def test_no_file_and_other_name(tmp_path):
+    with pytest.raises(ReaderError, match=r"gaze\.files"):
+        diem.read([], CLIP)
+    with pytest.raises(ReaderError, match=r"geometry\.txt: expected a name like"):
+        path = recording(tmp_path, eyes(1))[0].rename(tmp_path / "geometry.txt")
+        diem.read([path], CLIP)
+
+
+@pytest.mark.shared
+def test_real_text(shared):
+    folder = shared / "diem_text" / "arctic_bears_1066x710" / "event_data"
+    clip = Clip("arctic_bears_1066x710", 300, 1066, 710, 30.0)
+    gaze = diem.read(sorted(folder.glob("*.txt")), clip)
+    assert set(gaze.observer.tolist()) == set(range(501, 509))
+    assert 2000 < len(gaze.x) <= 8 * 300
+    assert 0 <= gaze.x.min() < gaze.x.max() < 1066
+    assert 0 <= gaze.y.min() < gaze.y.max() < 710
+
+
+def _motion(path, frames):
+    """[frame, 75, 100] z-scored map of what changes from frame to frame."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-threads", "1", "-i", str(path)]
+    command += ["-vf", "scale=100:75", "-f", "rawvideo", "-pix_fmt", "gray", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    video = np.frombuffer(raw, np.uint8).reshape(-1, 75, 100)[:frames].astype(np.float32)
+    change = np.abs(np.diff(video, axis=0, append=video[-1:]))
+    spread = change.std(axis=(1, 2), keepdims=True)
+    return (change - change.mean(axis=(1, 2), keepdims=True)) / np.maximum(spread, 1e-6), spread > 0
+
+
+@pytest.mark.shared
+def test_real_gaze_follows_the_motion(shared):
+    name = "causality_clip_01_1000x750"
+    folder = shared / "diem" / name
+    gaze = diem.read(sorted(folder.glob("event_data/*.txt")), Clip(name, 300, 1000, 750, 30.0))
+    motion, moves = _motion(folder / "video" / f"{name}.mp4", 300)
+
+    def score(lag, flip=False):
+        y = 749 - gaze.y if flip else gaze.y
+        frame = gaze.frame - lag
+        seen = (frame >= 0) & (frame < len(motion))
+        seen[seen] &= moves.ravel()[frame[seen]]
+        row, column = (y[seen] / 10).astype(int), (gaze.x[seen] / 10).astype(int)
+        return motion[frame[seen], row, column].mean()
+
+    assert score(0) > 1.5 * score(0, flip=True)
+    assert score(0) > 1.5 * score(15)

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from pipeline.datasets import ledov
+from pipeline.datasets.records import Clip, ReaderError
+from pipeline.miniatures.films import looks
+from pipeline.miniatures.layouts import fixations
+
+CLIP = Clip("animal_cat01", 10, 200, 100, 25.0)
+
+
+def recording(tmp_path, rows, size=(200, 100)):
+    data = {
+        "VideoFrames": 10,
+        "VideoFrameRate": 25,
+        "VideoSize": np.array([size], dtype=float),
+        "fixdata": np.array(rows, dtype=float),
+    }
+    savemat(tmp_path / "Data.mat", {"Data": data})
+    return [tmp_path / "Data.mat"]
+
+
+def frames_and_points(gaze):
+    return list(zip(gaze.frame.tolist(), gaze.x.tolist(), gaze.y.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("rate", [24.0, 30.0])
+@pytest.mark.parametrize("index", [0, 1])
+def test_reads_what_the_demo_planned(drawn, index, rate):
+    film = drawn.films["ledov"][index]
+    clip = replace(film.clip, rate=rate, frames=round(film.clip.frames / film.clip.rate * rate))
+    gaze = ledov.read(drawn.files(film), clip)
+    expected = []
+    for observer, look in looks(film).items():
+        for subject, start, duration, x, y in fixations(film, int(observer), look)[1:]:
+            for frame in range(clip.frames):
+                begins, ends = frame * 1000 / rate, (frame + 1) * 1000 / rate
+                shown = begins < start + duration and start <= ends
+                if shown and 0 < x < clip.width:
+                    expected.append((frame, x - 1, y - 1, subject))
+    found = zip(gaze.frame, gaze.x, gaze.y, gaze.observer, strict=True)
+    assert sorted(found) == sorted(expected)
+    assert gaze.dropped["before_start"] >= 5  # every recording begins at the centre
+
+
+def test_points_lie_where_the_observers_looked(drawn):
+    film = drawn.films["ledov"][0]
+    gaze = ledov.read(drawn.files(film), film.clip)
+    distances = []
+    for observer, look in looks(film).items():
+        for i in np.flatnonzero(gaze.observer == int(observer)):
+            middle = (gaze.frame[i] + 0.5) / film.clip.rate
+            sample = np.argmin(np.abs(look.time - middle))
+            distances.append(np.hypot(gaze.x[i] - look.x[sample], gaze.y[i] - look.y[sample]))
+    assert np.median(distances) < 0.03 * film.clip.width
+
+
+def test_official_frames(tmp_path):
+    # 40 ms a frame: start 0 is frame 1; 100..130 ms is ceil(2.5) to ceil(3.25), frames 3 and 4.
+    rows = [[1, 0, 20, 30, 20], [1, 100, 30, 31, 21], [1, 380, 500, 32, 22], [1, 900, 9, 33, 23]]
+    gaze = ledov.read(recording(tmp_path, rows), CLIP)
+    assert frames_and_points(gaze) == [(0, 29, 19), (2, 30, 20), (3, 30, 20), (9, 31, 21)]
+    assert gaze.dropped == {"before_start": 0, "outside": 0, "after_last_frame": 1}
+
+
+def test_recordings_begin_away_from_the_centre(tmp_path):
+    rows = [
+        [1, 5, 20, 100, 50],  # centre
+        [1, 50, 20, 104, 20],  # on the vertical midline, within round(100 / 20) pixels
+        [1, 90, 20, 250, 20],  # outside
+        [1, 130, 20, 30, 20],
+        [1, 170, 20, 100, 50],  # the centre is fine from now on
+        [1, 210, 20, 200, 20],  # on the border
+        [2, 1, 20, 100, 50],  # the time decreases: a new recording
+        [2, 90, 20, 31, 20],
+    ]
+    gaze = ledov.read(recording(tmp_path, rows), CLIP)
+    assert sorted(set(zip(gaze.observer.tolist(), gaze.x.tolist(), strict=True))) == [
+        (1, 29),
+        (1, 99),
+        (2, 30),
+    ]
+    assert gaze.dropped == {"before_start": 4, "outside": 1, "after_last_frame": 0}
+
+
+def test_frames_without_fixation(drawn):
+    film = drawn.films["ledov"][1]
+    gaze = ledov.read(drawn.files(film), film.clip)
+    assert not {12, 13, 14} & set(gaze.frame.tolist())
+
+
+def test_video_of_another_size(tmp_path):
+    with pytest.raises(ReaderError, match=r"Data\.mat.*200 x 100; use the original mp4"):
+        ledov.read(recording(tmp_path, [[1, 0, 20, 30, 20]], size=(400, 200)), CLIP)
+
+
+def test_wrong_number_of_columns(tmp_path):
+    with pytest.raises(ReaderError, match=r"rows of subject, start.*\(1, 4\); copy"):
+        ledov.read(recording(tmp_path, [[1, 0, 20, 30]]), CLIP)
+
+
+def test_no_fixation(tmp_path):
+    with pytest.raises(ReaderError, match=r"rows of subject, start.*\(0, 5\)"):
+        ledov.read(recording(tmp_path, np.empty((0, 5))), CLIP)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ReaderError, match=r"Data\.mat: no such file"):
+        ledov.read([tmp_path / "Data.mat"], CLIP)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense" * 40])
+def test_not_a_matlab_file(tmp_path, content):
+    (tmp_path / "Data.mat").write_bytes(content)
+    with pytest.raises(ReaderError, match=r"Data\.mat: not a readable Matlab file.*copy"):
+        ledov.read([tmp_path / "Data.mat"], CLIP)
+
+
+def test_other_struct(tmp_path):
+    savemat(tmp_path / "Data.mat", {"Data": {"VideoSize": np.array([[200, 100]])}})
+    with pytest.raises(ReaderError, match="numeric field fixdata"):
+        ledov.read([tmp_path / "Data.mat"], CLIP)
+    savemat(tmp_path / "Data.mat", {"Other": 1})
+    with pytest.raises(ReaderError, match="no variable 'Data'"):
+        ledov.read([tmp_path / "Data.mat"], CLIP)
+
+
+def test_no_file():
+    with pytest.raises(ReaderError, match=r"expected one Data\.mat, found 0"):
+        ledov.read([], CLIP)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.datasets import hollywood2, mathe, ucf_sports
+from pipeline.datasets.records import Clip, ReaderError
+from pipeline.miniatures.gaze import Event
+
+CLIP = Clip("Run-Side_001", 10, 720, 480, 10.0)
+SEEN = {Event.FIXATION, Event.SACCADE}
+
+
+def recordings(tmp_path, *rows, size="720 480"):
+    (tmp_path / "geometry.txt").write_text("0.6 0.475 0.295 1280 1024\n")
+    (tmp_path / "resolution.txt").write_text(f"Run-Side_001.avi {size} 10\n")
+    path = tmp_path / "003_Run-Side_001.avi.txt"
+    path.write_text("".join(f"{time} 0 0 {x} {y} {event}\n" for time, x, y, event in rows))
+    return [path, tmp_path / "geometry.txt", tmp_path / "resolution.txt"]
+
+
+@pytest.mark.parametrize(("reader", "index"), [(ucf_sports, 0), (ucf_sports, 1), (hollywood2, 0)])
+def test_reads_what_the_demo_planned(drawn, planned, agree, reader, index):
+    film = drawn.films[reader.__name__.split(".")[-1]][index]
+    gaze = reader.read(drawn.files(film), film.clip, observers="all")
+    agree(gaze, planned(film, SEEN), 0.01)
+
+
+def test_clip_of_one_frame(drawn, planned, agree):
+    film = drawn.films["hollywood2"][1]
+    assert film.clip.frames == 1
+    gaze = hollywood2.read(drawn.files(film), film.clip, observers="all")
+    agree(gaze, planned(film, SEEN), 0.01)
+    assert set(gaze.observer.tolist()) == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("observers", [["002", "005"], [2, 5]])
+def test_observers(drawn, observers):
+    film = drawn.films["ucf_sports"][0]
+    gaze = ucf_sports.read(drawn.files(film), film.clip, observers=observers)
+    assert set(gaze.observer.tolist()) == {2, 5}
+
+
+def test_events(drawn, planned):
+    film = drawn.films["ucf_sports"][0]
+    gaze = ucf_sports.read(drawn.files(film), film.clip, observers="all", events=["F"])
+    assert len(gaze.x) == len(planned(film, {Event.FIXATION}).x)
+    assert gaze.dropped["other_event"] > 0
+
+
+def test_screen_to_pixel(tmp_path):
+    # 720 x 480 fills the 1280 pixels, below 85.3 empty ones; the screen's centre is the video's.
+    files = recordings(tmp_path, (250_000, 640, 512, "F"), (999_999, 1280 / 720, 512, "S"))
+    gaze = mathe.read(files, CLIP, observers="all")
+    np.testing.assert_allclose(gaze.x, [359.5, 0.5], atol=1e-4)
+    np.testing.assert_allclose(gaze.y, [239.5, 239.5], atol=1e-4)
+    assert gaze.frame.tolist() == [2, 9]
+
+
+def test_narrow_video_is_centred_horizontally(tmp_path):
+    clip = Clip("Run-Side_001", 10, 480, 480, 10.0)
+    files = recordings(tmp_path, (0, 640, 512, "F"), (0, 100, 512, "F"), size="480 480")
+    gaze = mathe.read(files, clip, observers="all")
+    assert (gaze.x[0], gaze.y[0]) == (239.5, 239.5)
+    assert gaze.dropped["outside"] == 1
+
+
+def test_each_reason_is_counted(tmp_path):
+    rows = [(t, 640, 512, "F") for t in (-1, 0, 1_000_000)]
+    rows += [(5, 640, 512, "B"), (5, 0, 0, "F"), (5, 640, 80, "F"), (5, 640, 512, "X")]
+    gaze = mathe.read(recordings(tmp_path, *rows), CLIP, observers="all", events=["F"])
+    assert len(gaze.x) == 1
+    assert gaze.dropped == {
+        "before_first_frame": 1,
+        "after_last_frame": 1,
+        "blink": 1,
+        "other_event": 1,
+        "lost": 1,
+        "outside": 1,
+    }
+
+
+def test_frames_without_fixation(drawn):
+    film = drawn.films["ucf_sports"][1]
+    gaze = ucf_sports.read(drawn.files(film), film.clip, observers="all")
+    assert not {12, 13, 14} & set(gaze.frame.tolist())
+
+
+def test_observers_must_be_chosen(drawn):
+    film = drawn.films["ucf_sports"][0]
+    with pytest.raises(ReaderError, match=r"set gaze\.options\.observers.*config\.yaml"):
+        ucf_sports.read(drawn.files(film), film.clip, observers=None)
+
+
+def test_observer_without_a_file(drawn):
+    film = drawn.films["ucf_sports"][0]
+    with pytest.raises(ReaderError, match=r"samples/<observer>_.*of the observers \['019'\]"):
+        ucf_sports.read(drawn.files(film), film.clip, observers=["019"])
+
+
+def test_geometry_is_required(tmp_path):
+    files = recordings(tmp_path, (0, 1, 1, "F"))
+    with pytest.raises(ReaderError, match=r"geometry\.txt is not among.*gaze\.files"):
+        mathe.read(files[:1], CLIP, observers="all")
+
+
+def test_geometry_without_numbers(tmp_path):
+    files = recordings(tmp_path, (0, 1, 1, "F"))
+    files[1].write_text("")
+    with pytest.raises(ReaderError, match=r"geometry\.txt: expected numbers.*copy the file"):
+        mathe.read(files, CLIP, observers="all")
+
+
+def test_video_of_another_size(tmp_path):
+    files = recordings(tmp_path, (0, 1, 1, "F"), size="640 480")
+    with pytest.raises(ReaderError, match=r"resolution\.txt, line 1.*640 x 480.*720 x 480"):
+        mathe.read(files, CLIP, observers="all")
+
+
+def test_video_not_listed(tmp_path):
+    files = recordings(tmp_path, (0, 1, 1, "F"))
+    files[2].write_text("other.avi 720 480 10\n")
+    with pytest.raises(ReaderError, match=r"no line for Run-Side_001\.avi"):
+        mathe.read(files, CLIP, observers="all")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"003_.*no line of data; copy"),
+        ("1 0 0 640 512 F\n2 0 0 640 F\n", r"003_.*line 2: expected 6 columns.*found 5; copy"),
+        ("1 0 0 640 512 F\n2 0 0 a 512 F\n", r"003_.*line 2: column 'screen x'.*'a'; copy"),
+    ],
+)
+def test_bad_samples(tmp_path, content, message):
+    files = recordings(tmp_path)
+    files[0].write_text(content)
+    with pytest.raises(ReaderError, match=message):
+        mathe.read(files, CLIP, observers="all")
+
+
+def test_missing_samples(tmp_path):
+    files = recordings(tmp_path)
+    files[0].unlink()
+    with pytest.raises(ReaderError, match=r"003_.*cannot be read"):
+        mathe.read(files, CLIP, observers="all")

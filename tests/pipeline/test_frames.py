@@ -1,0 +1,105 @@
+"""Frames: decoded frame by frame, resized, cut to the range of the split sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ffmpeg
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.config import DatasetFrames, Frames
+from pipeline.errors import InputError
+from pipeline.frames import decode, frames, probe
+from pipeline.splits import SheetClip
+from pipeline.stores import FRAMES, open_store
+
+GRID = Frames(width=32, height=24, filter="bicubic")
+
+
+def _video(path: Path, levels: list[int], rate: int = 25) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = np.stack([np.full((48, 64, 3), level, np.uint8) for level in levels])
+    stream = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s="64x48", r=rate)
+    ffmpeg.run(
+        stream.output(str(path), vcodec="ffv1", pix_fmt="bgr0", loglevel="error"),
+        cmd=imageio_ffmpeg.get_ffmpeg_exe(),
+        input=pictures.tobytes(),
+        overwrite_output=True,
+    )
+    return path
+
+
+def _clip(first: int | None = None, last: int | None = None) -> SheetClip:
+    return SheetClip("a", "train", first, last)
+
+
+def test_every_frame_once_and_in_order(tmp_path: Path) -> None:
+    levels = list(range(10, 210, 2))
+    video = _video(tmp_path / "a.avi", levels)
+    found = np.concatenate(list(decode(video, GRID, None, _clip())))
+    assert found.shape == (100, 24, 32, 3)
+    np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), levels, atol=1)
+    assert probe(video) == (64, 48, 25.0)
+
+
+def test_range_of_the_sheet_is_one_based_and_closed(tmp_path: Path) -> None:
+    video = _video(tmp_path / "a.avi", list(range(10, 210, 2)))
+    found = np.concatenate(list(decode(video, GRID, None, _clip(40, 75))))
+    np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), np.arange(88, 160, 2), atol=1)
+
+
+def test_resampling_to_another_rate(tmp_path: Path) -> None:
+    video = _video(tmp_path / "a.avi", list(range(0, 240, 10)), rate=24)
+    assert len(np.concatenate(list(decode(video, GRID, 30.0, _clip())))) == 30
+
+
+def test_image_is_a_clip_of_one_frame(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), (200, 100, 50)).save(tmp_path / "a.png")
+    (found,) = decode(tmp_path / "a.png", GRID, None, _clip())
+    assert found.shape == (1, 24, 32, 3)
+    assert found[0, 5, 5].tolist() == [200, 100, 50]
+
+
+def test_stage_writes_facts(tmp_path: Path) -> None:
+    _video(tmp_path / "a.avi", [1, 2, 3, 4, 5])
+    frames(
+        raw=tmp_path,
+        clips=[_clip(2, 4)],
+        dataset=DatasetFrames(video="{clip}.avi", rate=None),
+        grid=GRID,
+        store=tmp_path / "0001.zarr",
+        manifest=tmp_path / "0001.json",
+    )
+    assert open_store(FRAMES, tmp_path / "0001.json").clips["a"] == {
+        "shape": [3, 24, 32, 3],
+        "split": "train",
+        "first": 2,
+        "source_width": 64,
+        "source_height": 48,
+        "rate": 25.0,
+    }
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no video"])
+def test_bad_video_is_one_error_that_names_it(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "a.avi").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.avi: "):
+        probe(tmp_path / "a.avi")
+
+
+def test_truncated_video_is_an_error(tmp_path: Path) -> None:
+    video = _video(tmp_path / "a.avi", list(range(100)))
+    with pytest.raises(InputError, match="no frame in the range"):
+        frames(
+            raw=tmp_path,
+            clips=[_clip(101, 120)],
+            dataset=DatasetFrames(video="{clip}.avi", rate=None),
+            grid=GRID,
+            store=tmp_path / "s.zarr",
+            manifest=tmp_path / "s.json",
+        )
+    assert video.exists()

@@ -1,0 +1,145 @@
+"""The shape of the repository: who may import whom, and what lies where."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted(path for name in ("pipeline", "model") for path in (ROOT / name).rglob("*.py"))
+STAGES = ["frames", "flow", "gaze", "density", "pretrain", "finetune", "predict", "score", "tables"]
+SNAKEMAKE_SIDE = ("pipeline.config", "pipeline.raw", "pipeline.splits", "pipeline.provenance")
+# Readers are called by stages; they know records and errors, nothing of stores or stages.
+ABOVE_READERS = {"pipeline.stores", "pipeline.samples", "pipeline.training", "pipeline.stage"}
+TOP_LEVEL = {
+    *("Makefile", "README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("Snakefile", "config.yaml", "pyproject.toml"),
+    *("workflow", "pipeline", "model", "envs", "tests", "profiles", "docs", "bench"),
+    *(".ci", ".gitignore", ".gitattributes", ".github", ".snakemake-workflow-catalog.yml"),
+}
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or path.is_dir()
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{dotted(path)}: relative import"
+            module = node.module or ""
+            names = (f"{module}.{alias.name}" for alias in node.names)
+            yield module
+            yield from (name for name in names if is_module(name))
+
+
+def tracked() -> list[str]:
+    """Files that git has or would take; empty where this is no checkout."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return [name for name in done.stdout.splitlines() if (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_imports_point_one_way(path: Path) -> None:
+    name, imported = dotted(path), set(imports(path))
+    own = name.split(".")[0]
+    if own == "model":
+        allowed = {"model", "torch", "torchvision", *sys.stdlib_module_names}
+        assert {module.split(".")[0] for module in imported} <= allowed
+    stages = {f"pipeline.{stage}" for stage in STAGES} - {name}
+    assert not imported & stages, "a stage is run, never imported"
+    if name.startswith("pipeline.datasets."):
+        assert not imported & ABOVE_READERS
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_one_word(stage: str) -> None:
+    assert (ROOT / "pipeline" / f"{stage}.py").is_file()
+    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    assert re.search(rf"^rule {stage}:$", rules, re.MULTILINE), f"no rule {stage}"
+
+
+@pytest.mark.parametrize("module", SNAKEMAKE_SIDE)
+def test_snakemake_side_is_light(module: str) -> None:
+    heavy = "{'torch', 'torchvision', 'numpy', 'zarr', 'scipy', 'pandas', 'cv2', 'dask'}"
+    code = f"import sys, {module}; print(*sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
+
+
+def test_rules_import_the_snakemake_side_only() -> None:
+    files = [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]
+    pattern = re.compile(r"^\s*(?:from|import) ((?:pipeline|model)[\w.]*)", re.MULTILINE)
+    found = {module for path in files for module in pattern.findall(path.read_text())}
+    assert found <= {*SNAKEMAKE_SIDE, "pipeline.errors"}
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name == "__init__.py"], ids=dotted)
+def test_package_file_is_a_docstring(path: Path) -> None:
+    body = ast.parse(path.read_text()).body
+    assert len(body) == 1
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_no_module_of_odds_and_ends() -> None:
+    stems = {path.stem for path in MODULES}
+    assert not stems & {"utils", "util", "helpers", "common", "misc"}
+
+
+def test_top_level_entries_are_the_agreed_ones() -> None:
+    files = tracked()
+    if not files:
+        pytest.skip("not a git checkout")
+    assert {name.split("/")[0] for name in files} <= TOP_LEVEL
+
+
+def test_generated_folders_are_ignored() -> None:
+    folders = {"raw", "data", "results", "logs"}
+    assert {f"/{folder}" for folder in folders} <= set((ROOT / ".gitignore").read_text().split())
+    assert not [name for name in tracked() if name.split("/")[0] in folders]
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    found = (re.match(r"[\s-]*([\w.-]+)(?:\[\w+\])?==(\S+)$", line) for line in lines)
+    return {match[1].lower(): match[2] for match in found if match}
+
+
+def test_every_dependency_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = itertools.chain.from_iterable(project["optional-dependencies"].values())
+    wanted = [*project["dependencies"], *extras]
+    pinned = pins((ROOT / "envs/constraints.txt").read_text().splitlines())
+    assert {re.split(r"[\[<>=]", name)[0].lower() for name in wanted} <= pinned.keys()
+
+
+@pytest.mark.parametrize("name", ["data", "torch"])
+def test_conda_environments_have_the_same_pins(name: str) -> None:
+    pinned = pins((ROOT / "envs/constraints.txt").read_text().splitlines())
+    environment = pins((ROOT / f"envs/{name}.yaml").read_text().splitlines())
+    assert environment
+    assert environment.items() <= pinned.items()
+
+
+@pytest.mark.parametrize("name", ["default", "slurm", "gpu"])
+def test_profiles_compare_large_raw_files_by_content(name: str) -> None:
+    text = (ROOT / f"profiles/{name}/config.yaml").read_text()
+    assert "rerun-incomplete: true" in text
+    assert "max-checksum-file-size: 1TB" in text

@@ -1,0 +1,163 @@
+"""The few functions that name files. What they return is a path or the JSON of a section."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from pipeline.raw import gaze_files, video_file
+from pipeline.splits import part_names, parts, read_sheet
+
+# A snakemake that is called without its environment being activated still finds its python.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+STAGES = "frames flow gaze density pretrain finetune predict score tables".split()
+
+
+wildcard_constraints:
+    dataset="|".join(cfg.datasets | cfg.meta_datasets),
+    part=r"\d{4}",
+    model="|".join(cfg.models),
+    training="|".join([*cfg.trainings, "untrained"]),
+
+
+def raw_folder(wildcards):
+    return f"{cfg.pathvars['raw']}/{wildcards.dataset}"
+
+
+def part_clips(wildcards):
+    dataset = cfg.datasets[wildcards.dataset]
+    return parts(Path(dataset.splits), dataset.clips_per_part)[wildcards.part]
+
+
+def clips_json(wildcards):
+    return json.dumps([clip.__dict__ for clip in part_clips(wildcards)])
+
+
+def raw_videos(wildcards):
+    root, pattern = Path(raw_folder(wildcards)), cfg.datasets[wildcards.dataset].frames.video
+    return [video_file(root, pattern, clip.name, clip.split) for clip in part_clips(wildcards)]
+
+
+def raw_gaze(wildcards):
+    root, gaze = Path(raw_folder(wildcards)), cfg.datasets[wildcards.dataset].gaze
+    files = (gaze_files(root, gaze, clip.name, clip.split) for clip in part_clips(wildcards))
+    return sorted({file for found in files for file in found})
+
+
+def section(name):
+    """Input of params: one section of the dataset at hand, as JSON."""
+    return lambda wildcards: getattr(cfg.datasets[wildcards.dataset], name).model_dump_json()
+
+
+def stores(stage, dataset, split, suffix="json"):
+    """The parts of a stage that hold a split of a dataset, or of what a meta dataset lists."""
+    over = cfg.over(dataset)
+    sheet = cfg.datasets[over]
+    return [
+        f"{cfg.pathvars['data']}/{over}/{stage}/{part}.{suffix}"
+        for part in part_names(Path(sheet.splits), sheet.clips_per_part, [split])
+    ]
+
+
+def training_stores(stage, suffix="json"):
+    """Input function: parts of the training splits that a training uses, in its order."""
+
+    def paths(wildcards):
+        training = cfg.trainings.get(wildcards.get("training"), cfg.pretraining)
+        return sum((stores(stage, name, "train", suffix) for name in training.datasets), [])
+
+    return paths
+
+
+def test_stores(stage, suffix="json"):
+    """Input function: parts of the split of a dataset that is scored."""
+    return lambda wildcards: stores(
+        stage, wildcards.dataset, cfg.test(wildcards.dataset).split, suffix
+    )
+
+
+def training_folders(*stages):
+    return lambda wildcards: sum((training_stores(s, "zarr")(wildcards) for s in stages), [])
+
+
+def test_folders(*stages):
+    return lambda wildcards: sum((test_stores(s, "zarr")(wildcards) for s in stages), [])
+
+
+def reader_digest(wildcards):
+    reader = cfg.datasets[wildcards.dataset].gaze.reader
+    return code_digest("pipeline.gaze", f"pipeline.datasets.{reader}")
+
+
+def network_json(wildcards):
+    return json.dumps(cfg.network(wildcards.model))
+
+
+def training_json(wildcards):
+    return cfg.trainings[wildcards.training].model_dump_json()
+
+
+def start_weights(wildcards):
+    return f"<results>/weights/{cfg.models[wildcards.model].start}/salicon.safetensors"
+
+
+def weights(wildcards):
+    if wildcards.training == "untrained":
+        return []
+    return f"<results>/weights/{wildcards.model}/{wildcards.training}.safetensors"
+
+
+def frame_list(wildcards):
+    meta = cfg.meta_datasets.get(wildcards.dataset)
+    return f"<raw>/{wildcards.dataset}/{meta.frame_list}" if meta else []
+
+
+def measured_scores():
+    return sorted(
+        {
+            f"<results>/scores/{row.model}/{row.training}/{cfg.tables[table].dataset}.csv"
+            for table in cfg.tables
+            for row in cfg.measured(table).values()
+        }
+    )
+
+
+def tables_json():
+    code = code_digest(*(f"pipeline.{stage}" for stage in STAGES))
+    return cfg.tables_settings(code).model_dump_json()
+
+
+def pictured(dataset):
+    """Rows of the first table about a dataset: label -> (model, training)."""
+    table = next(name for name, table in cfg.tables.items() if table.dataset == dataset)
+    rows = cfg.measured(table).items()
+    return {label: row for label, row in rows if row.training != "untrained"}
+
+
+def pictured_maps(wildcards):
+    return [
+        f"<results>/saliency/{row.model}/{row.training}/{wildcards.dataset}.json"
+        for row in pictured(wildcards.dataset).values()
+    ]
+
+
+def pictured_labels(wildcards):
+    return list(pictured(wildcards.dataset))
+
+
+def all_pictures():
+    tested = dict.fromkeys(table.dataset for table in cfg.tables.values())
+    names = [name for name in tested if not cfg.left_out(name) and pictured(name)]
+    return [f"<results>/pictures/{name}.png" for name in [*names, "training"]]
+
+
+def training_logs():
+    rows = {
+        (row.model, row.training)
+        for table in cfg.tables
+        for row in cfg.measured(table).values()
+        if row.training != "untrained"
+    }
+    rows |= {(cfg.models[model].start, "salicon") for model, _ in rows}
+    return [f"<results>/weights/{model}/{training}.csv" for model, training in sorted(rows)]

@@ -1,0 +1,92 @@
+"""Raw data to stores: one job per part of a dataset."""
+
+if cfg.run == "demo":
+
+    include: "demo.smk"
+
+
+rule frames:
+    """RGB frames on the frame grid (Sec. IV-B)."""
+    input:
+        videos=raw_videos,
+    output:
+        store=directory("<data>/{dataset}/frames/{part}.zarr"),
+        manifest="<data>/{dataset}/frames/{part}.json",
+    log:
+        "<logs>/frames/{dataset}/{part}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.frames"),
+        raw=raw_folder,
+        clips=clips_json,
+        dataset=section("frames"),
+        grid=cfg.frames.model_dump_json(),
+    shell:
+        "python -m pipeline.frames --raw {params.raw:q} --clips {params.clips:q}"
+        " --dataset {params.dataset:q} --grid {params.grid:q}"
+        " --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
+
+
+rule flow:
+    """Optical flow from each frame to the next (Sec. IV-B)."""
+    input:
+        frames="<data>/{dataset}/frames/{part}.json",
+        store=ancient("<data>/{dataset}/frames/{part}.zarr"),
+    output:
+        store=directory("<data>/{dataset}/flow/{part}.zarr"),
+        manifest="<data>/{dataset}/flow/{part}.json",
+    log:
+        "<logs>/flow/{dataset}/{part}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.flow"),
+        settings=cfg.flow.model_dump_json(),
+    shell:
+        "python -m pipeline.flow --frames {input.frames:q} --settings {params.settings:q}"
+        " --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
+
+
+rule gaze:
+    """Gaze points on the frame grid (Sec. IV-A, IV-B); lengths and sizes are the frames'."""
+    input:
+        raw=raw_gaze,
+        frames="<data>/{dataset}/frames/{part}.json",
+    output:
+        store=directory("<data>/{dataset}/gaze/{part}.zarr"),
+        manifest="<data>/{dataset}/gaze/{part}.json",
+    log:
+        "<logs>/gaze/{dataset}/{part}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=reader_digest,
+        raw=raw_folder,
+        settings=section("gaze"),
+        grid=cfg.frames.model_dump_json(),
+    shell:
+        "python -m pipeline.gaze --raw {params.raw:q} --frames {input.frames:q}"
+        " --settings {params.settings:q} --grid {params.grid:q}"
+        " --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
+
+
+rule density:
+    """Fixation densities (Sec. IV-B)."""
+    input:
+        gaze="<data>/{dataset}/gaze/{part}.json",
+        store=ancient("<data>/{dataset}/gaze/{part}.zarr"),
+    output:
+        store=directory("<data>/{dataset}/density/{part}.zarr"),
+        manifest="<data>/{dataset}/density/{part}.json",
+    log:
+        "<logs>/density/{dataset}/{part}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.density"),
+        settings=section("density"),
+        grid=cfg.frames.model_dump_json(),
+    shell:
+        "python -m pipeline.density --gaze {input.gaze:q} --settings {params.settings:q}"
+        " --grid {params.grid:q} --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"

@@ -1,0 +1,48 @@
+"""Pictures of results, for the report."""
+
+
+rule pictures:
+    """Frame, flow, density and each model's map side by side (Fig. 4, 5)."""
+    input:
+        frames=test_stores("frames"),
+        flow=test_stores("flow"),
+        density=test_stores("density"),
+        saliency=pictured_maps,
+        stores=ancient(test_folders("frames", "flow", "density")),
+    output:
+        picture=report(
+            "<results>/pictures/{dataset}.png",
+            caption="../report/pictures.rst",
+            category="Pictures",
+        ),
+    log:
+        "<logs>/pictures/{dataset}.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code_digest("pipeline.pictures"),
+        labels=pictured_labels,
+    shell:
+        "python -m pipeline.pictures --frames {input.frames:q} --flow {input.flow:q}"
+        " --density {input.density:q} --saliency {input.saliency:q} --labels {params.labels:q}"
+        " --picture {output.picture:q} &> {log:q}"
+
+
+rule curves:
+    """The loss of every training (Eq. 6)."""
+    input:
+        logs=training_logs(),
+    output:
+        picture=report(
+            "<results>/pictures/training.png",
+            caption="../report/curves.rst",
+            category="Training",
+        ),
+    log:
+        "<logs>/curves/curves.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.curves"),
+    shell:
+        "python -m pipeline.curves --logs {input.logs:q} --picture {output.picture:q} &> {log:q}"

@@ -1,0 +1,65 @@
+"""Stores to weights: one job per model and training."""
+
+
+rule pretrain:
+    """The appearance stream alone on SALICON (Sec. IV-B)."""
+    input:
+        backbone=cfg.backbone_weights or [],
+        frames=training_stores("frames"),
+        gaze=training_stores("gaze"),
+        density=training_stores("density"),
+        stores=ancient(training_folders("frames", "gaze", "density")),
+    output:
+        weights="<results>/weights/{model}/salicon.safetensors",
+        log="<results>/weights/{model}/salicon.csv",
+    log:
+        "<logs>/pretrain/{model}/salicon.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=16000,
+    params:
+        code=code_digest("pipeline.pretrain"),
+        network=network_json,
+        settings=cfg.pretraining.model_dump_json(),
+        loss=cfg.loss.model_dump_json(),
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.pretrain --network {params.network:q} --backbone {input.backbone:q}"
+        " --frames {input.frames:q} --gaze {input.gaze:q} --density {input.density:q}"
+        " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
+        " --threads {threads} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+
+
+rule finetune:
+    """The whole network on video, Setting 1 and Setting 2 (Sec. IV-B)."""
+    input:
+        start=start_weights,
+        frames=training_stores("frames"),
+        flow=training_stores("flow"),
+        gaze=training_stores("gaze"),
+        density=training_stores("density"),
+        stores=ancient(training_folders("frames", "flow", "gaze", "density")),
+    output:
+        weights="<results>/weights/{model}/{training}.safetensors",
+        log="<results>/weights/{model}/{training}.csv",
+    log:
+        "<logs>/finetune/{model}/{training}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=16000,
+    params:
+        code=code_digest("pipeline.finetune"),
+        network=network_json,
+        settings=training_json,
+        loss=cfg.loss.model_dump_json(),
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.finetune --network {params.network:q} --start {input.start:q}"
+        " --frames {input.frames:q} --flow {input.flow:q}"
+        " --gaze {input.gaze:q} --density {input.density:q}"
+        " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
+        " --threads {threads} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
