@@ -173,6 +173,8 @@ class Score(Section):
 
     protocol: Literal["mit"]
     """mit: the definitions of the MIT benchmark's code (Sec. IV-C)."""
+    auc_jitter: Literal["expectation", "none"]
+    """AUC-J's noise that breaks ties: its expected score in closed form, or no noise."""
 
 
 class Measured(Section):
@@ -327,7 +329,7 @@ class Config(Section):
         tested = self.datasets | self.meta_datasets
         return TablesSettings(
             run=self.run,
-            protocol=self.score.protocol,
+            protocol=f"{self.score.protocol}, AUC-J jitter: {self.score.auc_jitter}",
             seed=self.seed,
             config_digest=self.digest(),
             code=code,

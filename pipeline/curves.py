@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.stage import main
 
 mpl.use("agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 SMOOTH = 10
 """Iterations of the running mean."""

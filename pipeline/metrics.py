@@ -36,7 +36,9 @@ class FrameScore(NamedTuple):
     status: Status
 
 
-def score_frame(saliency: Map, density: Map, fixated: NDArray[np.bool_]) -> FrameScore:
+def score_frame(
+    saliency: Map, density: Map, fixated: NDArray[np.bool_], *, jitter: bool = True
+) -> FrameScore:
     """Score one frame with every metric of `METRICS`.
 
     Args:
@@ -44,6 +46,7 @@ def score_frame(saliency: Map, density: Map, fixated: NDArray[np.bool_]) -> Fram
             else in float64.
         density: Ground-truth density [y, x], any scale.
         fixated: True where somebody looked [y, x].
+        jitter: See `auc_judd`.
 
     Raises:
         ValueError: The maps differ in size, or one holds NaN or infinity.
@@ -52,7 +55,7 @@ def score_frame(saliency: Map, density: Map, fixated: NDArray[np.bool_]) -> Fram
     working = np.promote_types(saliency.dtype, np.float32)
     saliency, density = saliency.astype(working, copy=False), density.astype(working, copy=False)
     values = {
-        "AUC-J": auc_judd(saliency, fixated),
+        "AUC-J": auc_judd(saliency, fixated, jitter=jitter),
         "CC": cc(saliency, density),
         "NSS": nss(saliency, fixated),
         "SIM": sim(saliency, density),

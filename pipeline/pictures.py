@@ -16,7 +16,7 @@ from pipeline.stage import main
 from pipeline.stores import DENSITY, FLOW, FRAMES, SALIENCY, Store, open_parts, open_store
 
 mpl.use("agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 ROWS = 6
 """Frames shown: evenly spread over the clips and within each clip."""

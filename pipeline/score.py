@@ -23,20 +23,24 @@ COLUMNS = ("clip", "frame", *METRICS, "status")
 
 
 def _score_block(
-    saliency: NDArray[Any], density: NDArray[Any], pixels: list[NDArray[np.int32]]
+    saliency: NDArray[Any],
+    density: NDArray[Any],
+    pixels: list[NDArray[np.int32]],
+    jitter: bool,
 ) -> list[FrameScore]:
     return [
         score_frame(
             saliency[i],
             density[i],
             fixated_map(pixels[i], saliency.shape[1:]),
+            jitter=jitter,
         )
         for i in range(len(saliency))
     ]
 
 
 def clip_scores(
-    clip: str, saliency: Store, density: Store, gaze: Store
+    clip: str, saliency: Store, density: Store, gaze: Store, settings: Score
 ) -> tuple[list[int], list[Any]]:
     """The frames of a clip that have a map, and lazily their scores, a shard at a time."""
     maps = da.from_zarr(saliency[clip], chunks=(SHARD, -1, -1))  # type: ignore[no-untyped-call]
@@ -57,6 +61,7 @@ def clip_scores(
             maps[start : start + SHARD],
             truth[start : start + SHARD],
             [pixels[frame] for frame in frames[start : start + SHARD]],
+            settings.auc_jitter == "expectation",
         )
         for start in range(0, len(frames), SHARD)
     ]
@@ -75,13 +80,12 @@ def score(
     """SALIENCY, DENSITY and GAZE stores to a sheet with a row per frame."""
     maps = open_store(SALIENCY, saliency)
     densities, gazes = open_parts(DENSITY, density), open_parts(GAZE, gaze)
-    print(f"protocol {settings.protocol}")
     partial = scores.with_name(scores.name + ".partial")
     with partial.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for clip in maps.clips:
-            frames, blocks = clip_scores(clip, maps, densities[clip], gazes[clip])
+            frames, blocks = clip_scores(clip, maps, densities[clip], gazes[clip], settings)
             done = compute(*blocks, scheduler="threads", num_workers=threads)  # type: ignore[no-untyped-call]
             rows = [row for block in done for row in block]
             for frame, row in zip(frames, rows, strict=True):

@@ -17,11 +17,10 @@ def read_mat(path: Path, variable: str) -> np.ndarray:
     Raises:
         ReaderError: The file is missing, empty or unreadable, or has no such variable.
     """
+    if not path.is_file():
+        raise ReaderError(f"{path}: no such file; docs/datasets.md describes the layout")
     try:
-        with path.open("rb") as file:
-            contents = loadmat(file, variable_names=[variable])
-    except FileNotFoundError as error:
-        raise ReaderError(f"{path}: no such file; docs/datasets.md describes the layout") from error
+        contents = loadmat(path, variable_names=[variable])
     except NotImplementedError as error:
         raise ReaderError(
             f"{path}: a Matlab 7.3 file; save it in Matlab with save(..., '-v7')"

@@ -145,7 +145,8 @@ def fixations(film: Film, subject: int, look: Look) -> Samples:
     clip = film.clip
     piece = np.floor(look.time / _LONGEST).astype(np.int64)
     fixating = look.event == Event.FIXATION
-    cuts = np.flatnonzero((np.diff(piece) != 0) | np.diff(fixating)) + 1
+    strays = np.abs(np.diff(look.x)) > 0.2 * clip.width
+    cuts = np.flatnonzero((np.diff(piece) != 0) | np.diff(fixating) | strays) + 1
     rows = [[subject, 0, 40, clip.width / 2, clip.height / 2]]
     for run in np.split(np.arange(len(look.time)), cuts):
         start, stop = look.time[run[0]], look.time[run[-1]]

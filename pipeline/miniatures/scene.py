@@ -18,7 +18,7 @@ from pipeline.datasets.records import Clip, Samples
 _CELLS = [(x, y) for y in (0.27, 0.73) for x in (0.2, 0.5, 0.8)]
 _CORNERS = (0, 2, 3, 5)
 _SPANS = ((0.12, 0.47), (0.58, 0.92))
-"""When the first and the second dull object move, as fractions of the clip."""
+"""When the first and the second dull object move, as fractions of the clip, give or take 0.03."""
 _BRIGHT = ((225, 40, 35), (245, 205, 25), (30, 190, 225), (230, 60, 190), (70, 210, 60))
 
 
@@ -108,7 +108,7 @@ def _thing(
     end, moving = place, (0.0, 0.0)
     if span is not None:
         end = _journey(rng, clip, place)
-        start, stop = np.array(span) * clip.frames / clip.rate
+        start, stop = (np.array(span) + rng.uniform(-0.03, 0.03, 2)) * clip.frames / clip.rate
         moving = (float(start), float(stop))
     radius = float(rng.uniform(0.055, 0.075) * clip.width)
     return Thing((place, end), moving, radius, bool(rng.integers(2)), colour)

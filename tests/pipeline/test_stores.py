@@ -64,7 +64,7 @@ def test_flipped_bit_is_found_by_verify_and_by_reading(tmp_path: Path) -> None:
     shard.write_bytes(content)
     with pytest.raises(InputError, match="differ"):
         stores(manifest=[manifest])
-    with pytest.raises(Exception, match="(?i)checksum|corrupt|decompress|error"):
+    with pytest.raises(Exception, match=r"(?i)checksum|corrupt|decompress|error"):
         open_store(FRAMES, manifest)["a"][0]
 
 

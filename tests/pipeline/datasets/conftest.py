@@ -39,11 +39,12 @@ class Drawn:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
-    """The first three rows of each sheet, and Hollywood-2's last two."""
+    """The first three rows of each sheet and the last of DIEM's; the last two of Hollywood-2's."""
     root = tmp_path_factory.mktemp("raw")
     sheets = {path.stem: read_sheet(path) for path in ROOT.glob("workflow/splits/demo/*.csv")}
     rows = {name: sheet[:3] for name, sheet in sheets.items()}
     rows["hollywood2"] = sheets["hollywood2"][-2:]
+    rows["diem"] += sheets["diem"][-1:]
     draw(root, rows, SEED)
     films = {
         name: [film(name, row.name, row.split, i, SEED) for i, row in enumerate(its_rows)]

@@ -1,0 +1,206 @@
+"""What reruns when something changes, with the real snakemake on a small cut of the demo."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("Snakefile", "config.yaml", "workflow", "pipeline", "model", "profiles", "envs")
+BELOW_FLOW = {"flow", "finetune", "predict", "score", "tables"}
+UCF = "raw/demo/ucf_sports"
+
+
+class Project:
+    """A copy of the workflow with a run small enough to be made in half a minute."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in COPIED:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, folder / name)
+        overlay = folder / "workflow/runs/demo.yaml"
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        update_config(config, yaml.safe_load(overlay.read_text()))
+        config["without"] = ["hollywood2", "dhf1k", "diem", "ledov"]
+        config["pretraining"]["epochs"] = config["trainings"]["setting_1_ucf_sports"]["epochs"] = (
+            0.1
+        )
+        config["tables"] = {"table_1": config["tables"]["table_1"]}
+        config["tables"]["table_1"]["measured"] = {
+            label: {"model": model, "training": "setting_1_ucf_sports"}
+            for label, model in (("Spatial", "spatial"), ("Setting 1", "gfsalnet"))
+        }
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        overlay.write_text("{}\n")
+
+    def run(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        environment = os.environ | {"PYTHONPATH": str(self.folder)}
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def planned(self) -> dict[str, set[str]]:
+        """Rule -> the parts or datasets that a dry run would make."""
+        said = self.run("--dry-run", "results/tables")
+        jobs: dict[str, set[str]] = {}
+        for block in re.split(r"\n(?=\[|Job stats)", said):
+            if match := re.search(r"^(?:local)?rule (\w+):", block, re.MULTILINE):
+                words = re.findall(r"(?:dataset|part|model|training)=(\w+)", block)
+                jobs.setdefault(match[1], set()).add("/".join(words))
+        return jobs
+
+    @contextmanager
+    def changed(self, name: str, change: Callable[[bytes], bytes]) -> Iterator[None]:
+        """Changes a file's bytes, and puts them back with the time of day."""
+        path = self.folder / name
+        before = path.read_bytes()
+        path.write_bytes(change(before))
+        assert path.read_bytes() != before
+        try:
+            yield
+        finally:
+            path.write_bytes(before)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = Project(tmp_path_factory.mktemp("project"))
+    made.run("results/tables")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def up_to_date(project: Project) -> Iterator[None]:
+    yield
+    assert project.planned() == {}, "the test before left something to be done"
+
+
+def _replace(old: str, new: str) -> Callable[[bytes], bytes]:
+    def change(content: bytes) -> bytes:
+        assert old.encode() in content
+        return content.replace(old.encode(), new.encode(), 1)
+
+    return change
+
+
+def _append(text: str) -> Callable[[bytes], bytes]:
+    return lambda content: content + text.encode()
+
+
+def _video(project: Project) -> str:
+    return str(sorted((project.folder / UCF).rglob("*.avi"))[0].relative_to(project.folder))
+
+
+def test_done_is_done(project: Project) -> None:
+    assert project.planned() == {}
+
+
+def test_touching_a_raw_video_reruns_nothing(project: Project) -> None:
+    (project.folder / _video(project)).touch()
+    assert project.planned() == {}
+
+
+def test_changing_a_raw_video_reruns_its_part_and_what_follows(project: Project) -> None:
+    sheet = (project.folder / "workflow/splits/demo/ucf_sports.csv").read_text()
+    clips = [line.split(",")[0] for line in sheet.splitlines() if not line.startswith("#")][1:]
+    assert Path(_video(project)).stem == clips[0], "the first part is the one that must rerun"
+    with project.changed(_video(project), lambda content: content + b"\0" * 16):
+        planned = project.planned()
+    assert {rule: planned.pop(rule) for rule in ("frames", "flow", "gaze", "density")} == {
+        rule: {"ucf_sports/0001"} for rule in ("frames", "flow", "gaze", "density")
+    }
+    # Part 1 is of the training split: what is trained follows; pretraining and baselines do not.
+    assert set(planned) == {"finetune", "predict", "score", "tables"}
+    assert all(
+        "untrained" not in job for rule in ("finetune", "predict", "score") for job in planned[rule]
+    )
+
+
+def test_changing_gaze_reruns_no_frames_and_no_flow(project: Project) -> None:
+    gaze = sorted((project.folder / UCF / "gaze_ucfsa/samples").iterdir())[0]
+    name = str(gaze.relative_to(project.folder))
+    with project.changed(name, lambda content: content + content.splitlines(True)[-1]):
+        assert set(project.planned()) == {
+            *("gaze", "density", "finetune", "predict", "score", "tables")
+        }
+
+
+@pytest.mark.parametrize("module", ["pipeline/flow.py", "pipeline/stores.py", "model/gfsalnet.py"])
+def test_a_comment_or_a_docstring_reruns_nothing(project: Project, module: str) -> None:
+    with project.changed(module, _append("\n# A remark.\n")):
+        assert project.planned() == {}
+    with project.changed(module, _replace('"""', '"""Said differently: ')):
+        assert project.planned() == {}
+
+
+def test_editing_flow_reruns_flow_and_below(project: Project) -> None:
+    with project.changed("pipeline/flow.py", _replace("QUARTER = 4", "QUARTER = 2 * 2")):
+        assert set(project.planned()) == BELOW_FLOW
+
+
+def test_editing_a_helper_that_flow_imports_reruns_flow(project: Project) -> None:
+    with project.changed("pipeline/stores.py", _replace("SHARD = 32", "SHARD = 2 * 16")):
+        assert set(project.planned()) >= BELOW_FLOW
+
+
+def test_editing_the_network_reruns_no_data_stage(project: Project) -> None:
+    with project.changed("model/gfsalnet.py", _append("\n_UNUSED = 1\n")):
+        assert set(project.planned()) == {"pretrain", "finetune", "predict", "score", "tables"}
+
+
+def test_flow_settings_rerun_flow_and_below(project: Project) -> None:
+    with project.changed("config.yaml", _replace("preset: medium", "preset: fast")):
+        assert set(project.planned()) == BELOW_FLOW
+
+
+def test_score_settings_rerun_score_and_tables_only(project: Project) -> None:
+    with project.changed("config.yaml", _replace("auc_jitter: expectation", "auc_jitter: none")):
+        assert set(project.planned()) == {"score", "tables"}
+
+
+def test_a_note_reruns_the_tables_only(project: Project) -> None:
+    with project.changed("workflow/published/table_1.csv", _append("# A remark.\n")):
+        assert set(project.planned()) == {"tables"}
+
+
+def test_same_frames_leave_everything_below_up_to_date(project: Project) -> None:
+    manifest = project.folder / "data/demo/ucf_sports/frames/0001.json"
+    before = manifest.stat().st_mtime_ns
+    project.run("--forcerun", "frames", "--until", "frames", "--", "results/tables")
+    assert manifest.stat().st_mtime_ns > before
+    assert project.planned() == {}
+
+
+def test_raw_data_is_drawn_the_same_again(project: Project) -> None:
+    files = [path for path in (project.folder / "raw").rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in files}
+    project.run("--forcerun", "demo", "--until", "demo", "--", "results/tables")
+    assert {path: path.read_bytes() for path in files} == before
+    assert project.planned() == {}
+
+
+def test_a_broken_video_is_one_error_that_names_it(project: Project) -> None:
+    video = _video(project)
+    with (
+        project.changed(video, lambda _: b"not a video"),
+        pytest.raises(AssertionError) as caught,
+    ):
+        project.run("data/demo/ucf_sports/frames/0001.json")
+    said = str(caught.value)
+    assert f"{video}: not a video that ffmpeg can read" in said
+    assert "Traceback" not in said
+    project.run("results/tables")
