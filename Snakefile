@@ -1,10 +1,10 @@
 """From raw videos and raw gaze to every table of the paper: snakemake --cores 8 results/tables.
 
-    frames -> flow ;  gaze -> density ;  pretrain -> finetune ;  predict -> score -> tables
+frames -> flow ;  gaze -> density ;  pretrain -> finetune ;  predict -> score -> tables
 """
 
 from pipeline.config import load
-from pipeline.provenance import code_digest
+from pipeline.provenance import code_digest, use_this_python
 from pipeline.raw import missing_message
 from snakemake.utils import min_version
 
@@ -19,6 +19,7 @@ if config["run"] != "paper":
     configfile: f"workflow/runs/{config['run']}.yaml"
 
 
+use_this_python()
 try:
     cfg = load(config)
     message = None if cfg.run == "demo" else missing_message(cfg)

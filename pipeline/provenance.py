@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -55,6 +57,15 @@ def _read(module: str) -> tuple[str, frozenset[str]]:
         raise ModuleNotFoundError(f"no module {module} below {_ROOT}")
     tree = ast.parse(path.read_text())
     return ast.dump(_without_docstrings(tree)), frozenset(_imports(tree))
+
+
+def use_this_python() -> None:
+    """Makes `python` in shell commands this interpreter, even if nobody activated its environment.
+
+    `--sdm conda` puts its own environment before it again.
+    """
+    folder = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
 
 
 @cache

@@ -161,6 +161,9 @@ def train(network: nn.Module, samples: TrainingSamples, run: Run) -> list[list[f
                     "lower trainings.learning_rate in config.yaml"
                 )
             progress.update(bar, advance=1, loss=rows[-1][1])
+            if iteration % max(1, iterations // 20) == 0:
+                # A log file shows no bar; a log that is followed should still move.
+                print(f"iteration {iteration} of {iterations}, loss {rows[-1][1]:.4f}", flush=True)
             if iteration % settings.checkpoint == 0 and iteration < iterations:
                 state = {
                     "fingerprint": mark,

@@ -1,15 +1,10 @@
 """The few functions that name files. What they return is a path or the JSON of a section."""
 
 import json
-import os
-import sys
 from pathlib import Path
 
 from pipeline.raw import gaze_files, video_file
 from pipeline.splits import part_names, parts, read_sheet
-
-# A snakemake that is called without its environment being activated still finds its python.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 STAGES = "frames flow gaze density pretrain finetune predict score tables".split()
 
@@ -161,3 +156,27 @@ def training_logs():
     }
     rows |= {(cfg.models[model].start, "salicon") for model, _ in rows}
     return [f"<results>/weights/{model}/{training}.csv" for model, training in sorted(rows)]
+
+
+def demo_files():
+    """Every raw file that the demo's split sheets ask for."""
+    for name, dataset in cfg.datasets.items():
+        root = Path(cfg.pathvars["raw"], name)
+        for clip in read_sheet(Path(dataset.splits)):
+            yield video_file(root, dataset.frames.video, clip.name, clip.split)
+            if clip.split in ("train", dataset.test.split):
+                yield from gaze_files(root, dataset.gaze, clip.name, clip.split)
+    for name, meta in cfg.meta_datasets.items():
+        yield Path(cfg.pathvars["raw"], name, meta.frame_list)
+
+
+def raw_root(wildcards):
+    return cfg.pathvars["raw"]
+
+
+def sheets_folder(wildcards, input):
+    return Path(input.sheets[0]).parent
+
+
+def published_folder(wildcards, input):
+    return Path(input.published[0]).parent

@@ -70,7 +70,7 @@ rule tables:
         "../../envs/data.yaml"
     params:
         code=code_digest("pipeline.tables"),
-        published="workflow/published",
+        published=published_folder,
         settings=tables_json(),
     shell:
         "python -m pipeline.tables --scores {input.scores:q} --published {params.published:q}"
