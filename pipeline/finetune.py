@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 
-from model.registry import build
 from pipeline.config import Loss, Training
 from pipeline.errors import InputError
 from pipeline.samples import TrainingSamples
 from pipeline.stage import main
-from pipeline.training import Run, load_weights, save_weights, train, write_log
+from pipeline.training import Run, build_network, load_weights, train_to
 
 
 def finetune(
@@ -32,18 +31,14 @@ def finetune(
 ) -> None:
     """Trains a model on the training splits of one dataset (Setting 1) or several (Setting 2)."""
     torch.manual_seed(seed)
-    whole = build(**network)
+    whole = build_network(network)
     try:
         whole.load_stream(load_weights(start))  # type: ignore[operator]
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{start}: not a stream of this model: {error}") from error
     samples = TrainingSamples(frames, flow, gaze, density)
-    checkpoint = weights.with_suffix(".checkpoint")
-    run = Run(settings, loss, seed, threads, checkpoint)
-    rows = train(whole, samples, run)
-    save_weights(weights, whole, {"network": network, "training": settings.model_dump()})
-    write_log(log, rows)
-    checkpoint.unlink(missing_ok=True)
+    run = Run(settings, loss, seed, threads, weights.with_suffix(".checkpoint"))
+    train_to(weights, log, whole, samples, run, network)
 
 
 if __name__ == "__main__":

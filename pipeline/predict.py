@@ -11,20 +11,19 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from model.registry import build
 from pipeline.datasets.meta import read_frame_list
 from pipeline.errors import InputError
 from pipeline.samples import batches_of
 from pipeline.stage import main
 from pipeline.stores import FLOW, FRAMES, SALIENCY, open_parts, write_store
-from pipeline.training import device, load_weights
+from pipeline.training import build_network, device, load_weights
 
 BATCH = 8
 """Frames that go through the network together."""
 
 
 def _network(arguments: dict[str, Any], weights: list[Path]) -> nn.Module:
-    network = build(**arguments)
+    network = build_network(arguments)
     for file in weights:
         try:
             network.load_state_dict(load_weights(file))

@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 
-from model.registry import build
 from pipeline.config import Loss, Training
 from pipeline.errors import InputError
 from pipeline.samples import TrainingSamples
 from pipeline.stage import main
-from pipeline.training import Run, save_weights, train, write_log
+from pipeline.training import Run, build_network, train_to
 
 
 def pretrain(
@@ -34,7 +33,7 @@ def pretrain(
     `backbone` is one file with ImageNet weights under torchvision's keys, or none.
     """
     torch.manual_seed(seed)
-    stream = build(**{**network, "streams": "appearance"})
+    stream = build_network({**network, "streams": "appearance"})
     for file in backbone:
         try:
             stream.load_backbone(  # type: ignore[operator]
@@ -43,12 +42,8 @@ def pretrain(
         except (OSError, RuntimeError, ValueError) as error:
             raise InputError(f"{file}: not weights of this backbone: {error}") from error
     samples = TrainingSamples(frames, [], gaze, density)
-    checkpoint = weights.with_suffix(".checkpoint")
-    run = Run(settings, loss, seed, threads, checkpoint)
-    rows = train(stream, samples, run)
-    save_weights(weights, stream, {"network": network, "training": settings.model_dump()})
-    write_log(log, rows)
-    checkpoint.unlink(missing_ok=True)
+    run = Run(settings, loss, seed, threads, weights.with_suffix(".checkpoint"))
+    train_to(weights, log, stream, samples, run, network)
 
 
 if __name__ == "__main__":

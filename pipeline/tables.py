@@ -256,7 +256,7 @@ def _run_remark(run: str) -> tuple[str, ...]:
         return ()
     kind = " on drawn miniatures" if run == "demo" else ""
     return (
-        f"Our numbers are of the run `{run}`{kind}. They show that the workflow works; they are "
+        f"Our numbers are of the run {run}{kind}. They show that the workflow works; they are "
         "not comparable with the paper's, and the differences mean nothing.",
     )
 

@@ -1,4 +1,4 @@
-"""The training loop (Sec. IV-B). It knows no network by name."""
+"""The training loop (Sec. IV-B). It knows no network but by what config.yaml calls it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, default_collate
 
 from model.losses import saliency_loss
+from model.registry import build
 from pipeline.config import Loss, Training
 from pipeline.errors import InputError
 from pipeline.samples import Sample, TrainingSamples
@@ -206,6 +207,18 @@ def _progress() -> Progress:
     )
 
 
+def build_network(arguments: dict[str, Any]) -> nn.Module:
+    """The network that config.yaml describes.
+
+    Raises:
+        InputError: Names the keys that its constructor does not know or lacks.
+    """
+    try:
+        return build(**arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"config.yaml: models, networks: {error}") from error
+
+
 def write_log(path: Path, rows: list[list[float]]) -> None:
     """Writes the loss of every iteration as CSV with the columns `COLUMNS`."""
     with path.open("w", newline="") as file:
@@ -241,3 +254,21 @@ def weights_facts(path: Path) -> dict[str, Any]:
     with safe_open(path, framework="pt") as file:
         facts: dict[str, Any] = json.loads(file.metadata()["facts"])
     return facts
+
+
+def train_to(
+    weights: Path,
+    log: Path,
+    network: nn.Module,
+    samples: TrainingSamples,
+    run: Run,
+    arguments: dict[str, Any],
+) -> None:
+    """Trains, writes weights and log, and removes the checkpoint.
+
+    `arguments` of the network go into the weights' metadata, with the settings of the training.
+    """
+    rows = train(network, samples, run)
+    save_weights(weights, network, {"network": arguments, "training": run.settings.model_dump()})
+    write_log(log, rows)
+    run.checkpoint.unlink(missing_ok=True)

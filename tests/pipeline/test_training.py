@@ -18,6 +18,7 @@ from pipeline.samples import TrainingSamples, flow_tensor, frame_tensor
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, write_store
 from pipeline.training import (
     Run,
+    build_network,
     iterations_of,
     load_weights,
     save_weights,
@@ -196,3 +197,8 @@ def test_no_gaze_at_all_is_told(tmp_path: Path) -> None:
             writer.add("a", [array], frames=1)
     with pytest.raises(InputError, match=r"no frame with gaze in .*g\.json"):
         TrainingSamples([tmp_path / "f.json"], [], [tmp_path / "g.json"], [tmp_path / "d.json"])
+
+
+def test_an_unknown_key_of_a_network_is_named() -> None:
+    with pytest.raises(InputError, match=r"config\.yaml: .*unknown keys \['sigmas'\]"):
+        build_network({"network": "centre_bias", "sigmas": 1})
