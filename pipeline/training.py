@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, default_collate
 
@@ -233,7 +233,8 @@ def save_weights(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
     partial = path.with_name(path.name + ".partial")
     tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     # One key: with several, safetensors writes them in an order that changes from run to run.
-    save_file(tensors, partial, metadata={"facts": json.dumps(facts, sort_keys=True)})
+    # As bytes: save_file makes files that nobody else may read.
+    partial.write_bytes(save(tensors, metadata={"facts": json.dumps(facts, sort_keys=True)}))
     partial.replace(path)
 
 
