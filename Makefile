@@ -35,5 +35,6 @@ lint: .venv/.installed
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-report: tables
+report: .venv/.installed
+	$(SNAKEMAKE)
 	$(SNAKEMAKE) --report results/report.html

@@ -3,7 +3,7 @@
 frames -> flow ;  gaze -> density ;  pretrain -> finetune ;  predict -> score -> tables
 """
 
-from pipeline.config import load
+from pipeline.config import load, run_file
 from pipeline.provenance import code_digest, use_this_python
 from pipeline.raw import missing_message
 from snakemake.utils import min_version
@@ -16,13 +16,13 @@ configfile: "config.yaml"
 
 if config["run"] != "paper":
 
-    configfile: f"workflow/runs/{config['run']}.yaml"
+    configfile: run_file(config["run"])
 
 
 use_this_python()
 try:
     cfg = load(config)
-    message = None if cfg.run == "demo" else missing_message(cfg)
+    message = missing_message(cfg)
 except ValueError as error:
     message = str(error)
 if message:

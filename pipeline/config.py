@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -67,6 +68,8 @@ class DatasetFrames(Section):
     """Path below the dataset's raw folder, with {clip} and {split}."""
     rate: PositiveFloat | None
     """Frames per second after resampling; null keeps the video's own."""
+    damaged: Literal["stop", "keep"]
+    """What a video that ffmpeg reads with errors does: stop the job, or keep what was decoded."""
 
 
 class DatasetGaze(Section):
@@ -227,6 +230,8 @@ class TablesSettings(Section):
     tables: dict[str, Table]
     left_out: tuple[str, ...]
     """Datasets that were not scored: their tables show printed values only."""
+    lacking: dict[str, dict[str, list[str]]]
+    """Table -> row that this run cannot measure -> datasets that its training lacks."""
 
 
 class Config(Section):
@@ -299,7 +304,12 @@ class Config(Section):
 
     def can_train(self, training: str) -> bool:
         """Whether every dataset of a training is part of the run."""
-        return not any(self.left_out(dataset) for dataset in self.trainings[training].datasets)
+        return not self._lacking(training)
+
+    def _lacking(self, training: str) -> list[str]:
+        """Datasets of a training, or of the pretraining that starts it, that are left out."""
+        needed = (*self.trainings[training].datasets, *self.pretraining.datasets)
+        return [dataset for dataset in needed if self.left_out(dataset)]
 
     def measured(self, table: str) -> dict[str, Measured]:
         """Rows of a table that this run measures, the sanity rows among them."""
@@ -343,6 +353,14 @@ class Config(Section):
                 for name, dataset in tested.items()
             },
             left_out=tuple(name for name in tested if self.left_out(name)),
+            lacking={
+                name: {
+                    label: self._lacking(row.training)
+                    for label, row in table.measured.items()
+                    if not self.can_train(row.training)
+                }
+                for name, table in self.tables.items()
+            },
             tables={
                 name: table.model_copy(
                     update={
@@ -361,6 +379,19 @@ class Config(Section):
         """Eight hex digits that tell one configuration from another; folders do not count."""
         text = self.model_dump_json(exclude={"pathvars"})
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def run_file(run: str) -> str:
+    """The file of workflow/runs that a run lays over config.yaml.
+
+    Raises:
+        SystemExit: There is none; the message lists the runs that there are.
+    """
+    folder = Path(__file__).parents[1] / "workflow/runs"
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if run not in known:
+        raise SystemExit(f"config.yaml: run: {run}: known runs are paper, {', '.join(known)}")
+    return f"workflow/runs/{run}.yaml"
 
 
 def load(content: Mapping[str, Any]) -> Config:

@@ -26,6 +26,7 @@ def finetune(
     loss: Loss,
     seed: int,
     threads: int,
+    code: str,
     weights: Path,
     log: Path,
 ) -> None:
@@ -37,8 +38,9 @@ def finetune(
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{start}: not a stream of this model: {error}") from error
     samples = TrainingSamples(frames, flow, gaze, density)
-    run = Run(settings, loss, seed, threads, weights.with_suffix(".checkpoint"))
-    train_to(weights, log, whole, samples, run, network)
+    checkpoint = weights.with_suffix(".checkpoint")
+    run = Run(settings, loss, seed, threads, network, code, checkpoint)
+    train_to(weights, log, whole, samples, run)
 
 
 if __name__ == "__main__":

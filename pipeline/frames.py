@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import ffmpeg
 import imageio_ffmpeg
@@ -28,6 +29,14 @@ _FILTERS = {
 }
 
 
+NTSC = (24000 / 1001, 30000 / 1001, 60000 / 1001)
+"""Rates that ffmpeg prints rounded to two decimals; a minute later that is a quarter of a frame."""
+
+
+class DamagedError(Exception):
+    """ffmpeg decoded a video with errors."""
+
+
 def probe(video: Path) -> tuple[int, int, float]:
     """Width, height (pixels) and frame rate (frames/s) of a video or image (rate 1).
 
@@ -46,7 +55,8 @@ def probe(video: Path) -> tuple[int, int, float]:
     except (OSError, RuntimeError, StopIteration) as error:
         raise InputError(f"{video}: not a video that ffmpeg can read; fetch it again") from error
     width, height = facts["source_size"]
-    return width, height, float(facts["fps"])
+    rate = float(facts["fps"])
+    return width, height, next((exact for exact in NTSC if abs(exact - rate) < 0.006), rate)
 
 
 def _decode_image(image_file: Path, frames: Frames) -> Iterator[NDArray[np.uint8]]:
@@ -72,18 +82,38 @@ def _decode_video(
     command = stream.output("pipe:", format="rawvideo", pix_fmt="rgb24", **options).compile(
         cmd=[imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error"]
     )
-    shape = (frames.height, frames.width, 3)
-    skip = (clip.first or 1) - 1
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stderr is not None
-        while block := process.stdout.read(SHARD * int(np.prod(shape))):
-            decoded = np.frombuffer(block, np.uint8).reshape(-1, *shape)
+    return _frames_of(command, (frames.height, frames.width, 3), (clip.first or 1) - 1, video)
+
+
+def _frames_of(
+    command: list[str], shape: tuple[int, int, int], skip: int, video: Path
+) -> Iterator[NDArray[np.uint8]]:
+    """Frames that a command of ffmpeg writes, without the first `skip`.
+
+    Raises:
+        DamagedError: After the last frame, if ffmpeg complained.
+    """
+    # A file, not a pipe: ffmpeg's complaints about a damaged video would fill a pipe and stop it.
+    with (
+        TemporaryFile() as complaints,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints) as process,
+    ):
+        assert process.stdout is not None
+        size = int(np.prod(shape))
+        while block := process.stdout.read(SHARD * size):
+            whole = len(block) // size * size
+            decoded = np.frombuffer(block[:whole], np.uint8).reshape(-1, *shape)
             if len(decoded) > skip:
                 yield decoded[skip:]
             skip = max(0, skip - len(decoded))
-        message = process.stderr.read().decode(errors="replace").strip()
-    if process.returncode:
-        raise InputError(f"{video}: ffmpeg stopped: {message.splitlines()[-1:]}; fetch it again")
+        status = process.wait()
+        complaints.seek(0)
+        lines = complaints.read().decode(errors="replace").split("\n")[:-1]
+    if status or lines:
+        raise DamagedError(
+            f"{video}: ffmpeg reads it with {len(lines)} errors, "
+            f"the first: {next(iter(lines), f'exit status {status}')}"
+        )
 
 
 def decode(
@@ -123,17 +153,26 @@ def frames(
                 "source_height": height,
                 "rate": dataset.rate or rate,
             }
-            count = writer.add(
-                clip.name, _or_error(decode(video, grid, dataset.rate, clip), video), **facts
-            )
+            blocks = decode(video, grid, dataset.rate, clip)
+            count = writer.add(clip.name, _checked(blocks, video, dataset.damaged), **facts)
             print(f"{clip.name}: {count} frames of {width}x{height}")
 
 
-def _or_error(blocks: Iterator[NDArray[np.uint8]], video: Path) -> Iterator[NDArray[np.uint8]]:
+def _checked(
+    blocks: Iterator[NDArray[np.uint8]], video: Path, damaged: str
+) -> Iterator[NDArray[np.uint8]]:
     empty = True
-    for block in blocks:
-        empty = False
-        yield block
+    try:
+        for block in blocks:
+            empty = False
+            yield block
+    except DamagedError as error:
+        if damaged == "stop":
+            raise InputError(
+                f"{error}; fetch it again, take the clip out of the split sheet, or set "
+                "frames.damaged of its dataset to keep in config.yaml"
+            ) from error
+        print(f"kept what was decoded: {error}")
     if empty:
         raise InputError(f"{video}: no frame in the range asked for; check the file and the sheet")
 

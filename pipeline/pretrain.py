@@ -25,6 +25,7 @@ def pretrain(
     loss: Loss,
     seed: int,
     threads: int,
+    code: str,
     weights: Path,
     log: Path,
 ) -> None:
@@ -42,8 +43,9 @@ def pretrain(
         except (OSError, RuntimeError, ValueError) as error:
             raise InputError(f"{file}: not weights of this backbone: {error}") from error
     samples = TrainingSamples(frames, [], gaze, density)
-    run = Run(settings, loss, seed, threads, weights.with_suffix(".checkpoint"))
-    train_to(weights, log, stream, samples, run, network)
+    checkpoint = weights.with_suffix(".checkpoint")
+    run = Run(settings, loss, seed, threads, network, code, checkpoint)
+    train_to(weights, log, stream, samples, run)
 
 
 if __name__ == "__main__":

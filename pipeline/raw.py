@@ -6,12 +6,12 @@ Snakemake declares with this what a job reads, and the job finds with this what 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from pipeline.config import Config, DatasetGaze
-from pipeline.splits import SheetClip, read_sheet
+from pipeline.splits import read_sheet
 
 _FIELD = re.compile(r"\{(\w+)\}")
 
@@ -23,7 +23,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
         if i % 2 == 0:
             text += re.escape(part)
         else:
-            text += f"(?P={part})" if part in seen else f"(?P<{part}>[^/]+)"
+            text += f"(?P={part})" if part in seen else f"(?P<{part}>[^/]+?)"
             seen.add(part)
     return re.compile(text)
 
@@ -71,19 +71,19 @@ def gaze_files(root: Path, gaze: DatasetGaze, clip: str, split: str) -> list[Pat
     A pattern with {observer} gives the files of `gaze.observers`, or, where that is null, every
     file that is there; a pattern without it gives its one path, whether it exists or not.
     """
-    files: list[str] = []
-    for pattern in gaze.files:
-        if "{observer}" not in pattern:
-            files.append(str(root / pattern.format(clip=clip, split=split)))
-        elif gaze.observers is not None:
-            files += [
-                str(root / pattern.format(clip=clip, split=split, observer=observer))
-                for observer in gaze.observers
-            ]
-        else:
-            key = (clip if "{clip}" in pattern else "", split if "{split}" in pattern else "")
-            files += _by_clip(root, pattern).get(key, ())
-    return [Path(file) for file in files]
+    return [file for pattern in gaze.files for file in _fitting(root, pattern, gaze, clip, split)]
+
+
+def _fitting(root: Path, pattern: str, gaze: DatasetGaze, clip: str, split: str) -> list[Path]:
+    if "{observer}" not in pattern:
+        return [root / pattern.format(clip=clip, split=split)]
+    if gaze.observers is not None:
+        return [
+            root / pattern.format(clip=clip, split=split, observer=observer)
+            for observer in gaze.observers
+        ]
+    key = (clip if "{clip}" in pattern else "", split if "{split}" in pattern else "")
+    return [Path(file) for file in _by_clip(root, pattern).get(key, ())]
 
 
 def clips_with_video(root: Path, pattern: str) -> list[str]:
@@ -105,25 +105,25 @@ def _files_missing(cfg: Config, name: str) -> list[str]:
     root, dataset = Path(cfg.pathvars["raw"], name), cfg.datasets[name]
     splits = used_splits(cfg, name)
     clips = [clip for clip in read_sheet(Path(dataset.splits)) if clip.split in splits]
-    wanted: dict[str, Callable[[SheetClip], list[Path]]] = {
-        "videos": lambda clip: [video_file(root, dataset.frames.video, clip.name, clip.split)],
-        "gaze": lambda clip: gaze_files(root, dataset.gaze, clip.name, clip.split),
-    }
     lines = []
-    for kind, files in wanted.items():
-        lacking = [clip for clip in clips if not all_there(files(clip))]
+    for pattern in (dataset.frames.video, *dataset.gaze.files):
+        found = [_fitting(root, pattern, dataset.gaze, clip.name, clip.split) for clip in clips]
+        lacking = [
+            clip.name
+            for clip, files in zip(clips, found, strict=True)
+            if not files or not all(_exists(file) for file in files)
+        ]
         if lacking:
-            example = next(iter(files(lacking[0])), f"{root}/{dataset.gaze.files[0]}")
             lines.append(
-                f"{kind} of {len(lacking)} of {len(clips)} clips, first of {lacking[0].name}: "
-                f"{example}"
+                f"{root / pattern} of {len(lacking)} of {len(clips)} clips, "
+                f"the first is {lacking[0]}"
             )
     return lines
 
 
-def all_there(files: list[Path]) -> bool:
-    """Whether there is at least one file and none is missing."""
-    return bool(files) and all(file.is_file() for file in files)
+@cache
+def _exists(file: Path) -> bool:
+    return file.is_file()
 
 
 def _missing(cfg: Config) -> dict[str, list[str]]:
@@ -156,7 +156,13 @@ def _missing(cfg: Config) -> dict[str, list[str]]:
 
 def missing_message(cfg: Config) -> str | None:
     """What raw data a run lacks, in one message; None if nothing is missing."""
-    missing = _missing(cfg)
+    weights = cfg.backbone_weights
+    if weights is not None and not Path(weights).is_file():
+        return (
+            f"config.yaml: backbone_weights: no file {weights}; name a torchvision state dict "
+            "with ImageNet weights, or null for a random start"
+        )
+    missing = {} if cfg.run == "demo" else _missing(cfg)
     if not missing:
         return None
     lines = [f"run: {cfg.run} needs raw data that is not there.", ""]

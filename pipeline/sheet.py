@@ -37,7 +37,8 @@ def _ledov(clips: list[str], cfg: Config) -> list[tuple[str, str, str]]:
     if not path.is_file():
         raise InputError(f"{path}: needed to tell LEDOV's test videos; docs/datasets.md")
     with path.open(newline="") as file:
-        listed = {row["video"] for row in csv.DictReader(file)}
+        lines = (line for line in file if not line.startswith("#"))
+        listed = {row["video"] for row in csv.DictReader(lines)}
     return [(clip, "test" if clip in listed else "train", ",") for clip in clips]
 
 

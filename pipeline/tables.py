@@ -213,7 +213,7 @@ def _page(
         title=f"{name.replace('_', ' ').capitalize()}. {table.title}",
         metrics={metric: METRICS[metric] for metric in table.metrics},
         rows=tuple(rows),
-        remarks=_remarks(table, settings),
+        remarks=_remarks(name, table, settings),
         footer=_footer(table, measured, settings),
     )
 
@@ -244,10 +244,13 @@ def _cell(printed: float | None, ours: float | None, best: float | None) -> Cell
     return Cell(printed, ours, best=ours is not None and round(ours, 3) == best)
 
 
-def _remarks(table: Table, settings: TablesSettings) -> tuple[str, ...]:
+def _remarks(name: str, table: Table, settings: TablesSettings) -> tuple[str, ...]:
     remarks = [*_run_remark(settings.run)]
     if table.dataset in settings.left_out:
         remarks.append(f"{table.dataset} is left out of this run: printed values only.")
+    elif lacking := settings.lacking.get(name):
+        rows = [f"{label} (its training needs {', '.join(of)})" for label, of in lacking.items()]
+        remarks.append(f"Not measured, for want of data: {'; '.join(rows)}.")
     return tuple(remarks)
 
 

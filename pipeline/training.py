@@ -34,6 +34,10 @@ class Run(NamedTuple):
     loss: Loss
     seed: int
     threads: int
+    network: dict[str, Any]
+    """Arguments of the network: some change no tensor."""
+    code: str
+    """Digest of the code that trains."""
     checkpoint: Path
     """File that is written every `settings.checkpoint` iterations and removed at the end."""
 
@@ -84,6 +88,8 @@ def fingerprint(network: nn.Module, samples: TrainingSamples, run: Run) -> str:
             run.loss.model_dump(),
             run.seed,
             run.threads,
+            run.network,
+            run.code,
             samples.digests,
             start.hexdigest(),
         ]
@@ -263,13 +269,10 @@ def train_to(
     network: nn.Module,
     samples: TrainingSamples,
     run: Run,
-    arguments: dict[str, Any],
 ) -> None:
-    """Trains, writes weights and log, and removes the checkpoint.
-
-    `arguments` of the network go into the weights' metadata, with the settings of the training.
-    """
+    """Trains, writes weights and log, and removes the checkpoint."""
     rows = train(network, samples, run)
-    save_weights(weights, network, {"network": arguments, "training": run.settings.model_dump()})
+    facts = {"network": run.network, "training": run.settings.model_dump(), "code": run.code}
+    save_weights(weights, network, facts)
     write_log(log, rows)
     run.checkpoint.unlink(missing_ok=True)

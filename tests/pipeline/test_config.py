@@ -10,7 +10,8 @@ import yaml
 from snakemake.utils import update_config
 
 from model.registry import NETWORKS, build
-from pipeline.config import Config, load
+from pipeline import raw
+from pipeline.config import Config, load, run_file
 from pipeline.errors import InputError
 from pipeline.raw import missing_message
 from pipeline.splits import read_sheet
@@ -75,20 +76,6 @@ def test_paper_numbers() -> None:
     assert cfg.trainings["setting_2"].datasets == ("ucf_sports", "hollywood2", "dhf1k")
 
 
-@pytest.mark.parametrize("run", RUNS)
-def test_no_test_clip_is_trained_on(run: str) -> None:
-    cfg = load(content(run))
-    for name, dataset in cfg.datasets.items():
-        if cfg.left_out(name) or not (ROOT / dataset.splits).is_file():
-            continue
-        assert dataset.test.split != "train"
-        assert {clip.split for clip in read_sheet(ROOT / dataset.splits)} <= {
-            "train",
-            "val",
-            "test",
-        }
-
-
 def test_missing_raw_data_is_told_whole(tmp_path: Path) -> None:
     cfg: Config = load(
         content("paper")
@@ -102,3 +89,77 @@ def test_missing_raw_data_is_told_whole(tmp_path: Path) -> None:
         assert dataset.source.licence in message
     for word in (str(tmp_path / "dhf1k"), "without: [ucf_sports", "run: demo"):
         assert word in message
+
+
+def _raw(folder: Path, **changes: Any) -> Config:
+    """A run: paper whose UCF-Sports is there, touched, and whose other datasets are left out."""
+    found = content("paper") | {
+        "pathvars": {"raw": str(folder), "data": "d", "results": "r", "logs": "l"},
+        "without": ["hollywood2", "dhf1k", "diem", "ledov"],
+    }
+    found["datasets"]["ucf_sports"]["gaze"]["options"] = {"observers": "all"}
+    for name in ("ucf_sports", "salicon"):
+        sheet = ROOT / f"workflow/splits/demo/{name}.csv"
+        found["datasets"][name]["splits"] = str(sheet)
+        for clip in read_sheet(sheet):
+            gaze = [
+                pattern.format(clip=clip.name, split=clip.split, observer="001")
+                for pattern in found["datasets"][name]["gaze"]["files"]
+            ]
+            video = found["datasets"][name]["frames"]["video"].format(clip=clip.name)
+            for path in (video, *gaze):
+                (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name / path).touch()
+    update_config(found, changes)
+    return load(found)
+
+
+def _message(cfg: Config) -> str | None:
+    raw._by_clip.cache_clear()
+    raw._entries.cache_clear()
+    raw._exists.cache_clear()
+    return missing_message(cfg)
+
+
+def test_what_is_there_is_not_missed(tmp_path: Path) -> None:
+    assert _message(_raw(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        (
+            "ucf_sports/videos/Run-Side_001.avi",
+            "videos/{clip}.avi of 1 of 6 clips, the first is Run",
+        ),
+        (
+            "ucf_sports/gaze_ucfsa/samples/001_Walk-Front_008.avi.txt",
+            "{observer}_{clip}.avi.txt of 1",
+        ),
+        ("ucf_sports/gaze_ucfsa/geometry.txt", "geometry.txt of 6 of 6 clips"),
+    ],
+)
+def test_a_missing_file_is_told_before_anything_runs(tmp_path: Path, gone: str, told: str) -> None:
+    cfg = _raw(tmp_path)
+    (tmp_path / gone).unlink()
+    message = _message(cfg)
+    assert message is not None
+    assert told in message
+
+
+def test_missing_backbone_weights_are_told(tmp_path: Path) -> None:
+    message = _message(_raw(tmp_path, backbone_weights="none.pth"))
+    assert message is not None
+    assert "backbone_weights: no file none.pth" in message
+
+
+def test_without_salicon_nothing_can_be_trained_and_all_else_stands() -> None:
+    cfg = load(content("demo") | {"without": ["salicon"]})
+    assert not any(cfg.can_train(training) for training in cfg.trainings)
+    assert all(set(cfg.measured(table)) == set(cfg.sanity) for table in cfg.tables)
+    assert cfg.tables_settings("code").lacking["table_1"]["Setting 1"] == ["salicon"]
+
+
+def test_an_unknown_run_lists_the_known_ones() -> None:
+    with pytest.raises(SystemExit, match=r"run: papr: known runs are paper, demo, real"):
+        run_file("papr")

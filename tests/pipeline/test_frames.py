@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 import imageio_ffmpeg
@@ -19,7 +20,7 @@ from pipeline.stores import FRAMES, open_store
 GRID = Frames(width=32, height=24, filter="bicubic")
 
 
-def _video(path: Path, levels: list[int], rate: int = 25) -> Path:
+def _video(path: Path, levels: list[int], rate: int | str = 25) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures = np.stack([np.full((48, 64, 3), level, np.uint8) for level in levels])
     stream = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s="64x48", r=rate)
@@ -68,7 +69,7 @@ def test_stage_writes_facts(tmp_path: Path) -> None:
     frames(
         raw=tmp_path,
         clips=[_clip(2, 4)],
-        dataset=DatasetFrames(video="{clip}.avi", rate=None),
+        dataset=DatasetFrames(video="{clip}.avi", rate=None, damaged="stop"),
         grid=GRID,
         store=tmp_path / "0001.zarr",
         manifest=tmp_path / "0001.json",
@@ -91,15 +92,46 @@ def test_bad_video_is_one_error_that_names_it(tmp_path: Path, content: bytes | N
         probe(tmp_path / "a.avi")
 
 
-def test_truncated_video_is_an_error(tmp_path: Path) -> None:
-    video = _video(tmp_path / "a.avi", list(range(100)))
+def test_a_range_beyond_the_video_is_told(tmp_path: Path) -> None:
+    _video(tmp_path / "a.avi", list(range(100)))
     with pytest.raises(InputError, match="no frame in the range"):
-        frames(
-            raw=tmp_path,
-            clips=[_clip(101, 120)],
-            dataset=DatasetFrames(video="{clip}.avi", rate=None),
-            grid=GRID,
-            store=tmp_path / "s.zarr",
-            manifest=tmp_path / "s.json",
-        )
-    assert video.exists()
+        _frames(tmp_path, "stop", _clip(101, 120))
+
+
+def _frames(folder: Path, damaged: Any, clip: SheetClip) -> None:
+    frames(
+        raw=folder,
+        clips=[clip],
+        dataset=DatasetFrames(video="{clip}.avi", rate=None, damaged=damaged),
+        grid=GRID,
+        store=folder / "s.zarr",
+        manifest=folder / "s.json",
+    )
+
+
+def _damage(video: Path) -> None:
+    content = bytearray(video.read_bytes())
+    for place in range(len(content) // 4, len(content) - 64, 40):
+        content[place] ^= 0xFF
+    video.write_bytes(content)
+
+
+def test_a_damaged_video_stops_with_one_error(tmp_path: Path) -> None:
+    """Enough complaints of ffmpeg to fill a pipe: it must neither hang nor pass in silence."""
+    _damage(_video(tmp_path / "a.avi", [17 * i % 251 for i in range(400)]))
+    with pytest.raises(InputError, match=r"a\.avi: ffmpeg reads it with \d+ errors.* set frames"):
+        _frames(tmp_path, "stop", _clip())
+
+
+def test_a_damaged_video_can_be_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _damage(_video(tmp_path / "a.avi", [17 * i % 251 for i in range(400)]))
+    _frames(tmp_path, "keep", _clip())
+    assert "kept what was decoded" in capsys.readouterr().out
+    assert open_store(FRAMES, tmp_path / "s.json").clips["a"]["shape"][0] > 0
+
+
+@pytest.mark.parametrize("rate", ["24000/1001", "30000/1001"])
+def test_ntsc_rates_are_exact(tmp_path: Path, rate: str) -> None:
+    video = _video(tmp_path / "a.avi", [1] * 10, rate=rate)
+    above, below = map(int, rate.split("/"))
+    assert probe(video)[2] == above / below

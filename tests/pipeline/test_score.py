@@ -118,13 +118,14 @@ def test_a_frame_list_scores_the_listed_frames_only(stores: dict[str, Path]) -> 
     frames = stores["folder"] / "list.csv"
     frames.write_text("video,frame,mask\n" + "".join(f"a,{t},{t in (2, 39)}\n" for t in range(T)))
     every = _score(stores, _predict(stores, CENTRE))
+    frames.write_text(frames.read_text() + f"a,{T},True\n")  # beyond the clip: left out, and told
     listed = _score(stores, _predict(stores, CENTRE, frames))
     assert listed == [row for row in every if row["clip"] == "a" and row["frame"] in ("2", "39")]
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
-    [("a,40,True\n", "a has no frame 40"), ("c,0,True\n", "lists no frame of a clip")],
+    [("a,40,True\n", "lists no frame of a clip"), ("c,0,True\n", "lists no frame of a clip")],
 )
 def test_a_frame_list_that_does_not_fit(stores: dict[str, Path], lines: str, message: str) -> None:
     frames = stores["folder"] / "list.csv"

@@ -118,3 +118,13 @@ def test_videos(tmp_path: Path) -> None:
     _touch(tmp_path, "b/b.mp4", "A/A.mp4", "c/d.mp4")
     assert clips_with_video(tmp_path, "{clip}/{clip}.mp4") == ["A", "b"]
     assert video_file(tmp_path, "{split}/{clip}.jpg", "a", "val") == tmp_path / "val/a.jpg"
+
+
+@pytest.mark.parametrize("clip", ["Diving-Side_001", "Golf-Swing-Back_001", "a_b_c_001"])
+def test_a_clip_name_with_underscores_is_not_taken_for_an_observer(
+    tmp_path: Path, clip: str
+) -> None:
+    names = [f"samples/{observer}_{clip}.avi.txt" for observer in ("001", "016")]
+    _touch(tmp_path, *names)
+    found = gaze_files(tmp_path, _gaze("samples/{observer}_{clip}.avi.txt"), clip, "train")
+    assert found == [tmp_path / name for name in names]

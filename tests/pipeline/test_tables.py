@@ -81,6 +81,7 @@ def settings(**changes):
             }
         },
         "left_out": [],
+        "lacking": {},
     }
     return TablesSettings.model_validate(defaults | changes)
 
@@ -316,3 +317,11 @@ def test_a_wrong_published_sheet_is_refused(old, new, complaint, published):
     path.write_text(PUBLISHED.replace(old, new))
     with pytest.raises(InputError, match=complaint):
         read_published(path)
+
+
+def test_a_row_whose_training_lacks_data_says_so(published, scores, tmp_path):
+    out = tmp_path / "out"
+    lacking = {"table_1": {"Setting 2": ["hollywood2"]}}
+    tables(scores=scores, published=published, out=out, settings=settings(lacking=lacking))
+    page = (out / "table_1.md").read_text()
+    assert "Not measured, for want of data: Setting 2 (its training needs hollywood2)." in page

@@ -76,7 +76,7 @@ def _run(folder: Path, epochs: float = 4.0, checkpoint: int = 1000) -> Run:
         gamma=0.1,
         checkpoint=checkpoint,
     )
-    return Run(settings, LOSS, 7, 1, folder / "w.checkpoint")
+    return Run(settings, LOSS, 7, 1, {"scale": 1}, "code", folder / "w.checkpoint")
 
 
 def _small() -> Small:
@@ -151,11 +151,15 @@ def test_a_killed_training_ends_with_the_same_weights(
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("change", [{"seed": 8}, {"network": {"scale": 2}}, {"code": "other"}])
 def test_a_checkpoint_of_another_training_is_not_resumed(
-    samples: TrainingSamples, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    samples: TrainingSamples,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, Any],
 ) -> None:
     train(_small(), samples, _run(tmp_path, checkpoint=3))
-    other = _run(tmp_path, checkpoint=3)._replace(seed=8)
+    other = _run(tmp_path, checkpoint=3)._replace(**change)
     rows = train(_small(), samples, other)
     assert "is of another training: starting anew" in capsys.readouterr().out
     assert rows[0][0] == 1

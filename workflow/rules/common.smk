@@ -119,7 +119,8 @@ def measured_scores():
 
 
 def tables_json():
-    code = code_digest(*(f"pipeline.{stage}" for stage in STAGES))
+    readers = {f"pipeline.datasets.{dataset.gaze.reader}" for dataset in cfg.datasets.values()}
+    code = code_digest(*(f"pipeline.{stage}" for stage in STAGES), *sorted(readers))
     return cfg.tables_settings(code).model_dump_json()
 
 
@@ -144,7 +145,8 @@ def pictured_labels(wildcards):
 def all_pictures():
     tested = dict.fromkeys(table.dataset for table in cfg.tables.values())
     names = [name for name in tested if not cfg.left_out(name) and pictured(name)]
-    return [f"<results>/pictures/{name}.png" for name in [*names, "training"]]
+    curves = ["training"] if training_logs() else []
+    return [f"<results>/pictures/{name}.png" for name in [*names, *curves]]
 
 
 def training_logs():
@@ -178,5 +180,11 @@ def sheets_folder(wildcards, input):
     return Path(input.sheets[0]).parent
 
 
-def published_folder(wildcards, input):
-    return Path(input.published[0]).parent
+def published_folder(wildcards=None):
+    return "workflow/published"
+
+
+def published_sheets():
+    """Of the tables that the paper prints; a table of one's own has none."""
+    sheets = (Path(published_folder(), f"{table}.csv") for table in cfg.tables)
+    return [sheet for sheet in sheets if sheet.is_file()]

@@ -56,7 +56,7 @@ rule tables:
     """Tables I to IX: printed value, ours and the difference (Sec. IV-D, IV-E)."""
     input:
         scores=measured_scores(),
-        published=collect("workflow/published/{table}.csv", table=cfg.tables),
+        published=published_sheets(),
     output:
         tables=report(
             directory("results/tables"),

@@ -29,7 +29,7 @@ rule pretrain:
         "python -m pipeline.pretrain --network {params.network:q} --backbone {input.backbone:q}"
         " --frames {input.frames:q} --gaze {input.gaze:q} --density {input.density:q}"
         " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
-        " --threads {threads} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+        " --threads {threads} --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
 rule finetune:
@@ -62,4 +62,4 @@ rule finetune:
         " --frames {input.frames:q} --flow {input.flow:q}"
         " --gaze {input.gaze:q} --density {input.density:q}"
         " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
-        " --threads {threads} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+        " --threads {threads} --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
