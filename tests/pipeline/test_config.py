@@ -130,7 +130,7 @@ def test_what_is_there_is_not_missed(tmp_path: Path) -> None:
     [
         (
             "ucf_sports/videos/Run-Side_001.avi",
-            "videos/{clip}.avi of 1 of 6 clips, the first is Run",
+            "{clip}.avi of 1 of 6 clips, the first is Run",
         ),
         (
             "ucf_sports/gaze_ucfsa/samples/001_Walk-Front_008.avi.txt",
