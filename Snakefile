@@ -37,8 +37,9 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    """Every table of the paper, and the pictures of the report."""
+    """Every table of the paper, and the pictures and statistics of the report."""
     default_target: True
     input:
         "results/tables",
         all_pictures(),
+        all_statistics(),

@@ -149,6 +149,11 @@ def all_pictures():
     return [f"<results>/pictures/{name}.png" for name in [*names, *curves]]
 
 
+def all_statistics():
+    tested = dict.fromkeys(cfg.over(table.dataset) for table in cfg.tables.values())
+    return [f"<results>/statistics/{name}.csv" for name in tested if not cfg.left_out(name)]
+
+
 def training_logs():
     rows = {
         (row.model, row.training)

@@ -1,4 +1,4 @@
-"""Pictures of results, for the report."""
+"""Pictures of results and statistics of datasets, for the report."""
 
 
 rule pictures:
@@ -46,3 +46,30 @@ rule curves:
         code=code_digest("pipeline.curves"),
     shell:
         "python -m pipeline.curves --logs {input.logs:q} --picture {output.picture:q} &> {log:q}"
+
+
+rule statistics:
+    """Frames, gaze, motion and density of every scored clip (Sec. IV-A)."""
+    input:
+        frames=test_stores("frames"),
+        flow=test_stores("flow"),
+        gaze=test_stores("gaze"),
+        density=test_stores("density"),
+        stores=ancient(test_folders("frames", "flow", "gaze", "density")),
+    output:
+        sheet=report(
+            "<results>/statistics/{dataset}.csv",
+            caption="../report/statistics.rst",
+            category="Datasets",
+        ),
+    log:
+        "<logs>/statistics/{dataset}.log",
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    params:
+        code=code_digest("pipeline.statistics"),
+    shell:
+        "python -m pipeline.statistics --frames {input.frames:q} --flow {input.flow:q}"
+        " --gaze {input.gaze:q} --density {input.density:q} --threads {threads}"
+        " --sheet {output.sheet:q} &> {log:q}"
