@@ -1,0 +1,88 @@
+"""Split sheets that are made from a raw folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pipeline import raw
+from pipeline.errors import InputError
+from pipeline.sheet import sheet
+from pipeline.splits import read_sheet
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    (tmp_path / "workflow/splits").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    raw._by_clip.cache_clear()
+    raw._entries.cache_clear()
+    return tmp_path
+
+
+def _touch(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def _videos(folder: Path, names: list[str]) -> None:
+    for name in names:
+        _touch(folder / f"raw/diem/{name}/video/{name}.mp4")
+
+
+def test_diem_is_split_by_place_with_capitals_first(folder: Path) -> None:
+    names = [f"{'Zz' if i < 8 else 'aa'}_{i:02d}_720x576" for i in range(84)]
+    _videos(folder, names)
+    sheet(dataset="diem")
+    clips = read_sheet(folder / "workflow/splits/diem.csv")
+    assert Counter(clip.split for clip in clips) == {"train": 64, "test": 20}
+    tested = [clip for clip in clips if clip.split == "test"]
+    # Places 6, 8 and 84 of the 84 names in C order (Borji et al.).
+    assert {names[5], names[7], names[83]} <= {clip.name for clip in tested}
+    assert {(clip.first, clip.last) for clip in tested} == {(1, 300)}
+    assert {(clip.first, clip.last) for clip in clips if clip.split == "train"} == {(None, None)}
+
+
+def test_an_incomplete_diem_has_no_split(folder: Path) -> None:
+    _videos(folder, ["a_1x1", "b_1x1"])
+    with pytest.raises(InputError, match="2 videos; the split 64/20 is defined on all 84"):
+        sheet(dataset="diem")
+
+
+def test_ledov_tests_on_what_its_meta_dataset_lists(folder: Path) -> None:
+    for name in ("animal_a01", "man_b02", "ball_c03"):
+        _touch(folder / f"raw/ledov/{name}/{name}.mp4")
+    listing = folder / "raw/ledov_meta/ledov_meta.csv"
+    _touch(listing)
+    listing.write_text("# provenance\nvideo,frame,mask\nman_b02,15,True\nman_b02,16,False\n")
+    sheet(dataset="ledov")
+    clips = read_sheet(folder / "workflow/splits/ledov.csv")
+    assert [(clip.name, clip.split) for clip in clips] == [
+        ("animal_a01", "train"),
+        ("ball_c03", "train"),
+        ("man_b02", "test"),
+    ]
+
+
+def test_salicon_is_split_by_name(folder: Path) -> None:
+    for split in ("val", "test", "train"):
+        _touch(folder / f"raw/salicon/images/COCO_{split}2014_000000000001.jpg")
+    sheet(dataset="salicon")
+    clips = read_sheet(folder / "workflow/splits/salicon.csv")
+    assert [clip.split for clip in clips] == ["train", "val"]
+
+
+def test_a_sheet_of_the_repository_is_not_made_anew(folder: Path) -> None:
+    with pytest.raises(InputError, match="dhf1k: its sheet is part of the repository"):
+        sheet(dataset="dhf1k")
+
+
+def test_no_videos(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"raw/salicon: no file fits images/\{clip\}\.jpg"):
+        sheet(dataset="salicon")
