@@ -27,9 +27,7 @@ _FILTERS = {
     "area": Image.Resampling.BOX,
     "lanczos": Image.Resampling.LANCZOS,
 }
-
-
-NTSC = (24000 / 1001, 30000 / 1001, 60000 / 1001)
+_NTSC = (24000 / 1001, 30000 / 1001, 60000 / 1001)
 """Rates that ffmpeg prints rounded to two decimals; a minute later that is a quarter of a frame."""
 
 
@@ -56,7 +54,7 @@ def probe(video: Path) -> tuple[int, int, float]:
         raise InputError(f"{video}: not a video that ffmpeg can read; fetch it again") from error
     width, height = facts["source_size"]
     rate = float(facts["fps"])
-    return width, height, next((exact for exact in NTSC if abs(exact - rate) < 0.006), rate)
+    return width, height, next((exact for exact in _NTSC if abs(exact - rate) < 0.006), rate)
 
 
 def _decode_image(image_file: Path, frames: Frames) -> Iterator[NDArray[np.uint8]]:

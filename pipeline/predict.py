@@ -60,7 +60,10 @@ def _chosen(frame_lists: list[Path], lengths: dict[str, int]) -> dict[str, list[
         if within:
             chosen[clip] = within
     if not chosen:
-        raise InputError(f"{frame_lists[0]}: lists no frame of a clip of the test split")
+        raise InputError(
+            f"{frame_lists[0]}: lists no frame that a clip of the scored split has; "
+            "check its video names against the split sheet"
+        )
     return chosen
 
 

@@ -125,7 +125,7 @@ def test_a_frame_list_scores_the_listed_frames_only(stores: dict[str, Path]) -> 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
-    [("a,40,True\n", "lists no frame of a clip"), ("c,0,True\n", "lists no frame of a clip")],
+    [("a,40,True\n", "lists no frame that a clip"), ("c,0,True\n", "lists no frame that a clip")],
 )
 def test_a_frame_list_that_does_not_fit(stores: dict[str, Path], lines: str, message: str) -> None:
     frames = stores["folder"] / "list.csv"

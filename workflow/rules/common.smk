@@ -1,4 +1,4 @@
-"""The few functions that name files. What they return is a path or the JSON of a section."""
+"""Functions that name files. What they return is a path or the JSON of a section."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from pipeline.raw import gaze_files, video_file
 from pipeline.splits import part_names, parts, read_sheet
 
 STAGES = "frames flow gaze density pretrain finetune predict score tables".split()
+PUBLISHED = "workflow/published"
 
 
 wildcard_constraints:
@@ -185,11 +186,11 @@ def sheets_folder(wildcards, input):
     return Path(input.sheets[0]).parent
 
 
-def published_folder(wildcards=None):
-    return "workflow/published"
+def published_folder(wildcards):
+    return PUBLISHED
 
 
 def published_sheets():
     """Of the tables that the paper prints; a table of one's own has none."""
-    sheets = (Path(published_folder(), f"{table}.csv") for table in cfg.tables)
+    sheets = (Path(PUBLISHED, f"{table}.csv") for table in cfg.tables)
     return [sheet for sheet in sheets if sheet.is_file()]
