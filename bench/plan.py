@@ -24,6 +24,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.config import Config, load
+from pipeline.raw import patterns
 from pipeline.splits import read_sheet
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,7 +57,7 @@ def copy_workflow(folder: Path) -> Config:
     settings = yaml.safe_load(path.read_text())
     settings["run"] = "paper"
     for dataset in settings["datasets"].values():
-        options = dataset["gaze"]["options"]
+        options = dataset["variants"][dataset["variant"]]["gaze"]["options"]
         options.update({key: "all" for key, value in options.items() if value is None})
     path.write_text(yaml.safe_dump(settings, sort_keys=False))
     return load(settings)
@@ -79,9 +80,8 @@ def raw_files(folder: Path, cfg: Config) -> Iterator[Path]:
     """Every raw file of every clip and observer."""
     raw = folder / cfg.pathvars["raw"]
     for name, dataset in cfg.datasets.items():
-        patterns = (dataset.frames.video, *dataset.gaze.files)
         for clip in read_sheet(folder / dataset.splits):
-            for pattern in patterns:
+            for pattern in patterns(dataset):
                 observers = OBSERVERS[name] if "{observer}" in pattern else [""]
                 for observer in observers:
                     names = {"clip": clip.name, "split": clip.split, "observer": observer}

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
+import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -37,6 +41,8 @@ class Frames(Section):
     """Pixels."""
     filter: Literal["bicubic", "bilinear", "area", "lanczos"]
     """Resizing filter of ffmpeg's scale."""
+    codec: Literal["lossless", "jpeg95"]
+    """How FRAMES stores are compressed: Zstandard, or JPEG of quality 95."""
 
 
 class Flow(Section):
@@ -57,19 +63,26 @@ class Source(Section):
     """Where to get it."""
     licence: str
     """Its terms, as far as they are stated."""
-    variant: str
-    """Name of the ground truth: which gaze it is made of. A table never mixes two."""
 
 
 class DatasetFrames(Section):
     """Where a dataset's pictures lie and how fast they run."""
 
     video: str
-    """Path below the dataset's raw folder, with {clip} and {split}."""
+    """Path below the dataset's raw folder, with {clip} and {split}; with {frame}, a folder of
+    numbered pictures. A * stands for anything but a slash."""
     rate: PositiveFloat | None
-    """Frames per second after resampling; null keeps the video's own."""
+    """Frames per second after resampling; null keeps the video's own. Of a folder of numbered
+    pictures: the rate that they were taken at."""
     damaged: Literal["stop", "keep"]
-    """What a video that ffmpeg reads with errors does: stop the job, or keep what was decoded."""
+    """What a video that ffmpeg reads with errors, or a gap in numbered pictures, does: stop the
+    job, or keep what is there."""
+
+    @model_validator(mode="after")
+    def _pictures_have_a_rate(self) -> Self:
+        if "{frame}" in self.video and self.rate is None:
+            raise ValueError("numbered pictures carry no rate: set rate to their frames per second")
+        return self
 
 
 class DatasetGaze(Section):
@@ -78,22 +91,86 @@ class DatasetGaze(Section):
     reader: str
     """Module of pipeline/datasets."""
     files: tuple[str, ...]
-    """Paths below the dataset's raw folder, with {clip}, {split} and {observer}."""
+    """Paths below the dataset's raw folder, with {clip}, {split}, {observer} and {frame}."""
     observers: tuple[str, ...] | None
     """Values of {observer}; null takes every file that is there."""
     options: dict[str, Any]
     """Keyword arguments of the reader."""
 
 
-class Density(Section):
-    """How fixations become a density."""
+class GaussianDensity(Section):
+    """The sum of Gaussians at the gaze points on the frame grid, divided by its maximum."""
 
     recipe: Literal["gaussian"]
-    """gaussian: the sum of Gaussians at the gaze points, divided by its maximum."""
     sigma: PositiveFloat
     """Standard deviation in pixels of the frame grid."""
     repeats: Literal["each", "once"]
     """Several gaze points on one pixel of a frame count each time, or once."""
+
+
+class Dhf1kDensity(Section):
+    """The same in pixels of the raw video, as DHF1K's authors make their maps."""
+
+    recipe: Literal["dhf1k"]
+    fwhm: PositiveFloat
+    """Full width at half maximum in pixels of the raw video."""
+    shift: float
+    """Pixels of the raw video, right and down; 2.0 repeats the official make_gauss_masks.m."""
+    repeats: Literal["each", "once"]
+    """As in `gaussian`."""
+
+
+class MatheDensity(Section):
+    """The maps of UCF-Sports and Hollywood-2 that the authors of DHF1K distribute, in 8 bits."""
+
+    recipe: Literal["mathe_release"]
+    taps: PositiveInt
+    """Length of the filter in pixels of the raw video."""
+    sigma: PositiveFloat
+    """Standard deviation in pixels of the raw video."""
+    anchor: NonNegativeInt
+    """Tap, from 0, that lies on the filtered pixel: an even filter has no middle one."""
+
+    @model_validator(mode="after")
+    def _anchor_is_a_tap(self) -> Self:
+        if self.anchor >= self.taps:
+            raise ValueError(f"anchor {self.anchor} is none of the {self.taps} taps, 0 to taps - 1")
+        return self
+
+
+class MitDensity(Section):
+    """Low-pass filter in the Fourier domain, as in the MIT benchmark's code."""
+
+    recipe: Literal["mit"]
+    cutoff: PositiveFloat
+    """Cycles per image at which the amplitude is halved."""
+    repeats: Literal["each", "once"]
+    """As in `gaussian`."""
+
+
+class ReleasedDensity(Section):
+    """Maps that somebody distributes, as they are, divided by their maximum."""
+
+    recipe: Literal["released"]
+    files: str
+    """Path below the dataset's raw folder, with {clip}, {split} and {frame}."""
+
+
+Density = Annotated[
+    GaussianDensity | Dhf1kDensity | MatheDensity | MitDensity | ReleasedDensity,
+    Field(discriminator="recipe"),
+]
+"""How fixations become a density."""
+
+
+class Variant(Section):
+    """A ground truth of a dataset: where it comes from and how it is made."""
+
+    splits: str
+    """Split sheet: clip,split[,first,last]."""
+    frames: DatasetFrames
+    gaze: DatasetGaze
+    density: Density
 
 
 class Test(Section):
@@ -109,14 +186,40 @@ class Dataset(Section):
     """A dataset with frames and gaze of its own."""
 
     source: Source
-    splits: str
-    """Split sheet: clip,split[,first,last]."""
+    variant: str
+    """The ground truth that this run uses; every table names it, and none mixes two."""
+    variants: dict[str, Variant]
     clips_per_part: PositiveInt
     """Clips that one job takes through a data stage."""
-    frames: DatasetFrames
-    gaze: DatasetGaze
-    density: Density
+    validation: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the training clips that is held out for choosing models; 0: none, as the paper."""
     test: Test
+
+    @model_validator(mode="after")
+    def _variant_is_there(self) -> Self:
+        if self.variant not in self.variants:
+            raise ValueError(f"variant {self.variant!r} is none of {', '.join(self.variants)}")
+        return self
+
+    @property
+    def splits(self) -> str:
+        """Split sheet of the chosen variant."""
+        return self.variants[self.variant].splits
+
+    @property
+    def frames(self) -> DatasetFrames:
+        """Pictures of the chosen variant."""
+        return self.variants[self.variant].frames
+
+    @property
+    def gaze(self) -> DatasetGaze:
+        """Gaze of the chosen variant."""
+        return self.variants[self.variant].gaze
+
+    @property
+    def density(self) -> Density:
+        """Density recipe of the chosen variant."""
+        return self.variants[self.variant].density
 
 
 class MetaDataset(Section):
@@ -128,6 +231,24 @@ class MetaDataset(Section):
     frame_list: str
     """CSV below the raw folder: video,frame,mask."""
     test: Test
+
+
+class Submission(Section):
+    """Maps of a split whose gaze is hidden, packed as those want it who score them."""
+
+    over: str
+    """The dataset."""
+    split: Split
+    layout: str
+    """Path of a map below the method's name, with {clip} and {frame} (from 1)."""
+    width: PositiveInt
+    """Pixels of every map."""
+    height: PositiveInt
+    """Pixels of every map."""
+    videos: PositiveInt | None
+    """Number of videos that must be there; null: not checked."""
+    frames: PositiveInt | None
+    """Number of maps that must be there; null: not checked."""
 
 
 class Model(BaseModel):
@@ -178,6 +299,29 @@ class Score(Section):
     """mit: the definitions of the MIT benchmark's code (Sec. IV-C)."""
     auc_jitter: Literal["expectation", "none"]
     """AUC-J's noise that breaks ties: its expected score in closed form, or no noise."""
+
+
+class Alignment(Section):
+    """When the check of gaze against motion raises a flag."""
+
+    lags: NonNegativeInt
+    """Frames by which gaze is shifted against the motion, either way, at most."""
+    usual_lag: NonNegativeInt
+    """Frames that eyes may lead or follow without a flag."""
+    min_frames: NonNegativeInt
+    """Frames with motion below which chance decides about lag and flips: no flag."""
+    min_nss: float
+    """NSS on the motion below which neither a lag nor a flip is called a fault."""
+    lag_margin: NonNegativeFloat
+    """Share of its NSS that the best lag must gain over lag 0."""
+    flip_margin: NonNegativeFloat
+    """Share of its NSS that a flip must gain over every lag."""
+    length_margin: NonNegativeFloat
+    """Share of the video by which recordings may be shorter or longer."""
+    min_observers: NonNegativeFloat
+    """Observers that a frame must have on average."""
+    max_outside: NonNegativeFloat
+    """Share of usable samples that may lie outside the video."""
 
 
 class Measured(Section):
@@ -249,6 +393,7 @@ class Config(Section):
     flow: Flow
     datasets: dict[str, Dataset]
     meta_datasets: dict[str, MetaDataset]
+    submissions: dict[str, Submission]
     networks: dict[str, dict[str, Any]]
     """Network -> arguments that all its models share."""
     backbone_weights: str | None
@@ -258,6 +403,7 @@ class Config(Section):
     pretraining: Training
     trainings: dict[str, Training]
     score: Score
+    alignment: Alignment
     sanity: dict[str, str]
     """Row label -> model, in every table."""
     tables: dict[str, Table]
@@ -270,6 +416,7 @@ class Config(Section):
         used += [
             ("meta_datasets", meta.over, self.datasets) for meta in self.meta_datasets.values()
         ]
+        used += [("submissions", entry.over, self.datasets) for entry in self.submissions.values()]
         used += [("sanity", model, self.models) for model in self.sanity.values()]
         used += [("without", dataset, tested) for dataset in self.without]
         for training in (self.pretraining, *self.trainings.values()):
@@ -288,10 +435,15 @@ class Config(Section):
         """What is scored of a dataset or meta dataset."""
         return (self.datasets | self.meta_datasets)[dataset].test
 
+    def predicted_split(self, dataset: str) -> Split:
+        """The split that networks predict maps of: the scored one, or that of a submission."""
+        submission = self.submissions.get(dataset)
+        return submission.split if submission else self.test(dataset).split
+
     def over(self, dataset: str) -> str:
-        """The dataset itself, or the one that a meta dataset lists frames of."""
-        meta = self.meta_datasets.get(dataset)
-        return meta.over if meta else dataset
+        """The dataset itself, or the one that a meta dataset or a submission is about."""
+        about = self.meta_datasets.get(dataset) or self.submissions.get(dataset)
+        return about.over if about else dataset
 
     def left_out(self, dataset: str) -> bool:
         """Whether `without` names a dataset, or the one that a meta dataset lists frames of."""
@@ -327,11 +479,12 @@ class Config(Section):
         return rows | sanity
 
     def _ground_truth(self, dataset: str) -> str:
-        density = self.datasets[self.over(dataset)].density
+        truth = self.datasets[self.over(dataset)]
+        recipe = truth.density.model_dump()
+        name = recipe.pop("recipe")
+        keys = ", ".join(f"{key} {value}" for key, value in recipe.items())
         return (
-            f"{(self.datasets | self.meta_datasets)[dataset].source.variant}; "
-            f"{density.recipe}, sigma {density.sigma:g} px of {self.frames.width}x"
-            f"{self.frames.height}, repeated points count {density.repeats}"
+            f"{truth.variant}; density {name} ({keys}) on {self.frames.width}x{self.frames.height}"
         )
 
     def tables_settings(self, code: str) -> TablesSettings:
@@ -392,6 +545,39 @@ def run_file(run: str) -> str:
     if run not in known:
         raise SystemExit(f"config.yaml: run: {run}: known runs are paper, {', '.join(known)}")
     return f"workflow/runs/{run}.yaml"
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with another laid over it, as Snakemake does it.
+
+    Sections are joined; all else is replaced.
+    """
+    joined = dict(below)
+    for key, value in above.items():
+        inner = joined.get(key)
+        if isinstance(inner, Mapping) and isinstance(value, Mapping):
+            joined[key] = merged(inner, value)
+        else:
+            joined[key] = value
+    return joined
+
+
+def configured(run: str) -> Config:
+    """The configuration of a run, from config.yaml in the working folder.
+
+    Raises:
+        InputError: A file is missing, not YAML, or does not fit.
+    """
+    content: dict[str, Any] = {}
+    for file in ["config.yaml", *([] if run == "paper" else [run_file(run)])]:
+        try:
+            above: Any = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+            content = merged(content, above)
+        except (OSError, yaml.YAMLError, AttributeError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{file}: cannot be read ({error}); call this from the repository's root"
+            ) from None
+    return load(content | {"run": run})
 
 
 def load(content: Mapping[str, Any]) -> Config:

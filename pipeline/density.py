@@ -1,70 +1,148 @@
-"""Stage density: gaze points to fixation densities (S of Eq. 4, Sec. IV-B)."""
+"""Stage density: gaze points, or distributed maps, to fixation densities (S of Eq. 4, Sec. IV-B).
+
+Each frame's density has the maximum 1, or is zero everywhere: without gaze, or without a map where
+maps are taken as somebody distributes them. Both are counted in the manifest.
+"""
 
 from __future__ import annotations
 
+import struct
+import warnings
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from pipeline.config import Density, Frames
+from pipeline.config import Density, Frames, GaussianDensity, ReleasedDensity
+from pipeline.errors import InputError
 from pipeline.fixations import pixels_by_frame
+from pipeline.raw import numbered_files, stays_inside
+from pipeline.recipes import PointDensity, Shape, density_map, released_map
 from pipeline.stage import main
 from pipeline.stores import DENSITY, GAZE, open_store, write_store
 
+LONGEST = 16384
+"""Pixels of a map's side; a larger one is no map of a video."""
+# Pillow has no error of its own for every kind of damage.
+_DAMAGED = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 
-@lru_cache(maxsize=8)
-def _gaussians(size: int, sigma: float) -> NDArray[np.float64]:
-    """Row i is a Gaussian of peak 1 around pixel i: [size, size], a Toeplitz table."""
-    offset = np.arange(size)[:, None] - np.arange(size)[None, :]
-    return np.exp(-0.5 * (offset / sigma) ** 2)
 
-
-def density_map(
-    pixels: NDArray[np.int32], shape: tuple[int, int], settings: Density
-) -> NDArray[np.float64]:
-    """Sum of Gaussians at the fixated pixels, divided by its maximum.
-
-    A Gaussian is the product of two one-dimensional ones, so the sum over points is one matrix
-    product of two tables: exact, not truncated.
+def video_pixels(
+    points: NDArray[np.float32], frames: int, grid: Shape, video: Shape
+) -> list[NDArray[np.int32]]:
+    """Points of the frame grid on the pixels of a picture of another size.
 
     Args:
-        pixels: [n, (y, x)].
-        shape: (height, width) in pixels.
-        settings: Width, and whether repeated pixels count each time.
+        points: [point, (frame, x, y, observer)] of a GAZE store.
+        frames: Number of frames of the clip.
+        grid: (height, width) of the frame grid.
+        video: (height, width) of the picture.
 
     Returns:
-        [y, x] with maximum 1, or zero everywhere without points.
+        Per frame an array [n, (y, x)].
     """
-    if not len(pixels):
-        return np.zeros(shape)
-    if settings.repeats == "once":
-        pixels = np.unique(pixels, axis=0)
-    rows = _gaussians(shape[0], settings.sigma)[pixels[:, 0]]
-    columns = _gaussians(shape[1], settings.sigma)[pixels[:, 1]]
-    blurred = rows.T @ columns
-    return np.asarray(blurred / blurred.max())
+    size = np.array(video[::-1])
+    xy = (points[:, 1:3].astype(np.float64) + 0.5) * size / np.array(grid[::-1]) - 0.5
+    placed = points.copy()
+    placed[:, 1:3] = np.clip(np.floor(xy + 0.5), 0, size - 1)
+    return pixels_by_frame(placed, frames)
 
 
-def _clip_density(
-    points: NDArray[np.float32], frames: int, grid: Frames, settings: Density
+def _of_points(
+    points: NDArray[np.float32], facts: dict[str, Any], grid: Shape, settings: PointDensity
 ) -> Iterator[NDArray[np.float64]]:
-    for pixels in pixels_by_frame(points, frames):
-        yield density_map(pixels, (grid.height, grid.width), settings)[None]
+    on_grid = isinstance(settings, GaussianDensity)
+    video = grid if on_grid else (facts["height"], facts["width"])
+    for pixels in video_pixels(points, facts["frames"], grid, video):
+        yield density_map(pixels, video, settings, grid)[None]
 
 
-def density(*, gaze: Path, settings: Density, grid: Frames, store: Path, manifest: Path) -> None:
-    """GAZE store (its manifest is given) to DENSITY store."""
+def _opened(file: Path) -> Image.Image:
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    image = Image.open(file)
+    if max(image.size) > LONGEST:
+        image.close()
+        raise ValueError(f"{image.width} x {image.height} pixels")
+    return image
+
+
+def read_map(file: Path) -> NDArray[np.generic]:
+    """A grey picture [y, x] as it is; of a coloured one, the first channel.
+
+    Raises:
+        InputError: The file is missing, damaged or of absurd dimensions.
+    """
+    try:
+        with warnings.catch_warnings(), _opened(file) as image:
+            picture = np.asarray(image.convert("RGB") if image.mode in ("P", "PA") else image)
+    except _DAMAGED as error:
+        raise InputError(
+            f"{file}: expected a grey picture that can be read, found {error}; fetch it again"
+        ) from error
+    return picture if picture.ndim == 2 else picture[..., 0]
+
+
+def maps_by_frame(
+    raw: Path, settings: ReleasedDensity, clip: str, facts: dict[str, Any]
+) -> tuple[list[Path | None], int]:
+    """The map of each frame of a clip, None where there is none; and how many lie beyond the clip.
+
+    Raises:
+        InputError: No frame of the clip has a map.
+    """
+    files = numbered_files(raw, settings.files, clip, facts["split"])
+    stays_inside(raw, files.values())
+    still = "{frame}" not in settings.files
+    numbers = facts["numbers"] or range(facts["first"], facts["first"] + facts["frames"])
+    maps = [files.get(number) for number in ([1] if still else numbers)]
+    if len(maps) != facts["frames"]:
+        raise InputError(
+            f"{raw / settings.files}: expected a map for each frame, found one for "
+            f"{facts['frames']} frames of {clip}; write {{frame}} into density.files of config.yaml"
+        )
+    if not any(maps):
+        raise InputError(
+            f"{raw / settings.files}: expected a map of a frame of clip {clip} ({facts['split']}), "
+            f"numbered {min(numbers)} to {max(numbers)}; found {len(files)} of other numbers. "
+            "docs/datasets.md shows the expected layout"
+        )
+    return maps, len(files) - sum(file is not None for file in maps)
+
+
+def _released(maps: list[Path | None], grid: Shape) -> Iterator[NDArray[np.float64]]:
+    for file in maps:
+        yield (np.zeros(grid) if file is None else released_map(read_map(file), grid))[None]
+
+
+def density(
+    *, gaze: Path, raw: Path, settings: Density, grid: Frames, store: Path, manifest: Path
+) -> None:
+    """GAZE store (its manifest is given), or the maps of a raw folder, to DENSITY store."""
     source = open_store(GAZE, gaze)
+    shape = (grid.height, grid.width)
     with write_store(DENSITY, store, manifest) as writer:
         for clip, facts in source.clips.items():
             points = np.asarray(source[clip][:])
-            empty = facts["frames"] - len(np.unique(points[:, 0]))
-            maps = _clip_density(points, facts["frames"], grid, settings)
-            writer.add(clip, maps, frames_without_gaze=int(empty))
-            print(f"{clip}: {facts['frames']} densities, {empty} without gaze")
+            counts = {"frames_without_gaze": facts["frames"] - len(np.unique(points[:, 0]))}
+            if isinstance(settings, ReleasedDensity):
+                maps, beyond = maps_by_frame(raw, settings, clip, facts)
+                counts |= {"frames_without_map": maps.count(None), "maps_beyond_clip": beyond}
+                blocks = _released(maps, shape)
+            else:
+                blocks = _of_points(points, facts, shape, settings)
+            writer.add(clip, blocks, **counts)
+            print(f"{clip}: {facts['frames']} densities; {counts}")
 
 
 if __name__ == "__main__":

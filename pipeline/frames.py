@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 import ffmpeg
 import imageio_ffmpeg
@@ -15,55 +16,32 @@ from PIL import Image
 
 from pipeline.config import DatasetFrames, Frames
 from pipeline.errors import InputError
-from pipeline.raw import video_file
+from pipeline.raw import numbered_files, stays_inside, video_file
 from pipeline.splits import SheetClip
 from pipeline.stage import main
 from pipeline.stores import FRAMES, SHARD, write_store
+from pipeline.video import is_picture, picture_size, probe
 
-_IMAGES = {".jpg", ".jpeg", ".png"}
 _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
     "area": Image.Resampling.BOX,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_NTSC = (24000 / 1001, 30000 / 1001, 60000 / 1001)
-"""Rates that ffmpeg prints rounded to two decimals; a minute later that is a quarter of a frame."""
 
 
 class DamagedError(Exception):
-    """ffmpeg decoded a video with errors."""
+    """A video was decoded with errors, or numbered pictures have a gap."""
 
 
-def probe(video: Path) -> tuple[int, int, float]:
-    """Width, height (pixels) and frame rate (frames/s) of a video or image (rate 1).
-
-    Raises:
-        InputError: The file is missing or cannot be decoded.
-    """
-    if not video.is_file():
-        raise InputError(f"{video}: no such file; docs/datasets.md shows the expected layout")
-    try:
-        if video.suffix.lower() in _IMAGES:
-            with Image.open(video) as image:
-                return image.width, image.height, 1.0
-        reader = imageio_ffmpeg.read_frames(video)
-        facts = next(reader)
-        reader.close()
-    except (OSError, RuntimeError, StopIteration) as error:
-        raise InputError(f"{video}: not a video that ffmpeg can read; fetch it again") from error
-    width, height = facts["source_size"]
-    rate = float(facts["fps"])
-    return width, height, next((exact for exact in _NTSC if abs(exact - rate) < 0.006), rate)
-
-
-def _decode_image(image_file: Path, frames: Frames) -> Iterator[NDArray[np.uint8]]:
-    try:
-        with Image.open(image_file) as image:
-            size = (frames.width, frames.height)
-            yield np.asarray(image.convert("RGB").resize(size, _FILTERS[frames.filter]))[None]
-    except OSError as error:
-        raise InputError(f"{image_file}: broken image ({error}); fetch it again") from error
+def _decode_images(files: Iterable[Path], frames: Frames) -> Iterator[NDArray[np.uint8]]:
+    size = (frames.width, frames.height)
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                yield np.asarray(image.convert("RGB").resize(size, _FILTERS[frames.filter]))[None]
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            raise InputError(f"{file}: broken image ({error}); fetch it again") from error
 
 
 def _decode_video(
@@ -125,9 +103,61 @@ def decode(
         rate: Frames per second to resample to; None keeps every frame as it is.
         clip: Its first and last frame limit what is decoded.
     """
-    if video.suffix.lower() in _IMAGES:
-        return _decode_image(video, frames)
+    if is_picture(video):
+        return _decode_images([video], frames)
     return _decode_video(video, frames, rate, clip)
+
+
+def _video(
+    raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
+) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
+    video = video_file(raw, dataset.video, clip.name, clip.split)
+    stays_inside(raw, [video])
+    width, height, rate = probe(video)
+    facts = {
+        "first": clip.first or 1,
+        "source_width": width,
+        "source_height": height,
+        "rate": dataset.rate or rate,
+        "numbers": [],
+    }
+    return facts, _checked(decode(video, grid, dataset.rate, clip), video, dataset.damaged)
+
+
+def _pictures(
+    raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
+) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
+    """A folder of numbered pictures; the sheet's first and last are such numbers."""
+    files = numbered_files(raw, dataset.video, clip.name, clip.split)
+    last = clip.last if clip.last is not None else max(files, default=0)
+    files = {number: file for number, file in files.items() if (clip.first or 0) <= number <= last}
+    where = raw / dataset.video.replace("{clip}", clip.name)
+    if not files:
+        raise InputError(f"{where}: no picture fits; docs/datasets.md shows the expected layout")
+    stays_inside(raw, files.values())
+    sizes = {picture_size(file): file for file in files.values()}
+    if len(sizes) > 1:
+        raise InputError(f"{where}: pictures of several sizes, {sizes}; fetch the folder again")
+    numbers = list(files)
+    absent = sorted(set(range(numbers[0], numbers[-1] + 1)) - files.keys())
+    width, height = next(iter(sizes))
+    facts = {
+        "first": 1,
+        "source_width": width,
+        "source_height": height,
+        "rate": dataset.rate,
+        "numbers": numbers,
+    }
+    blocks = _decode_images(files.values(), grid)
+    return facts, _checked(_gap(blocks, absent, where), where, dataset.damaged)
+
+
+def _gap(
+    blocks: Iterator[NDArray[np.uint8]], absent: list[int], where: Path
+) -> Iterator[NDArray[np.uint8]]:
+    yield from blocks
+    if absent:
+        raise DamagedError(f"{where}: {len(absent)} pictures are missing, the first {absent[0]}")
 
 
 def frames(
@@ -139,21 +169,15 @@ def frames(
     store: Path,
     manifest: Path,
 ) -> None:
-    """Raw videos of a part to its FRAMES store."""
-    with write_store(FRAMES, store, manifest) as writer:
+    """Raw videos, or folders of numbered pictures, of a part to its FRAMES store."""
+    read = _pictures if "{frame}" in dataset.video else _video
+    with write_store(FRAMES, store, manifest, grid.codec) as writer:
         for clip in clips:
-            video = video_file(raw, dataset.video, clip.name, clip.split)
-            width, height, rate = probe(video)
-            facts = {
-                "split": clip.split,
-                "first": clip.first or 1,
-                "source_width": width,
-                "source_height": height,
-                "rate": dataset.rate or rate,
-            }
-            blocks = decode(video, grid, dataset.rate, clip)
-            count = writer.add(clip.name, _checked(blocks, video, dataset.damaged), **facts)
-            print(f"{clip.name}: {count} frames of {width}x{height}")
+            facts, blocks = read(raw, clip, dataset, grid)
+            count = writer.add(clip.name, blocks, split=clip.split, last=clip.last, **facts)
+            print(
+                f"{clip.name}: {count} frames of {facts['source_width']}x{facts['source_height']}"
+            )
 
 
 def _checked(

@@ -13,7 +13,7 @@ from pipeline.config import DatasetGaze, Frames
 from pipeline.datasets.records import Clip, Gaze
 from pipeline.errors import InputError
 from pipeline.fixations import inside
-from pipeline.raw import gaze_files
+from pipeline.raw import gaze_files, stays_inside
 from pipeline.stage import main
 from pipeline.stores import GAZE, read_manifest, write_store
 
@@ -25,6 +25,7 @@ def _read(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
             f"{raw}: no gaze file of clip {clip.name} fits {', '.join(settings.files)}; "
             "docs/datasets.md shows the expected layout"
         )
+    stays_inside(raw, files)
     reader = importlib.import_module(f"pipeline.datasets.{settings.reader}")
     try:
         gaze: Gaze = reader.read(files, clip, **settings.options)
@@ -55,6 +56,13 @@ def on_grid(
         "point outside the picture": int((kept_frames & ~kept).sum()),
     }
     points = np.stack([frame, x, y, gaze.observer], axis=1)[kept].astype(np.float32)
+    # Rounding to float32 may carry a point over the last pixel's edge.
+    points[:, 1] = np.minimum(
+        points[:, 1], np.nextafter(np.float32(grid.width - 0.5), np.float32(0))
+    )
+    points[:, 2] = np.minimum(
+        points[:, 2], np.nextafter(np.float32(grid.height - 0.5), np.float32(0))
+    )
     order = np.lexsort((points[:, 3], points[:, 0]))
     return points[order], {reason: count for reason, count in dropped.items() if count}
 
@@ -76,7 +84,20 @@ def gaze(
             points, dropped = on_grid(found, clip, facts["first"], grid)
             observers = len(np.unique(points[:, 3]))
             writer.add(
-                name, [points], frames=facts["shape"][0], observers=observers, dropped=dropped
+                name,
+                [points],
+                frames=facts["shape"][0],
+                split=facts["split"],
+                first=facts["first"],
+                last=facts["last"],
+                numbers=facts["numbers"],
+                width=clip.width,
+                height=clip.height,
+                rate=clip.rate,
+                observers=observers,
+                samples=len(found.frame) + sum(found.dropped.values()),
+                dropped=dropped,
+                seconds=list(found.seconds),
             )
             print(f"{name}: {len(points)} points of {observers} observers; dropped {dropped}")
 
@@ -88,6 +109,7 @@ def _clip(name: str, facts: dict[str, Any]) -> Clip:
         width=facts["source_width"],
         height=facts["source_height"],
         rate=facts["rate"],
+        numbers=tuple(facts["numbers"]),
     )
 
 

@@ -3,6 +3,7 @@
 `def flow(*, frames: Path, settings: Flow)` is called as
 `python -m pipeline.flow --frames PATH --settings '{"estimator": "dis", ...}'`:
 paths, numbers and words as they stand, lists as several words, everything else as JSON.
+What a user can mend becomes one line and exit status 1; an error of the code keeps its traceback.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.disk import explain, fullest, of_the_disk
 from pipeline.errors import InputError
 
 _WORDS = (Path, str, int, float)
@@ -27,22 +29,36 @@ def _add(parser: argparse.ArgumentParser, name: str, kind: Any) -> None:
         parser.add_argument(option, dest=name, nargs="*", required=True, type=get_args(kind)[0])
     elif kind in _WORDS:
         parser.add_argument(option, dest=name, required=True, type=kind)
+    elif get_origin(kind) is Literal:
+        parser.add_argument(option, dest=name, required=True, choices=get_args(kind))
     else:
         parse = TypeAdapter(kind).validate_json
         parser.add_argument(option, dest=name, required=True, type=parse, metavar="JSON")
 
 
 def main(function: Callable[..., None], arguments: Sequence[str] | None = None) -> None:
-    """Runs `function` with the command line; an `InputError` becomes one line and exit status 1."""
+    """Runs `function` with the command line."""
     parser = argparse.ArgumentParser(
         prog=f"python -m pipeline.{function.__name__}", description=inspect.getdoc(function)
     )
     hints = get_type_hints(function)
     for name in inspect.signature(function).parameters:
         _add(parser, name, hints[name])
+    values = vars(parser.parse_args(arguments))
     try:
-        function(**vars(parser.parse_args(arguments)))
+        function(**values)
     except ValidationError as error:
         sys.exit(f"{parser.prog}: {error}")
     except InputError as error:
         sys.exit(f"{parser.prog}: {error}")
+    except OSError as error:
+        if not of_the_disk(error):
+            raise
+        sys.exit(f"{parser.prog}: {explain(error, _place(values.values()))}")
+
+
+def _place(values: Iterable[Any]) -> Path:
+    """The path among the arguments whose disk is the fullest: an error at writing names none."""
+    lists = (value if isinstance(value, list) else [value] for value in values)
+    paths = [value for values in lists for value in values if isinstance(value, Path)]
+    return fullest(paths) or Path.cwd()

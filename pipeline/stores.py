@@ -5,7 +5,8 @@ by rename, lists every file with size and digest. A missing shard would read as 
 word, so `open_store` checks that the listed files are there, and
 `python -m pipeline.stores --manifest PATH` recomputes the digests.
 
-FRAMES   uint8   [time, y, x, channel]      RGB on the frame grid
+FRAMES   uint8   [time, y, x, channel]      RGB on the frame grid; lossless or JPEG, which the
+                                            manifest says and reading need not know
 FLOW     float16 [time, component, y, x]    on a quarter of the frame grid, pixels of the frame grid
                                             per frame, right and down; flow[t] goes from frame t to
                                             t+1, the last frame repeats the one before it, and a
@@ -25,18 +26,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
+from pipeline.codecs import Jpeg
+from pipeline.disk import concerns, explain, of_the_disk, remove, whole
 from pipeline.errors import InputError
 from pipeline.stage import main
 
 SHARD = 32
 """Frames in a shard file; the chunk is one frame. Whole shards are written, in order."""
+
+Codec = Literal["lossless", "jpeg95"]
+"""How chunks are compressed. Each has a checksum, so that a flipped bit raises."""
+ENCODINGS: dict[Codec, dict[str, Any]] = {
+    "lossless": {"compressors": [ZstdCodec(level=3, checksum=True)]},
+    "jpeg95": {"serializer": Jpeg(quality=95), "compressors": [Crc32cCodec()]},
+}
 
 
 class Kind(NamedTuple):
@@ -72,17 +82,20 @@ def _listing(store: Path) -> dict[str, list[Any]]:
 
 def write_json(path: Path, value: object) -> None:
     """Writes a JSON file that is either whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
-    partial.replace(path)
+    with whole(path) as partial:
+        partial.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 class Writer:
     """Writes the arrays of a store, clip by clip."""
 
-    def __init__(self, kind: Kind, store: Path) -> None:
+    def __init__(self, kind: Kind, store: Path, codec: Codec) -> None:
+        if codec != "lossless" and kind is not FRAMES:
+            raise ValueError(f"{kind.name}: {codec} is for frames")
         self.kind = kind
+        self.codec = codec
+        self.needed = 0
+        """Bytes that are being written, at most."""
         self.clips: dict[str, dict[str, Any]] = {}
         self._group = zarr.create_group(store, overwrite=True)
 
@@ -94,10 +107,10 @@ class Writer:
             dtype=self.kind.dtype,
             chunks=(1 if framed else chunk, *shape),
             shards=(SHARD, *shape) if framed else None,
-            compressors=[ZstdCodec(level=3, checksum=True)],
             dimension_names=self.kind.dimensions,
             attributes={"unit": self.kind.unit},
             config={"write_empty_chunks": True},
+            **ENCODINGS[self.codec],
         )
 
     def add(self, clip: str, blocks: Iterable[NDArray[Any]], **facts: Any) -> int:
@@ -119,7 +132,9 @@ class Writer:
                 array = self._create(clip, block.shape[1:], min(max(1, len(block)), POINTS))
             start = array.shape[0]
             array.resize((start + len(block), *block.shape[1:]))
-            array[start:] = block.astype(self.kind.dtype)
+            content = block.astype(self.kind.dtype)
+            self.needed = content.nbytes
+            array[start:] = content
         if array is None:
             raise InputError(f"{self.kind.name}: clip {clip} has nothing to write")
         self.clips[clip] = {"shape": list(array.shape), **facts}
@@ -143,19 +158,43 @@ def _whole_shards(blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
 
 
 @contextmanager
-def write_store(kind: Kind, store: Path, manifest: Path) -> Iterator[Writer]:
-    """Writes a store and, when all of it is there, its manifest."""
-    manifest.unlink(missing_ok=True)
-    if store.exists():
-        shutil.rmtree(store)
-    writer = Writer(kind, store)
-    yield writer
+def write_store(
+    kind: Kind, store: Path, manifest: Path, codec: Codec = "lossless"
+) -> Iterator[Writer]:
+    """Writes a store and, when all of it is there, its manifest; after an error neither is left.
+
+    Raises:
+        InputError: The disk is full, read-only, or laid out otherwise.
+    """
+    writer: Writer | None = None
+    try:
+        manifest.unlink(missing_ok=True)
+        if store.exists():
+            shutil.rmtree(store)
+        writer = Writer(kind, store, codec)
+        yield writer
+        _finish(writer, store, manifest)
+    except BaseException as error:
+        told = _told(error, store, writer)
+        remove(manifest)
+        shutil.rmtree(store, ignore_errors=True)
+        if told is not None:
+            raise told from error
+        raise
+
+
+def _finish(writer: Writer, store: Path, manifest: Path) -> None:
     files = _listing(store)
     digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
-    write_json(
-        manifest,
-        {"kind": kind.name, "digest": digest, "clips": writer.clips, "files": files},
-    )
+    content = {"kind": writer.kind.name, "codec": writer.codec, "digest": digest}
+    write_json(manifest, {**content, "clips": writer.clips, "files": files})
+
+
+def _told(error: BaseException, store: Path, writer: Writer | None) -> InputError | None:
+    """What the store's disk refuses, as a message; said before room is made by cleaning up."""
+    if isinstance(error, OSError) and of_the_disk(error) and concerns(error, store):
+        return InputError(explain(error, store, writer.needed if writer else None))
+    return None
 
 
 def read_manifest(manifest: Path) -> dict[str, Any]:

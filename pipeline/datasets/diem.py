@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, join, keep
-from pipeline.datasets.table import read_table
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join, keep
+from pipeline.datasets.table import Table, read_table
 
 COLUMNS = (
     "frame",
@@ -42,7 +42,7 @@ RATE = 30.0
 
 
 def _observer(path: Path) -> int:
-    match = re.match(r"diem(\d+)s(\d+)\.asc", path.name)
+    match = re.match(r"diem([0-9]{1,2})s([0-9]{1,2})\.asc", path.name)
     if match is None:
         raise ReaderError(
             f"{path}: expected a name like diem1s01.asc_7_<video>.txt; "
@@ -60,9 +60,19 @@ def _event_reasons(left: NDArray[np.float64], right: NDArray[np.float64]) -> Rea
     ]
 
 
+def _frames(table: Table) -> Samples:
+    """[n] 0-based frame of each line."""
+    frame = table.times("frame")
+    broken = frame != np.floor(frame)
+    if broken.any():
+        raise table.error(int(np.argmax(broken)), "a whole number", "frame")
+    return frame - 1
+
+
+@np.errstate(over="ignore", invalid="ignore")  # absurd coordinates become inf, and are dropped
 def _read_observer(path: Path, clip: Clip) -> Gaze:
     table = read_table(path, COLUMNS, separator="\t")
-    frame = table.numbers("frame") - 1
+    frame = _frames(table)
     size = np.array([clip.width, clip.height])[:, None]
     corner = (np.array(SCREEN)[:, None] - size) / 2
     left = np.stack([table.numbers("left x"), table.numbers("left y")])
@@ -73,9 +83,10 @@ def _read_observer(path: Path, clip: Clip) -> Gaze:
         ("before_first_frame", frame < 0),
         ("after_last_frame", frame >= clip.frames),
         *_event_reasons(table.numbers("left event"), table.numbers("right event")),
+        ("lost", ~np.isfinite(eyes).all(axis=(0, 1))),
         ("outside", ((eyes <= 0) | (eyes >= size)).any(axis=(0, 1))),
     ]
-    return keep(frame, x, y, _observer(path), reasons)
+    return keep(frame, x, y, _observer(path), reasons, seconds=len(frame) / RATE)
 
 
 def read(files: Sequence[Path], clip: Clip) -> Gaze:
@@ -86,7 +97,8 @@ def read(files: Sequence[Path], clip: Clip) -> Gaze:
         clip: The video.
 
     Raises:
-        ReaderError: No file, a file that does not fit the layout, or stored frames not at 30 Hz.
+        ReaderError: No file, a file that does not fit the layout, stored frames not at 30 Hz, or a
+            video larger than the screen.
     """
     if not files:
         raise ReaderError(
@@ -97,5 +109,10 @@ def read(files: Sequence[Path], clip: Clip) -> Gaze:
         raise ReaderError(
             f"{clip.name}: DIEM's gaze counts frames at 30 Hz, the stored frames have "
             f"{clip.rate:g} Hz; set diem's frames.rate to 30.0 in config.yaml"
+        )
+    if clip.width > SCREEN[0] or clip.height > SCREEN[1]:
+        raise ReaderError(
+            f"{clip.name}: the video has {clip.width} x {clip.height} pixels, more than the screen "
+            f"of {SCREEN[0]} x {SCREEN[1]} that it was shown on; use the original mp4"
         )
     return join([_read_observer(path, clip) for path in files])

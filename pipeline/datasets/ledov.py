@@ -13,7 +13,8 @@ count, in the frames ceil(start / d) to ceil((start + duration) / d), from 1, th
 in ms. Time is in ms, so frames stored at another rate than the video's need only their own d.
 
 Known defects: one name is listed twice in the official lists; the rule above is a cross rather
-than a box, so a first fixation on the vertical or horizontal midline is skipped too.
+than a box, so a first fixation on the vertical or horizontal midline is skipped too. With `begin:
+box` only those inside the box of round(H / 20) around the centre are skipped.
 """
 
 from __future__ import annotations
@@ -24,69 +25,85 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.mat import read_mat
+from pipeline.datasets.mat import as_numbers, read_struct
 from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, keep
 
+BEGIN = ("official", "box")
 _COLUMNS = 5
-
-
-def _field(path: Path, data: np.ndarray, name: str) -> NDArray[np.float64]:
-    try:
-        return np.asarray(data[name][0, 0], dtype=np.float64)
-    except (ValueError, IndexError, KeyError, TypeError) as error:
-        raise ReaderError(
-            f"{path}: expected a struct Data with a numeric field {name} ({error}); "
-            "copy the file again from the original archive"
-        ) from error
+_MOST_SUBJECTS = 9999
 
 
 def _fixations(path: Path, clip: Clip) -> Samples:
     """[fixation, (subject, start ms, duration ms, x, y)] as in the file."""
-    data = read_mat(path, "Data")
-    size = _field(path, data, "VideoSize").ravel().tolist()
+    data = read_struct(path, "Data", ("VideoSize", "fixdata"))
+    size = as_numbers(path, "VideoSize", data["VideoSize"]).ravel().tolist()
     if size != [clip.width, clip.height]:
         raise ReaderError(
             f"{path}: the gaze is for a video of {size} pixels, the video here has "
             f"{clip.width} x {clip.height}; use the original mp4"
         )
-    fixations = _field(path, data, "fixdata")
+    numbers = as_numbers(path, "fixdata", data["fixdata"])
+    fixations: Samples = np.atleast_2d(numbers).astype(np.float64)
     if fixations.ndim != 2 or fixations.shape[1] != _COLUMNS or not len(fixations):
         raise ReaderError(
             f"{path}: expected fixdata with rows of subject, start, duration, x, y, found "
             f"the shape {fixations.shape}; copy the file again from the original archive"
         )
+    _check_rows(path, fixations)
     return fixations
 
 
-def _begun(start: Samples, starting: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """True from the first starting fixation of each recording on."""
-    begun = np.zeros(len(start), dtype=bool)
-    for i in range(len(start)):
-        new = i == 0 or start[i] < start[i - 1]
-        begun[i] = starting[i] or (not new and begun[i - 1])
-    return begun
+def _check_rows(path: Path, fixations: Samples) -> None:
+    subject, start, duration = fixations[:, :3].T
+    for wrong, expected in [
+        (~np.isin(subject, range(_MOST_SUBJECTS + 1)), "the number of a subject first"),
+        (~((start >= 0) & (start < np.inf)), "a start of at least 0 ms second"),
+        (~((duration >= 0) & (start + duration < np.inf)), "a duration of at least 0 ms third"),
+    ]:
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ReaderError(
+                f"{path}, row {row + 1} of fixdata: expected {expected}, found "
+                f"{fixations[row].tolist()}; copy the file again from the original archive"
+            )
+
+
+def _begun(new: NDArray[np.bool_], starting: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """True from the first starting fixation of each recording on; `new` where one begins."""
+    row = np.arange(len(new))
+    latest = np.maximum.accumulate(np.where(starting, row, -1))
+    return np.asarray(latest >= np.maximum.accumulate(np.where(new, row, 0)))
+
+
+def _starting(x: Samples, y: Samples, clip: Clip, begin: str) -> NDArray[np.bool_]:
+    """Fixations away from the centre, as far as `begin` demands."""
+    # Matlab rounds halves away from zero.
+    centre = np.floor(clip.height / 20 + 0.5)
+    right, down = np.abs(x - clip.width / 2) > centre, np.abs(y - clip.height / 2) > centre
+    return np.asarray(right & down if begin == "official" else right | down)
 
 
 def _frames(fixations: Samples, clip: Clip) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and last frame, 0-based, of each fixation; last < first if the clip ends before it."""
     duration = 1000 / clip.rate
-    first = np.ceil(fixations[:, 1] / duration)
+    first = np.minimum(np.ceil(fixations[:, 1] / duration), clip.frames + 1)
     last = np.ceil((fixations[:, 1] + fixations[:, 2]) / duration)
     first, last = np.maximum(first, 1) - 1, np.minimum(last, clip.frames) - 1
     return first.astype(np.int64), last.astype(np.int64)
 
 
-def _read(path: Path, clip: Clip) -> Gaze:
+@np.errstate(over="ignore", invalid="ignore")  # the end of absurd times is refused
+def _read(path: Path, clip: Clip, begin: str) -> Gaze:
     fixations = _fixations(path, clip)
-    subject, start, _, x, y = fixations.T
+    subject, start, duration, x, y = fixations.T
     inside = (x > 0) & (x < clip.width) & (y > 0) & (y < clip.height)
-    # Matlab rounds halves away from zero.
-    centre = np.floor(clip.height / 20 + 0.5)
-    aside = (np.abs(x - clip.width / 2) > centre) & (np.abs(y - clip.height / 2) > centre)
+    new = np.concatenate([[True], start[1:] < start[:-1]])
     first, last = _frames(fixations, clip)
     reasons: Reasons = [
-        ("before_start", ~_begun(start, inside & aside)),
-        ("outside", ~inside),
+        ("lost", ~(np.isfinite(x) & np.isfinite(y))),
+        ("before_start", ~_begun(new, inside & _starting(x, y, clip, begin))),
+        # Less than half a pixel from 0 is no pixel that counts from 1.
+        ("outside", ~inside | (x < 0.5) | (y < 0.5)),
         ("after_last_frame", last < first),
     ]
     counted = keep(np.arange(len(x), dtype=np.float64), x, y, 0, reasons)
@@ -100,10 +117,11 @@ def _read(path: Path, clip: Clip) -> Gaze:
         y=(y[row] - 1).astype(np.float32),
         observer=subject[row].astype(np.int16),
         dropped=counted.dropped,
+        seconds=tuple(((start + duration)[np.append(new[1:], True)] / 1000).tolist()),
     )
 
 
-def read(files: Sequence[Path], clip: Clip) -> Gaze:
+def read(files: Sequence[Path], clip: Clip, *, begin: str = "official") -> Gaze:
     """Fixations of one LEDOV video, one point for each frame that a fixation lasts.
 
     `dropped` counts fixations, not samples.
@@ -111,13 +129,19 @@ def read(files: Sequence[Path], clip: Clip) -> Gaze:
     Args:
         files: The one Data.mat.
         clip: The video, or its frames stored at another rate.
+        begin: Where the fixations of a recording begin to count: "official" or "box".
 
     Raises:
-        ReaderError: Not one file, or a file that does not fit the layout.
+        ReaderError: An unknown `begin`, not one file, or a file that does not fit the layout.
     """
+    if begin not in BEGIN:
+        raise ReaderError(
+            f"datasets.ledov: gaze.options.begin in config.yaml is {begin!r}; set it to one of "
+            f"{', '.join(BEGIN)}"
+        )
     if len(files) != 1:
         raise ReaderError(
             f"{clip.name}: expected one Data.mat, found {len(files)}; "
             "correct ledov's gaze.files in config.yaml"
         )
-    return _read(files[0], clip)
+    return _read(files[0], clip, begin)

@@ -29,7 +29,8 @@ from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples,
 from pipeline.datasets.table import Table, read_table
 
 COLUMNS = ("time", "unused 1", "unused 2", "screen x", "screen y", "event")
-_SAMPLES = re.compile(r"(\d+)_(.+)\.avi\.txt")
+_NUMBER = re.compile(r"[0-9]{1,4}")
+_SAMPLES = re.compile(r"([0-9]{1,4})_(.+)\.avi\.txt")
 
 
 def _one(files: Sequence[Path], name: str) -> Path:
@@ -41,11 +42,14 @@ def _one(files: Sequence[Path], name: str) -> Path:
 
 def _screen(path: Path) -> tuple[float, float]:
     try:
-        numbers = [float(word) for word in path.read_text().split()]
-        return numbers[-2], numbers[-1]
-    except (OSError, ValueError, IndexError) as error:
+        numbers = [float(word) for word in path.read_text(encoding="utf-8").split()]
+        width, height = numbers[-2:]
+        if not (0 < width < np.inf and 0 < height < np.inf):
+            raise ValueError(f"found {width:g} and {height:g}")
+        return width, height
+    except (OSError, ValueError) as error:
         raise ReaderError(
-            f"{path}: expected numbers, the last two the screen's width and height in pixels "
+            f"{path}: expected numbers, the last two the screen's width and height, positive "
             f"({error}); copy the file again from the original archive"
         ) from error
 
@@ -67,18 +71,29 @@ def _check_size(path: Path, clip: Clip) -> None:
         )
 
 
-def _wanted(
-    files: Sequence[Path], clip: Clip, observers: Sequence[str | int] | str | None
-) -> dict[int, Path]:
+def _numbers(observers: Sequence[str | int] | str | None) -> set[int]:
     if observers is None:
         raise ReaderError(
             "which observers viewed freely is not public: set gaze.options.observers of this "
             "dataset in config.yaml, to a list like ['002', '005'] or to all"
         )
+    names = [str(name) for name in observers] if isinstance(observers, Sequence) else []
+    # The letters of a word would be a list of observers, too.
+    if isinstance(observers, str) or not names or not all(map(_NUMBER.fullmatch, names)):
+        raise ReaderError(
+            f"gaze.options.observers of this dataset in config.yaml is {observers!r}; set it to a "
+            "list of observers' numbers like ['002', '005'] or to all"
+        )
+    return {int(name) for name in names}
+
+
+def _wanted(
+    files: Sequence[Path], clip: Clip, observers: Sequence[str | int] | str | None
+) -> dict[int, Path]:
     matches = {path: _SAMPLES.fullmatch(path.name) for path in files}
     found = {int(match[1]): path for path, match in matches.items() if match}
     if observers != "all":
-        wanted = {int(observer) for observer in observers}
+        wanted = _numbers(observers)
         found = {number: path for number, path in found.items() if number in wanted}
     if not found:
         raise ReaderError(
@@ -104,6 +119,27 @@ def _reasons(
     ]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # absurd coordinates become inf, and are dropped
+def _read_observer(
+    path: Path,
+    number: int,
+    clip: Clip,
+    screen: Samples,
+    events: Sequence[str] | None,
+    ticks_per_second: float,
+) -> Gaze:
+    table = read_table(path, COLUMNS)
+    time = table.times("time") / ticks_per_second
+    size = np.array([[clip.width], [clip.height]])
+    scale = np.min(screen / size)
+    shown = np.stack([table.numbers("screen x"), table.numbers("screen y")])
+    point = (shown - (screen - size * scale) / 2) / scale - 0.5
+    frame = np.floor(clip.rate * time)
+    reasons = _reasons(table, frame, point, clip, events)
+    seconds = max(float(time[-1]), 0.0)
+    return keep(frame, point[0], point[1], number, reasons, seconds=seconds)
+
+
 def read(
     files: Sequence[Path],
     clip: Clip,
@@ -127,14 +163,14 @@ def read(
     wanted = _wanted(files, clip, observers)
     screen = np.array(_screen(_one(files, "geometry.txt")))[:, None]
     _check_size(_one(files, "resolution.txt"), clip)
-    size = np.array([[clip.width], [clip.height]])
-    scale = np.min(screen / size)
-    parts = []
-    for number, path in sorted(wanted.items()):
-        table = read_table(path, COLUMNS)
-        frame = np.floor(clip.rate * table.numbers("time") / ticks_per_second)
-        shown = np.stack([table.numbers("screen x"), table.numbers("screen y")])
-        point = (shown - (screen - size * scale) / 2) / scale - 0.5
-        reasons = _reasons(table, frame, point, clip, events)
-        parts.append(keep(frame, point[0], point[1], number, reasons))
-    return join(parts)
+    if not 0 < ticks_per_second < np.inf:
+        raise ReaderError(
+            f"gaze.options.ticks_per_second of this dataset in config.yaml is {ticks_per_second}; "
+            "set it to a positive number"
+        )
+    return join(
+        [
+            _read_observer(path, number, clip, screen, events, ticks_per_second)
+            for number, path in sorted(wanted.items())
+        ]
+    )

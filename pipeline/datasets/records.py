@@ -29,7 +29,11 @@ class ReaderError(InputError):
 
 @dataclass(frozen=True)
 class Clip:
-    """One stored clip: its raw size in pixels, and the number and rate of its stored frames."""
+    """One stored clip: its raw size in pixels, and the number and rate of its stored frames.
+
+    Frames are those of the raw video, from its first one on; `numbers` says which they are where
+    they come from a folder of numbered pictures, and is empty otherwise.
+    """
 
     name: str
     frames: int
@@ -37,6 +41,8 @@ class Clip:
     height: int
     rate: float
     """Stored frames per second."""
+    numbers: tuple[int, ...] = ()
+    """Number in the file name of each stored frame, ascending."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +55,7 @@ class Gaze:
         y: float32, pixels of the raw video below the centre of the top-left pixel.
         observer: int16, the dataset's own number of the observer.
         dropped: Samples left out, counted by reason.
+        seconds: Length of each recording that was read, if it is known.
     """
 
     frame: NDArray[np.int32]
@@ -56,9 +63,18 @@ class Gaze:
     y: NDArray[np.float32]
     observer: NDArray[np.int16]
     dropped: dict[str, int]
+    seconds: tuple[float, ...] = ()
 
 
-def keep(frame: Samples, x: Samples, y: Samples, observer: int, reasons: Reasons) -> Gaze:
+def keep(
+    frame: Samples,
+    x: Samples,
+    y: Samples,
+    observer: int,
+    reasons: Reasons,
+    *,
+    seconds: float | None = None,
+) -> Gaze:
     """Gaze of one observer without the samples that a reason excludes.
 
     Args:
@@ -67,6 +83,7 @@ def keep(frame: Samples, x: Samples, y: Samples, observer: int, reasons: Reasons
         y: [n] as x, downwards.
         observer: Number of the observer.
         reasons: Tried in order; a sample is counted under the first that applies to it.
+        seconds: Length of the recording, if it is known.
     """
     kept = np.ones(len(frame), dtype=bool)
     dropped: dict[str, int] = {}
@@ -79,6 +96,7 @@ def keep(frame: Samples, x: Samples, y: Samples, observer: int, reasons: Reasons
         y=y[kept].astype(np.float32),
         observer=np.full(int(np.count_nonzero(kept)), observer, dtype=np.int16),
         dropped=dropped,
+        seconds=() if seconds is None else (seconds,),
     )
 
 
@@ -95,4 +113,5 @@ def join(parts: Sequence[Gaze]) -> Gaze:
         y=np.concatenate([gaze.y for gaze in gazes]),
         observer=np.concatenate([gaze.observer for gaze in gazes]),
         dropped=dict(dropped),
+        seconds=tuple(length for gaze in gazes for length in gaze.seconds),
     )

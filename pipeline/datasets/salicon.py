@@ -8,7 +8,7 @@ are numbered from 1 in the order of the file.
 
 Known defects: two editions, 2015 and 2017, have the same layout and different fixations; the paper
 does not say which it used, so `edition` must be declared. In that of 2017 points may lie outside
-the image: they are dropped and counted.
+the image: they are dropped and counted. The test images have no gaze.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.mat import read_mat
-from pipeline.datasets.records import Clip, Gaze, ReaderError, join, keep
+from pipeline.datasets.mat import as_numbers, read_mat, read_struct
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Samples, join, keep
 
 EDITIONS = ("2015", "2017")
 
 
-def _points(path: Path, observer: int, fixations: object) -> np.ndarray[tuple[int, int]]:
+def _points(path: Path, observer: int, fixations: object) -> Samples:
     """[n, (x, y)] pixels that count from 1."""
-    points = np.asarray(fixations, dtype=np.float64)
+    numbers = as_numbers(path, f"fixations of observer {observer}", fixations)
+    points: Samples = np.atleast_2d(numbers).astype(np.float64)
     if not points.size:
         return np.empty((0, 2))
     if points.ndim != 2 or points.shape[1] != 2:
@@ -38,23 +39,22 @@ def _points(path: Path, observer: int, fixations: object) -> np.ndarray[tuple[in
 
 
 def _read(path: Path, clip: Clip) -> Gaze:
-    resolution = tuple(int(side) for side in np.ravel(read_mat(path, "resolution")))
-    if resolution != (clip.height, clip.width):
+    resolution = as_numbers(path, "resolution", read_mat(path, "resolution")).ravel().tolist()
+    if resolution != [clip.height, clip.width]:
         raise ReaderError(
             f"{path}: expected resolution [{clip.height} {clip.width}] as the image has, found "
-            f"{list(resolution)}; use the images of the SALICON release"
+            f"{resolution}; use the images of the SALICON release"
         )
-    gaze = read_mat(path, "gaze")
-    if "fixations" not in (gaze.dtype.names or ()):
-        raise ReaderError(
-            f"{path}: expected gaze to be a struct with the field fixations; the test images have "
-            "none, and other releases another layout"
-        )
+    fixations = read_struct(path, "gaze", ("fixations",))["fixations"]
     parts = []
-    for observer, fixations in enumerate(gaze["fixations"].ravel(), start=1):
-        x, y = _points(path, observer, fixations).T
+    for observer, its in enumerate(
+        fixations if isinstance(fixations, list) else [fixations], start=1
+    ):
+        x, y = _points(path, observer, its).T
+        lost = ~(np.isfinite(x) & np.isfinite(y))
         outside = (x < 0.5) | (y < 0.5) | (x >= clip.width + 0.5) | (y >= clip.height + 0.5)
-        parts.append(keep(np.zeros(len(x)), x - 1, y - 1, observer, [("outside", outside)]))
+        reasons = [("lost", lost), ("outside", outside)]
+        parts.append(keep(np.zeros(len(x)), x - 1, y - 1, observer, reasons))
     return join(parts)
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pipeline.datasets.records import ReaderError, Samples
 
 _AGAIN = "copy the file again from the original archive"
+_SHOWN = 60
+"""Characters of a cell or line that a message quotes."""
 
 
 @dataclass(frozen=True)
@@ -19,25 +21,55 @@ class Table:
     """The cells of a text file, below its header."""
 
     path: Path
-    header: int
+    header: bool
     columns: Sequence[str]
     rows: list[list[str]]
 
+    def error(self, row: int, expected: str, column: str) -> ReaderError:
+        """The error that a cell is not what was expected."""
+        cell = self.rows[row][self.columns.index(column)]
+        return ReaderError(
+            f"{self.path}, line {row + self.header + 1}: column {column!r} must be {expected}, "
+            f"found {cell[:_SHOWN]!r}; {_AGAIN}"
+        )
+
     def numbers(self, column: str) -> Samples:
-        """[n] values of a column.
+        """[n] values of a column; NaN and infinity are let through.
 
         Raises:
             ReaderError: A cell is not a number.
         """
         i = self.columns.index(column)
-        try:
-            return np.array([row[i] for row in self.rows], dtype=np.float64)
-        except ValueError:
-            line = next(n for n, row in enumerate(self.rows) if not _is_number(row[i]))
-            raise ReaderError(
-                f"{self.path}, line {line + self.header + 1}: column {column!r} is a number, "
-                f"found {self.rows[line][i]!r}; {_AGAIN}"
-            ) from None
+        values = np.empty(len(self.rows))
+        for number, row in enumerate(self.rows):
+            try:
+                values[number] = float(row[i])
+            except ValueError:
+                raise self.error(number, "a number", column) from None
+        return values
+
+    def times(self, column: str, *, lowest: float = -np.inf) -> Samples:
+        """[n] values of a column in which time runs: finite, and none below the one before.
+
+        Args:
+            column: Name of the column.
+            lowest: No value may be below it.
+
+        Raises:
+            ReaderError: A cell is not such a number.
+        """
+        values = self.numbers(column)
+        for wrong, expected in [
+            (~np.isfinite(values), "a finite number"),
+            (values < lowest, f"at least {lowest:g}"),
+            (
+                values < np.concatenate([values[:1], values[:-1]]),
+                "at least that of the line before",
+            ),
+        ]:
+            if wrong.any():
+                raise self.error(int(np.argmax(wrong)), expected, column)
+        return values
 
     def words(self, column: str) -> NDArray[np.str_]:
         """[n] cells of a column, as they stand."""
@@ -45,16 +77,22 @@ class Table:
         return np.array([row[i] for row in self.rows], dtype=np.str_)
 
 
-def _is_number(cell: str) -> bool:
+def _text(path: Path) -> str:
     try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ReaderError(
+            f"{path}: cannot be read ({error.strerror}); docs/datasets.md describes the layout"
+        ) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ReaderError(
+            f"{path}, line {line}: expected text, found bytes that are none; {_AGAIN}"
+        ) from error
 
 
 def read_table(
-    path: Path, columns: Sequence[str], *, separator: str | None = None, header: int = 0
+    path: Path, columns: Sequence[str], *, separator: str | None = None, header: bool = False
 ) -> Table:
     """Reads a text file whose every line has the given columns.
 
@@ -62,18 +100,20 @@ def read_table(
         path: The file.
         columns: Names of the columns, for `Table` and for messages.
         separator: Between columns; None: any blanks.
-        header: Lines on top that are skipped.
+        header: Whether the first line holds the names of the columns.
 
     Raises:
-        ReaderError: The file is missing or empty, or a line has another number of columns.
+        ReaderError: The file is missing, no text or empty, its header is missing, or a line has
+            another number of columns.
     """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise ReaderError(
-            f"{path}: cannot be read ({error.strerror}); docs/datasets.md describes the layout"
-        ) from error
-    rows = [line.split(separator) for line in text.rstrip().splitlines()[header:]]
+    rows = [line.split(separator) for line in _text(path).rstrip().splitlines()]
+    if header and rows:
+        found = [name.strip() for name in rows.pop(0)]
+        if found != list(columns):
+            raise ReaderError(
+                f"{path}, line 1: expected the header {', '.join(columns)}, found "
+                f"{', '.join(found)[:_SHOWN]!r}; {_AGAIN}"
+            )
     if not rows:
         raise ReaderError(f"{path}: no line of data; {_AGAIN}")
     for number, row in enumerate(rows, start=header + 1):

@@ -49,6 +49,13 @@ def test_runs_share_no_folder() -> None:
         ({"flow": {"estimator": "pwc"}}, "flow.estimator: Input should be 'dis'"),
         ({"without": ["dhf2k"]}, "without names 'dhf2k'; known are"),
         ({"tables": {"table_1": {"dataset": "x"}}}, "tables.table_1 names 'x'"),
+        ({"datasets": {"diem": {"variant": "STAViS"}}}, "'STAViS' is none of paper, stavis"),
+        (
+            {"datasets": {"diem": {"variants": {"paper": {"density": {"recipe": "blur"}}}}}},
+            "diem.variants.paper.density: Input tag 'blur' found using 'recipe' does not match",
+        ),
+        ({"datasets": {"diem": {"validation": 1.0}}}, "validation: Input should be less than 1"),
+        ({"submissions": {"dhf1k_test": {"over": "dhf2k"}}}, "submissions names 'dhf2k'"),
     ],
 )
 def test_a_mistake_is_named(change: dict[str, Any], message: str) -> None:
@@ -91,22 +98,55 @@ def test_missing_raw_data_is_told_whole(tmp_path: Path) -> None:
         assert word in message
 
 
+VARIANTS = [
+    (name, variant)
+    for name, dataset in load(content("paper")).datasets.items()
+    for variant in dataset.variants
+]
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_a_variant_is_chosen_by_its_name_and_told_in_tables(name: str, variant: str) -> None:
+    chosen = content("paper")
+    chosen["datasets"][name]["variant"] = variant
+    cfg = load(chosen)
+    assert cfg.datasets[name].gaze == cfg.datasets[name].variants[variant].gaze
+    told = cfg.tables_settings("code").datasets[name].variant
+    assert told.startswith(f"{variant}; density {cfg.datasets[name].density.recipe} (")
+    for meta in (meta for meta in cfg.meta_datasets if cfg.over(meta) == name):
+        assert cfg.tables_settings("code").datasets[meta].variant == told
+
+
+def test_missing_released_maps_are_told_and_required_keys_are_named(tmp_path: Path) -> None:
+    chosen = content("paper") | {
+        "pathvars": {"raw": str(tmp_path), "data": "d", "results": "r", "logs": "l"}
+    }
+    chosen["datasets"]["ucf_sports"]["variant"] = "release"
+    for name in ("ucf_sports", "salicon"):
+        (tmp_path / name).mkdir()
+    message = _message(load(chosen))
+    assert message is not None
+    assert "images/*_{frame}.png of 150 of 150 clips, the first is Diving-Side-005" in message
+    assert "maps/*_{frame}.png of 150 of 150 clips" in message
+    assert "datasets.salicon.variants.paper.gaze.options.edition is required and not set" in message
+
+
 def _raw(folder: Path, **changes: Any) -> Config:
     """A run: paper whose UCF-Sports is there, touched, and whose other datasets are left out."""
     found = content("paper") | {
         "pathvars": {"raw": str(folder), "data": "d", "results": "r", "logs": "l"},
         "without": ["hollywood2", "dhf1k", "diem", "ledov"],
     }
-    found["datasets"]["ucf_sports"]["gaze"]["options"] = {"observers": "all"}
-    for name in ("ucf_sports", "salicon"):
+    for name, options in (("ucf_sports", {"observers": "all"}), ("salicon", {"edition": "2015"})):
         sheet = ROOT / f"workflow/splits/demo/{name}.csv"
-        found["datasets"][name]["splits"] = str(sheet)
+        variant = found["datasets"][name]["variants"]["paper"]
+        variant["splits"], variant["gaze"]["options"] = str(sheet), options
         for clip in read_sheet(sheet):
             gaze = [
                 pattern.format(clip=clip.name, split=clip.split, observer="001")
-                for pattern in found["datasets"][name]["gaze"]["files"]
+                for pattern in variant["gaze"]["files"]
             ]
-            video = found["datasets"][name]["frames"]["video"].format(clip=clip.name)
+            video = variant["frames"]["video"].format(clip=clip.name)
             for path in (video, *gaze):
                 (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name / path).touch()

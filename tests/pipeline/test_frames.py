@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 from PIL import Image
 
 from pipeline.config import DatasetFrames, Frames
+from pipeline.datasets.records import Clip
 from pipeline.errors import InputError
 from pipeline.frames import decode, frames, probe
+from pipeline.miniatures.encode import write_video
 from pipeline.splits import SheetClip
 from pipeline.stores import FRAMES, open_store
 
-GRID = Frames(width=32, height=24, filter="bicubic")
+GRID = Frames(width=32, height=24, filter="bicubic", codec="lossless")
 
 
 def _video(path: Path, levels: list[int], rate: int | str = 25) -> Path:
@@ -78,9 +81,11 @@ def test_stage_writes_facts(tmp_path: Path) -> None:
         "shape": [3, 24, 32, 3],
         "split": "train",
         "first": 2,
+        "last": 4,
         "source_width": 64,
         "source_height": 48,
         "rate": 25.0,
+        "numbers": [],
     }
 
 
@@ -107,6 +112,121 @@ def _frames(folder: Path, damaged: Any, clip: SheetClip) -> None:
         store=folder / "s.zarr",
         manifest=folder / "s.json",
     )
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mp4"])
+@pytest.mark.parametrize("share", [0.5, 0.02])
+def test_a_truncated_video_is_one_error_and_leaves_no_store(
+    tmp_path: Path, suffix: str, share: float
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (60, 48, 64, 3), np.uint8)
+    video = tmp_path / f"whole{suffix}"
+    write_video(video, Clip("whole", 60, 64, 48, 25.0), noise)
+    content = video.read_bytes()
+    (tmp_path / "a.avi").write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(InputError, match=r"a\.avi: .*(fetch it again)"):
+        _frames(tmp_path, "stop", _clip())
+    assert not (tmp_path / "s.zarr").exists()
+    assert not (tmp_path / "s.json").exists()
+
+
+def test_a_video_behind_a_link_that_leaves_the_raw_folder_is_not_read(tmp_path: Path) -> None:
+    _video(tmp_path / "elsewhere/a.avi", [1, 2])
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "a.avi").symlink_to(tmp_path / "elsewhere/a.avi")
+    with pytest.raises(InputError, match=r"raw/a\.avi: leads to .*, outside"):
+        _frames(raw, "stop", _clip())
+
+
+RELEASED = DatasetFrames(video="{split}ing/{clip}/images/*_{frame}.png", rate=24.0, damaged="stop")
+
+
+def _pictures(folder: Path, numbers: list[int], size: tuple[int, int] = (64, 48)) -> None:
+    images = folder / "training/a/images"
+    images.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        Image.new("RGB", size, (number, number, number)).save(images / f"film_{number:05d}.png")
+
+
+def _numbered(folder: Path, clip: SheetClip, **changes: Any) -> dict[str, Any]:
+    frames(
+        raw=folder,
+        clips=[clip],
+        dataset=RELEASED.model_copy(update=changes),
+        grid=GRID,
+        store=folder / "s.zarr",
+        manifest=folder / "s.json",
+    )
+    store = open_store(FRAMES, folder / "s.json")
+    return store.clips["a"] | {"levels": store["a"][:].mean(axis=(1, 2, 3)).tolist()}
+
+
+def test_numbered_pictures_keep_the_numbers_of_the_whole_film(tmp_path: Path) -> None:
+    _pictures(tmp_path, [100, 9, 101, 10, 11, *range(12, 100)])
+    facts = _numbered(tmp_path, _clip())
+    assert facts["numbers"] == facts["levels"] == list(range(9, 102))
+    assert (facts["first"], facts["rate"], facts["source_width"]) == (1, 24.0, 64)
+
+
+def test_a_shot_may_have_one_picture(tmp_path: Path) -> None:
+    _pictures(tmp_path, [77])
+    assert _numbered(tmp_path, _clip())["levels"] == [77]
+
+
+def test_the_sheet_limits_numbered_pictures_by_number(tmp_path: Path) -> None:
+    _pictures(tmp_path, list(range(1, 20)))
+    assert _numbered(tmp_path, _clip(3, 5))["levels"] == [3, 4, 5]
+
+
+def test_a_gap_in_numbered_pictures_stops_or_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _pictures(tmp_path, [1, 2, 4, 7])
+    with pytest.raises(InputError, match=r"images/\*_\{frame\}\.png: 3 pictures.*first 3"):
+        _numbered(tmp_path, _clip())
+    assert not (tmp_path / "s.zarr").exists()
+    assert _numbered(tmp_path, _clip(), damaged="keep")["numbers"] == [1, 2, 4, 7]
+    assert "kept what was decoded" in capsys.readouterr().out
+
+
+def test_no_picture_fits(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no picture fits"):
+        _numbered(tmp_path, _clip())
+
+
+def test_pictures_of_two_sizes_are_told(tmp_path: Path) -> None:
+    _pictures(tmp_path, [1, 2])
+    _pictures(tmp_path, [3], size=(32, 48))
+    with pytest.raises(InputError, match=r"several sizes, .*film_00003\.png"):
+        _numbered(tmp_path, _clip())
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", None])
+def test_a_broken_picture_is_told(tmp_path: Path, content: bytes | None) -> None:
+    _pictures(tmp_path, [1, 2, 3])
+    picture = tmp_path / "training/a/images/film_00002.png"
+    picture.write_bytes(picture.read_bytes()[:60] if content is None else content)
+    with pytest.raises(InputError, match=r"film_00002\.png: .*; fetch it again"):
+        _numbered(tmp_path, _clip())
+    assert not (tmp_path / "s.zarr").exists()
+
+
+def test_a_picture_that_announces_absurd_dimensions_is_not_read(tmp_path: Path) -> None:
+    """A PNG header of 200,000 x 200,000 pixels over a body of a few bytes."""
+    _pictures(tmp_path, [1])
+    picture = tmp_path / "training/a/images/film_00001.png"
+    content = bytearray(picture.read_bytes())
+    header = b"IHDR" + (200_000).to_bytes(4, "big") * 2 + bytes(content[24:29])
+    content[12:33] = header + zlib.crc32(header).to_bytes(4, "big")
+    picture.write_bytes(content)
+    with pytest.raises(InputError, match=r"film_00001\.png: not an image that can be read"):
+        _numbered(tmp_path, _clip())
+
+
+def test_numbered_pictures_need_a_rate() -> None:
+    with pytest.raises(ValueError, match="numbered pictures carry no rate"):
+        DatasetFrames(video="{clip}/{frame}.png", rate=None, damaged="stop")
 
 
 def _damage(video: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import Density, Score
+from pipeline.config import GaussianDensity, Score
 from pipeline.density import density_map
 from pipeline.errors import InputError
 from pipeline.fixations import fixated_map
@@ -27,7 +27,7 @@ CENTRE = {"network": "centre_bias", "sigma": 0.2}
 def stores(tmp_path: Path) -> dict[str, Path]:
     """Clips a (40 frames, frame 3 without gaze) and b (1 frame)."""
     random = np.random.default_rng(5)
-    recipe = Density(recipe="gaussian", sigma=3.0, repeats="each")
+    recipe = GaussianDensity(recipe="gaussian", sigma=3.0, repeats="each")
     content: dict[str, dict[str, np.ndarray]] = {
         "frames": {},
         "flow": {},

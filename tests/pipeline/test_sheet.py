@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline import raw
 from pipeline.errors import InputError
@@ -79,10 +80,50 @@ def test_salicon_is_split_by_name(folder: Path) -> None:
 
 
 def test_a_sheet_of_the_repository_is_not_made_anew(folder: Path) -> None:
-    with pytest.raises(InputError, match="dhf1k: its sheet is part of the repository"):
+    with pytest.raises(
+        InputError, match=r"dhf1k\.csv of dhf1k \(paper\) is part of the repository"
+    ):
         sheet(dataset="dhf1k")
 
 
 def test_no_videos(folder: Path) -> None:
     with pytest.raises(InputError, match=r"raw/salicon: no file fits images/\{clip\}\.jpg"):
         sheet(dataset="salicon")
+
+
+def _choose(folder: Path, dataset: str, variant: str) -> None:
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["datasets"][dataset]["variant"] = variant
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def test_shots_of_hollywood2_with_single_frames_among_them(folder: Path) -> None:
+    _choose(folder, "hollywood2", "release")
+    (folder / "workflow/splits/release").mkdir()
+    for path in (
+        "training/actioncliptrain00001_1/images/actioncliptrain00001_00001.png",
+        "training/actioncliptrain00001_2/images/actioncliptrain00001_00031.png",
+        "training/actioncliptrain00001_2/images/actioncliptrain00001_00032.png",
+        "testing/actioncliptest00007_3/images/actioncliptest00007_00102.png",
+    ):
+        _touch(folder / "raw/hollywood2" / path)
+    sheet(dataset="hollywood2")
+    clips = read_sheet(folder / "workflow/splits/release/hollywood2.csv")
+    assert [(clip.name, clip.split) for clip in clips] == [
+        ("actioncliptrain00001_1", "train"),
+        ("actioncliptrain00001_2", "train"),
+        ("actioncliptest00007_3", "test"),
+    ]
+
+
+def test_counts_that_are_not_the_published_ones_make_no_sheet(folder: Path) -> None:
+    _choose(folder, "hollywood2", "release")
+    (folder / "workflow/splits/totals.csv").write_text(
+        "dataset,variant,split,clips,frames,source\nhollywood2,release,train,1,3,me\n"
+    )
+    shot = "raw/hollywood2/training/actioncliptrain00001_1/images/actioncliptrain00001_"
+    for number in ("00001", "00002"):
+        _touch(folder / f"{shot}{number}.png")
+    with pytest.raises(InputError, match="2 frames under train instead of 3"):
+        sheet(dataset="hollywood2")
+    assert not (folder / "workflow/splits/release/hollywood2.csv").exists()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from model.maps import Maps
-from pipeline.config import Density, Loss, Training
+from pipeline.config import GaussianDensity, Loss, Training
 from pipeline.density import density_map
 from pipeline.errors import InputError
 from pipeline.samples import TrainingSamples, flow_tensor, frame_tensor
@@ -52,7 +52,7 @@ def samples(tmp_path: Path) -> TrainingSamples:
     for i, (y, x) in enumerate(spots):
         frames[i, y - 2 : y + 3, x - 2 : x + 3] = 255
     points = [[i, x, y, o] for i, (y, x) in enumerate(spots) for o in range(2) if i != 5]
-    recipe = Density(recipe="gaussian", sigma=2.0, repeats="each")
+    recipe = GaussianDensity(recipe="gaussian", sigma=2.0, repeats="each")
     maps = np.stack([density_map(np.array([spot]), (H, W), recipe) for spot in spots])
     content: list[tuple[Any, str, np.ndarray, dict[str, int]]] = [
         (FRAMES, "frames", frames, {}),

@@ -20,15 +20,18 @@ COPIED = ("Snakefile", "config.yaml", "workflow", "pipeline", "model", "profiles
 
 
 class Project:
-    """A copy of the workflow with a run small enough to be made in half a minute."""
+    """A copy of the workflow."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for name in COPIED:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, folder / name)
-        overlay = folder / "workflow/runs/demo.yaml"
-        config = yaml.safe_load((folder / "config.yaml").read_text())
+
+    def cut(self) -> None:
+        """Makes the demo small enough to be made in half a minute."""
+        overlay = self.folder / "workflow/runs/demo.yaml"
+        config = yaml.safe_load((self.folder / "config.yaml").read_text())
         update_config(config, yaml.safe_load(overlay.read_text()))
         config["without"] = ["hollywood2", "dhf1k", "diem", "ledov"]
         config["pretraining"]["epochs"] = config["trainings"]["setting_1_ucf_sports"]["epochs"] = (
@@ -39,7 +42,7 @@ class Project:
             label: {"model": model, "training": "setting_1_ucf_sports"}
             for label, model in (("Spatial", "spatial"), ("Setting 1", "gfsalnet"))
         }
-        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
         overlay.write_text("{}\n")
 
     def run(self, *arguments: str) -> str:
@@ -77,5 +80,12 @@ class Project:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("project"))
+    made.cut()
     made.run("results/tables")
     return made
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The demo uncut, of which nothing is made yet."""
+    return Project(tmp_path_factory.mktemp("whole"))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from pipeline.splits import parts
 
 ROOT = Path(__file__).parents[2]
 Project = Any  # of conftest.py
@@ -148,21 +145,6 @@ def test_a_broken_video_is_one_error_that_names_it(project: Project) -> None:
     assert f"{video}: not a video that ffmpeg can read" in said
     assert "Traceback" not in said
     project.run("results/tables")
-
-
-def test_no_training_reads_a_part_of_another_split(project: Project) -> None:
-    """Every part that pretrain and finetune ask for holds training clips only."""
-    said = project.run("--dry-run", "--forceall", "results/tables")
-    seen = set()
-    for block in re.split(r"\n(?=\[|Job stats)", said):
-        if re.search(r"^(?:local)?rule (pretrain|finetune):", block, re.MULTILINE):
-            inputs = block.split("output:")[0]
-            seen |= set(re.findall(r"data/demo/(\w+)/\w+/(\d{4})\.", inputs))
-    clips_per_part = {"ucf_sports": 2, "salicon": 20}
-    assert {dataset for dataset, _ in seen} == set(clips_per_part)
-    for dataset, part in seen:
-        sheet = ROOT / f"workflow/splits/demo/{dataset}.csv"
-        assert {clip.split for clip in parts(sheet, clips_per_part[dataset])[part]} == {"train"}
 
 
 @pytest.mark.parametrize("name", ["salicon", "ucf_sports"])

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pipeline.raw import gaze_files, video_file
+from pipeline.raw import gaze_files, listing, used_splits, video_file
 from pipeline.splits import part_names, parts, read_sheet
 
 STAGES = "frames flow gaze density pretrain finetune predict score tables".split()
@@ -11,7 +11,7 @@ PUBLISHED = "workflow/published"
 
 
 wildcard_constraints:
-    dataset="|".join(cfg.datasets | cfg.meta_datasets),
+    dataset="|".join([*cfg.datasets, *cfg.meta_datasets, *cfg.submissions]),
     part=r"\d{4}",
     model="|".join(cfg.models),
     training="|".join([*cfg.trainings, "untrained"]),
@@ -21,9 +21,14 @@ def raw_folder(wildcards):
     return f"{cfg.pathvars['raw']}/{wildcards.dataset}"
 
 
+def dealt(dataset):
+    """The parts of a dataset: name -> clips."""
+    entry = cfg.datasets[dataset]
+    return parts(Path(entry.splits), entry.clips_per_part, entry.validation)
+
+
 def part_clips(wildcards):
-    dataset = cfg.datasets[wildcards.dataset]
-    return parts(Path(dataset.splits), dataset.clips_per_part)[wildcards.part]
+    return dealt(wildcards.dataset)[wildcards.part]
 
 
 def clips_json(wildcards):
@@ -32,13 +37,38 @@ def clips_json(wildcards):
 
 def raw_videos(wildcards):
     root, pattern = Path(raw_folder(wildcards)), cfg.datasets[wildcards.dataset].frames.video
+    if "{frame}" in pattern:
+        return []
     return [video_file(root, pattern, clip.name, clip.split) for clip in part_clips(wildcards)]
 
 
 def raw_gaze(wildcards):
     root, gaze = Path(raw_folder(wildcards)), cfg.datasets[wildcards.dataset].gaze
+    one_by_one = [pattern for pattern in gaze.files if "{frame}" not in pattern]
+    gaze = gaze.model_copy(update={"files": tuple(one_by_one)})
     files = (gaze_files(root, gaze, clip.name, clip.split) for clip in part_clips(wildcards))
     return sorted({file for found in files for file in found})
+
+
+def raw_maps(wildcards):
+    """Released densities that are declared one by one: those of still images."""
+    pattern = getattr(cfg.datasets[wildcards.dataset].density, "files", "{frame}")
+    if "{frame}" in pattern:
+        return []
+    root = Path(raw_folder(wildcards))
+    return [video_file(root, pattern, clip.name, clip.split) for clip in part_clips(wildcards)]
+
+
+def numbered(section):
+    """Input of params: what changes when numbered files of a part do; there are too many to declare."""
+
+    def digest(wildcards):
+        root, found = Path(raw_folder(wildcards)), getattr(cfg.datasets[wildcards.dataset], section)
+        files = found.video if section == "frames" else getattr(found, "files", ())
+        files = [files] if isinstance(files, str) else files
+        return "".join(listing(root, pattern, part_clips(wildcards)) for pattern in files)
+
+    return digest
 
 
 def section(name):
@@ -49,10 +79,9 @@ def section(name):
 def stores(stage, dataset, split, suffix="json"):
     """The parts of a stage that hold a split of a dataset, or of what a meta dataset lists."""
     over = cfg.over(dataset)
-    sheet = cfg.datasets[over]
     return [
         f"{cfg.pathvars['data']}/{over}/{stage}/{part}.{suffix}"
-        for part in part_names(Path(sheet.splits), sheet.clips_per_part, [split])
+        for part in part_names(dealt(over), split)
     ]
 
 
@@ -67,10 +96,24 @@ def training_stores(stage, suffix="json"):
 
 
 def test_stores(stage, suffix="json"):
-    """Input function: parts of the split of a dataset that is scored."""
+    """Input function: parts of the split of a dataset that is predicted and scored."""
     return lambda wildcards: stores(
-        stage, wildcards.dataset, cfg.test(wildcards.dataset).split, suffix
+        stage, wildcards.dataset, cfg.predicted_split(wildcards.dataset), suffix
     )
+
+
+def used_stores(stage, suffix="json"):
+    """Input function: parts of every split of a dataset that the run asks for."""
+
+    def paths(wildcards):
+        splits = sorted(used_splits(cfg, wildcards.dataset))
+        return sum((stores(stage, wildcards.dataset, split, suffix) for split in splits), [])
+
+    return paths
+
+
+def used_folders(*stages):
+    return lambda wildcards: sum((used_stores(s, "zarr")(wildcards) for s in stages), [])
 
 
 def training_folders(*stages):
@@ -102,6 +145,10 @@ def weights(wildcards):
     if wildcards.training == "untrained":
         return []
     return f"<results>/weights/{wildcards.model}/{wildcards.training}.safetensors"
+
+
+def submission_json(wildcards):
+    return cfg.submissions[wildcards.dataset].model_dump_json()
 
 
 def frame_list(wildcards):
@@ -153,6 +200,17 @@ def all_pictures():
 def all_statistics():
     tested = dict.fromkeys(cfg.over(table.dataset) for table in cfg.tables.values())
     return [f"<results>/statistics/{name}.csv" for name in tested if not cfg.left_out(name)]
+
+
+def all_alignments():
+    """Of every dataset with motion that the run uses."""
+    names = [name for name in cfg.datasets if not cfg.left_out(name) and used_splits(cfg, name)]
+    moving = [name for name in names if name not in cfg.pretraining.datasets]
+    return [f"<results>/alignment/{name}.csv" for name in moving]
+
+
+def preflight_findings(wildcards):
+    return f"{cfg.pathvars['results']}/preflight.json"
 
 
 def training_logs():

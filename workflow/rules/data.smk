@@ -19,6 +19,7 @@ rule frames:
     params:
         code=code_digest("pipeline.frames"),
         raw=raw_folder,
+        numbered=numbered("frames"),
         clips=clips_json,
         dataset=section("frames"),
         grid=cfg.frames.model_dump_json(),
@@ -63,6 +64,7 @@ rule gaze:
     params:
         code=reader_digest,
         raw=raw_folder,
+        numbered=numbered("gaze"),
         settings=section("gaze"),
         grid=cfg.frames.model_dump_json(),
     shell:
@@ -76,6 +78,7 @@ rule density:
     input:
         gaze="<data>/{dataset}/gaze/{part}.json",
         store=ancient("<data>/{dataset}/gaze/{part}.zarr"),
+        maps=raw_maps,
     output:
         store=directory("<data>/{dataset}/density/{part}.zarr"),
         manifest="<data>/{dataset}/density/{part}.json",
@@ -85,8 +88,24 @@ rule density:
         "../../envs/data.yaml"
     params:
         code=code_digest("pipeline.density"),
+        raw=raw_folder,
+        numbered=numbered("density"),
         settings=section("density"),
         grid=cfg.frames.model_dump_json(),
     shell:
-        "python -m pipeline.density --gaze {input.gaze:q} --settings {params.settings:q}"
-        " --grid {params.grid:q} --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
+        "python -m pipeline.density --gaze {input.gaze:q} --raw {params.raw:q}"
+        " --settings {params.settings:q} --grid {params.grid:q}"
+        " --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
+
+
+rule preflight:
+    """What is there and what is missing, short, unreadable or left over in the raw folders."""
+    log:
+        "<logs>/preflight/preflight.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        run=cfg.run,
+        findings=preflight_findings,
+    shell:
+        "python -m pipeline.preflight --run {params.run} --json {params.findings:q} 2> {log:q}"

@@ -75,3 +75,23 @@ rule tables:
     shell:
         "python -m pipeline.tables --scores {input.scores:q} --published {params.published:q}"
         " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
+
+
+rule submission:
+    """Maps of a split whose gaze is hidden, packed for those who score it."""
+    input:
+        saliency="<results>/saliency/{model}/{training}/{dataset}.json",
+        maps=ancient("<results>/saliency/{model}/{training}/{dataset}.zarr"),
+    output:
+        archive="<results>/submission/{model}/{training}/{dataset}.zip",
+    log:
+        "<logs>/submission/{model}/{training}/{dataset}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.submission"),
+        expected=submission_json,
+    shell:
+        "python -m pipeline.submission --saliency {input.saliency:q}"
+        " --expected {params.expected:q} --method {wildcards.model}_{wildcards.training}"
+        " --zip {output.archive:q} &> {log:q}"

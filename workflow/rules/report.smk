@@ -73,3 +73,28 @@ rule statistics:
         "python -m pipeline.statistics --frames {input.frames:q} --flow {input.flow:q}"
         " --gaze {input.gaze:q} --density {input.density:q} --threads {threads}"
         " --sheet {output.sheet:q} &> {log:q}"
+
+
+rule alignment:
+    """Does the gaze of every clip fit its frames, in length, in place and in time?"""
+    input:
+        frames=used_stores("frames"),
+        flow=used_stores("flow"),
+        gaze=used_stores("gaze"),
+        stores=ancient(used_folders("frames", "flow", "gaze")),
+    output:
+        sheet=report(
+            "<results>/alignment/{dataset}.csv",
+            caption="../report/alignment.rst",
+            category="Datasets",
+        ),
+    log:
+        "<logs>/alignment/{dataset}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.alignment"),
+        settings=cfg.alignment.model_dump_json(),
+    shell:
+        "python -m pipeline.alignment --frames {input.frames:q} --flow {input.flow:q}"
+        " --gaze {input.gaze:q} --settings {params.settings:q} --sheet {output.sheet:q} &> {log:q}"

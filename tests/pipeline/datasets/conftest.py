@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import hdf5storage
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from pipeline.datasets.records import Gaze
 from pipeline.demo import draw
@@ -102,6 +104,20 @@ def agree():
         assert len(gaze.frame) + sum(gaze.dropped.values()) == truth.samples
 
     return check
+
+
+@pytest.fixture(scope="session")
+def save_mat():
+    """Writes a .mat file in version "5" (compressed: 7) or "7.3", as Matlab lays it out."""
+
+    def save(path: Path, contents: dict[str, object], *, version: str) -> None:
+        if version == "5":
+            savemat(path, contents, do_compression=True)
+        else:
+            path.unlink(missing_ok=True)  # otherwise it would be added to
+            hdf5storage.savemat(str(path), contents, format="7.3", store_python_metadata=False)
+
+    return save
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,9 @@ CLIP = Clip("ball_1000x760", 4, 1000, 760, 30.0)
 NAME = "diem2s11.asc_4_ball_1000x760.txt"
 
 
+LINE = "{}\t640\t480\t9\t1\t640\t480\t9\t1\n"
+
+
 def recording(tmp_path, *rows):
     path = tmp_path / NAME
     path.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
@@ -61,6 +64,7 @@ def test_each_reason_is_counted(tmp_path):
         "saccade": 1,
         "blink": 1,
         "unknown_event": 1,
+        "lost": 0,
         "outside": 1,
     }
 
@@ -82,6 +86,10 @@ def test_other_frame_rate(tmp_path):
         ("", "no line of data; copy"),
         ("1\t2\t3\n", "line 1: expected 9 columns.*found 3; copy"),
         ("1\t2\tx\t9\t1\t2\t3\t9\t1\n", "line 1: column 'left y'.*'x'; copy"),
+        (LINE.format(1) + LINE.format("nan"), "line 2: column 'frame' must be a finite number"),
+        (LINE.format(1) + LINE.format("inf"), "line 2: column 'frame' must be a finite number"),
+        (LINE.format(1) + LINE.format(1.5), "line 2: column 'frame' must be a whole number"),
+        (LINE.format(2) + LINE.format(1), "line 2: column 'frame' must be at least that of the"),
     ],
 )
 def test_bad_file(tmp_path, content, message):
@@ -89,6 +97,49 @@ def test_bad_file(tmp_path, content, message):
     files[0].write_text(content)
     with pytest.raises(ReaderError, match=message):
         diem.read(files, CLIP)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("x", ["nan", "inf", "-inf", "1e308"])
+def test_points_that_are_no_place_are_counted(tmp_path, x):
+    rows = [eyes(1), eyes(2, left=(x, 480)), eyes(3, right=(640, x), left=(x, 480))]
+    gaze = diem.read(recording(tmp_path, *rows), CLIP)
+    assert gaze.x.tolist() == [499.5]
+    assert gaze.dropped["lost"] + gaze.dropped["outside"] == 2
+
+
+def test_length_of_the_recording(tmp_path):
+    files = recording(tmp_path, *(eyes(frame) for frame in range(1, 61)))
+    assert diem.read(files * 2, CLIP).seconds == (2.0, 2.0)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1281, 960), (1280, 961)])
+def test_video_larger_than_the_screen(tmp_path, width, height):
+    files = recording(tmp_path, eyes(1))
+    diem.read(files, Clip("ball", 4, 1280, 960, 30.0))
+    message = rf"the video has {width} x {height} pixels.*1280 x 960.*use the original"
+    with pytest.raises(ReaderError, match=message):
+        diem.read(files, Clip("ball", 4, width, height, 30.0))
+
+
+def test_undecodable_bytes(tmp_path):
+    files = recording(tmp_path, eyes(1))
+    files[0].write_bytes(LINE.format(1).encode() + b"\x80")
+    with pytest.raises(ReaderError, match=r"diem2s11.*line 2: expected text"):
+        diem.read(files, CLIP)
+
+
+def test_directory(tmp_path):
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(ReaderError, match=r"cannot be read \(Is a directory"):
+        diem.read([tmp_path / NAME], CLIP)
+
+
+@pytest.mark.parametrize("name", ["diem1s123.asc_1_ball.txt", "diemXs01.asc_1_ball.txt"])
+def test_wrong_observer(tmp_path, name):
+    path = recording(tmp_path, eyes(1))[0].rename(tmp_path / name)
+    with pytest.raises(ReaderError, match=r"expected a name like diem1s01.*gaze\.files"):
+        diem.read([path], CLIP)
 
 
 def test_missing_file(tmp_path):

@@ -6,7 +6,6 @@ from itertools import dropwhile
 
 import numpy as np
 import pytest
-from scipy.io import savemat
 
 from pipeline.datasets import ledov
 from pipeline.datasets.records import Clip, ReaderError
@@ -16,14 +15,25 @@ from pipeline.miniatures.layouts import fixations
 CLIP = Clip("animal_cat01", 10, 200, 100, 25.0)
 
 
-def recording(tmp_path, rows, size=(200, 100)):
+@pytest.fixture(params=["5", "7.3"])
+def save(request, save_mat):
+    """Writes a .mat file in either version."""
+    return partial(save_mat, version=request.param)
+
+
+@pytest.fixture
+def recording(tmp_path, save):
+    return partial(_recording, tmp_path, save)
+
+
+def _recording(tmp_path, save, rows, size=(200, 100)):
     data = {
-        "VideoFrames": 10,
-        "VideoFrameRate": 25,
+        "VideoFrames": np.array([[10.0]]),
+        "VideoFrameRate": np.array([[25.0]]),
         "VideoSize": np.array([size], dtype=float),
         "fixdata": np.array(rows, dtype=float),
     }
-    savemat(tmp_path / "Data.mat", {"Data": data})
+    save(tmp_path / "Data.mat", {"Data": data})
     return [tmp_path / "Data.mat"]
 
 
@@ -69,15 +79,58 @@ def test_points_lie_where_the_observers_looked(drawn):
     assert np.median(distances) < 0.03 * film.clip.width
 
 
-def test_official_frames(tmp_path):
+def test_official_frames(recording):
     # 40 ms a frame: start 0 is frame 1; 100..130 ms is ceil(2.5) to ceil(3.25), frames 3 and 4.
     rows = [[1, 0, 20, 30, 20], [1, 100, 30, 31, 21], [1, 380, 500, 32, 22], [1, 900, 9, 33, 23]]
-    gaze = ledov.read(recording(tmp_path, rows), CLIP)
+    gaze = ledov.read(recording(rows), CLIP)
     assert frames_and_points(gaze) == [(0, 29, 19), (2, 30, 20), (3, 30, 20), (9, 31, 21)]
-    assert gaze.dropped == {"before_start": 0, "outside": 0, "after_last_frame": 1}
+    assert gaze.dropped == {"lost": 0, "before_start": 0, "outside": 0, "after_last_frame": 1}
+    assert gaze.seconds == (0.909,)
 
 
-def test_recordings_begin_away_from_the_centre(tmp_path):
+def test_single_fixation(recording):
+    gaze = ledov.read(recording([[3, 0, 20, 30, 20]]), CLIP)
+    assert frames_and_points(gaze) == [(0, 29, 19)]
+    assert gaze.observer.tolist() == [3]
+
+
+STARTS = [
+    ([104, 20], False, True),  # on the vertical midline: inside the cross, not the box
+    ([20, 55], False, True),  # on the horizontal one, right at round(100 / 20) pixels from it
+    ([105, 55], False, False),  # the corner of the box
+    ([106, 56], True, True),
+    ([100, 50], False, False),
+    ([106, 20], True, True),
+]
+
+
+@pytest.mark.parametrize(("point", "official", "box"), STARTS)
+def test_where_a_recording_begins(recording, point, official, box):
+    files = recording([[1, 5, 20, *point], [1, 50, 20, 30, 20]])
+    assert ledov.read(files, CLIP).dropped["before_start"] == (not official)
+    assert ledov.read(files, CLIP, begin="box").dropped["before_start"] == (not box)
+
+
+@pytest.mark.parametrize("begin", ["Official", "", None])
+def test_unknown_begin(recording, begin):
+    message = r"datasets\.ledov: gaze\.options\.begin .* set it to one of official, box"
+    with pytest.raises(ReaderError, match=message):
+        ledov.read(recording([[1, 5, 20, 30, 20]]), CLIP, begin=begin)
+
+
+@pytest.mark.parametrize("begin", ledov.BEGIN)
+def test_a_recording_begins_where_the_start_decreases(recording, begin):
+    centre, aside = [100, 50], [30, 20]
+    rows = [[1, 5, 20, *aside], [1, 45, 20, *centre]]
+    rows += [[2, 45, 20, *centre]]  # another subject, but time does not decrease
+    rows += [[2, 10, 20, *centre], [2, 50, 30, *aside]]
+    gaze = ledov.read(recording(rows), CLIP, begin=begin)
+    assert gaze.observer.tolist() == [1, 1, 2, 2]
+    assert gaze.dropped["before_start"] == 1
+    assert gaze.seconds == (0.065, 0.08)
+
+
+def test_recordings_begin_away_from_the_centre(recording):
     rows = [
         [1, 5, 20, 100, 50],  # centre
         [1, 50, 20, 104, 20],  # on the vertical midline, within round(100 / 20) pixels
@@ -88,13 +141,13 @@ def test_recordings_begin_away_from_the_centre(tmp_path):
         [2, 1, 20, 100, 50],  # the time decreases: a new recording
         [2, 90, 20, 31, 20],
     ]
-    gaze = ledov.read(recording(tmp_path, rows), CLIP)
+    gaze = ledov.read(recording(rows), CLIP)
     assert sorted(set(zip(gaze.observer.tolist(), gaze.x.tolist(), strict=True))) == [
         (1, 29),
         (1, 99),
         (2, 30),
     ]
-    assert gaze.dropped == {"before_start": 4, "outside": 1, "after_last_frame": 0}
+    assert gaze.dropped == {"lost": 0, "before_start": 4, "outside": 1, "after_last_frame": 0}
 
 
 def test_frames_without_fixation(drawn):
@@ -103,19 +156,56 @@ def test_frames_without_fixation(drawn):
     assert not {12, 13, 14} & set(gaze.frame.tolist())
 
 
-def test_video_of_another_size(tmp_path):
+def test_video_of_another_size(recording):
     with pytest.raises(ReaderError, match=r"Data\.mat.*200 x 100; use the original mp4"):
-        ledov.read(recording(tmp_path, [[1, 0, 20, 30, 20]], size=(400, 200)), CLIP)
+        ledov.read(recording([[1, 0, 20, 30, 20]], size=(400, 200)), CLIP)
 
 
-def test_wrong_number_of_columns(tmp_path):
+def test_wrong_number_of_columns(recording):
     with pytest.raises(ReaderError, match=r"rows of subject, start.*\(1, 4\); copy"):
-        ledov.read(recording(tmp_path, [[1, 0, 20, 30]]), CLIP)
+        ledov.read(recording([[1, 0, 20, 30]]), CLIP)
 
 
-def test_no_fixation(tmp_path):
-    with pytest.raises(ReaderError, match=r"rows of subject, start.*\(0, 5\)"):
-        ledov.read(recording(tmp_path, np.empty((0, 5))), CLIP)
+def test_no_fixation(recording):
+    with pytest.raises(ReaderError, match=r"rows of subject, start.*\([01], [05]\)"):
+        ledov.read(recording(np.empty((0, 5))), CLIP)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("x", [np.nan, np.inf, -np.inf, 1e308])
+def test_points_that_are_no_place_are_counted(recording, x):
+    rows = [[1, 0, 20, 30, 20], [1, 20, 20, x, 20], [1, 30, 20, 30, x], [1, 30, 9, 0.4, 20]]
+    gaze = ledov.read(recording(rows), CLIP)
+    assert gaze.x.tolist() == [29]
+    assert gaze.dropped["lost"] + gaze.dropped["outside"] == 3
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ([1, np.nan, 20], "a start of at least 0 ms"),
+        ([1, np.inf, 20], "a start of at least 0 ms"),
+        ([1, -1, 20], "a start of at least 0 ms"),
+        ([1, 5, np.nan], "a duration of at least 0 ms"),
+        ([1, 5, -3], "a duration of at least 0 ms"),
+        ([1, np.inf, -np.inf], "a start of at least 0 ms"),
+        ([1, 1e308, 1e308], "a duration of at least 0 ms"),
+        ([np.nan, 5, 20], "the number of a subject"),
+        ([1e9, 5, 20], "the number of a subject"),
+        ([1.5, 5, 20], "the number of a subject"),
+    ],
+)
+def test_bad_row(recording, row, expected):
+    files = recording([[1, 0, 20, 30, 20], [*row, 30, 20]])
+    with pytest.raises(ReaderError, match=rf"Data\.mat, row 2 of fixdata: expected {expected}"):
+        ledov.read(files, CLIP)
+
+
+@pytest.mark.filterwarnings("error")
+def test_fixation_long_after_the_video(recording):
+    gaze = ledov.read(recording([[1, 0, 20, 30, 20], [1, 1e300, 5, 30, 20]]), CLIP)
+    assert gaze.dropped["after_last_frame"] == 1
 
 
 def test_missing_file(tmp_path):
@@ -130,11 +220,11 @@ def test_not_a_matlab_file(tmp_path, content):
         ledov.read([tmp_path / "Data.mat"], CLIP)
 
 
-def test_other_struct(tmp_path):
-    savemat(tmp_path / "Data.mat", {"Data": {"VideoSize": np.array([[200, 100]])}})
-    with pytest.raises(ReaderError, match="numeric field fixdata"):
+def test_other_struct(tmp_path, save):
+    save(tmp_path / "Data.mat", {"Data": {"VideoSize": np.array([[200.0, 100.0]])}})
+    with pytest.raises(ReaderError, match="Data to be a struct with the field fixdata"):
         ledov.read([tmp_path / "Data.mat"], CLIP)
-    savemat(tmp_path / "Data.mat", {"Other": 1})
+    save(tmp_path / "Data.mat", {"Other": np.array([[1.0]])})
     with pytest.raises(ReaderError, match="no variable 'Data'"):
         ledov.read([tmp_path / "Data.mat"], CLIP)
 

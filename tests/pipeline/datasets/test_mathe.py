@@ -66,8 +66,9 @@ def test_narrow_video_is_centred_horizontally(tmp_path):
 
 
 def test_each_reason_is_counted(tmp_path):
-    rows = [(t, 640, 512, "F") for t in (-1, 0, 1_000_000)]
+    rows = [(-1, 640, 512, "F"), (0, 640, 512, "F")]
     rows += [(5, 640, 512, "B"), (5, 0, 0, "F"), (5, 640, 80, "F"), (5, 640, 512, "X")]
+    rows += [(1_000_000, 640, 512, "F")]
     gaze = mathe.read(recordings(tmp_path, *rows), CLIP, observers="all", events=["F"])
     assert len(gaze.x) == 1
     assert gaze.dropped == {
@@ -96,6 +97,44 @@ def test_observer_without_a_file(drawn):
     film = drawn.films["ucf_sports"][0]
     with pytest.raises(ReaderError, match=r"samples/<observer>_.*of the observers \['019'\]"):
         ucf_sports.read(drawn.files(film), film.clip, observers=["019"])
+
+
+@pytest.mark.parametrize("observers", ["002", ["2", "two"], [-2], 7, [], [2.5]])
+def test_observers_that_are_no_numbers(drawn, observers):
+    film = drawn.films["ucf_sports"][0]
+    with pytest.raises(ReaderError, match=r"gaze\.options\.observers.*config\.yaml is .*; set it"):
+        ucf_sports.read(drawn.files(film), film.clip, observers=observers)
+
+
+@pytest.mark.parametrize("ticks", [0, -1.0, float("nan")])
+def test_unit_of_time_must_be_positive(tmp_path, ticks):
+    files = recordings(tmp_path, (0, 1, 1, "F"))
+    with pytest.raises(ReaderError, match=r"gaze\.options\.ticks_per_second"):
+        mathe.read(files, CLIP, observers="all", ticks_per_second=ticks)
+
+
+def test_length_of_the_recording(tmp_path):
+    files = recordings(tmp_path, (250_000, 640, 512, "F"), (2_500_000, 640, 512, "B"))
+    assert mathe.read(files, CLIP, observers="all").seconds == (2.5,)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("x", ["nan", "inf", "-inf", "1e308"])
+def test_points_that_are_no_place_are_counted(tmp_path, x):
+    files = recordings(tmp_path, (0, 640, 512, "F"), (0, x, 512, "F"), (0, 640, x, "F"))
+    gaze = mathe.read(files, CLIP, observers="all")
+    assert gaze.x.tolist() == [359.5]
+    assert gaze.dropped["lost"] + gaze.dropped["outside"] == 2
+
+
+@pytest.mark.parametrize(
+    "numbers", ["1280 0", "-1280 1024", "nan 1024", "1280 inf", "1024", "1280 \xff"]
+)
+def test_geometry_is_no_screen(tmp_path, numbers):
+    files = recordings(tmp_path, (0, 1, 1, "F"))
+    files[1].write_bytes(numbers.encode("latin-1"))
+    with pytest.raises(ReaderError, match=r"geometry\.txt: expected numbers.*positive.*copy"):
+        mathe.read(files, CLIP, observers="all")
 
 
 def test_geometry_is_required(tmp_path):
@@ -130,12 +169,32 @@ def test_video_not_listed(tmp_path):
         ("", r"003_.*no line of data; copy"),
         ("1 0 0 640 512 F\n2 0 0 640 F\n", r"003_.*line 2: expected 6 columns.*found 5; copy"),
         ("1 0 0 640 512 F\n2 0 0 a 512 F\n", r"003_.*line 2: column 'screen x'.*'a'; copy"),
+        ("1 0 0 9 9 F\nnan 0 0 9 9 F\n", r"003_.*line 2: column 'time' must be a finite number"),
+        ("1 0 0 9 9 F\ninf 0 0 9 9 F\n", r"003_.*line 2: column 'time' must be a finite number"),
+        ("2 0 0 9 9 F\n1 0 0 9 9 F\n", r"003_.*line 2: column 'time' must be at least that of"),
+        ("1 0 0 9 9 F\n\n2 0 0 9 9 F\n", r"003_.*line 2: expected 6 columns.*found 0"),
     ],
 )
 def test_bad_samples(tmp_path, content, message):
     files = recordings(tmp_path)
     files[0].write_text(content)
     with pytest.raises(ReaderError, match=message):
+        mathe.read(files, CLIP, observers="all")
+
+
+def test_undecodable_bytes(tmp_path):
+    files = recordings(tmp_path)
+    files[0].write_bytes(b"1 0 0 640 512 F\n2 0 0 640 512 \xff\n")
+    with pytest.raises(ReaderError, match=r"003_.*line 2: expected text"):
+        mathe.read(files, CLIP, observers="all")
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_directory(tmp_path, index):
+    files = recordings(tmp_path, (0, 640, 512, "F"))
+    files[index].unlink()
+    files[index].mkdir()
+    with pytest.raises(ReaderError, match=rf"{files[index].name}.*Is a directory"):
         mathe.read(files, CLIP, observers="all")
 
 

@@ -1,0 +1,185 @@
+"""Frames a second and core that each data stage converts, and bytes a frame of each store.
+
+Measured on the miniatures of the demo and on real clips where they lie beside the checkout
+(../shared/data: one DHF1K clip and two in DIEM's layout), on the paper's frame grid. CPU seconds of
+the stage and of its ffmpeg, so a busy machine changes little. Run from the repository's root:
+
+    OMP_NUM_THREADS=1 python bench/conversion.py
+
+Writes bench/results/conversion.md and, from the real clips, workflow/costs.csv, with which
+`preflight` reckons.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import io
+import os
+import platform
+import resource
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+from pydantic import TypeAdapter
+
+from pipeline.config import Config, Density, configured
+from pipeline.demo import demo
+from pipeline.density import density
+from pipeline.flow import flow
+from pipeline.frames import frames
+from pipeline.gaze import gaze
+from pipeline.splits import SheetClip, read_sheet
+from pipeline.stores import read_manifest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared/data"
+REAL = {"dhf1k": 1, "diem": 2}
+"""Real datasets, and how many of their clips are converted."""
+RECIPES: dict[str, dict[str, Any]] = {
+    "gaussian": {"sigma": 20.0, "repeats": "each"},
+    "dhf1k": {"fwhm": 30.0, "shift": 0.0, "repeats": "each"},
+    "mathe_release": {"taps": 150, "sigma": 20.0, "anchor": 74},
+    "mit": {"cutoff": 8.0, "repeats": "each"},
+}
+DENSITY: TypeAdapter[Density] = TypeAdapter(Density)
+
+
+@dataclass
+class Cost:
+    """What a stage took."""
+
+    seconds: float = 0.0
+    frames: int = 0
+    size: int = 0
+    sources: set[str] = field(default_factory=set)
+
+    def add(self, source: str, seconds: float, manifest: Path) -> None:
+        """Counts a store that took so many CPU seconds."""
+        content = read_manifest(manifest)
+        clips = content["clips"].values()
+        self.seconds += seconds
+        self.frames += sum(facts.get("frames") or facts["shape"][0] for facts in clips)
+        self.size += sum(size for size, _ in content["files"].values())
+        self.sources.add(source)
+
+
+def cpu_seconds() -> float:
+    """Of this process and the children that have ended."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def timed(stage: Callable[..., None], **arguments: Any) -> float:
+    """CPU seconds of a stage; what it prints is kept quiet."""
+    start = cpu_seconds()
+    with contextlib.redirect_stdout(io.StringIO()):
+        stage(**arguments)
+    return cpu_seconds() - start
+
+
+def at_paper_size(run: str) -> Config:
+    """A run on the paper's frame grid."""
+    return configured(run).model_copy(update={"frames": configured("paper").frames})
+
+
+def convert(
+    cfg: Config, name: str, raw: Path, clips: list[SheetClip], folder: Path, costs: dict[str, Cost]
+) -> None:
+    """Takes clips of a dataset through all data stages."""
+    dataset, grid = cfg.datasets[name], cfg.frames
+
+    def run(label: str, stage: Callable[..., None], **arguments: Any) -> Path:
+        manifest = folder / f"{name}_{label.replace(' ', '_')}.json"
+        store = manifest.with_suffix(".zarr")
+        seconds = timed(stage, **arguments, store=store, manifest=manifest)
+        costs.setdefault(label, Cost()).add(name, seconds, manifest)
+        return manifest
+
+    pictures = {"raw": raw, "clips": clips, "dataset": dataset.frames}
+    small = grid.model_copy(update={"codec": "jpeg95"})
+    run("frames jpeg95", frames, **pictures, grid=small)
+    whole = run("frames lossless", frames, **pictures, grid=grid)
+    if len(clips) and read_manifest(whole)["clips"][clips[0].name]["shape"][0] > 1:
+        run("flow dis", flow, frames=whole, settings=cfg.flow)
+    points = run("gaze", gaze, raw=raw, frames=whole, settings=dataset.gaze, grid=grid)
+    for recipe, numbers in RECIPES.items():
+        settings = DENSITY.validate_python({"recipe": recipe, **numbers})
+        run(f"density {recipe}", density, gaze=points, raw=raw, settings=settings, grid=grid)
+
+
+def tested(cfg: Config, name: str, most: int) -> list[SheetClip]:
+    """The first clips of a dataset's sheet whose gaze is there."""
+    clips = read_sheet(ROOT / cfg.datasets[name].splits)
+    return [clip for clip in clips if clip.split in ("train", cfg.datasets[name].test.split)][:most]
+
+
+def measure(run: str, raw: Path, sizes: dict[str, int]) -> dict[str, Cost]:
+    """Stage -> cost of the given datasets of a run."""
+    cfg, costs = at_paper_size(run), dict[str, Cost]()
+    with tempfile.TemporaryDirectory() as name:
+        for dataset, most in sizes.items():
+            clips = tested(cfg, dataset, most)
+            convert(cfg, dataset, raw / dataset, clips, Path(name), costs)
+    return costs
+
+
+def lines(costs: dict[str, Cost]) -> Iterator[str]:
+    """The rows of a table."""
+    yield "| stage | frames | frames/s a core | bytes a frame |"
+    yield "|---|---|---|---|"
+    for stage, cost in costs.items():
+        rate, size = cost.frames / cost.seconds, cost.size / cost.frames
+        yield f"| {stage} | {cost.frames:,} | {rate:,.0f} | {size:,.0f} |"
+
+
+def write_costs(costs: dict[str, Cost], cfg: Config) -> None:
+    """Writes workflow/costs.csv, with which preflight reckons."""
+    rows = [
+        f"{stage},{cost.frames / cost.seconds:.1f},{cost.size / cost.frames:.0f}"
+        for stage, cost in costs.items()
+    ]
+    heading = [
+        f"# At {cfg.frames.width}x{cfg.frames.height}, of real clips.",
+        "# Measured by bench/conversion.py (bench/results/conversion.md).",
+        "stage,frames_per_second_a_core,bytes_a_frame",
+    ]
+    (ROOT / "workflow/costs.csv").write_text("\n".join([*heading, *rows]) + "\n")
+
+
+def main() -> None:
+    """Measures and writes bench/results/conversion.md."""
+    cv2.setNumThreads(1)
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    page = [
+        "# What converting raw data costs",
+        "",
+        f"{datetime.date.today()}, {machine}. CPU seconds of one thread, the frame grid 640x480.",
+        "`OMP_NUM_THREADS=1 python bench/conversion.py`.",
+        "",
+    ]
+    cfg = at_paper_size("demo")
+    with tempfile.TemporaryDirectory() as name:
+        raw = Path(name)
+        with contextlib.redirect_stdout(io.StringIO()):
+            demo(raw=raw, splits=ROOT / "workflow/splits/demo", seed=cfg.seed)
+        drawn = measure("demo", raw, dict.fromkeys(cfg.datasets, 4))
+    page += [
+        "## Miniatures of the demo (160x90 to 192x108 pixels), all six datasets",
+        "",
+        *lines(drawn),
+    ]
+    if SHARED.is_dir():
+        real = measure("real", SHARED, REAL)
+        write_costs(real, cfg)
+        page += ["", "## Real clips: DHF1K (640x360), DIEM's layout (1000x750)", "", *lines(real)]
+    (ROOT / "bench/results/conversion.md").write_text("\n".join(page) + "\n")
+    print("\n".join(page))
+
+
+if __name__ == "__main__":
+    main()
