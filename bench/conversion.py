@@ -105,7 +105,7 @@ def convert(
     run("frames jpeg95", frames, **pictures, grid=small)
     whole = run("frames lossless", frames, **pictures, grid=grid)
     if len(clips) and read_manifest(whole)["clips"][clips[0].name]["shape"][0] > 1:
-        run("flow dis", flow, frames=whole, settings=cfg.flow)
+        run(f"flow {cfg.flow.estimator}", flow, frames=whole, settings=cfg.flow, threads=1)
     points = run("gaze", gaze, raw=raw, frames=whole, settings=dataset.gaze, grid=grid)
     for recipe, numbers in RECIPES.items():
         settings = DENSITY.validate_python({"recipe": recipe, **numbers})

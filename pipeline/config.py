@@ -45,13 +45,41 @@ class Frames(Section):
     """How FRAMES stores are compressed: Zstandard, or JPEG of quality 95."""
 
 
-class Flow(Section):
-    """Optical flow from each frame to the next (Sec. IV-B)."""
+class _Cuts(Section):
+    cut: NonNegativeFloat | None
+    """Mean change of grey from one frame to the next, as a share of white, from which on the two
+    belong to different scenes and no flow is computed; null: every pair of frames has a flow."""
+
+
+class DisFlow(_Cuts):
+    """Dense Inverse Search (Kroeger et al., ECCV 2016), OpenCV's."""
 
     estimator: Literal["dis"]
-    """dis: Dense Inverse Search, OpenCV."""
     preset: Literal["ultrafast", "fast", "medium"]
-    """Preset of DIS."""
+
+
+class DeepFlow(_Cuts):
+    """DeepFlow (Weinzaepfel et al., ICCV 2013), OpenCV's; the predecessor paper's."""
+
+    estimator: Literal["deepflow"]
+
+
+class PwcnetFlow(_Cuts):
+    """PWC-Net (Sun et al., CVPR 2018; Sec. IV-B)."""
+
+    estimator: Literal["pwcnet"]
+    weights: str
+    """A file of `train_flow`, or the authors' own pwc_net.pth.tar (CC BY-NC-SA 4.0)."""
+    sha256: str | None
+    """Digest that the file must have; null: not checked."""
+    precision: Literal["float32", "bfloat16"]
+    """bfloat16 is faster on processors that know it."""
+    batch: PositiveInt
+    """Pairs that go through the network together."""
+
+
+Flow = Annotated[DisFlow | DeepFlow | PwcnetFlow, Field(discriminator="estimator")]
+"""Optical flow from each frame to the next (Sec. IV-B)."""
 
 
 class Source(Section):

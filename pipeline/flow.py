@@ -2,73 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Flow
 from pipeline.errors import InputError
+from pipeline.estimators import Estimator, build_estimator
 from pipeline.stage import main
 from pipeline.stores import FLOW, FRAMES, SHARD, open_store, write_store
 
 QUARTER = 4
 """Flow is stored on the frame grid's size divided by this, as PWC-Net predicts it."""
-_PRESETS = {
-    "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
-    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
-    "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
-}
+_COARSE = 16
+"""Frames are compared for cuts on a grid coarser by this, which motion changes little."""
 
 
-class Dis:
-    """Dense Inverse Search (Kroeger et al., ECCV 2016), OpenCV's implementation."""
+def change(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Mean change of grey from one RGB frame [y, x, 3] to another, as a share of white.
 
-    def __init__(self, settings: Flow) -> None:
-        self._dis = cv2.DISOpticalFlow.create(_PRESETS[settings.preset])
-
-    def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Flow [component, y, x] (right, down; pixels) from one RGB frame [y, x, 3] to the next."""
-        grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
-        flow = self._dis.calc(grey[0], grey[1], None)  # type: ignore[call-overload]
-        return np.moveaxis(np.asarray(flow, np.float32), -1, 0)
-
-
-def quarter(flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over cells of 4x4 pixels: [component, y, x] -> [component, y/4, x/4], values kept."""
-    component, height, width = flow.shape
-    cells = flow.reshape(component, height // QUARTER, QUARTER, width // QUARTER, QUARTER)
-    return np.asarray(cells.mean(axis=(2, 4)), np.float32)
+    They are compared on a coarse grid.
+    """
+    size = (max(1, first.shape[1] // _COARSE), max(1, first.shape[0] // _COARSE))
+    coarse = [
+        cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
+        for frame in (first, second)
+    ]
+    return float(np.abs(coarse[0].astype(np.float32) - coarse[1]).mean() / 255)
 
 
-def clip_flow(frames: zarr.Array[Any], estimator: Dis) -> Iterator[NDArray[np.float32]]:
-    """Flow of a clip, [1, component, y/4, x/4] for each frame; stores.py defines its end."""
-    previous = np.asarray(frames[0])
-    flow = np.zeros((2, frames.shape[1] // QUARTER, frames.shape[2] // QUARTER), np.float32)
-    for i in range(1, frames.shape[0]):
-        current = np.asarray(frames[i])
-        flow = quarter(estimator(previous, current))
-        yield flow[None]
-        previous = current
-    yield flow[None]
+def cuts(frames: NDArray[np.uint8], numbers: Sequence[int], limit: float | None) -> list[bool]:
+    """Whether a scene ends with each frame but the last.
+
+    Args:
+        frames: [time, y, x, 3].
+        numbers: Number of each frame where they come from numbered pictures: a gap is a cut.
+        limit: `cut` of the settings.
+    """
+    gaps = [after - before > 1 for before, after in pairwise(numbers or range(len(frames)))]
+    if limit is None:
+        return gaps
+    return [
+        gap or change(first, second) > limit
+        for gap, (first, second) in zip(gaps, pairwise(frames), strict=True)
+    ]
 
 
-def flow(*, frames: Path, settings: Flow, store: Path, manifest: Path) -> None:
+def clip_flow(
+    frames: zarr.Array[Any], numbers: Sequence[int], estimator: Estimator, settings: Flow
+) -> Iterator[NDArray[np.float32]]:
+    """Flow of a clip in blocks [time, component, y/4, x/4]; stores.py defines its end and cuts."""
+    count, height, width = frames.shape[:3]
+    last = np.zeros((2, height // QUARTER, width // QUARTER), np.float32)
+    for start in range(0, count - 1, SHARD):
+        block = np.asarray(frames[start : start + SHARD + 1])
+        flows = estimator(block)
+        ends = cuts(block, numbers[start : start + SHARD + 1], settings.cut)
+        for i, cut in enumerate(ends):
+            if cut:
+                flows[i] = last
+            last = flows[i]
+        yield flows
+    yield last[None]
+
+
+def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: Path) -> None:
     """FRAMES store (its manifest is given) to FLOW store."""
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(threads)
+    torch.set_num_threads(threads)
     source = open_store(FRAMES, frames)
-    estimator = Dis(settings)
+    estimator = build_estimator(settings)
     with write_store(FLOW, store, manifest) as writer:
-        for clip in source.clips:
+        for clip, facts in source.clips.items():
             array = source[clip]
             if array.shape[1] % QUARTER or array.shape[2] % QUARTER:
                 raise InputError(f"config.yaml: frames: sides must be multiples of {QUARTER}")
-            count = writer.add(clip, clip_flow(array, estimator))
-            print(f"{clip}: flow of {count} frames, shards of {SHARD}")
+            numbers = facts.get("numbers", [])
+            count = writer.add(clip, clip_flow(array, numbers, estimator, settings))
+            print(f"{clip}: flow of {count} frames, {settings.estimator}")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipeline.datasets.meta import read_frame_list
+from pipeline.devices import device
 from pipeline.errors import InputError
 from pipeline.samples import batches_of
 from pipeline.stage import main
 from pipeline.stores import FLOW, FRAMES, SALIENCY, open_parts, write_store
-from pipeline.training import build_network, device, load_weights
+from pipeline.training import build_network, load_weights
 
 BATCH = 8
 """Frames that go through the network together."""

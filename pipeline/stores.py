@@ -9,8 +9,9 @@ FRAMES   uint8   [time, y, x, channel]      RGB on the frame grid; lossless or J
                                             manifest says and reading need not know
 FLOW     float16 [time, component, y, x]    on a quarter of the frame grid, pixels of the frame grid
                                             per frame, right and down; flow[t] goes from frame t to
-                                            t+1, the last frame repeats the one before it, and a
-                                            clip of one frame has zero flow
+                                            t+1; the last frame, and the last before a cut,
+                                            repeats the one before it, or has zero flow if it is
+                                            the first
 GAZE     float32 [point, column]            columns frame (0-based), x, y, observer; pixels of the
                                             frame grid, origin at the centre of the top-left pixel
 DENSITY  float16 [time, y, x]               maximum 1, or 0 everywhere without gaze
@@ -207,6 +208,8 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(manifest.read_text())
     except (OSError, json.JSONDecodeError) as error:
         raise InputError(f"{manifest}: not a manifest ({error}); rerun this target") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{manifest}: not a manifest, which has keys; rerun this target")
     return content
 
 
@@ -245,7 +248,10 @@ def open_store(kind: Kind, manifest: Path) -> Store:
     content = read_manifest(manifest)
     path = manifest.with_suffix(".zarr")
     if content.get("kind") != kind.name:
-        raise InputError(f"{manifest}: expected kind {kind.name}, found {content.get('kind')!r}")
+        raise InputError(
+            f"{manifest}: expected kind {kind.name}, found {content.get('kind')!r}; "
+            "name a manifest of that stage"
+        )
     for name, (size, _) in content["files"].items():
         file = path / name
         found = file.stat().st_size if file.is_file() else None

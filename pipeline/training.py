@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, default_collate
 from model.losses import saliency_loss
 from model.registry import build
 from pipeline.config import Loss, Training
+from pipeline.devices import device
 from pipeline.errors import InputError
 from pipeline.samples import Sample, TrainingSamples
 
@@ -40,11 +41,6 @@ class Run(NamedTuple):
     """Digest of the code that trains."""
     checkpoint: Path
     """File that is written every `settings.checkpoint` iterations and removed at the end."""
-
-
-def device() -> torch.device:
-    """The GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class _Order:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.alignment import COLUMNS, Agreement, Alignment, agreement, alignment
-from pipeline.config import DatasetFrames, DatasetGaze, Flow, Frames
+from pipeline.config import DatasetFrames, DatasetGaze, DisFlow, Frames
 from pipeline.datasets import diem
 from pipeline.datasets.records import Clip
 from pipeline.errors import InputError
@@ -255,7 +255,8 @@ def real(shared, tmp_path_factory):
     )
     flow(
         frames=manifests["frames"],
-        settings=Flow(estimator="dis", preset="medium"),
+        settings=DisFlow(estimator="dis", preset="medium", cut=None),
+        threads=1,
         store=folder / "flow.zarr",
         manifest=manifests["flow"],
     )

@@ -46,7 +46,7 @@ def test_runs_share_no_folder() -> None:
     [
         ({"framse": 1}, "framse: Extra inputs"),
         ({"frames": {"width": -1}}, "frames.width: Input should be greater than 0"),
-        ({"flow": {"estimator": "pwc"}}, "flow.estimator: Input should be 'dis'"),
+        ({"flow": {"estimator": "pwc"}}, "flow: Input tag 'pwc' found using 'estimator'"),
         ({"without": ["dhf2k"]}, "without names 'dhf2k'; known are"),
         ({"tables": {"table_1": {"dataset": "x"}}}, "tables.table_1 names 'x'"),
         ({"datasets": {"diem": {"variant": "STAViS"}}}, "'STAViS' is none of paper, stavis"),

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter
 
-from pipeline.config import Flow
+from model.pwcnet import PWCNet, released_layers
+from pipeline.config import DeepFlow, DisFlow, Flow, PwcnetFlow
 from pipeline.errors import InputError
-from pipeline.flow import Dis, flow, quarter
+from pipeline.estimators import Dis, Pwcnet, build_estimator, load_pwcnet, quarter
+from pipeline.flow import change, cuts, flow
 from pipeline.stores import FLOW, FRAMES, open_store, write_store
+from pipeline.training import save_weights
 
-SETTINGS = Flow(estimator="dis", preset="medium")
+ROOT = Path(__file__).parents[2]
+DIS = DisFlow(estimator="dis", preset="medium", cut=None)
+DEEPFLOW = DeepFlow(estimator="deepflow", cut=None)
+TINY = {
+    "channels": [8, 8, 8, 8, 8, 8],
+    "decoder": [16, 8],
+    "dense": False,
+    "context": [16],
+}
 
 
 def _texture(height: int, width: int) -> np.ndarray:
@@ -27,20 +40,35 @@ def _moving(shifts: list[tuple[int, int]]) -> np.ndarray:
     return np.stack([texture[20 - y : 116 - y, 20 - x : 148 - x] for x, y in shifts])
 
 
-def _run(folder: Path, video: np.ndarray) -> np.ndarray:
+def _pwcnet(folder: Path, **changes: object) -> PwcnetFlow:
+    """An untrained small PWC-Net: what it says is noise, but always the same."""
+    torch.manual_seed(1)
+    weights = folder / "tiny.safetensors"
+    save_weights(weights, PWCNet(**TINY).half(), {"network": TINY})
+    settings = {"estimator": "pwcnet", "weights": str(weights), "sha256": None, "cut": None}
+    return PwcnetFlow.model_validate(settings | {"precision": "float32", "batch": 3} | changes)
+
+
+def _run(
+    folder: Path, video: np.ndarray, settings: Flow = DIS, numbers: list[int] | None = None
+) -> np.ndarray:
     with write_store(FRAMES, folder / "f.zarr", folder / "f.json") as writer:
-        writer.add("a", [video])
+        writer.add("a", [video], numbers=numbers or [])
     flow(
         frames=folder / "f.json",
-        settings=SETTINGS,
+        settings=settings,
+        threads=1,
         store=folder / "w.zarr",
         manifest=folder / "w.json",
     )
     return np.asarray(open_store(FLOW, folder / "w.json")["a"][:])
 
 
-def test_right_and_down_are_positive_and_in_pixels_of_the_grid(tmp_path: Path) -> None:
-    found = _run(tmp_path, _moving([(0, 0), (3, 0), (3, 2)]))
+@pytest.mark.parametrize("settings", [DIS, DEEPFLOW], ids=["dis", "deepflow"])
+def test_right_and_down_are_positive_and_in_pixels_of_the_grid(
+    tmp_path: Path, settings: Flow
+) -> None:
+    found = _run(tmp_path, _moving([(0, 0), (3, 0), (3, 2)]), settings)
     assert found.shape == (3, 2, 24, 32)
     inner = found[:, :, 4:-4, 4:-4].astype(float).mean(axis=(2, 3))
     np.testing.assert_allclose(inner[:2], [[3, 0], [0, 2]], atol=0.2)
@@ -72,5 +100,99 @@ def test_grid_must_divide_by_four(tmp_path: Path) -> None:
 
 def test_estimator_is_repeatable() -> None:
     pair = _moving([(0, 0), (2, 1)])
-    first, second = (Dis(SETTINGS)(pair[0], pair[1]) for _ in range(2))
+    first, second = (Dis(DIS)(pair) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_pwcnet_computes_pairs_alike_however_they_are_batched(tmp_path: Path) -> None:
+    """Over a shard's end too, and with the features of a frame used twice."""
+    video = _moving([(i % 7, i % 5) for i in range(36)])
+    found = _run(tmp_path, video, _pwcnet(tmp_path))
+    network = load_pwcnet(tmp_path / "tiny.safetensors", None)
+    pictures = torch.from_numpy(video).permute(0, 3, 1, 2) / 255.0
+    with torch.inference_mode():
+        for i in (0, 2, 3, 30, 31, 32, 34):
+            pair = network.quarter_flow(pictures[i : i + 1], pictures[i + 1 : i + 2])[0]
+            np.testing.assert_allclose(found[i], pair.numpy(), rtol=2e-3, atol=2e-3)
+    assert np.abs(found).max() > 0.01
+    np.testing.assert_array_equal(found[35], found[34])
+
+
+def test_bfloat16_is_close(tmp_path: Path) -> None:
+    video = _moving([(0, 0), (2, 1), (4, 2)])
+    full, low = (
+        Pwcnet(_pwcnet(tmp_path, precision=precision))(video)
+        for precision in ("float32", "bfloat16")
+    )
+    assert 0 < np.abs(full - low).max() < 0.1 * np.abs(full).max()
+
+
+def test_a_gap_in_numbered_pictures_is_a_cut(tmp_path: Path) -> None:
+    video = _moving([(0, 0), (3, 0), (3, 3), (6, 3)])
+    whole, gapped = _run(tmp_path, video), _run(tmp_path, video, numbers=[5, 6, 9, 10])
+    np.testing.assert_array_equal(gapped[1], whole[0])
+    np.testing.assert_array_equal(gapped[[0, 2]], whole[[0, 2]])
+
+
+def test_no_flow_goes_over_a_cut(tmp_path: Path) -> None:
+    scene, other = _moving([(0, 0), (3, 0)]), 255 - _moving([(9, 9), (9, 12)]) // 3
+    video = np.concatenate([scene, other])
+    assert change(*scene) < 0.05 < 0.2 < change(scene[1], other[0])
+    assert cuts(video, [], 0.2) == [False, True, False]
+    assert cuts(video, [], None) == [False] * 3
+    found = _run(tmp_path, video, DIS.model_copy(update={"cut": 0.2}))
+    np.testing.assert_array_equal(found[1], found[0])
+    starts_with_a_cut = _run(tmp_path, video[1:], DIS.model_copy(update={"cut": 0.2}))
+    assert not starts_with_a_cut[0].any()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such weights of PWC-Net; name a file in flow.weights"),
+        (b"", "(cannot be read|not weights of a PWC-Net)"),
+        (b"\x08" + 7 * b"\x00" + b"garbage!", "(cannot be read|not weights of a PWC-Net)"),
+    ],
+)
+@pytest.mark.parametrize("name", ["w.safetensors", "pwc_net.pth.tar"])
+def test_bad_weights_are_one_error(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"{name}: {message}"):
+        build_estimator(_pwcnet(tmp_path, weights=str(tmp_path / name)))
+
+
+def test_weights_of_another_network_are_told(tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.safetensors", PWCNet(**TINY), {"network": TINY | {"dense": True}})
+    with pytest.raises(InputError, match=r"w\.safetensors: not weights of a PWC-Net"):
+        load_pwcnet(tmp_path / "w.safetensors", None)
+
+
+def test_a_digest_is_held_against_the_file(tmp_path: Path) -> None:
+    settings = _pwcnet(tmp_path, sha256="0" * 64)
+    with pytest.raises(InputError, match=r"tiny\.safetensors: expected the sha256 0000"):
+        build_estimator(settings)
+    content = (tmp_path / "tiny.safetensors").read_bytes()
+    right = settings.model_copy(update={"sha256": hashlib.sha256(content).hexdigest().upper()})
+    build_estimator(right)
+
+
+def test_the_authors_checkpoint_loads_and_its_licence_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file with the released layers' names, and random values."""
+    network = PWCNet()
+    state = network.state_dict()
+    checkpoint = {
+        f"{theirs}.{kind}": state[f"{ours}.{kind}"]
+        for theirs, ours in released_layers().items()
+        for kind in ("weight", "bias")
+    }
+    checkpoint |= {"deconv2.weight": torch.zeros(2, 2, 4, 4), "deconv2.bias": torch.zeros(2)}
+    torch.save({"state_dict": checkpoint}, tmp_path / "pwc_net.pth.tar")
+    loaded = load_pwcnet(tmp_path / "pwc_net.pth.tar", None).state_dict()
+    last = "decoders.4.flow.weight"
+    torch.testing.assert_close(loaded[last], state[last])
+    assert "CC BY-NC-SA 4.0" in capsys.readouterr().out

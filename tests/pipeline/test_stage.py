@@ -11,21 +11,27 @@ from typing import Any, Literal
 
 import pytest
 
-from pipeline.config import Flow
+from pipeline.config import DisFlow
 from pipeline.errors import InputError
 from pipeline.stage import main
 
 SEEN: dict[str, Any] = {}
 
 
-def example(*, frames: list[Path], count: int, settings: Flow, frame_list: list[Path]) -> None:
+def example(*, frames: list[Path], count: int, settings: DisFlow, frame_list: list[Path]) -> None:
     """An example."""
     if count < 0:
         raise InputError("a.txt: below zero; count up")
     SEEN.update(locals())
 
 
-ARGUMENTS = ["--frames", "a", "b c", "--settings", '{"estimator": "dis", "preset": "fast"}']
+ARGUMENTS = [
+    "--frames",
+    "a",
+    "b c",
+    "--settings",
+    '{"estimator": "dis", "preset": "fast", "cut": null}',
+]
 
 
 def test_arguments_come_typed() -> None:
@@ -33,7 +39,7 @@ def test_arguments_come_typed() -> None:
     expected = {
         "frames": [Path("a"), Path("b c")],
         "count": 3,
-        "settings": Flow(estimator="dis", preset="fast"),
+        "settings": DisFlow(estimator="dis", preset="fast", cut=None),
         "frame_list": [],
     }
     assert expected == SEEN

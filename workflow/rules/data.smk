@@ -40,13 +40,14 @@ rule flow:
     log:
         "<logs>/flow/{dataset}/{part}.log",
     conda:
-        "../../envs/data.yaml"
+        "../../envs/torch.yaml"
+    threads: 1
     params:
         code=code_digest("pipeline.flow"),
         settings=cfg.flow.model_dump_json(),
     shell:
         "python -m pipeline.flow --frames {input.frames:q} --settings {params.settings:q}"
-        " --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
+        " --threads {threads} --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
 
 
 rule gaze:

@@ -1,0 +1,260 @@
+"""How fast PWC-Net is, beside the obvious way to write it and beside its convolutions alone.
+
+One CPU thread and one pair of 640x480, which the network resizes to 640x512. All rows of a table
+take turns, and a row's time is the processor time of its fastest round: of all figures the one that
+other work on the machine disturbs least. With a GPU its throughput is measured too, by the clock.
+Run from anywhere:
+
+    python bench/flow_speed.py [--rounds 7]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import platform
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import grid_sample, pad, unfold
+
+from model.correlation import correlation
+from model.pwcnet import CHANNELS, FINEST, REACH, PWCNet
+
+ROOT = Path(__file__).resolve().parents[1]
+FRAME, FITTED = (480, 640), (512, 640)
+BATCHES = (1, 8, 32)
+Work = Callable[[], Any]
+
+
+class Plain(PWCNet):
+    """The same network in the memory layout that frames come in (NCHW)."""
+
+    def fit(self, frames: Tensor) -> Tensor:
+        """Resize as the network does, and keep the layout."""
+        return super().fit(frames).contiguous()
+
+    def pyramid(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """Compute the levels without going to channels_last."""
+        levels = []
+        for level in self.features:
+            frames = level(frames)
+            levels.append(frames)
+        return tuple(levels)
+
+
+def shift_loop(first: Tensor, second: Tensor, reach: int = REACH) -> Tensor:
+    """The cost volume, one displacement at a time."""
+    height, width = first.shape[2:]
+    padded, window = pad(second, (reach,) * 4), range(2 * reach + 1)
+    shifted = (padded[:, :, y : y + height, x : x + width] for y in window for x in window)
+    return torch.stack([(first * other).mean(dim=1) for other in shifted], dim=1)
+
+
+def sampled(first: Tensor, second: Tensor, reach: int = REACH) -> Tensor:
+    """The cost volume, each displacement sampled by grid_sample."""
+    height, width = first.shape[2:]
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)
+    costs = []
+    for y in range(-reach, reach + 1):
+        for x in range(-reach, reach + 1):
+            across = (2 * (columns + x) / (width - 1) - 1).expand(height, width)
+            down = (2 * (rows + y) / (height - 1) - 1).expand(height, width)
+            grid = torch.stack([across, down], dim=2)[None].expand(len(first), -1, -1, -1)
+            costs.append((first * grid_sample(second, grid, align_corners=True)).mean(dim=1))
+    return torch.stack(costs, dim=1)
+
+
+def unfolded(first: Tensor, second: Tensor, reach: int = REACH) -> Tensor:
+    """The cost volume with the search windows as a part of memory."""
+    batch, channels, height, width = first.shape
+    windows = unfold(second, 2 * reach + 1, padding=reach)
+    windows = windows.view(batch, channels, -1, height, width)
+    return torch.einsum("bchw,bcdhw->bdhw", first, windows) / channels
+
+
+CORRELATIONS = {
+    "`model.correlation`": correlation,
+    "loop of shifts": shift_loop,
+    "grid_sample, 81 times": sampled,
+    "unfold and einsum": unfolded,
+}
+
+
+def seconds(rows: dict[str, Work], rounds: int) -> dict[str, float]:
+    """Processor time of each row's fastest round; they take turns, and the first does not count."""
+    taken: dict[str, list[float]] = {name: [] for name in rows}
+    for _ in range(rounds + 1):
+        for name, work in rows.items():
+            start = time.thread_time()
+            work()
+            taken[name].append(time.thread_time() - start)
+    return {name: min(values[1:]) for name, values in taken.items()}
+
+
+def features(channels_last: bool) -> list[tuple[Tensor, Tensor]]:
+    """Random features of every level that has a cost volume, at the fitted size."""
+    form = torch.channels_last if channels_last else torch.contiguous_format
+    pairs = []
+    for level in range(len(CHANNELS), FINEST - 1, -1):
+        shape = (1, CHANNELS[level - 1], FITTED[0] >> level, FITTED[1] >> level)
+        first, second = (torch.randn(shape).contiguous(memory_format=form) for _ in range(2))
+        pairs.append((first, second))
+    return pairs
+
+
+def correlations(rounds: int) -> list[str]:
+    """Rows: way, layout, milliseconds for all levels, times slower than ours in channels_last."""
+    rows: dict[str, Work] = {}
+    for channels_last in (True, False):
+        pairs = features(channels_last)
+        layout = "channels_last" if channels_last else "NCHW"
+        for name, way in CORRELATIONS.items():
+            rows[f"{name} | {layout}"] = partial(all_levels, way, pairs)
+    taken = seconds(rows, rounds)
+    own = next(iter(taken.values()))
+    return [f"| {name} | {1e3 * value:.1f} | {value / own:.1f} |" for name, value in taken.items()]
+
+
+def all_levels(way: Callable[[Tensor, Tensor], Tensor], pairs: list[tuple[Tensor, Tensor]]) -> None:
+    """One cost volume a level."""
+    for first, second in pairs:
+        way(first, second)
+
+
+def layers_alone(network: PWCNet, run: Work) -> Work:
+    """The convolutions of a run again, on the inputs that they had in it, and nothing else."""
+    calls: list[tuple[nn.Module, Tensor]] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor], _: Tensor) -> None:
+        calls.append((module, inputs[0].clone(memory_format=torch.preserve_format)))
+
+    with ExitStack() as hooks:
+        for module in network.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                handle = module.register_forward_hook(note)
+                hooks.callback(handle.remove)
+        run()
+    return lambda: [module(inputs) for module, inputs in calls]
+
+
+def in_bfloat16(work: Work) -> None:
+    """Do some work under autocast."""
+    with torch.autocast("cpu", torch.bfloat16):
+        work()
+
+
+def networks(rounds: int) -> list[str]:
+    """Rows: what, milliseconds a pair, times faster than the plain way, share of the conv rate."""
+    own, plain = PWCNet().eval(), Plain().eval()
+    plain.load_state_dict(own.state_dict())
+    first, second = torch.rand(2, 1, 3, *FRAME)
+    run = partial(own.quarter_flow, first, second)
+    looped = patch("model.pwcnet.correlation", shift_loop)
+
+    def naive() -> None:
+        with looped:
+            plain.quarter_flow(first, second)
+
+    half = partial(in_bfloat16, run)
+    rows: dict[str, Work] = {
+        "NCHW, loop of shifts, float32": naive,
+        "float32": run,
+        "float32, its convolutions alone": layers_alone(own, run),
+        "bfloat16 autocast": half,
+        "bfloat16 autocast, its convolutions alone": partial(in_bfloat16, layers_alone(own, half)),
+    }
+    taken = seconds(rows, rounds)
+    slow = taken["NCHW, loop of shifts, float32"]
+    lines = []
+    for name, value in taken.items():
+        alone = taken.get(f"{name}, its convolutions alone")
+        share = f"{100 * alone / value:.0f} %" if alone else "-"
+        lines.append(f"| {name} | {1e3 * value:.0f} | {slow / value:.2f} | {share} |")
+    return lines
+
+
+def gpu_row(network: PWCNet, batch: int, half: bool) -> str:
+    """Row: type, batch, pairs a second, peak memory."""
+    first, second = torch.rand(2, batch, 3, *FRAME, device="cuda")
+    torch.cuda.reset_peak_memory_stats()
+    count = 0
+    with torch.autocast("cuda", torch.bfloat16) if half else nullcontext():
+        for _ in range(5):
+            network.quarter_flow(first, second)
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        while time.perf_counter() - start < 2:
+            network.quarter_flow(first, second)
+            torch.cuda.synchronize()
+            count += batch
+    rate = count / (time.perf_counter() - start)
+    peak = torch.cuda.max_memory_allocated() / 2**20
+    return f"| {'bfloat16' if half else 'float32'} | {batch} | {rate:.0f} | {peak:.0f} |"
+
+
+def gpu() -> list[str]:
+    """The page's part about the GPU; empty without one."""
+    if not torch.cuda.is_available():
+        return []
+    network = PWCNet().eval().cuda().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rows = [gpu_row(network, batch, half) for half in (False, True) for batch in BATCHES]
+    head = ["| type | batch | pairs/s | peak MiB |", "|---|---|---|---|"]
+    return ["", f"## {torch.cuda.get_device_name()}", "", *head, *rows]
+
+
+def report(rounds: int) -> str:
+    """The Markdown page."""
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}"
+    return "\n".join(
+        [
+            "# PWC-Net",
+            "",
+            f"{datetime.date.today()}, {machine}, one thread. Processor time of",
+            f"the fastest of {rounds} rounds in turns. One pair of {FRAME[1]}x{FRAME[0]}, resized",
+            f"to {FITTED[1]}x{FITTED[0]} and back, with both frames' pyramids and random weights.",
+            "`python bench/flow_speed.py`.",
+            "",
+            "| network | ms a pair | times faster | of its convolutions' rate |",
+            "|---|---|---|---|",
+            *networks(rounds),
+            "",
+            "Cost volumes of all five levels, float32:",
+            "",
+            "| way | layout | ms | times slower |",
+            "|---|---|---|---|",
+            *correlations(rounds),
+            *gpu(),
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Measures and writes bench/results/flow_speed.md."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        page = report(rounds)
+    target = ROOT / "bench" / "results" / "flow_speed.md"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page)
+    print(page)
+
+
+if __name__ == "__main__":
+    main()
