@@ -6,36 +6,24 @@ maps are taken as somebody distributes them. Both are counted in the manifest.
 
 from __future__ import annotations
 
-import struct
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pipeline.config import Density, Frames, GaussianDensity, ReleasedDensity
 from pipeline.errors import InputError
 from pipeline.fixations import pixels_by_frame
-from pipeline.raw import numbered_files, stays_inside
+from pipeline.raw import numbered_files, stays_inside, video_file
 from pipeline.recipes import PointDensity, Shape, density_map, released_map
 from pipeline.stage import main
 from pipeline.stores import DENSITY, GAZE, open_store, write_store
+from pipeline.video import DAMAGED, opened
 
-LONGEST = 16384
-"""Pixels of a map's side; a larger one is no map of a video."""
-# Pillow has no error of its own for every kind of damage.
-_DAMAGED = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    struct.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
+ASPECT = 0.01
+"""Largest relative difference between the aspects of a distributed map and its video."""
 
 
 def video_pixels(
@@ -68,15 +56,6 @@ def _of_points(
         yield density_map(pixels, video, settings, grid)[None]
 
 
-def _opened(file: Path) -> Image.Image:
-    warnings.simplefilter("error", Image.DecompressionBombWarning)
-    image = Image.open(file)
-    if max(image.size) > LONGEST:
-        image.close()
-        raise ValueError(f"{image.width} x {image.height} pixels")
-    return image
-
-
 def read_map(file: Path) -> NDArray[np.generic]:
     """A grey picture [y, x] as it is; of a coloured one, the first channel.
 
@@ -84,9 +63,9 @@ def read_map(file: Path) -> NDArray[np.generic]:
         InputError: The file is missing, damaged or of absurd dimensions.
     """
     try:
-        with warnings.catch_warnings(), _opened(file) as image:
+        with opened(file) as image:
             picture = np.asarray(image.convert("RGB") if image.mode in ("P", "PA") else image)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise InputError(
             f"{file}: expected a grey picture that can be read, found {error}; fetch it again"
         ) from error
@@ -103,26 +82,48 @@ def maps_by_frame(
     """
     files = numbered_files(raw, settings.files, clip, facts["split"])
     stays_inside(raw, files.values())
+    where = video_file(raw, settings.files, clip, facts["split"])
     still = "{frame}" not in settings.files
     numbers = facts["numbers"] or range(facts["first"], facts["first"] + facts["frames"])
     maps = [files.get(number) for number in ([1] if still else numbers)]
     if len(maps) != facts["frames"]:
         raise InputError(
-            f"{raw / settings.files}: expected a map for each frame, found one for "
+            f"{where}: expected a map for each frame, found one for "
             f"{facts['frames']} frames of {clip}; write {{frame}} into density.files of config.yaml"
         )
     if not any(maps):
         raise InputError(
-            f"{raw / settings.files}: expected a map of a frame of clip {clip} ({facts['split']}), "
+            f"{where}: expected a map of a frame of clip {clip} ({facts['split']}), "
             f"numbered {min(numbers)} to {max(numbers)}; found {len(files)} of other numbers. "
             "docs/datasets.md shows the expected layout"
         )
     return maps, len(files) - sum(file is not None for file in maps)
 
 
-def _released(maps: list[Path | None], grid: Shape) -> Iterator[NDArray[np.float64]]:
+def _of_aspect(file: Path, clip: str, video: Shape) -> NDArray[np.generic]:
+    """A distributed map, which may be larger or smaller than its video, but not stretched.
+
+    Raises:
+        InputError: It cannot be read, or has another aspect.
+    """
+    picture = read_map(file)
+    height, width = picture.shape
+    if abs(width * video[0] / (height * video[1]) - 1) > ASPECT:
+        raise InputError(
+            f"{file}: the map has {width} x {height} pixels, the frames of {clip} "
+            f"{video[1]} x {video[0]}, which is another aspect; use frames and maps of one release"
+        )
+    return picture
+
+
+def _released(
+    maps: list[Path | None], clip: str, video: Shape, grid: Shape
+) -> Iterator[NDArray[np.float64]]:
     for file in maps:
-        yield (np.zeros(grid) if file is None else released_map(read_map(file), grid))[None]
+        if file is None:
+            yield np.zeros((1, *grid))
+        else:
+            yield released_map(_of_aspect(file, clip, video), grid)[None]
 
 
 def density(
@@ -138,7 +139,7 @@ def density(
             if isinstance(settings, ReleasedDensity):
                 maps, beyond = maps_by_frame(raw, settings, clip, facts)
                 counts |= {"frames_without_map": maps.count(None), "maps_beyond_clip": beyond}
-                blocks = _released(maps, shape)
+                blocks = _released(maps, clip, (facts["height"], facts["width"]), shape)
             else:
                 blocks = _of_points(points, facts, shape, settings)
             writer.add(clip, blocks, **counts)

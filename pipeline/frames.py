@@ -20,7 +20,7 @@ from pipeline.raw import numbered_files, stays_inside, video_file
 from pipeline.splits import SheetClip
 from pipeline.stage import main
 from pipeline.stores import FRAMES, SHARD, write_store
-from pipeline.video import is_picture, picture_size, probe
+from pipeline.video import DAMAGED, is_picture, opened, picture_size, probe
 
 _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
@@ -38,10 +38,11 @@ def _decode_images(files: Iterable[Path], frames: Frames) -> Iterator[NDArray[np
     size = (frames.width, frames.height)
     for file in files:
         try:
-            with Image.open(file) as image:
-                yield np.asarray(image.convert("RGB").resize(size, _FILTERS[frames.filter]))[None]
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            with opened(file) as image:
+                picture = np.asarray(image.convert("RGB").resize(size, _FILTERS[frames.filter]))
+        except DAMAGED as error:
             raise InputError(f"{file}: broken image ({error}); fetch it again") from error
+        yield picture[None]
 
 
 def _decode_video(
@@ -131,7 +132,7 @@ def _pictures(
     files = numbered_files(raw, dataset.video, clip.name, clip.split)
     last = clip.last if clip.last is not None else max(files, default=0)
     files = {number: file for number, file in files.items() if (clip.first or 0) <= number <= last}
-    where = raw / dataset.video.replace("{clip}", clip.name)
+    where = video_file(raw, dataset.video, clip.name, clip.split)
     if not files:
         raise InputError(f"{where}: no picture fits; docs/datasets.md shows the expected layout")
     stays_inside(raw, files.values())

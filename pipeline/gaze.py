@@ -15,7 +15,24 @@ from pipeline.errors import InputError
 from pipeline.fixations import inside
 from pipeline.raw import gaze_files, stays_inside
 from pipeline.stage import main
-from pipeline.stores import GAZE, read_manifest, write_store
+from pipeline.stores import FRAMES, GAZE, read_manifest, write_store
+
+
+def _reader(name: str) -> Any:
+    """The module of pipeline/datasets that reads a dataset's gaze.
+
+    Raises:
+        InputError: There is no such reader; the message lists those that there are.
+    """
+    names = sorted(path.stem for path in (Path(__file__).parent / "datasets").glob("[a-z]*.py"))
+    reader = importlib.import_module(f"pipeline.datasets.{name}") if name in names else None
+    if hasattr(reader, "read"):
+        return reader
+    modules = {other: importlib.import_module(f"pipeline.datasets.{other}") for other in names}
+    known = [other for other, module in modules.items() if hasattr(module, "read")]
+    raise InputError(
+        f"config.yaml: gaze.reader of this dataset is {name!r}; set it to one of {', '.join(known)}"
+    )
 
 
 def _read(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
@@ -26,7 +43,7 @@ def _read(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
             "docs/datasets.md shows the expected layout"
         )
     stays_inside(raw, files)
-    reader = importlib.import_module(f"pipeline.datasets.{settings.reader}")
+    reader = _reader(settings.reader)
     try:
         gaze: Gaze = reader.read(files, clip, **settings.options)
     except TypeError as error:
@@ -78,7 +95,7 @@ def gaze(
 ) -> None:
     """Raw gaze of a part to its GAZE store; the FRAMES manifest tells lengths, sizes and rates."""
     with write_store(GAZE, store, manifest) as writer:
-        for name, facts in read_manifest(frames)["clips"].items():
+        for name, facts in _clips(frames).items():
             clip = _clip(name, facts)
             found = _read(raw, settings, clip, facts["split"])
             points, dropped = on_grid(found, clip, facts["first"], grid)
@@ -100,6 +117,18 @@ def gaze(
                 seconds=list(found.seconds),
             )
             print(f"{name}: {len(points)} points of {observers} observers; dropped {dropped}")
+
+
+def _clips(frames: Path) -> dict[str, dict[str, Any]]:
+    """Clip -> facts of a FRAMES manifest; its store is not read."""
+    content = read_manifest(frames)
+    if content.get("kind") != FRAMES.name:
+        raise InputError(
+            f"{frames}: expected kind {FRAMES.name}, found {content.get('kind')!r}; give the "
+            "manifest that stage frames wrote"
+        )
+    clips: dict[str, dict[str, Any]] = content["clips"]
+    return clips
 
 
 def _clip(name: str, facts: dict[str, Any]) -> Clip:

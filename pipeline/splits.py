@@ -75,7 +75,8 @@ def read_sheet(path: Path) -> tuple[SheetClip, ...]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such split sheet; see docs/datasets.md for how it is made")
-    with path.open(newline="", encoding="utf-8") as file:
+    # Spreadsheet programs put a byte order mark in front, which utf-8-sig takes off.
+    with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
         try:
             clips = tuple(_row(path, line, row) for line, row in enumerate(rows, start=1))
@@ -88,7 +89,7 @@ def read_sheet(path: Path) -> tuple[SheetClip, ...]:
             raise InputError(f"{path}: clip {clip.name} is listed twice, {splits}; remove a row")
         seen[clip.name] = clip.split
     if not clips:
-        raise InputError(f"{path}: no clip listed")
+        raise InputError(f"{path}: no clip listed; add a row clip,split[,first,last] for each")
     return clips
 
 

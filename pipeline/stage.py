@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from pipeline.disk import explain, fullest, of_the_disk
 from pipeline.errors import InputError
 
 _WORDS = (Path, str, int, float)
+_CHECKED = re.compile("decompression error|checksum", re.IGNORECASE)
+"""What codecs say of bytes that are not those that were written."""
 
 
 def _add(parser: argparse.ArgumentParser, name: str, kind: Any) -> None:
@@ -32,8 +35,20 @@ def _add(parser: argparse.ArgumentParser, name: str, kind: Any) -> None:
     elif get_origin(kind) is Literal:
         parser.add_argument(option, dest=name, required=True, choices=get_args(kind))
     else:
-        parse = TypeAdapter(kind).validate_json
-        parser.add_argument(option, dest=name, required=True, type=parse, metavar="JSON")
+        parser.add_argument(option, dest=name, required=True, type=_parser(kind), metavar="JSON")
+
+
+def _parser(kind: Any) -> Callable[[str], Any]:
+    validate = TypeAdapter(kind).validate_json
+
+    def parse(text: str) -> Any:
+        try:
+            return validate(text)
+        except ValidationError as error:
+            reasons = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise argparse.ArgumentTypeError(f"{'; '.join(reasons)}, in {text}") from None
+
+    return parse
 
 
 def main(function: Callable[..., None], arguments: Sequence[str] | None = None) -> None:
@@ -55,10 +70,29 @@ def main(function: Callable[..., None], arguments: Sequence[str] | None = None) 
         if not of_the_disk(error):
             raise
         sys.exit(f"{parser.prog}: {explain(error, _place(values.values()))}")
+    except (RuntimeError, ValueError) as error:
+        if not _CHECKED.search(str(error)):
+            raise
+        sys.exit(f"{parser.prog}: {_damage(values.values())}")
+
+
+def _damage(values: Iterable[Any]) -> str:
+    """Which of the stores that were read is not as it was written."""
+    from pipeline.stores import stores  # which calls `main` itself
+
+    manifests = [path for path in _paths(values) if path.with_suffix(".zarr").is_dir()]
+    try:
+        stores(manifest=[path for path in manifests if path.suffix == ".json" and path.is_file()])
+    except InputError as error:
+        return str(error)
+    return f"{', '.join(map(str, manifests))}: a checksum failed once and holds now; run it again"
+
+
+def _paths(values: Iterable[Any]) -> list[Path]:
+    lists = (value if isinstance(value, list) else [value] for value in values)
+    return [value for values in lists for value in values if isinstance(value, Path)]
 
 
 def _place(values: Iterable[Any]) -> Path:
     """The path among the arguments whose disk is the fullest: an error at writing names none."""
-    lists = (value if isinstance(value, list) else [value] for value in values)
-    paths = [value for values in lists for value in values if isinstance(value, Path)]
-    return fullest(paths) or Path.cwd()
+    return fullest(_paths(values)) or Path.cwd()

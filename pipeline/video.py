@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -12,6 +16,18 @@ from PIL import Image
 from pipeline.errors import InputError
 
 _PICTURES = {".jpg", ".jpeg", ".png"}
+LONGEST = 16384
+"""Pixels of a picture's side; a longer one belongs to no frame and no map of a video."""
+DAMAGED = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""What a picture raises that is damaged or absurdly large: Pillow has no error of its own."""
 _NTSC = (24000 / 1001, 30000 / 1001, 60000 / 1001)
 """Rates that ffmpeg prints rounded to two decimals; a minute later that is a quarter of a frame."""
 
@@ -21,6 +37,17 @@ def is_picture(file: Path) -> bool:
     return file.suffix.lower() in _PICTURES
 
 
+@contextmanager
+def opened(file: Path) -> Iterator[Image.Image]:
+    """A picture whose header makes sense; raises one of DAMAGED otherwise."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(file) as image:
+            if max(image.size) > LONGEST:
+                raise ValueError(f"{image.width} x {image.height} pixels")
+            yield image
+
+
 def picture_size(file: Path) -> tuple[int, int]:
     """Width and height of an image in pixels, from its header.
 
@@ -28,9 +55,9 @@ def picture_size(file: Path) -> tuple[int, int]:
         InputError: The file is missing, not an image, or of absurd dimensions.
     """
     try:
-        with Image.open(file) as image:
+        with opened(file) as image:
             return image.width, image.height
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except DAMAGED as error:
         raise InputError(
             f"{file}: not an image that can be read ({error}); fetch it again"
         ) from None

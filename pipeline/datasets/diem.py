@@ -112,7 +112,7 @@ def read(files: Sequence[Path], clip: Clip) -> Gaze:
         )
     if clip.width > SCREEN[0] or clip.height > SCREEN[1]:
         raise ReaderError(
-            f"{clip.name}: the video has {clip.width} x {clip.height} pixels, more than the screen "
-            f"of {SCREEN[0]} x {SCREEN[1]} that it was shown on; use the original mp4"
+            f"{files[0]}: the video has {clip.width} x {clip.height} pixels, more than "
+            f"the screen of {SCREEN[0]} x {SCREEN[1]} that it was shown on; use the original mp4"
         )
     return join([_read_observer(path, clip) for path in files])

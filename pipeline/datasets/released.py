@@ -20,7 +20,8 @@ What the releases are, number being the digits at the end of a file's name:
 Conventions: numbers count from 1. Beside a video, number k is its frame k; beside a folder of
 pictures it is the picture of the same number. A pixel that is not zero is a point at its centre;
 JPEG blurs, so there it must reach half of white. A map of another size but the same aspect is
-scaled to the video's.
+scaled to the video's. Fixations are few: a map with more than a tenth of its pixels marked is taken
+for a density, and refused.
 
 Known defects: a frame that nobody fixated may have no file, and a release may have maps of frames
 that its pictures lack (dropped and counted).
@@ -45,6 +46,9 @@ _ASPECT = 0.01
 """Largest relative difference between the aspects of a map and its video."""
 _JPEG_FIXATED = 128
 """Grey level from which a pixel of a JPEG is fixated; JPEG leaves traces beside every point."""
+_MOST = 0.1
+"""Share of marked pixels above which a map is a density. The 9 x 9 marks that each of 17 observers
+can make in a frame of DHF1K are 0.006 of it."""
 _AGAIN = "fetch the release again"
 
 
@@ -107,6 +111,12 @@ def _points(path: Path, clip: Clip, variable: str | None) -> Samples:
     matlab = path.suffix.lower() == ".mat"
     fixated = _matrix(path, variable) if matlab else _picture(path)
     height, width = fixated.shape
+    marked = np.count_nonzero(fixated)
+    if marked > _MOST * fixated.size:
+        raise ReaderError(
+            f"{path}: looks like a density: {marked} of {fixated.size} pixels are not zero, more "
+            "than a tenth; point gaze.files in config.yaml at the fixation maps"
+        )
     if abs(width * clip.height / (height * clip.width) - 1) > _ASPECT:
         raise ReaderError(
             f"{path}: the fixation map has {width} x {height} pixels, the frames of {clip.name} "
@@ -141,7 +151,8 @@ def read(files: Sequence[Path], clip: Clip, *, variable: str | None = None) -> G
         variable: Name of the map in .mat files.
 
     Raises:
-        ReaderError: No file, two of one frame, or one that is damaged or of another aspect.
+        ReaderError: No file, two of one frame, or one that is damaged, a density, or of another
+            aspect.
     """
     indices = {number: i for i, number in enumerate(clip.numbers or range(1, clip.frames + 1))}
     parts = []

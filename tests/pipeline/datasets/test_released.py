@@ -188,6 +188,18 @@ def test_names(png):
         released.read([png("0001.png"), png("a_1.png")], VIDEO)
 
 
+@pytest.mark.parametrize("version", ["5", "7.3"])
+def test_a_density_is_refused_above_a_tenth(png, tmp_path, save_mat, version):
+    few = [(x, y) for y in (0, 9) for x in range(10)]
+    assert len(released.read([png("0001.png", few)], VIDEO).x) == 20
+    refused = r"looks like a density: 21 of 200 .*; point gaze\.files in config\.yaml at the fix"
+    with pytest.raises(ReaderError, match=rf"0001\.png: {refused}"):
+        released.read([png("0001.png", [*few, (5, 5)])], VIDEO)
+    save_mat(tmp_path / "0001.mat", {"I": fixation_map([*few, (5, 5)])}, version=version)
+    with pytest.raises(ReaderError, match=rf"0001\.mat: {refused}"):
+        released.read([tmp_path / "0001.mat"], VIDEO, variable="I")
+
+
 def test_no_point_at_all(png):
     gaze = released.read([png("0001.png", [])], VIDEO)
     assert (len(gaze.frame), gaze.frame.dtype) == (0, np.int32)
