@@ -290,6 +290,39 @@ class Model(BaseModel):
     """Model whose SALICON weights start this one; null: nothing to train."""
 
 
+class FlowTraining(Section):
+    """How the weights of a flow network are trained: Adam, learning rate halved at milestones."""
+
+    batch: PositiveInt
+    """Pairs per iteration."""
+    iterations: PositiveInt
+    """Steps of the optimiser."""
+    size: tuple[PositiveInt, PositiveInt]
+    """Height and width of a pair in pixels, multiples of 64."""
+    learning_rate: PositiveFloat
+    """Initial learning rate."""
+    milestones: tuple[PositiveInt, ...]
+    """Iterations after which the learning rate is halved."""
+    gradient_norm: PositiveFloat
+    """Longer gradients are shortened to this norm."""
+    autocast: bool
+    """Whether to compute in bfloat16 where that is safe: faster on processors that know it."""
+    checkpoint: PositiveInt
+    """Iterations between checkpoints, at which the held-out error is measured too."""
+    held_out: PositiveInt
+    """Number of pairs that are only measured on; they are the same for every seed."""
+
+
+class FlowWeights(Section):
+    """Weights of our own for PWC-Net (target train_flow)."""
+
+    network: dict[str, Any]
+    """Arguments of PWCNet."""
+    images: str | None
+    """Folder of pictures that textures are cut from, besides drawn ones; null: all are drawn."""
+    training: FlowTraining
+
+
 class Loss(Section):
     """Eq. (6)."""
 
@@ -424,6 +457,7 @@ class Config(Section):
     submissions: dict[str, Submission]
     networks: dict[str, dict[str, Any]]
     """Network -> arguments that all its models share."""
+    flow_weights: FlowWeights
     backbone_weights: str | None
     """File with ImageNet weights of the backbone (a torchvision state dict); null: random start."""
     models: dict[str, Model]

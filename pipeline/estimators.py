@@ -82,7 +82,7 @@ class Pwcnet:
         self._batch = settings.batch
         self._dtype = getattr(torch, settings.precision)
         network = load_pwcnet(Path(settings.weights), settings.sha256)
-        self._network = network.to(device(), memory_format=torch.channels_last)
+        self._network = network.to(device())
 
     @torch.inference_mode()
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:

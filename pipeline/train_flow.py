@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from pydantic import PositiveFloat, PositiveInt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -28,7 +27,7 @@ from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader, Dataset
 
 from model.pwcnet import PWCNet, flow_loss
-from pipeline.config import Section
+from pipeline.config import FlowTraining
 from pipeline.devices import device
 from pipeline.disk import whole, writing
 from pipeline.errors import InputError
@@ -41,29 +40,6 @@ Row = tuple[int, float, float | None, float]
 """Of `COLUMNS`; the held-out error is measured at checkpoints and at the end."""
 _TRAINING, _HELD_OUT = 0, 1
 """First words of the pairs' seeds: what they tell apart never meets."""
-
-
-class FlowTraining(Section):
-    """How the weights of a flow network are trained: Adam, learning rate halved at milestones."""
-
-    batch: PositiveInt
-    """Pairs per iteration."""
-    iterations: PositiveInt
-    """Steps of the optimiser."""
-    size: tuple[PositiveInt, PositiveInt]
-    """Height and width of a pair in pixels, multiples of 64."""
-    learning_rate: PositiveFloat
-    """Initial learning rate."""
-    milestones: tuple[PositiveInt, ...]
-    """Iterations after which the learning rate is halved."""
-    gradient_norm: PositiveFloat
-    """Longer gradients are shortened to this norm."""
-    autocast: bool
-    """Whether to compute in bfloat16 where that is safe: faster on processors that know it."""
-    checkpoint: PositiveInt
-    """Iterations between checkpoints, at which the held-out error is measured too."""
-    held_out: PositiveInt
-    """Number of pairs that are only measured on; they are the same for every seed."""
 
 
 class Run(NamedTuple):

@@ -17,12 +17,12 @@ from torch.utils.data import DataLoader
 
 from model.pwcnet import PWCNet
 from pipeline import train_flow as module
+from pipeline.config import FlowTraining
 from pipeline.errors import InputError
 from pipeline.flow_pairs import Pictures
 from pipeline.stage import main
 from pipeline.train_flow import (
     Batch,
-    FlowTraining,
     Pairs,
     Run,
     build_network,

@@ -63,3 +63,28 @@ rule finetune:
         " --gaze {input.gaze:q} --density {input.density:q}"
         " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
         " --threads {threads} --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+
+
+rule train_flow:
+    """PWC-Net weights of our own, from pairs of pictures whose flow is known (docs/flow.md)."""
+    input:
+        images=cfg.flow_weights.images or [],
+    output:
+        weights="<results>/weights/flow/pwcnet.safetensors",
+        log="<results>/weights/flow/pwcnet.csv",
+    log:
+        "<logs>/train_flow/pwcnet.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+    params:
+        code=code_digest("pipeline.train_flow"),
+        network=json.dumps(cfg.flow_weights.network),
+        settings=cfg.flow_weights.training.model_dump_json(),
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.train_flow --settings {params.settings:q} --network {params.network:q}"
+        " --images {input.images:q} --seed {params.seed} --threads {threads}"
+        " --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
