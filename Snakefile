@@ -24,10 +24,12 @@ if config["run"] != "paper":
 use_this_python()
 try:
     cfg = load(config)
-    message = missing_message(cfg)
+    # preflight tells more of what is missing; a job of a cluster was planned already.
+    looked = {"preflight", "--target-jobs"} & set(sys.argv)
+    message = None if looked else missing_message(cfg)
 except ValueError as error:
     message = str(error)
-if message and "preflight" not in sys.argv:  # which tells more of what is missing
+if message:
     raise SystemExit(f"\n{message}")
 
 

@@ -20,14 +20,14 @@ import platform
 import resource
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 from pydantic import TypeAdapter
 
-from pipeline.config import Config, Density, configured
+from pipeline.config import Config, Density, DisFlow, configured
 from pipeline.demo import demo
 from pipeline.density import density
 from pipeline.flow import flow
@@ -40,6 +40,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared/data"
 REAL = {"dhf1k": 1, "diem": 2}
 """Real datasets, and how many of their clips are converted."""
+FEW = 30
+"""Frames of a clip whose flow is estimated by a network."""
+DIS = DisFlow(estimator="dis", preset="medium", cut=None)
 RECIPES: dict[str, dict[str, Any]] = {
     "gaussian": {"sigma": 20.0, "repeats": "each"},
     "dhf1k": {"fwhm": 30.0, "shift": 0.0, "repeats": "each"},
@@ -74,6 +77,11 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
+def stored(manifest: Path) -> dict[str, Path]:
+    """Where a stage writes."""
+    return {"store": manifest.with_suffix(".zarr"), "manifest": manifest}
+
+
 def timed(stage: Callable[..., None], **arguments: Any) -> float:
     """CPU seconds of a stage; what it prints is kept quiet."""
     start = cpu_seconds()
@@ -95,8 +103,7 @@ def convert(
 
     def run(label: str, stage: Callable[..., None], **arguments: Any) -> Path:
         manifest = folder / f"{name}_{label.replace(' ', '_')}.json"
-        store = manifest.with_suffix(".zarr")
-        seconds = timed(stage, **arguments, store=store, manifest=manifest)
+        seconds = timed(stage, **arguments, **stored(manifest))
         costs.setdefault(label, Cost()).add(name, seconds, manifest)
         return manifest
 
@@ -104,8 +111,12 @@ def convert(
     small = grid.model_copy(update={"codec": "jpeg95"})
     run("frames jpeg95", frames, **pictures, grid=small)
     whole = run("frames lossless", frames, **pictures, grid=grid)
-    if len(clips) and read_manifest(whole)["clips"][clips[0].name]["shape"][0] > 1:
-        run(f"flow {cfg.flow.estimator}", flow, frames=whole, settings=cfg.flow, threads=1)
+    if read_manifest(whole)["clips"][clips[0].name]["shape"][0] > 1:
+        run("flow dis", flow, frames=whole, settings=DIS, threads=1)
+        some = folder / f"{name}_some.json"
+        few = [replace(clips[0], last=(clips[0].first or 1) + FEW - 1)]
+        timed(frames, **pictures | {"clips": few}, grid=grid, **stored(some))
+        run(f"flow {cfg.flow.estimator}", flow, frames=some, settings=cfg.flow, threads=1)
     points = run("gaze", gaze, raw=raw, frames=whole, settings=dataset.gaze, grid=grid)
     for recipe, numbers in RECIPES.items():
         settings = DENSITY.validate_python({"recipe": recipe, **numbers})

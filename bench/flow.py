@@ -27,6 +27,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.flow_image import colorwheel
 from pipeline.config import PwcnetFlow, configured
 from pipeline.estimators import Pwcnet
 from pipeline.flow_pairs import pair
@@ -43,6 +44,7 @@ Flow = NDArray[np.float32]
 Frame = NDArray[np.uint8]
 Calculate = Callable[[Frame, Frame], Flow]
 HELD_OUT = 64
+PICTURED = (1, 3, 5, 8)
 SIZES = ((192, 256), (256, 384))
 ROUNDS = 5
 
@@ -202,6 +204,19 @@ def real_pair(calculates: dict[str, Calculate]) -> dict[str, dict[str, float]]:
     return found
 
 
+def picture(calculates: dict[str, Calculate], path: Path) -> None:
+    """Held-out pairs, a row each: first, second, true flow, and what each estimator says."""
+    rows = []
+    for index in PICTURED:
+        first, second, truth = pair(held_out_seed(index), SIZES[0])
+        scale = float(np.hypot(*truth).max())
+        flows = [truth, *(calculate(first, second) for calculate in calculates.values())]
+        wheels = colorwheel(torch.from_numpy(np.stack(flows)).contiguous(), scale=1.05 * scale)
+        colours = (wheels.permute(0, 2, 3, 1).clamp(0, 1).numpy() * 255).astype(np.uint8)
+        rows.append(np.concatenate([first, second, *colours], axis=1))
+    Image.fromarray(np.concatenate(rows)).save(path, optimize=True)
+
+
 def balls_table(calculates: dict[str, Calculate]) -> list[str]:
     """Lines of the report about moving balls."""
     pairs = ball_pairs()
@@ -227,7 +242,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     own = getattr(configured("paper").flow, "weights", None)
     parser.add_argument("--weights", nargs="*", default=[own] if own else [])
-    calculates = estimators(parser.parse_args().weights)
+    parser.add_argument("--picture", type=Path, help="draw some held-out pairs, and stop")
+    arguments = parser.parse_args()
+    calculates = estimators(arguments.weights)
+    if arguments.picture:
+        del calculates["zero flow"]
+        picture(calculates, arguments.picture)
+        return
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     real = real_pair(calculates)

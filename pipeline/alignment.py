@@ -19,6 +19,7 @@ over the clips, printed last, says more than any one of them.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -174,6 +175,20 @@ def _observers(points: NDArray[np.float32], frames: int) -> NDArray[np.int64]:
     return np.bincount(seen[:, 0], minlength=frames)
 
 
+def _observer_facts(
+    facts: Mapping[str, Any], points: NDArray[np.float32], frames: int
+) -> dict[str, Any]:
+    """Nothing where it is not known whose the points are: released maps do not tell."""
+    if facts["observers"] is None:
+        return {}
+    observers = _observers(points, frames)
+    return {
+        "recordings": len(facts["seconds"]) or facts["observers"],
+        "observers_per_frame": float(observers.mean()),
+        "least_observers": int(observers.min()),
+    }
+
+
 def _gaze_facts(
     facts: Mapping[str, Any], points: NDArray[np.float32], frames: int
 ) -> dict[str, Any]:
@@ -182,7 +197,6 @@ def _gaze_facts(
     recorded = facts["seconds"] if frames > 1 else []
     dropped = facts["dropped"]
     outside = sum(dropped.get(reason, 0) for reason in OUTSIDE)
-    observers = _observers(points, frames)
     others = {reason: n for reason, n in sorted(dropped.items()) if reason not in OUTSIDE and n}
     lengths: dict[str, float] = {}
     if recorded:
@@ -196,9 +210,7 @@ def _gaze_facts(
         "frames": frames,
         "seconds": seconds,
         **lengths,
-        "recordings": len(facts["seconds"]) or facts["observers"],
-        "observers_per_frame": float(observers.mean()),
-        "least_observers": int(observers.min()),
+        **_observer_facts(facts, points, frames),
         "points": len(points),
         "samples": facts["samples"],
         "outside_share": outside / max(1, outside + len(points)),
@@ -215,7 +227,7 @@ def _gaze_flags(row: Mapping[str, Any], settings: Alignment, *, cut: bool) -> li
         "long_gaze": usual is not None
         and not cut
         and usual > (1 + settings.length_margin) * length,
-        "few_observers": row["observers_per_frame"] < settings.min_observers,
+        "few_observers": row.get("observers_per_frame", math.inf) < settings.min_observers,
         "outside": row["outside_share"] > settings.max_outside,
     }
     return [flag for flag, is_raised in raised.items() if is_raised]

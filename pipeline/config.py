@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -30,6 +31,14 @@ class Section(BaseModel):
     """A part of config.yaml: frozen, and a key that it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_pattern(pattern: str) -> None:
+    """Raises ValueError where files cannot be told from a pattern."""
+    if "*" in pattern and "{frame}" not in pattern:
+        raise ValueError(f"{pattern}: a * needs {{frame}}; name the folder or the file")
+    if "{frame}" in pattern and not re.search(r"\{frame\}\.\w+$", pattern):
+        raise ValueError(f"{pattern}: {{frame}} stands before the suffix, as in img_{{frame}}.png")
 
 
 class Frames(Section):
@@ -108,6 +117,7 @@ class DatasetFrames(Section):
 
     @model_validator(mode="after")
     def _pictures_have_a_rate(self) -> Self:
+        _check_pattern(self.video)
         if "{frame}" in self.video and self.rate is None:
             raise ValueError("numbered pictures carry no rate: set rate to their frames per second")
         return self
@@ -124,6 +134,12 @@ class DatasetGaze(Section):
     """Values of {observer}; null takes every file that is there."""
     options: dict[str, Any]
     """Keyword arguments of the reader."""
+
+    @model_validator(mode="after")
+    def _patterns_can_be_found(self) -> Self:
+        for pattern in self.files:
+            _check_pattern(pattern)
+        return self
 
 
 class GaussianDensity(Section):
@@ -183,6 +199,11 @@ class ReleasedDensity(Section):
     files: str
     """Path below the dataset's raw folder, with {clip}, {split} and {frame}."""
 
+    @model_validator(mode="after")
+    def _pattern_can_be_found(self) -> Self:
+        _check_pattern(self.files)
+        return self
+
 
 Density = Annotated[
     GaussianDensity | Dhf1kDensity | MatheDensity | MitDensity | ReleasedDensity,
@@ -220,7 +241,8 @@ class Dataset(Section):
     clips_per_part: PositiveInt
     """Clips that one job takes through a data stage."""
     validation: Annotated[float, Field(ge=0, lt=1)]
-    """Share of the training clips that is held out for choosing models; 0: none, as the paper."""
+    """Share of the training clips that no training sees, kept for choosing models; 0: none, as the
+    paper. No stage chooses yet."""
     test: Test
 
     @model_validator(mode="after")
@@ -543,11 +565,10 @@ class Config(Section):
     def _ground_truth(self, dataset: str) -> str:
         truth = self.datasets[self.over(dataset)]
         recipe = truth.density.model_dump()
-        name = recipe.pop("recipe")
-        keys = ", ".join(f"{key} {value}" for key, value in recipe.items())
-        return (
-            f"{truth.variant}; density {name} ({keys}) on {self.frames.width}x{self.frames.height}"
-        )
+        density = _told(recipe.pop("recipe"), recipe)
+        gaze = _told(truth.gaze.reader, truth.gaze.options)
+        grid = f"{self.frames.width}x{self.frames.height}"
+        return f"{truth.variant}; gaze {gaze}; density {density} on {grid}"
 
     def tables_settings(self, code: str) -> TablesSettings:
         """Settings of stage `tables`; rows that cannot be measured are taken out of the tables."""
@@ -594,6 +615,11 @@ class Config(Section):
         """Eight hex digits that tell one configuration from another; folders do not count."""
         text = self.model_dump_json(exclude={"pathvars"})
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _told(name: str, keys: Mapping[str, Any]) -> str:
+    inside = ", ".join(f"{key} {value}" for key, value in keys.items())
+    return f"{name} ({inside})" if inside else name
 
 
 def run_file(run: str) -> str:

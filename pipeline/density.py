@@ -26,6 +26,10 @@ ASPECT = 0.01
 """Largest relative difference between the aspects of a distributed map and its video."""
 
 
+_TINT = 2
+"""Levels by which JPEG lets the channels of a grey picture differ."""
+
+
 def video_pixels(
     points: NDArray[np.float32], frames: int, grid: Shape, video: Shape
 ) -> list[NDArray[np.int32]]:
@@ -57,18 +61,24 @@ def _of_points(
 
 
 def read_map(file: Path) -> NDArray[np.generic]:
-    """A grey picture [y, x] as it is; of a coloured one, the first channel.
+    """A grey picture [y, x] as it is, without its opacity.
 
     Raises:
-        InputError: The file is missing, damaged or of absurd dimensions.
+        InputError: The file is missing, damaged, in colour or of absurd dimensions.
     """
+    plain = {"P": "RGB", "PA": "RGB", "RGBA": "RGB", "LA": "L"}
     try:
         with opened(file) as image:
-            picture = np.asarray(image.convert("RGB") if image.mode in ("P", "PA") else image)
+            picture = np.asarray(image.convert(plain.get(image.mode, image.mode)))
     except DAMAGED as error:
         raise InputError(
             f"{file}: expected a grey picture that can be read, found {error}; fetch it again"
         ) from error
+    if picture.ndim == 3 and np.ptp(picture, axis=-1).max() > _TINT:
+        raise InputError(
+            f"{file}: expected a density in grey, found colours; correct density.files in "
+            "config.yaml"
+        )
     return picture if picture.ndim == 2 else picture[..., 0]
 
 
@@ -142,7 +152,8 @@ def density(
                 blocks = _released(maps, clip, (facts["height"], facts["width"]), shape)
             else:
                 blocks = _of_points(points, facts, shape, settings)
-            writer.add(clip, blocks, **counts)
+            place = {key: facts[key] for key in ("first", "numbers", "rate") if key in facts}
+            writer.add(clip, blocks, **place, **counts)
             print(f"{clip}: {facts['frames']} densities; {counts}")
 
 

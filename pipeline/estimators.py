@@ -7,7 +7,6 @@ size, and a cell of the quarter grid gets their mean over its 4x4 pixels.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,13 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from model.pwcnet import PWCNet
 from pipeline.config import DeepFlow, DisFlow, Flow, PwcnetFlow
 from pipeline.devices import device
 from pipeline.errors import InputError
+from pipeline.weights import load_weights, weights_facts
 
 Estimator = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Frames [T, y, x, 3] -> flow [T - 1, 2, y/4, x/4]."""
@@ -124,11 +124,8 @@ def load_pwcnet(path: Path, sha256: str | None) -> PWCNet:
 
 
 def _own(path: Path) -> PWCNet:
-    with safe_open(path, "pt") as file:
-        facts = file.metadata() or {}
-        network = PWCNet(**json.loads(facts["facts"])["network"])
-        names = file.keys()  # what safe_open gives cannot be iterated over itself
-        network.load_state_dict({name: file.get_tensor(name).float() for name in names})
+    network = PWCNet(**weights_facts(path)["network"])
+    network.load_state_dict(load_weights(path))
     return network
 
 

@@ -27,9 +27,19 @@ from PIL import Image
 from model.flow_image import colorwheel
 from pipeline.disk import whole
 from pipeline.errors import InputError
-from pipeline.levels import Extent, Picture, extent_of, finite, grey, numbers, safe_name
+from pipeline.levels import Extent, Picture, extent_of, finite, grey, safe_name
 from pipeline.stage import main
-from pipeline.stores import DENSITY, FLOW, FRAMES, SALIENCY, Kind, Store, open_store, read_manifest
+from pipeline.stores import (
+    DENSITY,
+    FLOW,
+    FRAMES,
+    SALIENCY,
+    Kind,
+    Store,
+    frame_numbers,
+    open_store,
+    read_manifest,
+)
 
 Form = Literal["png", "mp4"]
 Scale = Literal["frame", "clip"]
@@ -72,7 +82,7 @@ def _pictures(
 def _write_folder(folder: Path, pictures: Iterator[Picture], facts: dict[str, Any]) -> None:
     with whole(folder) as partial:
         partial.mkdir()
-        for number, picture in zip(numbers(facts), pictures, strict=True):
+        for number, picture in zip(frame_numbers(facts), pictures, strict=True):
             Image.fromarray(picture).save(partial / f"{number:04d}.png")
 
 

@@ -11,7 +11,8 @@ from pipeline.config import Loss, Training
 from pipeline.errors import InputError
 from pipeline.samples import TrainingSamples
 from pipeline.stage import main
-from pipeline.training import Run, build_network, load_weights, train_to
+from pipeline.training import Run, build_network, train_to
+from pipeline.weights import load_weights
 
 
 def finetune(

@@ -85,7 +85,9 @@ def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: P
             if array.shape[1] % QUARTER or array.shape[2] % QUARTER:
                 raise InputError(f"config.yaml: frames: sides must be multiples of {QUARTER}")
             numbers = facts.get("numbers", [])
-            count = writer.add(clip, clip_flow(array, numbers, estimator, settings))
+            flows = clip_flow(array, numbers, estimator, settings)
+            place = {key: facts[key] for key in ("first", "numbers", "rate") if key in facts}
+            count = writer.add(clip, flows, **place)
             print(f"{clip}: flow of {count} frames, {settings.estimator}")
 
 

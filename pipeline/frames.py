@@ -140,7 +140,8 @@ def _pictures(
     if len(sizes) > 1:
         raise InputError(f"{where}: pictures of several sizes, {sizes}; fetch the folder again")
     numbers = list(files)
-    absent = sorted(set(range(numbers[0], numbers[-1] + 1)) - files.keys())
+    wanted = range(clip.first or numbers[0], (clip.last or numbers[-1]) + 1)
+    absent = sorted(set(wanted) - files.keys())
     width, height = next(iter(sizes))
     facts = {
         "first": 1,

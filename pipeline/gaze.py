@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import DatasetGaze, Frames
-from pipeline.datasets.records import Clip, Gaze
+from pipeline.datasets.records import NOBODY, Clip, Gaze
 from pipeline.errors import InputError
 from pipeline.fixations import inside
 from pipeline.raw import gaze_files, stays_inside
@@ -99,7 +99,8 @@ def gaze(
             clip = _clip(name, facts)
             found = _read(raw, settings, clip, facts["split"])
             points, dropped = on_grid(found, clip, facts["first"], grid)
-            observers = len(np.unique(points[:, 3]))
+            known = not (found.observer == NOBODY).any()
+            observers = len(np.unique(points[:, 3])) if known else None
             writer.add(
                 name,
                 [points],
@@ -116,7 +117,8 @@ def gaze(
                 dropped=dropped,
                 seconds=list(found.seconds),
             )
-            print(f"{name}: {len(points)} points of {observers} observers; dropped {dropped}")
+            who = f"{observers} observers" if known else "observers that are not told"
+            print(f"{name}: {len(points)} points of {who}; dropped {dropped}")
 
 
 def _clips(frames: Path) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from pipeline.config import Dataset
 from pipeline.datasets.records import Clip
@@ -20,6 +21,8 @@ from pipeline.splits import SheetClip
 from pipeline.video import count_frames, is_picture, picture_size
 from pipeline.video import probe as probe_video
 
+_ONE_AT_A_TIME = Lock()
+"""Readers set filters of warnings, which all threads share."""
 SHORT = 0.2
 """Share of a video by which a recording, or of a recording by which a video, may be shorter."""
 OUTLAST = 0.5
@@ -102,8 +105,12 @@ def _pictures(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list
     ]
     if not numbers:
         raise InputError("no picture within the sheet's range")
-    width, height = picture_size(files[numbers[0]])
-    absent = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
+    sizes = {picture_size(files[number]): files[number] for number in numbers}
+    if len(sizes) > 1:
+        raise InputError(f"pictures of several sizes, {sizes}; fetch the folder again")
+    width, height = next(iter(sizes))
+    wanted = range(clip.first or numbers[0], (clip.last or numbers[-1]) + 1)
+    absent = sorted(set(wanted) - set(numbers))
     rate = dataset.frames.rate or 1.0
     return Clip(clip.name, len(numbers), width, height, rate, tuple(numbers)), absent
 
@@ -172,7 +179,8 @@ def _gaze(
     try:
         stays_inside(root, recordings)
         reader = importlib.import_module(f"pipeline.datasets.{settings.reader}")
-        seconds = reader.read([*recordings, *common], whole, **settings.options).seconds
+        with _ONE_AT_A_TIME:
+            seconds = reader.read([*recordings, *common], whole, **settings.options).seconds
     except (ValueError, TypeError, OSError, ImportError) as error:
         where = recordings[0].parent if len(recordings) > 1 else recordings[0]
         return [Finding(clip.name, str(where), str(error))], []

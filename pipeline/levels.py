@@ -49,13 +49,6 @@ def finite(array: zarr.Array[Any], index: int) -> NDArray[np.float32]:
     return values
 
 
-def numbers(facts: dict[str, Any]) -> list[int]:
-    """Number of each map of a clip: its place in the video, from 1."""
-    listed = facts.get("frames")
-    places = listed if isinstance(listed, list) else range(facts["shape"][0])
-    return [place + 1 for place in places]
-
-
 def safe_name(name: str, what: str) -> str:
     """A name that can be that of a file or folder anywhere.
 

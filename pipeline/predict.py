@@ -16,8 +16,9 @@ from pipeline.devices import device
 from pipeline.errors import InputError
 from pipeline.samples import batches_of
 from pipeline.stage import main
-from pipeline.stores import FLOW, FRAMES, SALIENCY, open_parts, write_store
-from pipeline.training import build_network, load_weights
+from pipeline.stores import FLOW, FRAMES, SALIENCY, frame_numbers, open_parts, write_store
+from pipeline.training import build_network
+from pipeline.weights import load_weights
 
 BATCH = 8
 """Frames that go through the network together."""
@@ -47,17 +48,19 @@ def saliency_maps(
         yield saliency.clamp(-6e4, 6e4).numpy().astype(np.float16)
 
 
-def _chosen(frame_lists: list[Path], lengths: dict[str, int]) -> dict[str, list[int]]:
+def _chosen(frame_lists: list[Path], clips: dict[str, dict[str, Any]]) -> dict[str, list[int]]:
+    """Places, in the stores, of the frames of each clip that are predicted."""
     if not frame_lists:
-        return {clip: list(range(length)) for clip, length in lengths.items()}
+        return {clip: list(range(facts["shape"][0])) for clip, facts in clips.items()}
     listed = read_frame_list(frame_lists[0])
     chosen: dict[str, list[int]] = {}
-    for clip, length in lengths.items():
+    for clip, facts in clips.items():
         frames = listed.get(clip, [])
+        places = {number - 1: place for place, number in enumerate(frame_numbers(facts))}
         # The sheet may end a clip early: DIEM's test clips count for 300 frames (Sec. IV-A).
-        within = [frame for frame in frames if frame < length]
+        within = [places[frame] for frame in frames if frame in places]
         if len(within) < len(frames):
-            print(f"{clip}: {len(frames) - len(within)} listed frames lie beyond its {length}")
+            print(f"{clip}: {len(frames) - len(within)} of {len(frames)} listed frames left out")
         if within:
             chosen[clip] = within
     if not chosen:
@@ -87,12 +90,18 @@ def predict(
     torch.set_num_threads(threads)
     model = _network(network, weights)
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
-    lengths = {clip: part.clips[clip]["shape"][0] for clip, part in pictures.items()}
+    clips = {clip: part.clips[clip] for clip, part in pictures.items()}
     with write_store(SALIENCY, store, manifest) as writer:
-        for clip, chosen in _chosen(frame_list, lengths).items():
+        for clip, chosen in _chosen(frame_list, clips).items():
             motion = motions[clip][clip] if motions else None
             maps = saliency_maps(model, pictures[clip][clip], motion, chosen)
-            writer.add(clip, maps, frames=chosen if frame_list else None)
+            numbers = frame_numbers(clips[clip])
+            writer.add(
+                clip,
+                maps,
+                frames=chosen if frame_list else None,
+                numbers=[numbers[place] for place in chosen],
+            )
             print(f"{clip}: {len(chosen)} maps")
 
 

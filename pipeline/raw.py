@@ -36,7 +36,10 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 @cache
 def _entries(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(path.name for path in folder.iterdir())) if folder.is_dir() else ()
+    """Names in a folder, sorted; without those that begin with a dot, which macOS leaves behind."""
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")))
 
 
 def _walk(folder: Path, pieces: list[str], below: str = "") -> Iterable[str]:
@@ -185,6 +188,12 @@ def _lacking(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> lis
         return [str(error)]
     if not files:
         return [str(video_file(root, pattern, clip.name, clip.split))]
+    try:
+        stays_inside(root, files[:1])
+    except InputError as error:
+        return [str(error)]
+    if "{frame}" in pattern:  # found by listing a folder, so they are there
+        return []
     return [str(file) for file in files if not _exists(file)]
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,6 +211,13 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{manifest}: not a manifest, which has keys; rerun this target")
     return content
+
+
+def frame_numbers(facts: Mapping[str, Any]) -> list[int]:
+    """Number of each frame of a clip in its whole video, from 1, by the facts of its manifest."""
+    numbers: list[int] = list(facts.get("numbers") or [])
+    first = facts.get("first") or 1
+    return numbers or list(range(first, first + int(facts["shape"][0])))
 
 
 @dataclass(frozen=True)

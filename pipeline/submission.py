@@ -22,9 +22,9 @@ from PIL import Image
 from pipeline.config import Submission
 from pipeline.disk import whole
 from pipeline.errors import InputError
-from pipeline.levels import extent_of, finite, grey, numbers, safe_name
+from pipeline.levels import extent_of, finite, grey, safe_name
 from pipeline.stage import main
-from pipeline.stores import SALIENCY, Store, open_store
+from pipeline.stores import SALIENCY, Store, frame_numbers, open_store
 
 _METHOD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -60,7 +60,7 @@ def _map_name(layout: str, clip: str, frame: int) -> str:
 def _counted(store: Store, expected: Submission) -> None:
     """Compares the numbers of videos and frames with the expected ones."""
     for clip, facts in store.clips.items():
-        if numbers(facts) != list(range(1, facts["shape"][0] + 1)):
+        if frame_numbers(facts) != list(range(1, facts["shape"][0] + 1)):
             raise InputError(f"{store.path}: clip {clip}: only listed frames; predict all of them")
     found = {
         "videos": (len(store.clips), expected.videos),
@@ -83,7 +83,7 @@ def _names(store: Store, expected: Submission, method: str) -> dict[str, tuple[s
     names: dict[str, tuple[str, int]] = {}
     for clip, facts in store.clips.items():
         safe_name(clip, "clip")
-        for index, number in enumerate(numbers(facts)):
+        for index, number in enumerate(frame_numbers(facts)):
             name = f"{method}/{_map_name(expected.layout, clip, number)}"
             if name in names:
                 raise InputError(

@@ -20,8 +20,6 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader, Dataset
@@ -32,8 +30,9 @@ from pipeline.devices import device
 from pipeline.disk import whole, writing
 from pipeline.errors import InputError
 from pipeline.flow_pairs import Pictures, Size, pair
+from pipeline.progress import progress_bar
 from pipeline.stage import main
-from pipeline.training import save_weights
+from pipeline.weights import save_weights
 
 COLUMNS = ("iteration", "loss", "held_out_error", "learning_rate")
 Row = tuple[int, float, float | None, float]
@@ -254,7 +253,7 @@ def train(network: PWCNet, run: Run) -> list[Row]:
     trainer.resume()
     held_out, rows = held_out_pairs(run), trainer.rows
     iterations = run.settings.iterations
-    with _progress() as progress:
+    with progress_bar() as progress:
         bar = progress.add_task("training", total=iterations, completed=len(rows), loss=math.nan)
         for batch in _batches(run, len(rows)):
             rate = trainer.schedule.get_last_lr()[0]
@@ -286,17 +285,6 @@ def _say(row: Row, iterations: int) -> None:
     if error is not None:
         line = f"iteration {iteration} of {iterations}, loss {loss:.4f}, held out {error:.3f} px"
         print(line, flush=True)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        console=Console(stderr=True),
-    )
 
 
 def build_network(arguments: dict[str, Any], size: Size) -> PWCNet:

@@ -11,10 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors import safe_open
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, default_collate
 
@@ -23,7 +19,9 @@ from model.registry import build
 from pipeline.config import Loss, Training
 from pipeline.devices import device
 from pipeline.errors import InputError
+from pipeline.progress import progress_bar
 from pipeline.samples import Sample, TrainingSamples
+from pipeline.weights import save_weights
 
 COLUMNS = ("iteration", "loss", "kl", "nss", "learning_rate")
 
@@ -151,7 +149,7 @@ def train(network: nn.Module, samples: TrainingSamples, run: Run) -> list[list[f
     loader = DataLoader(
         samples, batch_sampler=order, num_workers=run.threads - 1, collate_fn=default_collate
     )
-    with _progress() as progress:
+    with progress_bar() as progress:
         bar = progress.add_task("training", total=iterations, completed=order.start, loss=math.nan)
         for iteration, sample in enumerate(loader, start=order.start + 1):
             rate = schedule.get_last_lr()[0]
@@ -198,17 +196,6 @@ def _step(
     return tuple(term.detach() for term in terms)
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        console=Console(stderr=True),
-    )
-
-
 def build_network(arguments: dict[str, Any]) -> nn.Module:
     """The network that config.yaml describes.
 
@@ -227,36 +214,6 @@ def write_log(path: Path, rows: list[list[float]]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows([int(row[0]), *(f"{value:.6g}" for value in row[1:])] for row in rows)
-
-
-def save_weights(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
-    """Writes weights as safetensors; `facts` go into its metadata as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    # One key: with several, safetensors writes them in an order that changes from run to run.
-    # As bytes: save_file makes files that nobody else may read.
-    partial.write_bytes(save(tensors, metadata={"facts": json.dumps(facts, sort_keys=True)}))
-    partial.replace(path)
-
-
-def load_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file.
-
-    Raises:
-        InputError: The file is missing or broken.
-    """
-    try:
-        return load_file(path)
-    except Exception as error:
-        raise InputError(f"{path}: cannot read weights ({error}); rerun this target") from error
-
-
-def weights_facts(path: Path) -> dict[str, Any]:
-    """What `save_weights` was told about the weights."""
-    with safe_open(path, framework="pt") as file:
-        facts: dict[str, Any] = json.loads(file.metadata()["facts"])
-    return facts
 
 
 def train_to(

@@ -19,6 +19,9 @@ from pipeline.errors import InputError
 Samples = NDArray[np.float64]
 """One value per recorded sample, in whatever unit the variable's name or docstring says."""
 
+NOBODY = -1
+"""Observer of points of which nobody knows whose they are."""
+
 Reasons = Sequence[tuple[str, NDArray[np.bool_]]]
 """Why samples are dropped, first match counts: (reason, True where it applies)."""
 
@@ -53,7 +56,7 @@ class Gaze:
         frame: int32, 0-based index of the stored frame.
         x: float32, pixels of the raw video to the right of the centre of the top-left pixel.
         y: float32, pixels of the raw video below the centre of the top-left pixel.
-        observer: int16, the dataset's own number of the observer.
+        observer: int16, the dataset's own number of the observer, or NOBODY.
         dropped: Samples left out, counted by reason.
         seconds: Length of each recording that was read, if it is known.
     """

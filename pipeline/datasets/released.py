@@ -1,6 +1,6 @@
 """Fixation maps as released: gaze of all observers, already drawn, one picture a frame.
 
-Observers: unknown, all in one map, so every point is observer 0 and several fixations on one pixel
+Observers: unknown, all in one map, so every point is nobody's and several fixations on one pixel
 are one. Task, rate and screen are those of the recordings (`dhf1k`, `mathe`, `diem`). Released maps
 are a ground truth of their own: those of UCF-Sports contain the gaze of observers with a task, and
 the same network scores a CC of 0.510 on them and 0.367 on the paper's, so tables never mix them.
@@ -11,7 +11,7 @@ What the releases are, number being the digits at the end of a file's name:
   They mark more pixels than were looked at (`pipeline.datasets.dhf1k` says why).
 - UCF-Sports, by the authors of DHF1K: `training/Diving-Side-001/fixation/Diving-Side_001_001.png`,
   0 or 255, beside `images/`; packed by others: `test/Diving-Side_001/fixation/maps/0001.mat`.
-- Hollywood-2, by the same: a folder is a shot, `training/actioncliptest00001_1/fixation/
+- Hollywood-2, by the same: a folder is a shot, `testing/actioncliptest00001_1/fixation/
   actioncliptest00001_00002.png`, and the number counts frames of the whole clip, so a shot's first
   is seldom 1. 205 shots have a single frame.
 - DIEM, by the authors of STAViS: `annotations/DIEM/<video>/fixMap_00001.mat`, variable eyeMap,
@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.datasets.mat import as_numbers, read_mat
-from pipeline.datasets.records import Clip, Gaze, ReaderError, Samples, join, keep
+from pipeline.datasets.records import NOBODY, Clip, Gaze, ReaderError, Samples, join, keep
 
 _ASPECT = 0.01
 """Largest relative difference between the aspects of a map and its video."""
@@ -160,5 +160,5 @@ def read(files: Sequence[Path], clip: Clip, *, variable: str | None = None) -> G
         x, y = _points(path, clip, variable)
         absent = np.full(len(x), number not in indices)
         frame = np.full(len(x), float(indices.get(number, -1)))
-        parts.append(keep(frame, x, y, 0, [("frame_without_picture", absent)]))
+        parts.append(keep(frame, x, y, NOBODY, [("frame_without_picture", absent)]))
     return join(parts)

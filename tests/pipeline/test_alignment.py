@@ -11,7 +11,7 @@ import pytest
 from pipeline.alignment import COLUMNS, Agreement, Alignment, agreement, alignment
 from pipeline.config import DatasetFrames, DatasetGaze, DisFlow, Frames
 from pipeline.datasets import diem
-from pipeline.datasets.records import Clip
+from pipeline.datasets.records import NOBODY, Clip
 from pipeline.errors import InputError
 from pipeline.flow import flow
 from pipeline.frames import frames
@@ -106,6 +106,16 @@ def test_gaze_on_what_moves_is_not_flagged(tmp_path):
     assert float(row["nss_0"]) == float(row["nss_best"]) > 3
     assert max(float(row["nss_flip_x"]), float(row["nss_flip_y"])) < 1
     assert row["flags"] == ""
+
+
+def test_released_maps_tell_no_observers_and_raise_no_flag_about_them(tmp_path):
+    centre = path_of_blob()
+    points = looks(centre, observers=1)
+    points[:, 3] = NOBODY
+    row = check(tmp_path, blob(centre), points, observers=None, seconds=[])
+    assert (row["observers_per_frame"], row["recordings"], row["flags"]) == ("", "", "")
+    few = check(tmp_path, blob(centre), looks(centre, observers=1), observers=1)
+    assert few["flags"] == "few_observers"
 
 
 @pytest.mark.parametrize(("lag", "flag"), [(8, "late"), (-8, "early"), (2, "")])

@@ -54,6 +54,14 @@ def test_runs_share_no_folder() -> None:
             {"datasets": {"diem": {"variants": {"paper": {"density": {"recipe": "blur"}}}}}},
             "diem.variants.paper.density: Input tag 'blur' found using 'recipe' does not match",
         ),
+        (
+            {"datasets": {"diem": {"variants": {"paper": {"frames": {"video": "*/{clip}.avi"}}}}}},
+            r"a \* needs {frame}",
+        ),
+        (
+            {"datasets": {"diem": {"variants": {"paper": {"gaze": {"files": ["{frame}_a.png"]}}}}}},
+            "{frame} stands before the suffix",
+        ),
         ({"datasets": {"diem": {"validation": 1.0}}}, "validation: Input should be less than 1"),
         ({"submissions": {"dhf1k_test": {"over": "dhf2k"}}}, "submissions names 'dhf2k'"),
     ],
@@ -112,9 +120,24 @@ def test_a_variant_is_chosen_by_its_name_and_told_in_tables(name: str, variant: 
     cfg = load(chosen)
     assert cfg.datasets[name].gaze == cfg.datasets[name].variants[variant].gaze
     told = cfg.tables_settings("code").datasets[name].variant
-    assert told.startswith(f"{variant}; density {cfg.datasets[name].density.recipe} (")
+    gaze, density = cfg.datasets[name].gaze, cfg.datasets[name].density
+    assert told.startswith(f"{variant}; gaze {gaze.reader}")
+    assert f"; density {density.recipe} (" in told
+    for key, value in gaze.options.items():
+        assert f"{key} {value}" in told
     for meta in (meta for meta in cfg.meta_datasets if cfg.over(meta) == name):
         assert cfg.tables_settings("code").datasets[meta].variant == told
+
+
+@pytest.mark.parametrize("run", ["demo", "real"])
+def test_a_variant_chosen_for_real_data_leaves_the_other_runs_alone(run: str) -> None:
+    chosen: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for name, variant in VARIANTS:
+        chosen["datasets"][name]["variant"] = variant
+    update_config(chosen, yaml.safe_load((ROOT / f"workflow/runs/{run}.yaml").read_text()))
+    cfg = load(chosen | {"run": run})
+    used = [name for name in cfg.datasets if not cfg.left_out(name)]
+    assert {cfg.datasets[name].variant for name in used} == {"paper"}
 
 
 def test_missing_released_maps_are_told_and_required_keys_are_named(tmp_path: Path) -> None:

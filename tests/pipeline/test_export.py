@@ -15,8 +15,17 @@ from PIL import Image
 
 from pipeline.errors import InputError
 from pipeline.export import export
-from pipeline.levels import Extent, grey, numbers
-from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, SALIENCY, Kind, write_store
+from pipeline.levels import Extent, grey
+from pipeline.stores import (
+    DENSITY,
+    FLOW,
+    FRAMES,
+    GAZE,
+    SALIENCY,
+    Kind,
+    frame_numbers,
+    write_store,
+)
 
 H, W = 12, 17
 
@@ -70,15 +79,15 @@ def test_the_clips_maximum_is_white(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_listed_frames_bear_their_own_numbers(tmp_path: Path) -> None:
-    manifest = _store(tmp_path, SALIENCY, {"a": _maps()[:3]}, frames=[4, 9, 12345])
+    manifest = _store(tmp_path, SALIENCY, {"a": _maps()[:3]}, numbers=[5, 10, 12346])
     export(manifest=manifest, out=tmp_path / "out", form="png", scale="frame")
     assert list(_pngs(tmp_path / "out" / "a")) == ["0005.png", "0010.png", "12346.png"]
 
 
 def test_numbers_of_other_facts() -> None:
-    assert numbers({"shape": [3, 2, 2], "frames": None}) == [1, 2, 3]
-    assert numbers({"shape": [2, 2, 2], "frames": 2}) == [1, 2]
-    assert numbers({"shape": [1, 2, 2]}) == [1]
+    assert frame_numbers({"shape": [3, 2, 2]}) == [1, 2, 3]
+    assert frame_numbers({"shape": [2, 2, 2], "first": 9, "numbers": []}) == [9, 10]
+    assert frame_numbers({"shape": [2, 2, 2], "first": 1, "numbers": [97, 99]}) == [97, 99]
 
 
 def test_frames_keep_their_colours(tmp_path: Path) -> None:

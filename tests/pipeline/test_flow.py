@@ -16,9 +16,8 @@ from pipeline.errors import InputError
 from pipeline.estimators import Dis, Pwcnet, build_estimator, load_pwcnet, quarter
 from pipeline.flow import change, cuts, flow
 from pipeline.stores import FLOW, FRAMES, open_store, write_store
-from pipeline.training import save_weights
+from pipeline.weights import save_weights
 
-ROOT = Path(__file__).parents[2]
 DIS = DisFlow(estimator="dis", preset="medium", cut=None)
 DEEPFLOW = DeepFlow(estimator="deepflow", cut=None)
 TINY = {
@@ -70,8 +69,8 @@ def test_right_and_down_are_positive_and_in_pixels_of_the_grid(
 ) -> None:
     found = _run(tmp_path, _moving([(0, 0), (3, 0), (3, 2)]), settings)
     assert found.shape == (3, 2, 24, 32)
-    inner = found[:, :, 4:-4, 4:-4].astype(float).mean(axis=(2, 3))
-    np.testing.assert_allclose(inner[:2], [[3, 0], [0, 2]], atol=0.2)
+    inner = np.median(found[:, :, 4:-4, 4:-4].astype(float), axis=(2, 3))
+    np.testing.assert_allclose(inner[:2], [[3, 0], [0, 2]], atol=0.3)
 
 
 def test_last_frame_repeats_the_one_before_it(tmp_path: Path) -> None:

@@ -190,6 +190,15 @@ def test_a_gap_in_numbered_pictures_stops_or_is_kept(
     assert "kept what was decoded" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("numbers", "absent"), [([2, 3, 4], 1), ([1, 2, 3], 4)])
+def test_pictures_that_the_sheet_asks_for_and_that_are_missing_are_a_gap(
+    tmp_path: Path, numbers: list[int], absent: int
+) -> None:
+    _pictures(tmp_path, numbers)
+    with pytest.raises(InputError, match=rf"1 pictures are missing, the first {absent}"):
+        _numbered(tmp_path, _clip(1, 4))
+
+
 def test_no_picture_fits(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no picture fits"):
         _numbered(tmp_path, _clip())

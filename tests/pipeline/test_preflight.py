@@ -242,6 +242,9 @@ def test_numbered_pictures(report, checkout):
     assert found.frames == 4
     assert [one.problem for one in found.short] == ["1 pictures lack, the first is 9"]
     found = probe(root, dataset, SheetClip("one", "test", 10, 20))
+    assert found.frames == 2
+    assert [one.problem for one in found.short] == ["9 pictures lack, the first is 12"]
+    found = probe(root, dataset, SheetClip("one", "test", 10, 11))
     assert (found.frames, found.short) == (2, ())
     (folder / "x_0007.jpg").write_bytes(b"x")
     status, facts, _ = report("--dataset", "diem")

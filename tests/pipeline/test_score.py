@@ -124,6 +124,29 @@ def test_a_frame_list_scores_the_listed_frames_only(stores: dict[str, Path]) -> 
 
 
 @pytest.mark.parametrize(
+    ("facts", "listed", "places"),
+    [
+        ({"numbers": [3, 4, 5, *range(9, 46)]}, [2, 3, 5, 8], [0, 1, 3]),  # 5 is picture 6: a gap
+        ({"first": 11, "numbers": []}, [9, 10, 49, 50], [0, 39]),
+    ],
+)
+def test_a_list_counts_frames_of_the_whole_video(
+    stores: dict[str, Path], facts: dict[str, Any], listed: list[int], places: list[int]
+) -> None:
+    """Listed frames count from 0 in the video; stores begin where the sheet or the pictures do."""
+    video = np.zeros((T, H, W, 3), np.uint8)
+    with write_store(FRAMES, stores["frames"].with_suffix(".zarr"), stores["frames"]) as writer:
+        writer.add("a", [video], **facts)
+    frames = stores["folder"] / "list.csv"
+    frames.write_text("video,frame,mask\n" + "".join(f"a,{frame},True\n" for frame in listed))
+    saliency = open_store(SALIENCY, _predict(stores, CENTRE, frames)).clips["a"]
+    assert saliency["frames"] == places
+    assert [number - 1 for number in saliency["numbers"]] == [
+        frame for frame in listed if frame not in (5, 9, 50)
+    ]
+
+
+@pytest.mark.parametrize(
     ("lines", "message"),
     [("a,40,True\n", "lists no frame that a clip"), ("c,0,True\n", "lists no frame that a clip")],
 )

@@ -223,6 +223,8 @@ def test_numbered_files_of_every_release(tmp_path: Path, pattern: str) -> None:
     layout = RELEASED[pattern]
     _touch(tmp_path, *(layout.format(number) for number in (102, 9, 10)), layout.format(1) + "~")
     _touch(tmp_path, layout.format(1).replace("shot_1", "shot_11"))
+    folder, _, name = layout.format(9).rpartition("/")
+    _touch(tmp_path, f"{folder}/._{name}")  # as macOS leaves behind
     found = numbered_files(tmp_path, pattern, "shot_1", "test")
     assert {number: str(path.relative_to(tmp_path)) for number, path in found.items()} == {
         number: layout.format(number) for number in (9, 10, 102)

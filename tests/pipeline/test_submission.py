@@ -143,7 +143,7 @@ def test_what_is_not_expected_leaves_nothing(
 
 
 def test_listed_frames_are_no_submission(tmp_path: Path) -> None:
-    manifest = _store(tmp_path, {"701": _maps(2)}, frames=[0, 7])
+    manifest = _store(tmp_path, {"701": _maps(2)}, numbers=[1, 8])
     with pytest.raises(InputError, match=r"clip 701: only listed frames; predict all of them"):
         submission(saliency=manifest, expected=_expected(), method="m", zip=tmp_path / "a.zip")
     assert not (tmp_path / "a.zip").exists()

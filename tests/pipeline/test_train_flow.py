@@ -32,7 +32,7 @@ from pipeline.train_flow import (
     train_flow,
     training_seed,
 )
-from pipeline.training import load_weights, weights_facts
+from pipeline.weights import load_weights, weights_facts
 
 TINY: dict[str, Any] = {
     "channels": [4, 6, 8, 8, 8, 8],

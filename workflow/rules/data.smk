@@ -34,6 +34,7 @@ rule flow:
     input:
         frames="<data>/{dataset}/frames/{part}.json",
         store=ancient("<data>/{dataset}/frames/{part}.zarr"),
+        weights=getattr(cfg.flow, "weights", []),
     output:
         store=directory("<data>/{dataset}/flow/{part}.zarr"),
         manifest="<data>/{dataset}/flow/{part}.json",

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pipeline.datasets import released
-from pipeline.datasets.records import Clip, ReaderError
+from pipeline.datasets.records import NOBODY, Clip, ReaderError
 
 VIDEO = Clip("001", 3, 20, 10, 30.0)
 FOLDER = Clip("actioncliptest00001_2", 3, 20, 10, 24.0, numbers=(14, 15, 17))
@@ -50,7 +50,7 @@ def test_frames_by_number(png, names, clip):
     files = [png(names[0], [(7, 3), (2, 5)]), png(names[1], [(1, 1)])]
     gaze = released.read(files[::-1], clip)
     assert found(gaze) == [(0, 7, 3), (0, 2, 5), (2, 1, 1)]
-    assert gaze.observer.tolist() == [0, 0, 0]
+    assert gaze.observer.tolist() == [NOBODY] * 3
     assert (gaze.dropped, gaze.seconds) == ({"frame_without_picture": 0}, ())
 
 
