@@ -20,12 +20,10 @@ from pipeline.training import (
     Run,
     build_network,
     iterations_of,
-    load_weights,
-    save_weights,
     train,
-    weights_facts,
     write_log,
 )
+from pipeline.weights import load_weights, save_weights, weights_facts
 
 LOSS = Loss(alpha=1.0, beta=0.1, eps=1e-7)
 H, W = 24, 32
