@@ -52,16 +52,6 @@ def test_diem_tests_on_the_videos_of_borji(
     assert "not as published" not in capsys.readouterr().out
 
 
-def test_the_test_videos_stand_where_they_are_said_to_stand() -> None:
-    """Nine of the 20 names are known by their places among 84 too; their order must agree."""
-    assert sorted(DIEM_TEST)[:3] == [
-        "BBC_life_in_cold_blood_1278x710",
-        "BBC_wildlife_serpent_1280x704",
-        "DIY_SOS_1280x712",
-    ]
-    assert len(DIEM_TEST) == 20
-
-
 def test_an_incomplete_diem_is_told_and_noted(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
