@@ -19,7 +19,7 @@ from pipeline.fixations import pixels_by_frame
 from pipeline.raw import numbered_files, stays_inside, video_file
 from pipeline.recipes import PointDensity, Shape, density_map, released_map
 from pipeline.stage import main
-from pipeline.stores import DENSITY, GAZE, open_store, write_store
+from pipeline.stores import DENSITY, GAZE, frame_facts, open_store, write_store
 from pipeline.video import DAMAGED, opened
 
 ASPECT = 0.01
@@ -152,8 +152,7 @@ def density(
                 blocks = _released(maps, clip, (facts["height"], facts["width"]), shape)
             else:
                 blocks = _of_points(points, facts, shape, settings)
-            place = {key: facts[key] for key in ("first", "numbers", "rate") if key in facts}
-            writer.add(clip, blocks, **place, **counts)
+            writer.add(clip, blocks, **frame_facts(facts), **counts)
             print(f"{clip}: {facts['frames']} densities; {counts}")
 
 

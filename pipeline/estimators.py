@@ -26,7 +26,8 @@ from pipeline.weights import load_weights, weights_facts
 Estimator = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Frames [T, y, x, 3] -> flow [T - 1, 2, y/4, x/4]."""
 
-_CELL = 4
+QUARTER = 4
+"""Flow is stored on the frame grid's size divided by this, as PWC-Net predicts it."""
 _PRESETS = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
@@ -38,7 +39,7 @@ _LICENCE = "PWC-Net weights of NVIDIA: CC BY-NC-SA 4.0, not for commercial use"
 def quarter(flow: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean over cells of 4x4 pixels: [component, y, x] -> [component, y/4, x/4], values kept."""
     component, height, width = flow.shape
-    cells = flow.reshape(component, height // _CELL, _CELL, width // _CELL, _CELL)
+    cells = flow.reshape(component, height // QUARTER, QUARTER, width // QUARTER, QUARTER)
     return np.asarray(cells.mean(axis=(2, 4)), np.float32)
 
 

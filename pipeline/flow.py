@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from pipeline.config import Flow
 from pipeline.errors import InputError
-from pipeline.estimators import Estimator, build_estimator
+from pipeline.estimators import QUARTER, Estimator, build_estimator
 from pipeline.stage import main
-from pipeline.stores import FLOW, FRAMES, SHARD, open_store, write_store
+from pipeline.stores import FLOW, FRAMES, SHARD, frame_facts, open_store, write_store
 
-QUARTER = 4
-"""Flow is stored on the frame grid's size divided by this, as PWC-Net predicts it."""
 _COARSE = 16
 """Frames are compared for cuts on a grid coarser by this, which motion changes little."""
 
@@ -86,8 +84,7 @@ def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: P
                 raise InputError(f"config.yaml: frames: sides must be multiples of {QUARTER}")
             numbers = facts.get("numbers", [])
             flows = clip_flow(array, numbers, estimator, settings)
-            place = {key: facts[key] for key in ("first", "numbers", "rate") if key in facts}
-            count = writer.add(clip, flows, **place)
+            count = writer.add(clip, flows, **frame_facts(facts))
             print(f"{clip}: flow of {count} frames, {settings.estimator}")
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipeline.config import DatasetFrames, Frames
 from pipeline.errors import InputError
-from pipeline.raw import numbered_files, stays_inside, video_file
+from pipeline.raw import asked_for, numbered_files, stays_inside, video_file
 from pipeline.splits import SheetClip
 from pipeline.stage import main
 from pipeline.stores import FRAMES, SHARD, write_store
@@ -129,9 +129,8 @@ def _pictures(
     raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
 ) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
     """A folder of numbered pictures; the sheet's first and last are such numbers."""
-    files = numbered_files(raw, dataset.video, clip.name, clip.split)
-    last = clip.last if clip.last is not None else max(files, default=0)
-    files = {number: file for number, file in files.items() if (clip.first or 0) <= number <= last}
+    found = numbered_files(raw, dataset.video, clip.name, clip.split)
+    files, absent = asked_for(found, clip)
     where = video_file(raw, dataset.video, clip.name, clip.split)
     if not files:
         raise InputError(f"{where}: no picture fits; docs/datasets.md shows the expected layout")
@@ -139,16 +138,13 @@ def _pictures(
     sizes = {picture_size(file): file for file in files.values()}
     if len(sizes) > 1:
         raise InputError(f"{where}: pictures of several sizes, {sizes}; fetch the folder again")
-    numbers = list(files)
-    wanted = range(clip.first or numbers[0], (clip.last or numbers[-1]) + 1)
-    absent = sorted(set(wanted) - files.keys())
     width, height = next(iter(sizes))
     facts = {
         "first": 1,
         "source_width": width,
         "source_height": height,
         "rate": dataset.rate,
-        "numbers": numbers,
+        "numbers": list(files),
     }
     blocks = _decode_images(files.values(), grid)
     return facts, _checked(_gap(blocks, absent, where), where, dataset.damaged)

@@ -74,12 +74,8 @@ def on_grid(
     }
     points = np.stack([frame, x, y, gaze.observer], axis=1)[kept].astype(np.float32)
     # Rounding to float32 may carry a point over the last pixel's edge.
-    points[:, 1] = np.minimum(
-        points[:, 1], np.nextafter(np.float32(grid.width - 0.5), np.float32(0))
-    )
-    points[:, 2] = np.minimum(
-        points[:, 2], np.nextafter(np.float32(grid.height - 0.5), np.float32(0))
-    )
+    edge = np.array([grid.width - 0.5, grid.height - 0.5], np.float32)
+    points[:, 1:3] = np.minimum(points[:, 1:3], np.nextafter(edge, np.float32(0)))
     order = np.lexsort((points[:, 3], points[:, 0]))
     return points[order], {reason: count for reason, count in dropped.items() if count}
 

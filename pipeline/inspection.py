@@ -16,7 +16,15 @@ from threading import Lock
 from pipeline.config import Dataset
 from pipeline.datasets.records import Clip
 from pipeline.errors import InputError
-from pipeline.raw import clips_of, fitting, numbered_files, patterns, stays_inside, video_file
+from pipeline.raw import (
+    asked_for,
+    clips_of,
+    fitting,
+    numbered_files,
+    patterns,
+    stays_inside,
+    video_file,
+)
 from pipeline.splits import SheetClip
 from pipeline.video import count_frames, is_picture, picture_size
 from pipeline.video import probe as probe_video
@@ -97,22 +105,16 @@ def _video(video: Path, rate: float | None, name: str) -> Clip:
 
 def _pictures(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list[int]]:
     """A folder of numbered pictures, and the numbers that it lacks."""
-    files = numbered_files(root, dataset.frames.video, clip.name, clip.split)
-    numbers = [
-        number
-        for number in files
-        if (clip.first or 0) <= number and (clip.last is None or number <= clip.last)
-    ]
-    if not numbers:
+    found = numbered_files(root, dataset.frames.video, clip.name, clip.split)
+    files, absent = asked_for(found, clip)
+    if not files:
         raise InputError("no picture within the sheet's range")
-    sizes = {picture_size(files[number]): files[number] for number in numbers}
+    sizes = {picture_size(file): file for file in files.values()}
     if len(sizes) > 1:
         raise InputError(f"pictures of several sizes, {sizes}; fetch the folder again")
     width, height = next(iter(sizes))
-    wanted = range(clip.first or numbers[0], (clip.last or numbers[-1]) + 1)
-    absent = sorted(set(wanted) - set(numbers))
     rate = dataset.frames.rate or 1.0
-    return Clip(clip.name, len(numbers), width, height, rate, tuple(numbers)), absent
+    return Clip(clip.name, len(files), width, height, rate, tuple(files)), absent
 
 
 def _whole(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list[int]]:

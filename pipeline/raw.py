@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -101,6 +101,14 @@ def numbered_files(root: Path, pattern: str, clip: str, split: str) -> dict[int,
                 )
             found[number] = root / path
     return dict(sorted(found.items()))
+
+
+def asked_for(files: Mapping[int, Path], clip: SheetClip) -> tuple[dict[int, Path], list[int]]:
+    """Of a clip's numbered files those within the range of its sheet, and the numbers that lack."""
+    first = clip.first or min(files, default=1)
+    last = clip.last or max(files, default=0)
+    within = {number: file for number, file in files.items() if first <= number <= last}
+    return within, sorted(set(range(first, last + 1)) - within.keys())
 
 
 def listing(root: Path, pattern: str, clips: Iterable[SheetClip]) -> str:

@@ -213,6 +213,11 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
     return content
 
 
+def frame_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Which frames of a video a clip has, and their rate: what every manifest passes on."""
+    return {key: facts[key] for key in ("first", "numbers", "rate") if key in facts}
+
+
 def frame_numbers(facts: Mapping[str, Any]) -> list[int]:
     """Number of each frame of a clip in its whole video, from 1, by the facts of its manifest."""
     numbers: list[int] = list(facts.get("numbers") or [])

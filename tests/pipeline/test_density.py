@@ -240,6 +240,23 @@ def test_points_go_to_their_frame_and_pixel() -> None:
     assert fixated_map(found[2], SHAPE).sum() == 2
 
 
+def test_a_point_at_the_very_edge_stays_on_the_last_pixel() -> None:
+    """In float64 it is inside by a hair; as float32 it would be on the pixel after the last."""
+    inside = np.nextafter(np.float32(0.5), np.float32(0))  # of a video of one pixel
+    gaze = Gaze(
+        frame=np.zeros(1, np.int32),
+        x=np.full(1, inside),
+        y=np.full(1, inside),
+        observer=np.ones(1, np.int16),
+        dropped={},
+    )
+    grid = Frames(width=640, height=480, filter="bicubic", codec="lossless")
+    points, _ = on_grid(gaze, Clip("a", frames=1, width=1, height=1, rate=25.0), 1, grid)
+    (pixels,) = pixels_by_frame(points, 1)
+    assert pixels.tolist() == [[479, 639]]
+    assert fixated_map(pixels, (480, 640))[479, 639]
+
+
 def test_gaze_scales_about_pixel_corners_and_counts_what_it_drops() -> None:
     clip = Clip("a", frames=12, width=80, height=60, rate=25.0)
     gaze = Gaze(
