@@ -89,7 +89,7 @@ def test_a_comment_or_a_docstring_reruns_nothing(project: Project, module: str) 
 
 
 def test_editing_flow_reruns_flow_and_below(project: Project) -> None:
-    with project.changed("pipeline/flow.py", _replace("QUARTER = 4", "QUARTER = 2 * 2")):
+    with project.changed("pipeline/flow.py", _replace("_COARSE = 16", "_COARSE = 4 * 4")):
         assert set(project.planned()) == BELOW_FLOW
 
 
