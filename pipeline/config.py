@@ -342,6 +342,8 @@ class FlowWeights(Section):
     """Arguments of PWCNet."""
     images: str | None
     """Folder of pictures that textures are cut from, besides drawn ones; null: all are drawn."""
+    start: str | None
+    """Weights of an earlier training that this one goes on from; null: random start."""
     training: FlowTraining
 
 

@@ -30,7 +30,9 @@ Seed = int | Sequence[int]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 _REFERENCE = (256, 384)
 """Motions are stated in pixels of this size, and grow with the picture."""
-_FASTEST = 40.0
+_FASTEST = 60.0
+_PLAIN, _FLAT = 0.3, 0.15
+"""Shares of backgrounds and of things with nothing on them: walls, skies, screens."""
 _BEND = 0.25
 """Bound of the slope of a bending: well below one, so that the map can be inverted."""
 _MARGIN = 4
@@ -79,6 +81,9 @@ class Motion(NamedTuple):
             if not found.size or np.abs(found - last).max() < 1e-4:
                 break
         return found
+
+
+_NO_WAVES = (np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
 
 
 def _inverse(matrix: Matrix) -> Matrix:
@@ -234,6 +239,10 @@ class Pictures:
         return np.asarray(picture, np.uint8)
 
 
+def _codes(picture: Floats) -> Picture:
+    return np.asarray(np.clip(np.round(picture), 0, 255), np.uint8)
+
+
 # Patterns: brightness [y, x], mostly within 0..1.
 
 
@@ -359,6 +368,13 @@ def _drawn(rng: np.random.Generator, size: Size) -> Picture:
     return texture
 
 
+def _flat(rng: np.random.Generator, size: Size) -> Picture:
+    """One colour, or a slow change from one to another."""
+    colours = rng.uniform(0, 255, 3) + np.array([[-0.5], [0.5]]) * rng.normal(0, 40, 3)
+    share = _gradient(rng, size)[..., None] if rng.random() < 0.4 else np.full((*size, 1), 0.5)
+    return _codes(colours[0] + share * (colours[1] - colours[0]))
+
+
 def _crop(rng: np.random.Generator, size: Size, picture: Picture) -> Picture:
     """A part of a picture, resized, mirrored or not, in colours changed a little."""
     fits = min(side / want for side, want in zip(picture.shape[:2], size, strict=True))
@@ -452,8 +468,9 @@ def _shape(rng: np.random.Generator, size: Size, sources: Pictures | None) -> Pi
 
 
 def _speed(rng: np.random.Generator, mean: float) -> tuple[float, float]:
-    """A shift to any side: small ones are frequent, and there is a tail."""
-    length = min(rng.gamma(0.8, mean / 0.8), _FASTEST)
+    """A shift to any side: small ones are frequent, and there is a long tail."""
+    hurry = 3 if rng.random() < 0.1 else 1
+    length = min(rng.gamma(0.8, hurry * mean / 0.8), _FASTEST)
     angle = rng.uniform(0, 2 * np.pi)
     return length * np.cos(angle), length * np.sin(angle)
 
@@ -509,6 +526,8 @@ def _motion(rng: np.random.Generator, rigid: Matrix, extent: float) -> Motion:
 
 def _thing(rng: np.random.Generator, size: Size, camera: Matrix, sources: Pictures | None) -> Layer:
     canvas = _shape(rng, size, sources)
+    if rng.random() < _FLAT:
+        canvas[..., :3] = _flat(rng, canvas.shape[:2])
     side = canvas.shape[0]
     centre = (float(rng.uniform(0, size[1])), float(rng.uniform(0, size[0])))
     middle = ((side - 1) / 2, (side - 1) / 2)
@@ -519,11 +538,14 @@ def _thing(rng: np.random.Generator, size: Size, camera: Matrix, sources: Pictur
 
 def scene(rng: np.random.Generator, size: Size, sources: Pictures | None) -> Scene:
     """A background and up to eight things before it."""
-    camera = _camera(rng, size)
-    texture = _texture(rng, size, sources)
+    plain = rng.random() < _PLAIN
+    # Nobody sees whether a plain ground moves; a network is to say that it does not.
+    camera = np.eye(3) if plain else _camera(rng, size)
+    texture = _flat(rng, size) if plain else _texture(rng, size, sources)
     turn = _similarity((size[1] / 2, size[0] / 2), (0, 0), rng.uniform(-10, 10), 0.95)
-    layers = [Layer(texture, turn, _motion(rng, camera, max(size)))]
-    layers += [_thing(rng, size, camera, sources) for _ in range(int(rng.integers(9)))]
+    ground = Motion(camera, *_NO_WAVES) if plain else _motion(rng, camera, max(size))
+    layers = [Layer(texture, turn, ground)]
+    layers += [_thing(rng, size, camera, sources) for _ in range(int(rng.integers(plain, 9)))]
     return Scene(size, layers)
 
 
@@ -552,10 +574,6 @@ def _taken(rng: np.random.Generator, pictures: Sequence[Floats]) -> list[Floats]
             taken = np.asarray(cv2.GaussianBlur(taken, (0, 0), rng.uniform(0.4, 1.0)), np.float32)
         out.append(taken + _noise(rng, taken.shape) if rustles else taken)
     return out
-
-
-def _codes(picture: Floats) -> Picture:
-    return np.asarray(np.clip(np.round(picture), 0, 255), np.uint8)
 
 
 def pair(

@@ -32,7 +32,7 @@ from pipeline.errors import InputError
 from pipeline.flow_pairs import Pictures, Size, pair
 from pipeline.progress import progress_bar
 from pipeline.stage import main
-from pipeline.weights import save_weights
+from pipeline.weights import load_weights, save_weights, weights_facts
 
 COLUMNS = ("iteration", "loss", "held_out_error", "learning_rate")
 Row = tuple[int, float, float | None, float]
@@ -305,6 +305,23 @@ def build_network(arguments: dict[str, Any], size: Size) -> PWCNet:
     return network
 
 
+def load_start(network: PWCNet, path: Path) -> dict[str, Any]:
+    """Starts the network from weights that this stage made; returns what they say of themselves.
+
+    Raises:
+        InputError: The file is broken, or of another network.
+    """
+    try:
+        network.load_state_dict(load_weights(path))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: expected weights of the network in flow_weights, found others "
+            f"({reason[:200]}); change flow_weights.network, or set flow_weights.start to null"
+        ) from error
+    return weights_facts(path) | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
 def write_log(path: Path, rows: list[Row]) -> None:
     """Writes every iteration as CSV with the columns `COLUMNS`."""
     with whole(path) as partial, partial.open("w", newline="") as file:
@@ -319,20 +336,24 @@ def train_flow(
     settings: FlowTraining,
     network: dict[str, Any],
     images: list[Path],
+    start: list[Path],
     seed: int,
     threads: int,
     code: str,
     weights: Path,
     log: Path,
 ) -> None:
-    """Trains PWC-Net from a random start; weights are written in float16.
+    """Trains PWC-Net; the weights are written in float16.
 
-    `images` is one folder with pictures that textures are cut from, or none.
+    `images` is one folder with pictures that textures are cut from, or none; `start` the weights
+    of an earlier training that this one goes on from, or none for a random start.
     """
-    if len(images) > 1:
-        raise InputError(f"--images: expected one folder or none, found {len(images)}")
+    for option, paths in (("--images", images), ("--start", start)):
+        if len(paths) > 1:
+            raise InputError(f"{option}: expected one path or none, found {len(paths)}")
     torch.manual_seed(seed)
     pwcnet = build_network(network, settings.size)
+    before = load_start(pwcnet, start[0]) if start else None
     pictures = Pictures(images[0]) if images else None
     checkpoint = weights.with_suffix(".checkpoint")
     run = Run(settings, seed, threads, network, pictures, code, checkpoint)
@@ -340,6 +361,7 @@ def train_flow(
     facts = {
         "network": network,
         "recipe": settings.model_dump(),
+        "start": before,
         "pictures": picture_facts(pictures),
         "seed": seed,
         "iterations": len(rows),

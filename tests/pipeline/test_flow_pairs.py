@@ -183,11 +183,29 @@ def test_motions_are_those_of_videos() -> None:
     assert 3.5 < speed.mean() < 8
     assert np.median(speed) < 0.85 * speed.mean()
     assert 10 < np.percentile(speed, 95) < 30
-    assert 25 < speed.max() < 120
-    assert 0.05 < (speed < 0.05).mean() < 0.3
+    assert 25 < speed.max() < 160
+    assert 0.2 < (speed < 0.05).mean() < 0.45
     assert np.abs(flows.mean(axis=(0, 2, 3))).max() < 0.25 * speed.mean()
     edges = [len(np.unique(np.round(flow[0], 3))) > 1 for flow in flows]
     assert np.mean(edges) > 0.7
+
+
+def test_a_plain_ground_stands_still_and_things_before_it_move() -> None:
+    """Nothing says whether it moves; without such pairs a network smears motion over it."""
+    plain, moving = 0, 0
+    for seed in range(60):
+        drawn = scene(np.random.default_rng([11, seed]), SIZE, None)
+        ground = drawn.layers[0].canvas.astype(float)
+        if np.ptp(ground, axis=(0, 1)).max() > 2:
+            continue
+        plain += 1
+        assert len(drawn.layers) > 1
+        _, seen = drawn.frame(second=False)
+        flow = drawn.flow(seen)
+        assert (flow[:, seen == 0] == 0).all()
+        moving += bool(np.abs(flow).max() > 0.5)
+    assert 4 < plain < 25
+    assert moving > 0.6 * plain
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -177,13 +178,15 @@ def arguments(folder: Path, **changes: str) -> list[str]:
         "settings": SETTINGS.model_dump_json(),
         "network": json.dumps(TINY),
         "images": str(folder / "pictures"),
+        "start": "",
         "seed": "7",
         "threads": "1",
         "code": "abc",
         "weights": str(folder / "out/flow.safetensors"),
         "log": str(folder / "out/flow.csv"),
     } | changes
-    return [word for name, value in given.items() for word in (f"--{name}", value)]
+    options = [(f"--{name}", value) for name, value in given.items()]
+    return [word for option in options for word in option if word]
 
 
 @pytest.fixture
@@ -211,6 +214,22 @@ def test_the_stage_writes_weights_that_say_what_they_are(folder: Path) -> None:
     assert str(folder) not in json.dumps(facts)
 
 
+def test_a_training_goes_on_from_weights_and_says_so(folder: Path) -> None:
+    main(train_flow, arguments(folder))
+    first, second = folder / "out/flow.safetensors", folder / "out/more.safetensors"
+    still = SETTINGS.model_copy(update={"learning_rate": 1e-12, "iterations": 1, "milestones": ()})
+    more = {"start": str(first), "weights": str(second), "settings": still.model_dump_json()}
+    main(train_flow, arguments(folder, **more))
+    before = load_weights(first)
+    for name, tensor in load_weights(second).items():
+        torch.testing.assert_close(tensor, before[name], rtol=1e-3, atol=1e-6)
+    history = weights_facts(second)["start"]
+    assert history.pop("sha256") == hashlib.sha256(first.read_bytes()).hexdigest()
+    assert history == weights_facts(first)
+    assert history["start"] is None
+    assert weights_facts(second)["iterations"] == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -220,12 +239,22 @@ def test_the_stage_writes_weights_that_say_what_they_are(folder: Path) -> None:
             "multiples of 64, found 64 and 100",
         ),
         ({"images": "nowhere"}, "nowhere: expected pictures"),
+        ({"start": "nowhere"}, "nowhere: cannot read weights"),
     ],
 )
 def test_what_does_not_fit_is_one_line(folder: Path, changes: dict[str, str], message: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main(train_flow, arguments(folder, **changes))
     assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_network_are_no_start(folder: Path) -> None:
+    main(train_flow, arguments(folder))
+    other = json.dumps(TINY | {"decoder": [6, 4]})
+    changes = {"start": str(folder / "out/flow.safetensors"), "network": other}
+    with pytest.raises(SystemExit, match=r"set flow_weights\.start to null") as caught:
+        main(train_flow, arguments(folder, **changes))
     assert "\n" not in str(caught.value)
 
 

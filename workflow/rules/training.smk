@@ -69,6 +69,7 @@ rule train_flow:
     """PWC-Net weights of our own, from pairs of pictures whose flow is known (docs/flow.md)."""
     input:
         images=cfg.flow_weights.images or [],
+        start=cfg.flow_weights.start or [],
     output:
         weights="<results>/weights/flow/pwcnet.safetensors",
         log="<results>/weights/flow/pwcnet.csv",
@@ -86,5 +87,5 @@ rule train_flow:
         seed=cfg.seed,
     shell:
         "python -m pipeline.train_flow --settings {params.settings:q} --network {params.network:q}"
-        " --images {input.images:q} --seed {params.seed} --threads {threads}"
+        " --images {input.images:q} --start {input.start:q} --seed {params.seed} --threads {threads}"
         " --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
