@@ -50,6 +50,10 @@ class Trunk(nn.Module, ABC):
     def forward(self, image: Tensor) -> Levels:
         """Compute the four levels of an image [B, 3, H, W] normalised by ImageNet's statistics."""
 
+    @abstractmethod
+    def segments(self) -> list[nn.Module]:
+        """List the blocks, in order, whose insides can be computed again from what went in."""
+
 
 class ResNetTrunk(Trunk):
     """Conv-BN-ReLU-MaxPool-ResBlock1..4 (Fig. 2a), with torchvision's state-dict keys."""
@@ -70,6 +74,10 @@ class ResNetTrunk(Trunk):
         second = self.layer2(first)
         third = self.layer3(second)
         return Levels(first, second, third, self.layer4(third))
+
+    def segments(self) -> list[nn.Module]:
+        """List the residual blocks."""
+        return [*self.layer1, *self.layer2, *self.layer3, *self.layer4]
 
 
 class MobileNetTrunk(Trunk):
@@ -92,6 +100,10 @@ class MobileNetTrunk(Trunk):
             if index in self.LAST:
                 levels.append(image)
         return Levels(*levels)
+
+    def segments(self) -> list[nn.Module]:
+        """List the inverted residuals and the convolutions around them."""
+        return list(self.features)
 
 
 def resnet50() -> ResNetTrunk:

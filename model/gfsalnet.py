@@ -202,6 +202,10 @@ class GFSalNet(nn.Module):
         """List the streams that this variant has, appearance first."""
         return [stream for stream in (self.appearance, self.motion) if stream is not None]
 
+    def segments(self) -> list[nn.Module]:
+        """List the parts whose maps fill the memory of a training: those of the trunks."""
+        return [part for stream in self.existing_streams() for part in stream.trunk.segments()]
+
     def load_backbone(self, state_dict: Mapping[str, Tensor]) -> None:
         """Start the trunk of every stream from torchvision's ImageNet weights (Sec. III).
 

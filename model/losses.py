@@ -23,6 +23,22 @@ class Terms(NamedTuple):
     """Eq. (5), mean over the frames that have fixations; already negative for a good prediction."""
 
 
+class Counts(NamedTuple):
+    """Frames that each term is a mean over, scalars."""
+
+    kl: Tensor
+    """Frames that have a density."""
+    nss: Tensor
+    """Frames that have fixations."""
+
+
+def counted_frames(density: Tensor, fixated: Tensor) -> Counts:
+    """Count the frames of [B, 1, H, W] that the terms are means over."""
+    return Counts(
+        (density.flatten(1) > 0).any(dim=1).sum(), (fixated.flatten(1) > 0).any(dim=1).sum()
+    )
+
+
 def saliency_loss(
     prediction: Tensor,
     density: Tensor,
@@ -31,6 +47,7 @@ def saliency_loss(
     alpha: float,
     beta: float,
     eps: float,
+    counts: Counts | None = None,
 ) -> Terms:
     """Combine both losses: alpha KL + beta NSS, Eq. (6).
 
@@ -41,6 +58,8 @@ def saliency_loss(
         alpha: Weight of the KL term; the paper's is 1.
         beta: Weight of the NSS term; the paper's is 0.1.
         eps: Keeps logarithms and divisions finite; see each loss.
+        counts: Of the whole batch, if these frames are a part of it: then the terms of all parts
+            add up to those of the whole.
 
     Returns:
         The total and both terms before weighting.
@@ -48,12 +67,12 @@ def saliency_loss(
     Raises:
         ValueError: The maps differ in size.
     """
-    kl = kl_loss(prediction, density, eps)
-    nss = nss_loss(prediction, fixated, eps)
+    kl = kl_loss(prediction, density, eps, None if counts is None else counts.kl)
+    nss = nss_loss(prediction, fixated, eps, None if counts is None else counts.nss)
     return Terms(alpha * kl + beta * nss, kl, nss)
 
 
-def kl_loss(prediction: Tensor, density: Tensor, eps: float) -> Tensor:
+def kl_loss(prediction: Tensor, density: Tensor, eps: float, count: Tensor | None = None) -> Tensor:
     """Kullback-Leibler divergence of the prediction from the density, Eq. (4).
 
     Both maps are normalised to sum 1. The logarithm is log(eps + S / (P + eps)), as in the MIT
@@ -63,6 +82,7 @@ def kl_loss(prediction: Tensor, density: Tensor, eps: float) -> Tensor:
         prediction: P [B, 1, H, W], >= 0.
         density: S [B, 1, H, W], >= 0. A frame that is 0 everywhere is not counted.
         eps: Regulariser, > 0.
+        count: Counted frames that the sum is divided by; None: those given.
 
     Returns:
         Mean over the counted frames, in nats; 0 when there is none.
@@ -75,10 +95,12 @@ def kl_loss(prediction: Tensor, density: Tensor, eps: float) -> Tensor:
     P = P / P.sum(dim=1, keepdim=True).clamp_min(eps)
     S = S / S.sum(dim=1, keepdim=True).clamp_min(eps)
     divergence = (S * torch.log(eps + S / (P + eps))).sum(dim=1)
-    return mean_of(divergence, counted)
+    return mean_of(divergence, counted, count)
 
 
-def nss_loss(prediction: Tensor, fixated: Tensor, eps: float) -> Tensor:
+def nss_loss(
+    prediction: Tensor, fixated: Tensor, eps: float, count: Tensor | None = None
+) -> Tensor:
     """Minus the normalised scanpath saliency, Eq. (5).
 
     The standard deviation is sqrt(var + eps^2), var over n - 1 as in the MIT benchmark, so that a
@@ -88,6 +110,7 @@ def nss_loss(prediction: Tensor, fixated: Tensor, eps: float) -> Tensor:
         prediction: P [B, 1, H, W].
         fixated: F [B, 1, H, W], boolean or 0 and 1. A frame without fixations is not counted.
         eps: Standard deviation of a constant prediction, > 0.
+        count: Counted frames that the sum is divided by; None: those given.
 
     Returns:
         Mean over the counted frames; 0 when there is none.
@@ -100,7 +123,7 @@ def nss_loss(prediction: Tensor, fixated: Tensor, eps: float) -> Tensor:
     variance, mean = torch.var_mean(P, dim=1, keepdim=True)
     normalised = (P - mean) / torch.sqrt(variance + eps**2)
     score = (normalised * F).sum(dim=1) / N.clamp_min(1)
-    return mean_of(-score, N > 0)
+    return mean_of(-score, N > 0, count)
 
 
 def per_frame(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,6 +140,6 @@ def per_frame(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return prediction.flatten(1).to(dtype), target.flatten(1).to(dtype)
 
 
-def mean_of(values: Tensor, counted: Tensor) -> Tensor:
-    """Average the values [B] of the counted frames [B]; 0 with gradient 0 if there is none."""
-    return (values * counted).sum() / counted.sum().clamp_min(1)
+def mean_of(values: Tensor, counted: Tensor, count: Tensor | None) -> Tensor:
+    """Sum the values [B] of the counted frames [B] over their number; 0 if there is none."""
+    return (values * counted).sum() / (counted.sum() if count is None else count).clamp_min(1)

@@ -358,23 +358,64 @@ class Loss(Section):
     """Added inside the logarithm's quotient of Eq. (4)."""
 
 
+class Adam(Section):
+    """Kingma and Ba, ICLR 2015; the paper's."""
+
+    name: Literal["adam"]
+    weight_decay: NonNegativeFloat
+
+
+class Sgd(Section):
+    """Stochastic gradient descent; the predecessor paper's."""
+
+    name: Literal["sgd"]
+    momentum: NonNegativeFloat
+    weight_decay: NonNegativeFloat
+
+
+Optimiser = Annotated[Adam | Sgd, Field(discriminator="name")]
+
+
 class Training(Section):
-    """One training of a model (Sec. IV-B): Adam, learning rate reduced in steps."""
+    """One training of a model (Sec. IV-B): learning rate reduced in steps."""
 
     datasets: tuple[str, ...]
-    """Datasets whose training splits are used together."""
+    """Datasets whose training splits are used together, each frame once an epoch."""
     batch: PositiveInt
-    """Frames per iteration."""
+    """Frames per iteration, on all GPUs together."""
     epochs: PositiveFloat
     """Passes over all training frames."""
+    optimiser: Optimiser
     learning_rate: PositiveFloat
     """Initial learning rate."""
     step: PositiveInt
     """Iterations after which the learning rate is multiplied by gamma, again and again."""
     gamma: PositiveFloat
     """Factor of the learning rate."""
+    batch_norm: Literal["train", "frozen", "folded"]
+    """Statistics: of each batch (of what is computed at once); those of the backbone's weights; the
+    same, and the whole layer folded into the convolution before it, which is faster."""
+    precision: Literal["float32", "bfloat16"]
+    """bfloat16 computes in 16 bits where that is safe; weights and loss stay in 32."""
+    micro_batch: PositiveInt | None
+    """Frames that a process computes at once, for small memories; null: all of the batch."""
+    recompute: bool
+    """Whether to compute a backbone's layers twice instead of keeping their maps."""
+    compile: bool
+    """Whether to let torch compile the network: minutes that pay on a GPU."""
+    shrink: tuple[PositiveInt, ...]
+    """Factors of which each batch takes one by chance, to be made smaller by it."""
     checkpoint: PositiveInt
-    """Iterations between checkpoints."""
+    """Iterations between checkpoints, at which held-out clips are measured too."""
+
+    @model_validator(mode="after")
+    def _statistics_are_taken_once(self) -> Self:
+        if self.recompute and self.batch_norm == "train":
+            raise ValueError(
+                "recompute: would count every batch twice in the statistics of batch_norm: train; "
+                "choose frozen or folded"
+            )
+        return self
 
 
 class Score(Section):

@@ -23,15 +23,24 @@ def finetune(
     flow: list[Path],
     gaze: list[Path],
     density: list[Path],
+    validation_frames: list[Path],
+    validation_flow: list[Path],
+    validation_gaze: list[Path],
+    validation_density: list[Path],
     settings: Training,
     loss: Loss,
     seed: int,
     threads: int,
     code: str,
+    checkpoints: Path,
+    board: Path,
     weights: Path,
     log: Path,
 ) -> None:
-    """Trains a model on the training splits of one dataset (Setting 1) or several (Setting 2)."""
+    """Trains a model on the training splits of one dataset (Setting 1) or several (Setting 2).
+
+    The stores of `validation_*` hold clips that are only measured; there may be none.
+    """
     torch.manual_seed(seed)
     whole = build_network(network)
     try:
@@ -39,9 +48,13 @@ def finetune(
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{start}: not a stream of this model: {error}") from error
     samples = TrainingSamples(frames, flow, gaze, density)
-    checkpoint = weights.with_suffix(".checkpoint")
-    run = Run(settings, loss, seed, threads, network, code, checkpoint)
-    train_to(weights, log, whole, samples, run)
+    held_out = None
+    if validation_frames:
+        held_out = TrainingSamples(
+            validation_frames, validation_flow, validation_gaze, validation_density
+        )
+    run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
+    train_to(weights, log, whole, samples, run, held_out)
 
 
 if __name__ == "__main__":

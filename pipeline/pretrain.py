@@ -21,17 +21,23 @@ def pretrain(
     frames: list[Path],
     gaze: list[Path],
     density: list[Path],
+    validation_frames: list[Path],
+    validation_gaze: list[Path],
+    validation_density: list[Path],
     settings: Training,
     loss: Loss,
     seed: int,
     threads: int,
     code: str,
+    checkpoints: Path,
+    board: Path,
     weights: Path,
     log: Path,
 ) -> None:
     """Trains a model's appearance stream on SALICON; both its streams start from these weights.
 
-    `backbone` is one file with ImageNet weights under torchvision's keys, or none.
+    `backbone` is one file with ImageNet weights under torchvision's keys, or none. The stores of
+    `validation_*` hold clips that are only measured; there may be none.
     """
     torch.manual_seed(seed)
     stream = build_network({**network, "streams": "appearance"})
@@ -43,9 +49,11 @@ def pretrain(
         except (OSError, RuntimeError, ValueError) as error:
             raise InputError(f"{file}: not weights of this backbone: {error}") from error
     samples = TrainingSamples(frames, [], gaze, density)
-    checkpoint = weights.with_suffix(".checkpoint")
-    run = Run(settings, loss, seed, threads, network, code, checkpoint)
-    train_to(weights, log, stream, samples, run)
+    held_out = None
+    if validation_frames:
+        held_out = TrainingSamples(validation_frames, [], validation_gaze, validation_density)
+    run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
+    train_to(weights, log, stream, samples, run, held_out)
 
 
 if __name__ == "__main__":

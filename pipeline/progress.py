@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-def progress_bar() -> Progress:
+def progress_bar(*, shown: bool = True) -> Progress:
     """Iterations done, time left and the loss (field `loss`), on standard error."""
     return Progress(
         TextColumn("{task.description}"),
@@ -15,4 +15,5 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         TextColumn("loss {task.fields[loss]:.3f}"),
         console=Console(stderr=True),
+        disable=not shown,
     )

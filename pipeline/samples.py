@@ -8,25 +8,57 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from pipeline.errors import InputError
 from pipeline.fixations import fixated_map, pixels_by_frame
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, Store, open_store
 
 
-class Sample(NamedTuple):
-    """One frame, or a batch of them with a first dimension B."""
+class Batch(NamedTuple):
+    """Frames as they are stored, a first dimension B."""
 
     frame: Tensor
-    """[3, H, W] float, RGB in 0..1."""
+    """[B, 3, H, W] uint8, RGB."""
     flow: Tensor
-    """[2, H, W] float, right and down, pixels per frame; zeros for still images."""
+    """[B, 2, H/4, W/4] float16, right and down, pixels per frame; zeros for still images."""
     density: Tensor
-    """[1, H, W] float."""
+    """[B, 1, H, W] float16."""
     fixated: Tensor
-    """[1, H, W] float, 0 or 1."""
+    """[B, 1, H, W] boolean."""
+
+    def part(self, start: int, count: int) -> Batch:
+        """Some of its frames."""
+        return Batch(*(tensor[start : start + count] for tensor in self))
+
+
+class Sample(NamedTuple):
+    """Frames as networks and losses take them, a first dimension B."""
+
+    frame: Tensor
+    """[B, 3, H, W] float, RGB in 0..1."""
+    flow: Tensor
+    """[B, 2, H, W] float, right and down, pixels per frame."""
+    density: Tensor
+    """[B, 1, H, W] float."""
+    fixated: Tensor
+    """[B, 1, H, W] float, 0 or 1."""
+
+
+def on_device(batch: Batch, where: torch.device) -> Sample:
+    """Moves the small stored types, and widens them there."""
+    frame, flow, density, fixated = (tensor.to(where, non_blocking=True) for tensor in batch)
+    size = (frame.shape[2], frame.shape[3])
+    frame = frame.to(memory_format=torch.channels_last)
+    return Sample(frame / 255.0, upsampled(flow, size), density.float(), fixated.float())
+
+
+def upsampled(flow: Tensor, size: tuple[int, int]) -> Tensor:
+    """Stored flow [B, 2, H/4, W/4] to float [B, 2, H, W], bilinearly; values are kept."""
+    return torch.nn.functional.interpolate(
+        flow.float(), size=size, mode="bilinear", align_corners=False
+    )
 
 
 def frame_tensor(frame: Any) -> Tensor:
@@ -35,11 +67,8 @@ def frame_tensor(frame: Any) -> Tensor:
 
 
 def flow_tensor(flow: Any, size: tuple[int, int]) -> Tensor:
-    """Stored flow [component, y/4, x/4] to float [2, H, W] by bilinear upsampling, values kept."""
-    stored = torch.from_numpy(np.asarray(flow, np.float32))[None]
-    return torch.nn.functional.interpolate(stored, size=size, mode="bilinear", align_corners=False)[
-        0
-    ]
+    """Stored flow [component, y/4, x/4] to float [2, H, W]; see `upsampled`."""
+    return upsampled(torch.from_numpy(np.asarray(flow, np.float32))[None], size)[0]
 
 
 class _Part(NamedTuple):
@@ -49,7 +78,7 @@ class _Part(NamedTuple):
     density: Store
 
 
-class TrainingSamples(Dataset[Sample]):
+class TrainingSamples:
     """Every frame with gaze of the given parts.
 
     Frames without gaze have no target: neither Eq. (4) nor Eq. (5) is defined for them.
@@ -90,17 +119,24 @@ class TrainingSamples(Dataset[Sample]):
         """Content digests of all stores, for the fingerprint of a training."""
         return [store.digest for part in self._parts for store in part if store is not None]
 
-    def __getitem__(self, i: int) -> Sample:
-        number, clip, time = self.index[i]
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """Reads samples by their places in `index`."""
+        read = [self._read(*self.index[i]) for i in indices]
+        frame, flow, density, fixated = (
+            torch.from_numpy(np.stack(arrays)) for arrays in zip(*read, strict=True)
+        )
+        # The view keeps memory pixel by pixel (channels_last), as frames are stored.
+        return Batch(frame.permute(0, 3, 1, 2), flow, density[:, None], fixated[:, None])
+
+    def _read(self, number: int, clip: str, time: int) -> tuple[NDArray[Any], ...]:
         part = self._parts[number]
-        frame = frame_tensor(part.frames[clip][time])
-        height, width = frame.shape[1:]
-        flow = torch.zeros(2, height, width)
+        frame = np.asarray(part.frames[clip][time])
+        height, width = frame.shape[:2]
+        flow = np.zeros((2, height // 4, width // 4), np.float16)
         if part.flow is not None:
-            flow = flow_tensor(part.flow[clip][time], (height, width))
-        density = torch.from_numpy(np.asarray(part.density[clip][time], np.float32))[None]
-        fixated = fixated_map(self._pixels[number, clip][time], (height, width))
-        return Sample(frame, flow, density, torch.from_numpy(fixated).float()[None])
+            flow = np.asarray(part.flow[clip][time])
+        density = np.asarray(part.density[clip][time])
+        return frame, flow, density, fixated_map(self._pixels[number, clip][time], (height, width))
 
 
 def batches_of(

@@ -6,28 +6,50 @@ import csv
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+import signal
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, default_collate
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.checkpoint import checkpoint
 
-from model.losses import saliency_loss
+from model.batch_norm import fold, freeze, unfold
+from model.losses import Counts, Terms, counted_frames, saliency_loss
+from model.maps import Maps
 from model.registry import build
-from pipeline.config import Loss, Training
+from pipeline.batches import Order, load
+from pipeline.boards import Board
+from pipeline.checkpoints import Checkpoint
+from pipeline.config import Adam, Loss, Training
 from pipeline.devices import device
 from pipeline.errors import InputError
+from pipeline.interruption import Interruption
+from pipeline.processes import Processes, together
 from pipeline.progress import progress_bar
-from pipeline.samples import Sample, TrainingSamples
+from pipeline.samples import Batch, Sample, TrainingSamples, on_device
 from pipeline.weights import save_weights
 
-COLUMNS = ("iteration", "loss", "kl", "nss", "learning_rate")
+COLUMNS = (
+    "iteration",
+    "loss",
+    "kl",
+    "nss",
+    "zeros",
+    "learning_rate",
+    "validation_kl",
+    "validation_nss",
+)
+"""`zeros` is the share of the predicted pixels that are exactly 0: the last ReLU's dead ones."""
+Row = list[float | None]
 
 
 class Run(NamedTuple):
-    """What makes a training reproducible."""
+    """What makes a training reproducible, and where it keeps what it needs on the way."""
 
     settings: Training
     loss: Loss
@@ -37,89 +59,31 @@ class Run(NamedTuple):
     """Arguments of the network: some change no tensor."""
     code: str
     """Digest of the code that trains."""
-    checkpoint: Path
-    """File that is written every `settings.checkpoint` iterations and removed at the end."""
+    checkpoints: Path
+    """Folder for the state, written every `settings.checkpoint` iterations, removed at the end."""
+    board: Path | None
+    """Folder for TensorBoard."""
 
 
-class _Order:
-    """Which sample comes when: a new permutation each epoch, known from the seed alone.
-
-    A training that resumes therefore needs no more than the number of the iteration.
-    """
-
-    def __init__(self, count: int, batch: int, iterations: int, seed: int) -> None:
-        self._count, self._batch, self._iterations, self._seed = count, batch, iterations, seed
-        self.start = 0
-
-    def _epoch(self, epoch: int) -> list[int]:
-        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
-        order: list[int] = torch.randperm(self._count, generator=generator).tolist()
-        return order
-
-    def __iter__(self) -> Iterator[list[int]]:
-        epoch, order = -1, list[int]()
-        for iteration in range(self.start, self._iterations):
-            batch = []
-            for place in range(iteration * self._batch, (iteration + 1) * self._batch):
-                if place // self._count != epoch:
-                    epoch = place // self._count
-                    order = self._epoch(epoch)
-                batch.append(order[place % self._count])
-            yield batch
-
-    def __len__(self) -> int:
-        return self._iterations - self.start
-
-
-def fingerprint(network: nn.Module, samples: TrainingSamples, run: Run) -> str:
+def fingerprint(
+    network: nn.Module, data: Sequence[TrainingSamples | None], run: Run, processes: int
+) -> str:
     """Digest of all that decides the result; a checkpoint with another one is not resumed."""
     start = hashlib.sha256()
     for name, tensor in network.state_dict().items():
         start.update(name.encode() + tensor.cpu().numpy().tobytes())
-    text = json.dumps(
-        [
-            run.settings.model_dump(exclude={"checkpoint"}),
-            run.loss.model_dump(),
-            run.seed,
-            run.threads,
-            run.network,
-            run.code,
-            samples.digests,
-            start.hexdigest(),
-        ]
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _to(sample: Sample, where: torch.device) -> Sample:
-    return Sample(*(tensor.to(where) for tensor in sample))
-
-
-def _save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _resume(
-    path: Path,
-    mark: str,
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.StepLR,
-) -> tuple[int, list[list[float]]]:
-    if not path.is_file():
-        return 0, []
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["fingerprint"] != mark:
-        print(f"{path} is of another training: starting anew")
-        return 0, []
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    schedule.load_state_dict(state["schedule"])
-    print(f"resuming at iteration {state['iteration']}")
-    return state["iteration"], state["rows"]
+    facts = [
+        run.settings.model_dump(exclude={"checkpoint"}),
+        run.loss.model_dump(),
+        run.seed,
+        run.threads,
+        processes,
+        run.network,
+        run.code,
+        [samples.digests for samples in data if samples is not None],
+        start.hexdigest(),
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def iterations_of(settings: Training, samples: int) -> int:
@@ -127,73 +91,217 @@ def iterations_of(settings: Training, samples: int) -> int:
     return math.ceil(settings.epochs * samples / settings.batch)
 
 
-def train(network: nn.Module, samples: TrainingSamples, run: Run) -> list[list[float]]:
-    """Trains in place with Adam, the step schedule and the loss of Eq. (6).
+class _Trainer:
+    """Network, optimiser and log; one that resumes is as if it never stopped."""
 
-    Resumes from the checkpoint of the same training if there is one.
+    def __init__(self, network: nn.Module, run: Run, processes: Processes) -> None:
+        settings = run.settings
+        self.run, self.processes, self.where = run, processes, device()
+        self.network = network.to(self.where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.folded = fold(network) if settings.batch_norm == "folded" else []
+        if settings.recompute:
+            _recompute(network)
+        self.optimiser = _optimiser(network, settings)
+        self.schedule = torch.optim.lr_scheduler.StepLR(
+            self.optimiser, settings.step, settings.gamma
+        )
+        self.parallel = DistributedDataParallel(network) if processes.count > 1 else network
+        self.forward: Any = torch.compile(self.parallel) if settings.compile else self.parallel
+        self.rows: list[Row] = []
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "rows": self.rows,
+        }
+
+    def resume(self, state: dict[str, Any] | None) -> None:
+        if state is None:
+            return
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.rows = state["rows"]
+        print(f"resuming at iteration {len(self.rows)}")
+
+    def maps(self, network: nn.Module, sample: Sample) -> Maps:
+        narrow = self.run.settings.precision == "bfloat16"
+        with torch.autocast(self.where.type, dtype=torch.bfloat16, enabled=narrow):
+            return network(sample.frame, sample.flow)  # type: ignore[no-any-return]
+
+    def predict(self, sample: Sample) -> Maps:
+        """What the network makes of frames when it is used; by one process alone."""
+        return self.maps(self.network.eval(), sample)
+
+    def terms(self, maps: Maps, sample: Sample, counts: Counts) -> Terms:
+        return saliency_loss(
+            maps.saliency,
+            sample.density,
+            sample.fixated,
+            **self.run.loss.model_dump(),
+            counts=counts,
+        )
+
+    def step(self, batch: Batch) -> Row:
+        """One step of the optimiser on this process's share of a batch; returns what to log."""
+        # Whatever is left to chance follows from the number of the iteration, not from the past.
+        torch.manual_seed(self.run.seed * 1_000_003 + len(self.rows))
+        self.network.train()
+        if self.run.settings.batch_norm == "frozen":
+            freeze(self.network)
+        counts = Counts(*self.processes.total(self._counts(batch)))
+        self.optimiser.zero_grad(set_to_none=True)
+        frames = len(batch.frame)
+        size = min(self.run.settings.micro_batch or frames, frames)
+        logged = torch.zeros(4, device=self.where)
+        for start in range(0, frames, size):
+            sample = on_device(batch.part(start, size), self.where)
+            with self._alone() if start + size < frames else nullcontext():
+                maps = self.maps(self.forward, sample)
+                terms = self.terms(maps, sample, counts)
+                # Processes average their gradients; the terms are shares of a sum.
+                (terms.total * self.processes.count).backward()  # type: ignore[no-untyped-call]
+            zeros = (
+                (maps.saliency == 0).float().mean() * len(sample.frame) / self.run.settings.batch
+            )
+            logged += torch.stack([*terms, zeros]).detach()
+        rate = self.schedule.get_last_lr()[0]
+        self.optimiser.step()
+        self.schedule.step()
+        return [len(self.rows) + 1, *self.processes.total(logged).tolist(), rate, None, None]
+
+    def _counts(self, batch: Batch) -> Tensor:
+        return torch.stack(counted_frames(batch.density, batch.fixated)).float().to(self.where)
+
+    def _alone(self) -> Any:
+        """Gradients that are not yet the whole batch's are not exchanged."""
+        if isinstance(self.parallel, DistributedDataParallel):
+            return self.parallel.no_sync()
+        return nullcontext()
+
+    @torch.no_grad()
+    def validate(self, samples: TrainingSamples) -> list[float]:
+        """KL and NSS losses over the frames of the held-out clips."""
+        size = self.run.settings.micro_batch or self.run.settings.batch
+        totals = torch.zeros(4, device=self.where)
+        for start in range(self.processes.rank * size, len(samples), self.processes.count * size):
+            batch = samples.batch(range(start, min(start + size, len(samples))))
+            sample, counts = on_device(batch, self.where), self._counts(batch)
+            terms = self.terms(self.predict(sample), sample, Counts(*counts))
+            totals += torch.cat([torch.stack(terms[1:]) * counts, counts])
+        kl, nss, *frames = self.processes.total(totals).tolist()
+        return [kl / max(frames[0], 1), nss / max(frames[1], 1)]
+
+
+def _optimiser(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
+    rate, chosen = settings.learning_rate, settings.optimiser
+    if isinstance(chosen, Adam):
+        return torch.optim.Adam(network.parameters(), rate, weight_decay=chosen.weight_decay)
+    return torch.optim.SGD(network.parameters(), rate, chosen.momentum, 0, chosen.weight_decay)
+
+
+def _recompute(network: nn.Module) -> None:
+    """Keeps only what goes into a network's segments, and computes the rest again when needed."""
+    for segment in network.segments():  # type: ignore[operator]
+        segment.forward = partial(checkpoint, segment.forward, use_reentrant=False)
+
+
+def train(
+    network: nn.Module, samples: TrainingSamples, run: Run, held_out: TrainingSamples | None = None
+) -> list[Row]:
+    """Trains in place with the step schedule and the loss of Eq. (6).
+
+    Resumes from the checkpoint of the same training if there is one. A signal to end is obeyed
+    after the iteration at hand, when the state is saved.
 
     Returns:
         One row of `COLUMNS` per iteration.
+
+    Raises:
+        InputError: The loss is not finite, or the batch cannot be shared among the processes.
     """
     torch.set_num_threads(run.threads)
-    torch.manual_seed(run.seed)
-    where = device()
-    mark = fingerprint(network, samples, run)
-    network.to(where).train()
-    settings = run.settings
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.StepLR(optimiser, settings.step, settings.gamma)
-    iterations = iterations_of(settings, len(samples))
-    order = _Order(len(samples), settings.batch, iterations, run.seed)
-    order.start, rows = _resume(run.checkpoint, mark, network, optimiser, schedule)
-    loader = DataLoader(
-        samples, batch_sampler=order, num_workers=run.threads - 1, collate_fn=default_collate
+    with together() as processes, Interruption() as interruption:
+        _check_shares(run.settings, processes)
+        mark = fingerprint(network, [samples, held_out], run, processes.count)
+        saved = Checkpoint(run.checkpoints, mark)
+        trainer = _Trainer(network, run, processes)
+        trainer.resume(saved.load())
+        _iterate(trainer, samples, held_out, saved, interruption)
+        unfold(trainer.folded)
+        if processes.first:
+            saved.remove()
+        return trainer.rows
+
+
+def _check_shares(settings: Training, processes: Processes) -> None:
+    if settings.batch % processes.count:
+        raise InputError(
+            f"config.yaml: batch: {processes.count} processes cannot share {settings.batch} frames "
+            "evenly; change trainings.batch or the number of processes"
+        )
+
+
+def _iterate(
+    trainer: _Trainer,
+    samples: TrainingSamples,
+    held_out: TrainingSamples | None,
+    saved: Checkpoint,
+    interruption: Interruption,
+) -> None:
+    """From where the trainer stands to the end."""
+    run, processes, rows = trainer.run, trainer.processes, trainer.rows
+    settings, iterations = run.settings, iterations_of(run.settings, len(samples))
+    order = Order(
+        count=len(samples),
+        batch=settings.batch,
+        iterations=iterations,
+        seed=run.seed,
+        processes=processes,
+        shrinks=settings.shrink,
     )
-    with progress_bar() as progress:
-        bar = progress.add_task("training", total=iterations, completed=order.start, loss=math.nan)
-        for iteration, sample in enumerate(loader, start=order.start + 1):
-            rate = schedule.get_last_lr()[0]
-            terms = _step(network, optimiser, _to(sample, where), run.loss)
-            schedule.step()
-            rows.append([iteration, *(float(term) for term in terms), float(rate)])
-            if not math.isfinite(rows[-1][1]):
-                raise InputError(
-                    f"the loss is {rows[-1][1]} at iteration {iteration}; "
-                    "lower trainings.learning_rate in config.yaml"
-                )
-            progress.update(bar, advance=1, loss=rows[-1][1])
-            if iteration % max(1, iterations // 20) == 0:
+    order.start = len(rows)
+    board = Board(run.board if processes.first else None, len(rows))
+    with progress_bar(shown=processes.first) as progress, board:
+        bar = progress.add_task("training", total=iterations, completed=len(rows), loss=math.nan)
+        for batch in load(samples, order, run.threads - 1):
+            row = trainer.step(batch)
+            rows.append(row)
+            _check(row)
+            iteration = len(rows)
+            due = iteration % settings.checkpoint == 0 or iteration == iterations
+            if held_out is not None and due:
+                row[-2:] = trainer.validate(held_out)
+            progress.update(bar, advance=1, loss=row[1])
+            board.write(dict(zip(COLUMNS, row, strict=True)))
+            if processes.first and iteration % max(1, iterations // 20) == 0:
                 # A log file shows no bar; a log that is followed should still move.
-                print(f"iteration {iteration} of {iterations}, loss {rows[-1][1]:.4f}", flush=True)
-            if iteration % settings.checkpoint == 0 and iteration < iterations:
-                state = {
-                    "fingerprint": mark,
-                    "iteration": iteration,
-                    "network": network.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "rows": rows,
-                }
-                _save_checkpoint(run.checkpoint, state)
-    return rows
+                print(f"iteration {iteration} of {iterations}, loss {row[1]:.4f}", flush=True)
+            stop = _asked(interruption, processes, trainer.where)
+            if processes.first and iteration < iterations and (due or stop):
+                saved.save(trainer.state())
+                board.show(trainer.predict, on_device(batch.part(0, 2), trainer.where), iteration)
+            if stop and iteration < iterations:
+                print(f"{signal.Signals(stop).name}: saved at iteration {iteration}", flush=True)
+                raise SystemExit(128 + stop)
 
 
-def _step(
-    network: nn.Module, optimiser: torch.optim.Optimizer, sample: Sample, loss: Loss
-) -> tuple[Tensor, ...]:
-    optimiser.zero_grad(set_to_none=True)
-    maps = network(sample.frame, sample.flow)
-    terms = saliency_loss(
-        maps.saliency,
-        sample.density,
-        sample.fixated,
-        alpha=loss.alpha,
-        beta=loss.beta,
-        eps=loss.eps,
-    )
-    terms.total.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
-    return tuple(term.detach() for term in terms)
+def _asked(interruption: Interruption, processes: Processes, where: torch.device) -> int:
+    """The signal that any of the processes got: all stop at the same iteration."""
+    if processes.count == 1:
+        return interruption.asked
+    return int(processes.total(torch.tensor(interruption.asked, device=where)))
+
+
+def _check(row: Row) -> None:
+    loss = row[1]
+    if loss is None or not math.isfinite(loss):
+        raise InputError(
+            f"the loss is {loss} at iteration {row[0]}; "
+            "lower trainings.learning_rate in config.yaml"
+        )
 
 
 def build_network(arguments: dict[str, Any]) -> nn.Module:
@@ -208,12 +316,14 @@ def build_network(arguments: dict[str, Any]) -> nn.Module:
         raise InputError(f"config.yaml: models, networks: {error}") from error
 
 
-def write_log(path: Path, rows: list[list[float]]) -> None:
-    """Writes the loss of every iteration as CSV with the columns `COLUMNS`."""
+def write_log(path: Path, rows: list[Row]) -> None:
+    """Writes every iteration as CSV with the columns `COLUMNS`; what was not measured is empty."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows([int(row[0]), *(f"{value:.6g}" for value in row[1:])] for row in rows)
+        for iteration, *values in rows:
+            cells = ("" if value is None else f"{value:.6g}" for value in values)
+            writer.writerow([iteration, *cells])
 
 
 def train_to(
@@ -222,10 +332,18 @@ def train_to(
     network: nn.Module,
     samples: TrainingSamples,
     run: Run,
+    held_out: TrainingSamples | None = None,
 ) -> None:
-    """Trains, writes weights and log, and removes the checkpoint."""
-    rows = train(network, samples, run)
-    facts = {"network": run.network, "training": run.settings.model_dump(), "code": run.code}
+    """Trains, and writes weights and log."""
+    digests = [one.digests for one in (samples, held_out) if one is not None]
+    facts = {
+        "network": run.network,
+        "training": run.settings.model_dump(),
+        "loss": run.loss.model_dump(),
+        "seed": run.seed,
+        "data": hashlib.sha256(json.dumps(digests).encode()).hexdigest(),
+        "code": run.code,
+    }
+    rows = train(network, samples, run, held_out)
     save_weights(weights, network, facts)
     write_log(log, rows)
-    run.checkpoint.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.losses import kl_loss, nss_loss, saliency_loss
+from model.losses import counted_frames, kl_loss, nss_loss, saliency_loss
 
 EPS = 1e-7
 
@@ -83,6 +83,23 @@ def test_batch_without_fixations_is_0_with_gradient_0() -> None:
     terms.total.backward()
     assert [term.item() for term in terms] == [0, 0, 0]
     assert (prediction.grad == 0).all()
+
+
+def test_parts_of_a_batch_add_up_to_the_whole() -> None:
+    """As with gradient accumulation and several processes, also where a frame does not count."""
+    prediction, density, fixated = maps(frames=5)
+    density[3], fixated[3] = 0, False
+    fixated[1] = False
+    weights = {"alpha": 1.0, "beta": 0.1, "eps": EPS}
+    whole = saliency_loss(prediction, density, fixated, **weights)
+    counts = counted_frames(density, fixated)
+    assert [int(count) for count in counts] == [4, 3]
+    parts = [
+        saliency_loss(*(m[part] for m in (prediction, density, fixated)), **weights, counts=counts)
+        for part in (slice(0, 2), slice(2, 5))
+    ]
+    for term, pieces in zip(whole, zip(*parts, strict=True), strict=True):
+        torch.testing.assert_close(term, sum(pieces))
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-6, 1.0, 1e4])

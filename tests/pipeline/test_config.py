@@ -62,6 +62,11 @@ def test_runs_share_no_folder() -> None:
             {"datasets": {"diem": {"variants": {"paper": {"gaze": {"files": ["{frame}_a.png"]}}}}}},
             "{frame} stands before the suffix",
         ),
+        (
+            {"pretraining": {"recompute": True}},
+            "recompute: would count every batch twice in the statistics of batch_norm: train",
+        ),
+        ({"pretraining": {"optimiser": {"momentum": 0.9}}}, "optimiser.adam.momentum"),
         ({"datasets": {"diem": {"validation": 1.0}}}, "validation: Input should be less than 1"),
         ({"submissions": {"dhf1k_test": {"over": "dhf2k"}}}, "submissions names 'dhf2k'"),
     ],

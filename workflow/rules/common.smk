@@ -85,12 +85,12 @@ def stores(stage, dataset, split, suffix="json"):
     ]
 
 
-def training_stores(stage, suffix="json"):
-    """Input function: parts of the training splits that a training uses, in its order."""
+def training_stores(stage, split="train", suffix="json"):
+    """Input function: parts of the training clips that a training uses, or holds out, in its order."""
 
     def paths(wildcards):
         training = cfg.trainings.get(wildcards.get("training"), cfg.pretraining)
-        return sum((stores(stage, name, "train", suffix) for name in training.datasets), [])
+        return sum((stores(stage, name, split, suffix) for name in training.datasets), [])
 
     return paths
 
@@ -117,7 +117,9 @@ def used_folders(*stages):
 
 
 def training_folders(*stages):
-    return lambda wildcards: sum((training_stores(s, "zarr")(wildcards) for s in stages), [])
+    """Folders of the stores that a training reads."""
+    pairs = [(stage, split) for stage in stages for split in ("train", "validation")]
+    return lambda wildcards: sum((training_stores(*p, "zarr")(wildcards) for p in pairs), [])
 
 
 def test_folders(*stages):
@@ -135,6 +137,14 @@ def network_json(wildcards):
 
 def training_json(wildcards):
     return cfg.trainings[wildcards.training].model_dump_json()
+
+
+def beside_weights(folder):
+    """Where a training keeps what is no output: its state, its curves."""
+    results = cfg.pathvars["results"]
+    return lambda wildcards: (
+        f"{results}/{folder}/{wildcards.model}/{wildcards.get('training', 'salicon')}"
+    )
 
 
 def start_weights(wildcards):

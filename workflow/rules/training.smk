@@ -8,6 +8,9 @@ rule pretrain:
         frames=training_stores("frames"),
         gaze=training_stores("gaze"),
         density=training_stores("density"),
+        validation_frames=training_stores("frames", "validation"),
+        validation_gaze=training_stores("gaze", "validation"),
+        validation_density=training_stores("density", "validation"),
         stores=ancient(training_folders("frames", "gaze", "density")),
     output:
         weights="<results>/weights/{model}/salicon.safetensors",
@@ -19,17 +22,25 @@ rule pretrain:
     threads: 1
     resources:
         mem_mb=16000,
+        processes=1,
     params:
         code=code_digest("pipeline.pretrain"),
         network=network_json,
         settings=cfg.pretraining.model_dump_json(),
         loss=cfg.loss.model_dump_json(),
         seed=cfg.seed,
+        checkpoints=beside_weights("checkpoints"),
+        board=beside_weights("tensorboard"),
     shell:
-        "python -m pipeline.pretrain --network {params.network:q} --backbone {input.backbone:q}"
+        "python -m pipeline.launch {resources.processes} pipeline.pretrain"
+        " --network {params.network:q} --backbone {input.backbone:q}"
         " --frames {input.frames:q} --gaze {input.gaze:q} --density {input.density:q}"
+        " --validation-frames {input.validation_frames:q}"
+        " --validation-gaze {input.validation_gaze:q} --validation-density {input.validation_density:q}"
         " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
-        " --threads {threads} --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+        " --threads {threads} --code {params.code}"
+        " --checkpoints {params.checkpoints:q} --board {params.board:q}"
+        " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
 rule finetune:
@@ -40,6 +51,10 @@ rule finetune:
         flow=training_stores("flow"),
         gaze=training_stores("gaze"),
         density=training_stores("density"),
+        validation_frames=training_stores("frames", "validation"),
+        validation_flow=training_stores("flow", "validation"),
+        validation_gaze=training_stores("gaze", "validation"),
+        validation_density=training_stores("density", "validation"),
         stores=ancient(training_folders("frames", "flow", "gaze", "density")),
     output:
         weights="<results>/weights/{model}/{training}.safetensors",
@@ -51,18 +66,26 @@ rule finetune:
     threads: 1
     resources:
         mem_mb=16000,
+        processes=1,
     params:
         code=code_digest("pipeline.finetune"),
         network=network_json,
         settings=training_json,
         loss=cfg.loss.model_dump_json(),
         seed=cfg.seed,
+        checkpoints=beside_weights("checkpoints"),
+        board=beside_weights("tensorboard"),
     shell:
-        "python -m pipeline.finetune --network {params.network:q} --start {input.start:q}"
+        "python -m pipeline.launch {resources.processes} pipeline.finetune"
+        " --network {params.network:q} --start {input.start:q}"
         " --frames {input.frames:q} --flow {input.flow:q}"
         " --gaze {input.gaze:q} --density {input.density:q}"
+        " --validation-frames {input.validation_frames:q} --validation-flow {input.validation_flow:q}"
+        " --validation-gaze {input.validation_gaze:q} --validation-density {input.validation_density:q}"
         " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
-        " --threads {threads} --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+        " --threads {threads} --code {params.code}"
+        " --checkpoints {params.checkpoints:q} --board {params.board:q}"
+        " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
 rule train_flow:

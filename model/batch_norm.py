@@ -1,0 +1,86 @@
+"""Batch normalisation whose statistics stay those of the pretraining (ImageNet's).
+
+A frozen layer is an affine map, so it can be folded into the convolution before it: the same
+function, with fewer maps to compute and to keep for the backward pass.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+KINDS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class Folded(NamedTuple):
+    """A convolution that does the work of a normalisation, and where that one belongs."""
+
+    conv: nn.Conv2d
+    parent: nn.Module
+    name: str
+    norm: nn.BatchNorm2d
+
+
+def freeze(network: nn.Module) -> None:
+    """Keep statistics from changing: after each ``train()``, which thaws them."""
+    for module in network.modules():
+        if isinstance(module, KINDS):
+            module.eval()
+
+
+@torch.no_grad()
+def fold(network: nn.Module) -> list[Folded]:
+    """Replace each convolution and its normalisation by one convolution with bias.
+
+    Returns:
+        What ``unfold`` needs to bring the layout back.
+
+    Raises:
+        ValueError: A normalisation does not follow a convolution of its width without bias.
+    """
+    folded, last = [], None
+    for parent, name, module in leaves(network):
+        if isinstance(module, KINDS):
+            if (
+                not isinstance(module, nn.BatchNorm2d)
+                or not isinstance(last, nn.Conv2d)
+                or last.out_channels != module.num_features
+                or last.bias is not None
+            ):
+                raise ValueError(f"{name}: this normalisation follows no convolution of its own")
+            folded.append(Folded(last, parent, name, module))
+        last = module
+    for conv, parent, name, norm in folded:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        conv.weight.mul_(scale[:, None, None, None])
+        conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
+        setattr(parent, name, nn.Identity())
+    return folded
+
+
+@torch.no_grad()
+def unfold(folded: list[Folded]) -> None:
+    """Bring the layout back: the normalisations now only add the bias."""
+    for conv, parent, name, norm in folded:
+        assert conv.bias is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.to(conv.bias.device)
+        norm.bias.copy_(conv.bias)
+        norm.weight.fill_(1)
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1 - norm.eps)
+        conv.bias = None
+        setattr(parent, name, norm)
+
+
+def leaves(network: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
+    """List the layers without parts of their own, with their parent and name there, in order."""
+    found: list[tuple[nn.Module, str, nn.Module]] = []
+    for name, child in network.named_children():
+        found += leaves(child) if next(child.children(), None) else [(network, name, child)]
+    return found

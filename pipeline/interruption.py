@@ -1,0 +1,44 @@
+"""A scheduler's wish that a job end: noted, so that the job can save itself first."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import Any
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+"""Slurm sends SIGTERM before it takes a node away, and what `--signal` names; a user Ctrl-C."""
+
+
+class Interruption:
+    """While it is open, signals are noted; a second one of a kind does what it always did."""
+
+    def __init__(self) -> None:
+        """Nothing was asked yet."""
+        self.asked = 0
+        """The signal, or 0."""
+        self._before: dict[int, Any] = {}
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.asked = number
+        signal.signal(number, self._before[number])
+
+    def __enter__(self) -> Interruption:
+        for number in SIGNALS:
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def ignore_signals(_worker: int = 0) -> None:
+    """For processes that read data: they end with the one they read for."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
