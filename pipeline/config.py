@@ -24,6 +24,13 @@ from pydantic import (
 from pipeline.errors import InputError
 
 Split = Literal["train", "val", "test"]
+
+TORCHVISION = {
+    "resnet50": "resnet50-0676ba61.pth",
+    "resnet18": "resnet18-f37072fd.pth",
+    "mobilenet_v2": "mobilenet_v2-b0353104.pth",
+}
+"""Backbone -> torchvision's first ImageNet weights, named after the begin of their sha256."""
 Metric = Literal["AUC-J", "CC", "NSS", "SIM", "KLDiv"]
 
 
@@ -524,7 +531,10 @@ class Config(Section):
     """Network -> arguments that all its models share."""
     flow_weights: FlowWeights
     backbone_weights: str | None
-    """File with ImageNet weights of the backbone (a torchvision state dict); null: random start."""
+    """ImageNet weights of the backbone: `torchvision`, which fetches its own; a file with a state
+    dict of torchvision's; null: random start."""
+    backbone_sha256: str | None
+    """Digest that the file must have, at least its first digits; null: not checked."""
     models: dict[str, Model]
     loss: Loss
     pretraining: Training
@@ -580,6 +590,13 @@ class Config(Section):
         """Constructor arguments of a model's network, with the key `network`."""
         entry = self.models[model]
         return {**self.networks.get(entry.network, {}), **entry.model_dump(exclude={"start"})}
+
+    def imagenet_file(self, model: str) -> str | None:
+        """Where the ImageNet weights of a model's backbone lie, if it starts from any."""
+        backbone = self.network(model).get("backbone")
+        if self.backbone_weights == "torchvision" and backbone in TORCHVISION:
+            return f"{self.pathvars['raw']}/imagenet/{TORCHVISION[backbone]}"
+        return self.backbone_weights
 
     def can_train(self, training: str) -> bool:
         """Whether every dataset of a training is part of the run."""

@@ -6,7 +6,6 @@ size, and a cell of the quarter grid gets their mean over its 4x4 pixels.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from model.pwcnet import PWCNet
 from pipeline.config import DeepFlow, DisFlow, Flow, PwcnetFlow
 from pipeline.devices import device
 from pipeline.errors import InputError
-from pipeline.weights import load_weights, weights_facts
+from pipeline.weights import check_digest, load_weights, weights_facts
 
 Estimator = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Frames [T, y, x, 3] -> flow [T - 1, 2, y/4, x/4]."""
@@ -111,10 +110,7 @@ def load_pwcnet(path: Path, sha256: str | None) -> PWCNet:
             f"{path}: no such weights of PWC-Net; name a file in flow.weights of config.yaml, make "
             "one with the target train_flow, or choose estimator: dis"
         )
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if sha256 is not None and found != sha256.lower():
-        raise InputError(f"{path}: expected the sha256 {sha256}, found {found}; fetch it again")
+    check_digest(path, sha256)
     read = _own if path.suffix == ".safetensors" else _released
     try:
         return read(path).eval()

@@ -12,12 +12,14 @@ from pipeline.errors import InputError
 from pipeline.samples import TrainingSamples
 from pipeline.stage import main
 from pipeline.training import Run, build_network, train_to
+from pipeline.weights import check_digest
 
 
 def pretrain(
     *,
     network: dict[str, Any],
     backbone: list[Path],
+    sha256: str | None,
     frames: list[Path],
     gaze: list[Path],
     density: list[Path],
@@ -36,12 +38,14 @@ def pretrain(
 ) -> None:
     """Trains a model's appearance stream on SALICON; both its streams start from these weights.
 
-    `backbone` is one file with ImageNet weights under torchvision's keys, or none. The stores of
-    `validation_*` hold clips that are only measured; there may be none.
+    `backbone` is one file with ImageNet weights under torchvision's keys, or none, and `sha256` the
+    digest that it must have. The stores of `validation_*` hold clips that are only measured; there
+    may be none.
     """
     torch.manual_seed(seed)
     stream = build_network({**network, "streams": "appearance"})
     for file in backbone:
+        check_digest(file, sha256)
         try:
             stream.load_backbone(  # type: ignore[operator]
                 torch.load(file, map_location="cpu", weights_only=True)

@@ -268,10 +268,10 @@ def _missing(cfg: Config) -> dict[str, list[str]]:
 def missing_message(cfg: Config) -> str | None:
     """What raw data a run lacks, in one message; None if nothing is missing."""
     weights = cfg.backbone_weights
-    if weights is not None and not Path(weights).is_file():
+    if weights not in (None, "torchvision") and not Path(weights).is_file():
         return (
-            f"config.yaml: backbone_weights: no file {weights}; name a torchvision state dict "
-            "with ImageNet weights, or null for a random start"
+            f"config.yaml: backbone_weights: no file {weights}; name a torchvision state dict with "
+            "ImageNet weights, torchvision to have it fetched, or null for a random start"
         )
     missing = {} if cfg.run == "demo" else _missing(cfg)
     if not missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,20 @@ def save_weights(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
     # As bytes: save_file makes files that nobody else may read.
     partial.write_bytes(save(tensors, metadata={"facts": json.dumps(facts, sort_keys=True)}))
     partial.replace(path)
+
+
+def check_digest(path: Path, sha256: str | None) -> None:
+    """Compares a file with the sha256 that it must have, or with its first digits.
+
+    Raises:
+        InputError: It has another one.
+    """
+    if sha256 is None:
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(sha256.lower()):
+        raise InputError(f"{path}: expected the sha256 {sha256}, found {found}; fetch it again")
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

@@ -139,6 +139,10 @@ def training_json(wildcards):
     return cfg.trainings[wildcards.training].model_dump_json()
 
 
+def imagenet_weights(wildcards):
+    return cfg.imagenet_file(wildcards.model) or []
+
+
 def beside_weights(folder):
     """Where a training keeps what is no output: its state, its curves."""
     results = cfg.pathvars["results"]

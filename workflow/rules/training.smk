@@ -1,10 +1,26 @@
 """Stores to weights: one job per model and training."""
 
 
+localrules:
+    imagenet, # nodes may have no network
+
+
+rule imagenet:
+    """ImageNet weights of a backbone, from torchvision's server (Sec. III)."""
+    output:
+        weights="<raw>/imagenet/{file}.pth",
+    log:
+        "<logs>/imagenet/{file}.log",
+    conda:
+        "../../envs/torch.yaml"
+    shell:
+        "python -m pipeline.imagenet --weights {output.weights:q} &> {log:q}"
+
+
 rule pretrain:
     """The appearance stream alone on SALICON (Sec. IV-B)."""
     input:
-        backbone=cfg.backbone_weights or [],
+        backbone=imagenet_weights,
         frames=training_stores("frames"),
         gaze=training_stores("gaze"),
         density=training_stores("density"),
@@ -27,13 +43,14 @@ rule pretrain:
         code=code_digest("pipeline.pretrain"),
         network=network_json,
         settings=cfg.pretraining.model_dump_json(),
+        sha256=json.dumps(cfg.backbone_sha256),
         loss=cfg.loss.model_dump_json(),
         seed=cfg.seed,
         checkpoints=beside_weights("checkpoints"),
         board=beside_weights("tensorboard"),
     shell:
         "python -m pipeline.launch {resources.processes} pipeline.pretrain"
-        " --network {params.network:q} --backbone {input.backbone:q}"
+        " --network {params.network:q} --backbone {input.backbone:q} --sha256 {params.sha256:q}"
         " --frames {input.frames:q} --gaze {input.gaze:q} --density {input.density:q}"
         " --validation-frames {input.validation_frames:q}"
         " --validation-gaze {input.validation_gaze:q} --validation-density {input.validation_density:q}"

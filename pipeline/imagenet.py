@@ -1,0 +1,32 @@
+"""Stage imagenet: the backbone's ImageNet weights, as torchvision distributes them (Sec. III)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+
+from pipeline.disk import whole
+from pipeline.errors import InputError
+from pipeline.stage import main
+
+SERVER = "https://download.pytorch.org/models"
+
+
+def imagenet(*, weights: Path) -> None:
+    """Fetches a file of torchvision's, which is named after the first digits of its sha256."""
+    address = f"{SERVER}/{weights.name}"
+    begin = weights.stem.rpartition("-")[2]
+    try:
+        with whole(weights) as partial:
+            torch.hub.download_url_to_file(address, str(partial), begin, progress=False)
+    except (URLError, RuntimeError, TimeoutError) as error:
+        raise InputError(
+            f"{weights}: cannot fetch {address} ({error}); fetch it where there is a network and "
+            "put it there, or name another file in backbone_weights of config.yaml"
+        ) from error
+
+
+if __name__ == "__main__":
+    main(imagenet)
