@@ -8,23 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
 
-from model.backbones import BACKBONES, STRIDE, BackboneName, ImageNetNormalise, load_imagenet
-from model.blocks import (
-    ChannelAttention,
-    ConvFusion,
-    GatedFusion,
-    MultiLevelInformation,
-    SpatialAttention,
-    deconvolution,
-)
+from model.backbones import STRIDE, BackboneName, ImageNetNormalise, load_imagenet
 from model.flow_image import ENCODINGS, FlowEncoding
+from model.fusion import ConvFusion, GatedFusion
 from model.maps import Maps
+from model.options import pick
+from model.stream import SaliencyStream
 
 Streams = Literal["both", "appearance", "motion"]
 Fusion = Literal["gated", "conv"]
@@ -35,70 +28,6 @@ STREAMS = {
     "motion": ("motion",),
 }
 FUSIONS = {"gated": GatedFusion, "conv": ConvFusion}
-
-Option = TypeVar("Option")
-
-
-class SaliencyStream(nn.Module):
-    """One row of Fig. 2a: a backbone and the head that turns its features into a map."""
-
-    def __init__(
-        self,
-        *,
-        backbone: BackboneName,
-        spatial_attention: bool,
-        channel_attention: bool,
-        multi_level: bool,
-        main_channels: tuple[int, int],
-        side_channels: tuple[int, int, int],
-        multi_level_channels: tuple[int, int, int],
-        attention_reduction: int,
-        last_bias: float,
-        main_kernels: tuple[int, int],
-        side_kernel: int,
-        map_kernel: int,
-    ) -> None:
-        """Build the stream; the arguments are GFSalNet's."""
-        super().__init__()
-        self.trunk = pick("backbone", backbone, BACKBONES)()
-        deepest = self.trunk.channels[-1]
-        self.spatial_attention = SpatialAttention(deepest) if spatial_attention else nn.Identity()
-        self.main = deconvolutions((deepest, *main_channels), main_kernels, (4, 2))
-        self.multi_level: MultiLevelInformation | None = None
-        width = main_channels[-1]
-        if multi_level:
-            self.multi_level = MultiLevelInformation(self.trunk.channels, multi_level_channels)
-            side = (multi_level_channels[-1], *side_channels)
-            self.side = deconvolutions(side, (side_kernel,) * 3, (1, 1, 1))
-            width += side_channels[-1]
-        self.channel_attention = (
-            ChannelAttention(width, reduction=attention_reduction, bias=last_bias)
-            if channel_attention
-            else nn.Identity()
-        )
-        self.to_map = deconvolution(width, 1, kernel=map_kernel, stride=4)
-        nn.init.constant_(self.to_map.bias, last_bias)  # type: ignore[arg-type]
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Predict a map [B, 1, H, W], >= 0, from a normalised image [B, 3, H, W]."""
-        first, second, third, fourth = self.trunk(image)
-        fourth = self.spatial_attention(fourth)
-        features = self.main(fourth)
-        if self.multi_level is not None:
-            side = self.side(self.multi_level(first, second, third, fourth))
-            features = torch.cat([features, side], dim=1)
-        return relu(self.to_map(self.channel_attention(features)))
-
-
-def deconvolutions(
-    channels: tuple[int, ...], kernels: tuple[int, ...], strides: tuple[int, ...]
-) -> nn.Sequential:
-    """Chain deconvolutions from channels[0] to channels[-1], with a ReLU after each."""
-    layers: list[nn.Module] = []
-    steps = zip(channels[:-1], channels[1:], kernels, strides, strict=True)
-    for inputs, outputs, kernel, stride in steps:
-        layers += [deconvolution(inputs, outputs, kernel=kernel, stride=stride), nn.ReLU()]
-    return nn.Sequential(*layers)
 
 
 class GFSalNet(nn.Module):
@@ -183,20 +112,22 @@ class GFSalNet(nn.Module):
         Raises:
             ValueError: A side is not a multiple of 32, or the motion stream got no flow.
         """
-        S_A = S_T = None
+        S_A = S_T = attention_A = attention_T = None
         if self.appearance is not None:
             check_sides(frame)
-            S_A = self.appearance(self.normalise(frame))
+            S_A, attention_A = self.appearance(self.normalise(frame))
         if self.motion is not None:
             if flow is None:
                 raise ValueError("a network with a motion stream needs flow, got None")
             check_sides(flow)
-            S_T = self.motion(self.normalise(self.encode_flow(flow)))
+            S_T, attention_T = self.motion(self.normalise(self.encode_flow(flow)))
         if self.fusion is not None:
-            return self.fusion(S_A, S_T)  # type: ignore[no-any-return]
-        saliency = S_A if S_A is not None else S_T
-        assert saliency is not None
-        return Maps(saliency, S_A, S_T)
+            maps: Maps = self.fusion(S_A, S_T)
+        else:
+            saliency = S_A if S_A is not None else S_T
+            assert saliency is not None
+            maps = Maps(saliency, S_A, S_T)
+        return maps._replace(attention_appearance=attention_A, attention_motion=attention_T)
 
     def existing_streams(self) -> list[SaliencyStream]:
         """List the streams that this variant has, appearance first."""
@@ -249,14 +180,3 @@ def check_sides(image: Tensor) -> None:
             f"width and height must be multiples of {STRIDE} pixels, got {width}x{height};"
             " choose another frame size"
         )
-
-
-def pick(key: str, value: str, options: Mapping[str, Option]) -> Option:
-    """Look up the value of a constructor's key.
-
-    Raises:
-        ValueError: It is none of the options.
-    """
-    if value not in options:
-        raise ValueError(f"{key}: expected one of {', '.join(options)}, got {value!r}")
-    return options[value]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Maps(NamedTuple):
-    """The saliency map and, if the network has any, the maps it was made of; all [B, 1, H, W]."""
+    """The saliency map [B, 1, H, W] and, if the network has any, the maps it was made of."""
 
     saliency: Tensor
     """The prediction, >= 0, of arbitrary scale."""
@@ -20,3 +20,7 @@ class Maps(NamedTuple):
     """G_A = P, Eq. (1)."""
     gate_motion: Tensor | None = None
     """G_T = 1 - P, Eq. (1)."""
+    attention_appearance: Tensor | None = None
+    """Spatial attention of the appearance stream, [B, 1, H/32, W/32] (Sec. III-B)."""
+    attention_motion: Tensor | None = None
+    """Spatial attention of the motion stream."""

@@ -4,15 +4,11 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from model.blocks import (
-    ChannelAttention,
-    ConvFusion,
-    GatedFusion,
-    LevelFusion,
-    MultiLevelInformation,
-    SpatialAttention,
-    deconvolution,
-)
+from model.channel_attention import ChannelAttention
+from model.deconvolution import deconvolution
+from model.fusion import ConvFusion, GatedFusion
+from model.multi_level import LevelFusion, MultiLevelInformation
+from model.spatial_attention import SpatialAttention
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +31,7 @@ def test_deconvolution_that_cannot_is_refused(kernel: int, stride: int) -> None:
 def test_spatial_attention_is_one_sigmoid_weight_a_location() -> None:
     block, features = SpatialAttention(3), torch.randn(2, 3, 4, 5)
     score = torch.einsum("c,bchw->bhw", block.conv.weight[0, :, 0, 0], features) + block.conv.bias
-    expected = features / (1 + torch.exp(-score))[:, None]
+    expected = 1 / (1 + torch.exp(-score))[:, None]
     torch.testing.assert_close(block(features), expected)
 
 

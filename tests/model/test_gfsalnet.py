@@ -95,7 +95,12 @@ def test_maps_have_the_size_of_the_input(variant: str, backbone: str) -> None:
     network = on_meta(**VARIANTS[variant] | {"backbone": backbone})
     frame, flow = (tensor.to("meta") for tensor in inputs())
     maps = network(frame, flow)
-    assert {m.shape for m in maps if m is not None} == {(2, 1, 64, 96)}
+    attentions = maps[5:]
+    assert {m.shape for m in maps[:5] if m is not None} == {(2, 1, 64, 96)}
+    assert {m.shape for m in attentions if m is not None} <= {(2, 1, 2, 3)}
+    attends = network.existing_streams()[0].spatial_attention is not None
+    for stream, attention in zip((network.appearance, network.motion), attentions, strict=True):
+        assert (attention is not None) == (attends and stream is not None)
     streams = PAPER | VARIANTS[variant]
     assert (maps.appearance is None) == (streams["streams"] == "motion")
     assert (maps.motion is None) == (streams["streams"] == "appearance")
@@ -115,9 +120,11 @@ def test_network_is_its_streams_and_its_fusion() -> None:
     frame, flow = inputs()
     with torch.no_grad():
         maps = network(frame, flow)
-        torch.testing.assert_close(maps.appearance, network.appearance(network.normalise(frame)))
+        of_frame = network.appearance(network.normalise(frame))
+        torch.testing.assert_close((maps.appearance, maps.attention_appearance), of_frame)
         picture = network.encode_flow(flow)
-        torch.testing.assert_close(maps.motion, network.motion(network.normalise(picture)))
+        of_flow = network.motion(network.normalise(picture))
+        torch.testing.assert_close((maps.motion, maps.attention_motion), of_flow)
         torch.testing.assert_close(maps.saliency, network.fusion(*maps[1:3]).saliency)
     assert (maps.gate_appearance == 0.5).all()
 
