@@ -25,6 +25,9 @@ from pipeline.errors import InputError
 
 Split = Literal["train", "val", "test"]
 
+PRETRAINING = "salicon"
+"""What the training is called that all others start from."""
+
 TORCHVISION = {
     "resnet50": "resnet50-0676ba61.pth",
     "resnet18": "resnet18-f37072fd.pth",
@@ -462,6 +465,7 @@ class Measured(Section):
 
     model: str
     training: str
+    """One of `trainings`, or `salicon`: the pretraining alone, of a model that starts others."""
 
 
 class Table(Section):
@@ -562,11 +566,25 @@ class Config(Section):
             used += [(f"tables.{name}", table.dataset, tested)]
             for row in table.measured.values():
                 used += [(f"tables.{name}", row.model, self.models)]
-                used += [(f"tables.{name}", row.training, self.trainings)]
+                own = {PRETRAINING} if self._is_a_start(row.model) else set()
+                used += [(f"tables.{name}", row.training, self.trainings.keys() | own)]
         for section, word, known in used:
             if word is not None and word not in known:
                 raise ValueError(f"{section} names {word!r}; known are {', '.join(sorted(known))}")
         return self
+
+    def _is_a_start(self, model: str) -> bool:
+        """Whether a model's pretraining is the model itself: a single appearance stream."""
+        entry = self.models.get(model)
+        return entry is not None and entry.start == model and not self.sees_motion(model)
+
+    def sees_motion(self, model: str) -> bool:
+        """Whether a model's network looks at flow."""
+        return self.network(model).get("streams", "appearance") != "appearance"
+
+    def still(self, dataset: str) -> bool:
+        """Whether a dataset is of still images, which have no flow."""
+        return self.over(dataset) in self.pretraining.datasets
 
     def test(self, dataset: str) -> Test:
         """What is scored of a dataset or meta dataset."""
@@ -604,7 +622,9 @@ class Config(Section):
 
     def _lacking(self, training: str) -> list[str]:
         """Datasets of a training, or of the pretraining that starts it, that are left out."""
-        needed = (*self.trainings[training].datasets, *self.pretraining.datasets)
+        needed = self.pretraining.datasets
+        if training != PRETRAINING:
+            needed = (*self.trainings[training].datasets, *needed)
         return [dataset for dataset in needed if self.left_out(dataset)]
 
     def measured(self, table: str) -> dict[str, Measured]:

@@ -96,6 +96,28 @@ def test_paper_numbers() -> None:
     assert cfg.trainings["setting_2"].datasets == ("ucf_sports", "hollywood2", "dhf1k")
 
 
+def test_the_pretraining_alone_can_be_measured_of_a_model_that_starts_others() -> None:
+    def table(model: str) -> dict[str, Any]:
+        row = {"Pretrained": {"model": model, "training": "salicon"}}
+        entry = {"title": "t", "dataset": "salicon", "metrics": ["NSS"], "note": None}
+        return {**content("demo"), "tables": {"own": entry | {"measured": row}}}
+
+    assert load(table("spatial")).measured("own")["Pretrained"].training == "salicon"
+    for model in ("gfsalnet", "temporal", "without_attention"):
+        with pytest.raises(InputError, match="names 'salicon'; known are setting_1_dhf1k"):
+            load(table(model))
+    left_out = load(table("spatial") | {"without": ["salicon"]})
+    assert left_out.measured("own") == {}
+
+
+def test_which_models_look_at_flow() -> None:
+    cfg = load(content("paper"))
+    seeing = {model for model in cfg.models if cfg.sees_motion(model)}
+    assert set(cfg.models) - seeing == {"spatial", "centre_bias", "chance"}
+    assert [name for name in cfg.datasets if cfg.still(name)] == ["salicon"]
+    assert not cfg.still("diem_meta")
+
+
 def test_missing_raw_data_is_told_whole(tmp_path: Path) -> None:
     cfg: Config = load(
         content("paper")

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from pipeline.config import PRETRAINING
 from pipeline.raw import gaze_files, listing, used_splits, video_file
 from pipeline.splits import part_names, parts, read_sheet
 
@@ -14,7 +15,7 @@ wildcard_constraints:
     dataset="|".join([*cfg.datasets, *cfg.meta_datasets, *cfg.submissions]),
     part=r"\d{4}",
     model="|".join(cfg.models),
-    training="|".join([*cfg.trainings, "untrained"]),
+    training="|".join([*cfg.trainings, PRETRAINING, "untrained"]),
 
 
 def raw_folder(wildcards):
@@ -79,6 +80,8 @@ def section(name):
 def stores(stage, dataset, split, suffix="json"):
     """The parts of a stage that hold a split of a dataset, or of what a meta dataset lists."""
     over = cfg.over(dataset)
+    if stage == "flow" and cfg.still(over):
+        return []
     return [
         f"{cfg.pathvars['data']}/{over}/{stage}/{part}.{suffix}"
         for part in part_names(dealt(over), split)
@@ -100,6 +103,11 @@ def test_stores(stage, suffix="json"):
     return lambda wildcards: stores(
         stage, wildcards.dataset, cfg.predicted_split(wildcards.dataset), suffix
     )
+
+
+def flow_for(function):
+    """An input function about flow, for models that look at it."""
+    return lambda wildcards: function(wildcards) if cfg.sees_motion(wildcards.model) else []
 
 
 def used_stores(stage, suffix="json"):
@@ -147,12 +155,12 @@ def beside_weights(folder):
     """Where a training keeps what is no output: its state, its curves."""
     results = cfg.pathvars["results"]
     return lambda wildcards: (
-        f"{results}/{folder}/{wildcards.model}/{wildcards.get('training', 'salicon')}"
+        f"{results}/{folder}/{wildcards.model}/{wildcards.get('training', PRETRAINING)}"
     )
 
 
 def start_weights(wildcards):
-    return f"<results>/weights/{cfg.models[wildcards.model].start}/salicon.safetensors"
+    return f"<results>/weights/{cfg.models[wildcards.model].start}/{PRETRAINING}.safetensors"
 
 
 def weights(wildcards):
@@ -204,23 +212,27 @@ def pictured_labels(wildcards):
     return list(pictured(wildcards.dataset))
 
 
+def moving(datasets):
+    """Those of the run that are videos."""
+    return [name for name in datasets if not cfg.left_out(name) and not cfg.still(name)]
+
+
 def all_pictures():
     tested = dict.fromkeys(table.dataset for table in cfg.tables.values())
-    names = [name for name in tested if not cfg.left_out(name) and pictured(name)]
+    names = [name for name in moving(tested) if pictured(name)]
     curves = ["training"] if training_logs() else []
     return [f"<results>/pictures/{name}.png" for name in [*names, *curves]]
 
 
 def all_statistics():
     tested = dict.fromkeys(cfg.over(table.dataset) for table in cfg.tables.values())
-    return [f"<results>/statistics/{name}.csv" for name in tested if not cfg.left_out(name)]
+    return [f"<results>/statistics/{name}.csv" for name in moving(tested)]
 
 
 def all_alignments():
     """Of every dataset with motion that the run uses."""
     names = [name for name in cfg.datasets if not cfg.left_out(name) and used_splits(cfg, name)]
-    moving = [name for name in names if name not in cfg.pretraining.datasets]
-    return [f"<results>/alignment/{name}.csv" for name in moving]
+    return [f"<results>/alignment/{name}.csv" for name in names if not cfg.still(name)]
 
 
 def preflight_findings(wildcards):
@@ -234,7 +246,7 @@ def training_logs():
         for row in cfg.measured(table).values()
         if row.training != "untrained"
     }
-    rows |= {(cfg.models[model].start, "salicon") for model, _ in rows}
+    rows |= {(cfg.models[model].start, PRETRAINING) for model, _ in rows}
     return [f"<results>/weights/{model}/{training}.csv" for model, training in sorted(rows)]
 
 

@@ -6,9 +6,10 @@ rule predict:
     input:
         weights=weights,
         frames=test_stores("frames"),
-        flow=test_stores("flow"),
+        flow=flow_for(test_stores("flow")),
         frame_list=frame_list,
-        stores=ancient(test_folders("frames", "flow")),
+        stores=ancient(test_folders("frames")),
+        flows=ancient(flow_for(test_folders("flow"))),
     output:
         store=directory("<results>/saliency/{model}/{training}/{dataset}.zarr"),
         manifest="<results>/saliency/{model}/{training}/{dataset}.json",

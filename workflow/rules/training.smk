@@ -2,7 +2,7 @@
 
 
 localrules:
-    imagenet, # nodes may have no network
+    imagenet,  # nodes may have no network
 
 
 rule imagenet:
@@ -65,19 +65,22 @@ rule finetune:
     input:
         start=start_weights,
         frames=training_stores("frames"),
-        flow=training_stores("flow"),
+        flow=flow_for(training_stores("flow")),
         gaze=training_stores("gaze"),
         density=training_stores("density"),
         validation_frames=training_stores("frames", "validation"),
-        validation_flow=training_stores("flow", "validation"),
+        validation_flow=flow_for(training_stores("flow", "validation")),
         validation_gaze=training_stores("gaze", "validation"),
         validation_density=training_stores("density", "validation"),
-        stores=ancient(training_folders("frames", "flow", "gaze", "density")),
+        stores=ancient(training_folders("frames", "gaze", "density")),
+        flows=ancient(flow_for(training_folders("flow"))),
     output:
         weights="<results>/weights/{model}/{training}.safetensors",
         log="<results>/weights/{model}/{training}.csv",
     log:
         "<logs>/finetune/{model}/{training}.log",
+    wildcard_constraints:
+        training="|".join(cfg.trainings),
     conda:
         "../../envs/torch.yaml"
     threads: 1
