@@ -580,7 +580,7 @@ class Config(Section):
 
     def sees_motion(self, model: str) -> bool:
         """Whether a model's network looks at flow."""
-        return self.network(model).get("streams", "appearance") != "appearance"
+        return bool(self.network(model).get("streams", "appearance") != "appearance")
 
     def still(self, dataset: str) -> bool:
         """Whether a dataset is of still images, which have no flow."""
