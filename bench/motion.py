@@ -1,0 +1,235 @@
+"""What motion is worth, where it can be known: drawn scenes whose rule of attention is ours.
+
+Scenes as in the demo (`pipeline/miniatures`), with other seeds: dull objects that look alike, of
+which two move for a while each, and bright ones that stand still. Observers follow what moves and
+otherwise look at a bright one. Three benchmarks: `motion`, the frames while something moves;
+`still`, scenes in which nothing moves; `mixture`, every frame. Each network is trained and tested
+on each, by the training engine of the workflow, and all start from the same appearance stream,
+trained on still scenes.
+
+    python bench/motion.py [--seeds 3] [--clips 24] [--iterations 240]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from pipeline.config import Adam, DisFlow, GaussianDensity, Loss, Training, configured
+from pipeline.datasets.records import Clip
+from pipeline.density import density_map
+from pipeline.estimators import Dis
+from pipeline.fixations import pixels_by_frame
+from pipeline.metrics import score_frame
+from pipeline.miniatures.gaze import Event, Habits, look
+from pipeline.miniatures.scene import Scene, draw_scene, pictures
+from pipeline.samples import TrainingSamples, on_device
+from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, write_store
+from pipeline.training import Run, build_network, train
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDTH, HEIGHT, LENGTH, RATE = 128, 96, 24, 25.0
+OBSERVERS = 5
+SIGMA = 5.0
+MODELS = ("spatial", "temporal", "gfsalnet", "without_gated_fusion")
+BENCHMARKS = ("motion", "still", "mixture")
+KINDS = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
+LOSS = Loss(alpha=1.0, beta=0.1, eps=1e-7)
+FIRST_TEST = 10_000
+"""Seeds of test scenes; training scenes count from 0, those of the pretraining from 5,000."""
+
+
+class Drawn(NamedTuple):
+    """A clip of a benchmark."""
+
+    frames: NDArray[np.uint8]
+    gaze: NDArray[np.float32]
+    scene: Scene
+
+
+def gaze_of(scene: Scene, seed: int, wanted: set[int]) -> NDArray[np.float32]:
+    """[n, (frame, x, y, observer)] fixations within the wanted frames."""
+    times = np.arange(0, LENGTH / RATE, 1 / (4 * RATE))
+    rows = []
+    for observer in range(OBSERVERS):
+        seen = look(scene, observer, times, seed, Habits())
+        good = seen.event == Event.FIXATION
+        frame = np.floor(seen.time[good] * RATE)
+        rows.append(np.stack([frame, seen.x[good], seen.y[good], np.full(good.sum(), observer)], 1))
+    points = np.concatenate(rows).astype(np.float32)
+    inside = (points[:, 0] < LENGTH) & np.isin(points[:, 0], list(wanted))
+    return points[inside]
+
+
+def draw(benchmark: str, seed: int) -> Drawn:
+    """A clip; in `motion` only frames while something has been moving for a while count."""
+    clip = Clip(f"{seed:05d}", LENGTH, WIDTH, HEIGHT, RATE)
+    scene = draw_scene(clip, seed, motion=benchmark != "still")
+    wanted = set(range(LENGTH))
+    if benchmark == "motion":
+        times = (np.arange(LENGTH) + 0.5) / RATE
+        moving = (scene.moving(times) >= 0) & (scene.moving(times - 0.1) >= 0)
+        wanted = set(np.flatnonzero(moving).tolist())
+    return Drawn(np.stack(list(pictures(scene))), gaze_of(scene, seed, wanted), scene)
+
+
+def write(folder: Path, benchmark: str, seeds: range) -> TrainingSamples:
+    """The stores of some clips."""
+    folder.mkdir(parents=True)
+    estimate = Dis(DisFlow(estimator="dis", preset="medium", cut=None))
+    recipe = GaussianDensity(recipe="gaussian", sigma=SIGMA, repeats="each")
+    clips = {f"{seed:05d}": draw(benchmark, seed) for seed in seeds}
+    for name, kind in KINDS.items():
+        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json") as writer:
+            for clip, drawn in clips.items():
+                facts = {"frames": LENGTH} if name == "gaze" else {}
+                writer.add(clip, [_content(name, drawn, estimate, recipe)], **facts)
+    return TrainingSamples(*([folder / f"{name}.json"] for name in KINDS))
+
+
+def _content(name: str, drawn: Drawn, estimate: Dis, recipe: GaussianDensity) -> NDArray[Any]:
+    if name == "frames":
+        return drawn.frames
+    if name == "gaze":
+        return drawn.gaze
+    if name == "flow":
+        flow = estimate(drawn.frames)
+        return np.concatenate([flow, flow[-1:]]).astype(np.float16)
+    pixels = pixels_by_frame(drawn.gaze, LENGTH)
+    size = (HEIGHT, WIDTH)
+    maps = [density_map(p, size, recipe) if len(p) else np.zeros(size) for p in pixels]
+    return np.stack(maps).astype(np.float16)
+
+
+def settings(iterations: int, frames: int) -> Training:
+    """So many iterations on so many frames."""
+    return Training(
+        datasets=("drawn",),
+        batch=8,
+        epochs=8 * iterations / frames,
+        optimiser=Adam(name="adam", weight_decay=0.0),
+        learning_rate=1e-3,
+        step=max(1, iterations // 2),
+        gamma=0.2,
+        batch_norm="train",
+        precision="float32",
+        micro_batch=None,
+        recompute=False,
+        compile=False,
+        shrink=(1,),
+        checkpoint=10**9,
+    )
+
+
+def network(model: str) -> dict[str, Any]:
+    """The demo's networks."""
+    return configured("demo").network(model)
+
+
+def trained(
+    net: nn.Module, samples: TrainingSamples, iterations: int, seed: int, folder: Path
+) -> nn.Module:
+    """Trains in place."""
+    plan = settings(iterations, len(samples))
+    train(net, samples, Run(plan, LOSS, seed, 2, {}, "bench", folder / "checkpoints", None))
+    return net.eval()
+
+
+@torch.inference_mode()
+def measure(net: nn.Module, samples: TrainingSamples) -> tuple[float, list[float]]:
+    """Mean NSS over the frames, and the gate of motion where things move and elsewhere."""
+    scores, moving, resting = [], [], []
+    for place in range(len(samples)):
+        sample = on_device(samples.batch([place]), torch.device("cpu"))
+        maps = net(sample.frame, sample.flow)
+        fixated = sample.fixated[0, 0].numpy() > 0
+        values = score_frame(maps.saliency[0, 0].numpy(), sample.density[0, 0].numpy(), fixated)
+        scores.append(values.values["NSS"])
+        if maps.gate_motion is not None:
+            moves = sample.flow[0].norm(dim=0) > 0.5
+            gate = maps.gate_motion[0, 0]
+            moving += gate[moves].tolist()
+            resting += gate[~moves].tolist()
+    gates = [float(np.mean(values)) for values in (moving, resting) if values]
+    return float(np.nanmean(scores)), gates
+
+
+def run(seed: int, clips: int, iterations: int, folder: Path) -> list[dict[str, Any]]:
+    """Everything once."""
+    stills = write(folder / "pretraining", "still", range(5000, 5000 + clips))
+    torch.manual_seed(seed)
+    start = build_network({**network("spatial"), "streams": "appearance"})
+    trained(start, stills, iterations, seed, folder)
+    found = []
+    for benchmark in BENCHMARKS:
+        samples = write(folder / benchmark / "train", benchmark, range(clips))
+        test = range(FIRST_TEST, FIRST_TEST + clips // 2)
+        held_out = write(folder / benchmark / "test", benchmark, test)
+        for model in MODELS:
+            torch.manual_seed(seed)
+            net = build_network(network(model))
+            net.load_stream(start.state_dict())  # type: ignore[operator]
+            _, before = measure(net.eval(), held_out) if model == "gfsalnet" else (0, [])
+            nss, gates = measure(trained(net, samples, iterations, seed, folder), held_out)
+            row = {"seed": seed, "benchmark": benchmark, "model": model, "nss": nss}
+            found.append({**row, "before": before, "gates": gates})
+            print(found[-1], flush=True)
+    return found
+
+
+def report(found: list[dict[str, Any]], head: str) -> str:
+    """The Markdown page."""
+    lines = ["# The worth of motion on drawn scenes", "", head, ""]
+    lines += ["NSS on held-out scenes, mean over seeds (each seed):", ""]
+    lines += [f"| network | {' | '.join(BENCHMARKS)} |", "|---|" + "---|" * len(BENCHMARKS)]
+    for model in MODELS:
+        cells = []
+        for benchmark in BENCHMARKS:
+            rows = [r for r in found if (r["model"], r["benchmark"]) == (model, benchmark)]
+            each = ", ".join(f"{row['nss']:.2f}" for row in rows)
+            cells.append(f"{np.mean([row['nss'] for row in rows]):.2f} ({each})")
+        lines.append(f"| {model} | {' | '.join(cells)} |")
+    lines += ["", "Gate of motion G_T of gfsalnet, mean over pixels that move / that rest:", ""]
+    lines += ["| benchmark | seed | before training | after |", "|---|---|---|---|"]
+    for row in found:
+        if row["model"] == "gfsalnet":
+            before, after = (" / ".join(f"{g:.3f}" for g in row[k]) for k in ("before", "gates"))
+            lines.append(f"| {row['benchmark']} | {row['seed']} | {before} | {after} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measures and writes bench/results/motion.md."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    for name, value in (("seeds", 3), ("clips", 24), ("iterations", 240)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    given = parser.parse_args()
+    found: list[dict[str, Any]] = []
+    start = time.process_time()
+    for seed in range(given.seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            found += run(seed, given.clips, given.iterations, Path(folder))
+    head = (
+        f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}. "
+        f"{given.clips} training clips and {given.clips // 2} test clips of {LENGTH} frames at "
+        f"{WIDTH}x{HEIGHT}, {given.iterations} iterations of 8 frames, {given.seeds} seeds, "
+        f"{time.process_time() - start:.0f} CPU seconds. `python bench/motion.py`."
+    )
+    page = report(found, head)
+    (ROOT / "bench/results/motion.md").write_text(page)
+    print(page)
+
+
+if __name__ == "__main__":
+    main()
