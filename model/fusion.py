@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
 
 from model.maps import Maps
+from model.revived_relu import revived_relu
 
 
 class GatedFusion(nn.Module):
@@ -44,4 +44,4 @@ class ConvFusion(nn.Module):
 
     def forward(self, S_A: Tensor, S_T: Tensor) -> Maps:
         """Fuse the appearance and motion maps, both [B, 1, H, W]."""
-        return Maps(relu(self.conv(torch.cat([S_A, S_T], dim=1))), S_A, S_T)
+        return Maps(revived_relu(self.conv(torch.cat([S_A, S_T], dim=1))), S_A, S_T)

@@ -51,6 +51,8 @@ class GFSalNet(nn.Module):
         main_kernels: Kernel sides of the main branch's deconvolutions, px.
         side_kernel: Kernel side of the side branch's deconvolutions, px.
         map_kernel: Kernel side of the last deconvolution, which enlarges 4 times, px.
+        revive: Let zeros of the last ReLU learn to grow (see `revived_relu`); what is predicted is
+            the same.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class GFSalNet(nn.Module):
         main_kernels: tuple[int, int] = (4, 4),
         side_kernel: int = 3,
         map_kernel: int = 8,
+        revive: bool = True,
     ) -> None:
         """Build the network; see the class for the arguments."""
         super().__init__()
@@ -89,6 +92,7 @@ class GFSalNet(nn.Module):
             main_kernels=main_kernels,
             side_kernel=side_kernel,
             map_kernel=map_kernel,
+            revive=revive,
         )
         encoding = pick("flow_encoding", flow_encoding, ENCODINGS)
         self.encode_flow = partial(encoding, scale=flow_scale)

@@ -11,6 +11,7 @@ from model.channel_attention import ChannelAttention
 from model.deconvolution import deconvolution
 from model.multi_level import MultiLevelInformation
 from model.options import pick
+from model.revived_relu import revived_relu
 from model.spatial_attention import SpatialAttention
 
 
@@ -32,6 +33,7 @@ class SaliencyStream(nn.Module):
         main_kernels: tuple[int, int],
         side_kernel: int,
         map_kernel: int,
+        revive: bool,
     ) -> None:
         """Build the stream; the arguments are GFSalNet's."""
         super().__init__()
@@ -53,6 +55,7 @@ class SaliencyStream(nn.Module):
         )
         self.to_map = deconvolution(width, 1, kernel=map_kernel, stride=4)
         nn.init.constant_(self.to_map.bias, last_bias)  # type: ignore[arg-type]
+        self.last_relu = revived_relu if revive else relu
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         """Predict from a normalised image [B, 3, H, W].
@@ -70,7 +73,7 @@ class SaliencyStream(nn.Module):
         if self.multi_level is not None:
             side = self.side(self.multi_level(first, second, third, fourth))
             features = torch.cat([features, side], dim=1)
-        return relu(self.to_map(self.channel_attention(features))), attention
+        return self.last_relu(self.to_map(self.channel_attention(features))), attention
 
 
 def deconvolutions(
