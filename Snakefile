@@ -48,3 +48,4 @@ rule all:
         all_pictures(),
         all_statistics(),
         all_alignments(),
+        all_gates(),

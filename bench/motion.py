@@ -34,9 +34,10 @@ from pipeline.fixations import pixels_by_frame
 from pipeline.metrics import score_frame
 from pipeline.miniatures.gaze import Event, Habits, look
 from pipeline.miniatures.scene import Scene, draw_scene, pictures
+from pipeline.networks import build_network
 from pipeline.samples import TrainingSamples, on_device
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, write_store
-from pipeline.training import Run, build_network, train
+from pipeline.training import Run, train
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT, LENGTH, RATE = 128, 96, 24, 25.0

@@ -582,6 +582,11 @@ class Config(Section):
         """Whether a model's network looks at flow."""
         return bool(self.network(model).get("streams", "appearance") != "appearance")
 
+    def gated(self, model: str) -> bool:
+        """Whether a model's network weighs two streams by a gate."""
+        settings = self.network(model)
+        return (settings.get("streams"), settings.get("fusion")) == ("both", "gated")
+
     def still(self, dataset: str) -> bool:
         """Whether a dataset is of still images, which have no flow."""
         return self.over(dataset) in self.pretraining.datasets

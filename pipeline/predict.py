@@ -12,26 +12,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipeline.datasets.meta import read_frame_list
-from pipeline.devices import device
 from pipeline.errors import InputError
+from pipeline.networks import load_network
 from pipeline.samples import batches_of
 from pipeline.stage import main
 from pipeline.stores import FLOW, FRAMES, SALIENCY, frame_numbers, open_parts, write_store
-from pipeline.training import build_network
-from pipeline.weights import load_weights
 
 BATCH = 8
 """Frames that go through the network together."""
-
-
-def _network(arguments: dict[str, Any], weights: list[Path]) -> nn.Module:
-    network = build_network(arguments)
-    for file in weights:
-        try:
-            network.load_state_dict(load_weights(file))
-        except RuntimeError as error:
-            raise InputError(f"{file}: not weights of this model: {error}") from error
-    return network.to(device()).eval()
 
 
 @torch.inference_mode()
@@ -88,7 +76,7 @@ def predict(
     dataset, or none for every frame; `flow` is empty for still images.
     """
     torch.set_num_threads(threads)
-    model = _network(network, weights)
+    model = load_network(network, weights)
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
     clips = {clip: part.clips[clip] for clip, part in pictures.items()}
     with write_store(SALIENCY, store, manifest) as writer:

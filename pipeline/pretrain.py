@@ -9,9 +9,10 @@ import torch
 
 from pipeline.config import Loss, Training
 from pipeline.errors import InputError
+from pipeline.networks import build_network
 from pipeline.samples import TrainingSamples
 from pipeline.stage import main
-from pipeline.training import Run, build_network, train_to
+from pipeline.training import Run, train_to
 from pipeline.weights import check_digest
 
 

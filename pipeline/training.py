@@ -21,7 +21,6 @@ from torch.utils.checkpoint import checkpoint
 from model.batch_norm import fold, freeze, unfold
 from model.losses import Counts, Terms, counted_frames, saliency_loss
 from model.maps import Maps
-from model.registry import build
 from pipeline.batches import Order, load
 from pipeline.boards import Board
 from pipeline.checkpoints import Checkpoint
@@ -302,18 +301,6 @@ def _check(row: Row) -> None:
             f"the loss is {loss} at iteration {row[0]}; "
             "lower trainings.learning_rate in config.yaml"
         )
-
-
-def build_network(arguments: dict[str, Any]) -> nn.Module:
-    """The network that config.yaml describes.
-
-    Raises:
-        InputError: Names the keys that its constructor does not know or lacks.
-    """
-    try:
-        return build(**arguments)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"config.yaml: models, networks: {error}") from error
 
 
 def write_log(path: Path, rows: list[Row]) -> None:

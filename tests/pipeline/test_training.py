@@ -20,12 +20,12 @@ from model.maps import Maps
 from pipeline.config import Adam, GaussianDensity, Loss, Sgd, Training
 from pipeline.density import density_map
 from pipeline.errors import InputError
+from pipeline.networks import build_network
 from pipeline.processes import Processes
 from pipeline.samples import TrainingSamples, flow_tensor, frame_tensor, on_device
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, write_store
 from pipeline.training import (
     Run,
-    build_network,
     iterations_of,
     train,
     write_log,

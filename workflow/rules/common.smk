@@ -224,6 +224,18 @@ def all_pictures():
     return [f"<results>/pictures/{name}.png" for name in [*names, *curves]]
 
 
+def all_gates():
+    """Of each video dataset, the last gated network of its first table."""
+    tested = dict.fromkeys(table.dataset for table in cfg.tables.values())
+    videos = [name for name in moving(tested) if name in cfg.datasets]
+    rows = {name: [r for r in pictured(name).values() if cfg.gated(r.model)] for name in videos}
+    return [
+        f"<results>/gates/{found[-1].model}/{found[-1].training}/{name}.csv"
+        for name, found in rows.items()
+        if found
+    ]
+
+
 def all_statistics():
     tested = dict.fromkeys(cfg.over(table.dataset) for table in cfg.tables.values())
     return [f"<results>/statistics/{name}.csv" for name in moving(tested)]

@@ -28,6 +28,39 @@ rule pictures:
         " --picture {output.picture:q} &> {log:q}"
 
 
+rule gates:
+    """Which stream the gate listens to, over time and place (Fig. 4, 6)."""
+    input:
+        weights=weights,
+        frames=test_stores("frames"),
+        flow=test_stores("flow"),
+        stores=ancient(test_folders("frames", "flow")),
+    output:
+        sheet="<results>/gates/{model}/{training}/{dataset}.csv",
+        curves=report(
+            "<results>/gates/{model}/{training}/{dataset}_curves.png",
+            caption="../report/gates.rst",
+            category="Gates",
+        ),
+        panels=report(
+            "<results>/gates/{model}/{training}/{dataset}_panels.png",
+            caption="../report/gates.rst",
+            category="Gates",
+        ),
+    log:
+        "<logs>/gates/{model}/{training}/{dataset}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    params:
+        code=code_digest("pipeline.gates"),
+        network=network_json,
+    shell:
+        "python -m pipeline.gates --network {params.network:q} --weights {input.weights:q}"
+        " --frames {input.frames:q} --flow {input.flow:q} --threads {threads}"
+        " --sheet {output.sheet:q} --curves {output.curves:q} --panels {output.panels:q} &> {log:q}"
+
+
 rule curves:
     """The loss of every training (Eq. 6)."""
     input:
