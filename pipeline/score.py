@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.config import Score
 from pipeline.errors import InputError
 from pipeline.fixations import fixated_map, pixels_by_frame
-from pipeline.metrics import METRICS, FrameScore, score_frame
+from pipeline.metrics import METRICS, FrameScore, Scorer
 from pipeline.stage import main
 from pipeline.stores import DENSITY, GAZE, SALIENCY, SHARD, Store, open_parts, open_store
 
@@ -28,8 +28,9 @@ def _score_block(
     pixels: list[NDArray[np.int32]],
     jitter: bool,
 ) -> list[FrameScore]:
+    scorer = Scorer((saliency.shape[1], saliency.shape[2]))  # scratch is not shared by threads
     return [
-        score_frame(
+        scorer.score(
             saliency[i],
             density[i],
             fixated_map(pixels[i], saliency.shape[1:]),
