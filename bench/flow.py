@@ -246,8 +246,8 @@ def main() -> None:
     arguments = parser.parse_args()
     calculates = estimators(arguments.weights)
     if arguments.picture:
-        del calculates["zero flow"]
-        picture(calculates, arguments.picture)
+        shown = {k: v for k, v in calculates.items() if "bfloat" not in k and k != "zero flow"}
+        picture(shown, arguments.picture)
         return
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

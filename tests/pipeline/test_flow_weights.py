@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from pipeline.config import PwcnetFlow, configured
+from pipeline.config import FlowTraining, PwcnetFlow, configured
 from pipeline.estimators import Pwcnet
 from pipeline.flow_pairs import pair
 from pipeline.train_flow import held_out_seed
@@ -44,7 +44,7 @@ def test_they_say_how_they_were_made() -> None:
     facts = weights_facts(WEIGHTS)
     assert facts["network"] == CONFIG.flow_weights.network
     assert facts["pictures"]["count"] == 0  # nobody's picture is in them
-    assert set(facts["recipe"]) == set(CONFIG.flow_weights.training.model_dump())
+    assert FlowTraining.model_validate(facts["recipe"]) == CONFIG.flow_weights.training
     trainings = [facts]
     while (before := trainings[-1]["start"]) is not None:
         trainings.append({"start": None, **before})
