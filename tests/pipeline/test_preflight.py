@@ -192,7 +192,7 @@ def test_without_probing_nothing_is_counted(report):
 def test_costs_grow_with_the_grid(report, checkout):
     (checkout / "workflow/costs.csv").write_text(
         "# measured\nstage,frames_per_second_a_core,bytes_a_frame\n"
-        "frames lossless,100,1000\nflow dis,10,100\ngaze,1000,10\n"
+        "frames lossless,100,1000\nflow pwcnet,10,100\ngaze,1000,10\n"
     )
     _, facts, _ = report("--dataset", "diem")
     stages = facts["datasets"]["diem"]["stages"]
@@ -279,7 +279,7 @@ def test_costs_that_do_not_fit(checkout):
 def test_committed_costs_and_totals(monkeypatch):
     monkeypatch.chdir(ROOT)
     costs = read_costs(ROOT / "workflow/costs.csv")
-    assert {"frames lossless", "flow dis", "gaze", "density gaussian"} <= costs.keys()
+    assert {"frames lossless", "flow dis", "flow pwcnet", "gaze", "density gaussian"} <= costs.keys()
     assert all(rate > 0 and size > 0 for rate, size in costs.values())
     totals = read_totals(ROOT / SHEETS / "totals.csv")
     frames = (totals["dhf1k", "paper", split].frames for split in ("train", "val", "test"))
