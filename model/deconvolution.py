@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv1d
 
 
 def deconvolution(inputs: int, outputs: int, *, kernel: int, stride: int) -> nn.ConvTranspose2d:
     """Build a transposed convolution that enlarges its input exactly ``stride`` times.
+
+    It starts as an interpolation whose channels are mixed at random (our choice): random kernels
+    would print the grid of the stride on the map, which training takes long to wipe off.
 
     Raises:
         ValueError: No padding gives that size: kernel - stride is negative or odd.
@@ -17,4 +22,23 @@ def deconvolution(inputs: int, outputs: int, *, kernel: int, stride: int) -> nn.
             f" {stride} times; kernel - stride must be even and not negative"
         )
     padding = (kernel - stride) // 2
-    return nn.ConvTranspose2d(inputs, outputs, kernel, stride=stride, padding=padding)
+    layer = nn.ConvTranspose2d(inputs, outputs, kernel, stride=stride, padding=padding)
+    if stride > 1:
+        interpolate_at_first(layer, kernel, stride)
+    return layer
+
+
+@torch.no_grad()
+def interpolate_at_first(layer: nn.ConvTranspose2d, kernel: int, stride: int) -> None:
+    """Make each kernel a window times a random number, as large as PyTorch's start is."""
+    line = window(kernel, stride)
+    spread = layer.weight.std() * kernel / stride
+    mix = torch.randn(layer.weight.shape[:2]) * spread
+    layer.weight.copy_(mix[:, :, None, None] * torch.outer(line, line))
+
+
+def window(kernel: int, stride: int) -> Tensor:
+    """List the taps [kernel] of a window whose copies, a stride apart, add up to 1 everywhere."""
+    box = torch.ones(1, 1, stride)
+    taps = conv1d(box, torch.ones(1, 1, kernel - stride + 1), padding=kernel - stride)
+    return taps[0, 0] / (kernel - stride + 1)

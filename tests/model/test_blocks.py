@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from model.channel_attention import ChannelAttention
-from model.deconvolution import deconvolution
+from model.deconvolution import deconvolution, window
 from model.fusion import ConvFusion, GatedFusion
 from model.multi_level import LevelFusion, MultiLevelInformation
 from model.spatial_attention import SpatialAttention
@@ -20,6 +20,33 @@ def seed() -> None:
 def test_deconvolution_enlarges_exactly(kernel: int, stride: int) -> None:
     layer = deconvolution(2, 5, kernel=kernel, stride=stride)
     assert layer(torch.rand(1, 2, 3, 4)).shape == (1, 5, 3 * stride, 4 * stride)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(4, 4), (4, 2), (8, 4), (6, 2)])
+def test_deconvolution_starts_without_the_grid_of_its_stride(kernel: int, stride: int) -> None:
+    layer, plain = deconvolution(3, 2, kernel=kernel, stride=stride), torch.nn.ConvTranspose2d
+    flat = torch.full((1, 3, 8, 8), 2.0)
+    inner = layer(flat)[:, :, stride:-stride, stride:-stride]
+    expected = 2 * layer.weight[:, :, 0, 0].sum(0) / window(kernel, stride)[0] ** 2 + layer.bias
+    torch.testing.assert_close(inner, expected[None, :, None, None].expand_as(inner))
+    spread = [
+        torch.stack([make()(torch.rand(1, 3, 8, 8)).std() for _ in range(200)]).mean()
+        for make in (
+            lambda: deconvolution(3, 8, kernel=kernel, stride=stride),
+            lambda: plain(3, 8, kernel, stride=stride),
+        )
+    ]
+    assert 0.5 < spread[0] / spread[1] < 2
+
+
+def test_windows_add_up_to_one() -> None:
+    torch.testing.assert_close(window(4, 2), torch.tensor([1, 2, 2, 1]) / 3)
+    torch.testing.assert_close(window(4, 4), torch.ones(4))
+    for kernel, stride in ((8, 4), (6, 2), (9, 3)):
+        taps, total = window(kernel, stride), torch.zeros(stride)
+        for place in range(kernel):
+            total[place % stride] += taps[place]
+        torch.testing.assert_close(total, torch.ones(stride))
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (2, 4)])

@@ -84,8 +84,9 @@ def test_streams_are_trunk_and_head_of_the_counted_size() -> None:
 
 
 def test_floating_point_operations_of_a_frame() -> None:
+    network = on_meta()
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        on_meta()(torch.empty(1, 3, 480, 640), torch.empty(1, 2, 480, 640))
+        network(torch.empty(1, 3, 480, 640), torch.empty(1, 2, 480, 640))
     assert counter.get_total_flops() == 126_914_168_832
 
 

@@ -279,7 +279,13 @@ def test_costs_that_do_not_fit(checkout):
 def test_committed_costs_and_totals(monkeypatch):
     monkeypatch.chdir(ROOT)
     costs = read_costs(ROOT / "workflow/costs.csv")
-    assert {"frames lossless", "flow dis", "flow pwcnet", "gaze", "density gaussian"} <= costs.keys()
+    assert {
+        "frames lossless",
+        "flow dis",
+        "flow pwcnet",
+        "gaze",
+        "density gaussian",
+    } <= costs.keys()
     assert all(rate > 0 and size > 0 for rate, size in costs.values())
     totals = read_totals(ROOT / SHEETS / "totals.csv")
     frames = (totals["dhf1k", "paper", split].frames for split in ("train", "val", "test"))
