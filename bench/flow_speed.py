@@ -33,6 +33,8 @@ from model.correlation import correlation
 from model.pwcnet import CHANNELS, FINEST, REACH, PWCNet
 
 ROOT = Path(__file__).resolve().parents[1]
+CLIP = 8
+"""Pairs of a clip, whose frames' features are computed once, as stage flow does."""
 FRAME, FITTED = (480, 640), (512, 640)
 BATCHES = (1, 8, 32)
 Work = Callable[[], Any]
@@ -168,14 +170,18 @@ def networks(rounds: int) -> list[str]:
             plain.quarter_flow(first, second)
 
     half = partial(in_bfloat16, run)
+    clip = partial(own.clip_flow, torch.rand(CLIP + 1, 3, *FRAME))
     rows: dict[str, Work] = {
         "NCHW, loop of shifts, float32": naive,
         "float32": run,
         "float32, its convolutions alone": layers_alone(own, run),
         "bfloat16 autocast": half,
         "bfloat16 autocast, its convolutions alone": partial(in_bfloat16, layers_alone(own, half)),
+        f"float32, a clip of {CLIP + 1} frames": clip,
+        f"bfloat16 autocast, a clip of {CLIP + 1} frames": partial(in_bfloat16, clip),
     }
     taken = seconds(rows, rounds)
+    taken = {name: value / (CLIP if "clip" in name else 1) for name, value in taken.items()}
     slow = taken["NCHW, loop of shifts, float32"]
     lines = []
     for name, value in taken.items():

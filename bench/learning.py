@@ -1,0 +1,307 @@
+"""Do the networks learn where people look? On real recordings, beside what needs no learning.
+
+Pretrains on 400 images in SALICON's layout and tests on 100; fine-tunes on seven clips in DIEM's
+layout and tests on three (`run: real` says what they are; they are not distributed). The stores are
+the workflow's, the trainings are `workflow/runs/real.yaml`'s, at 256x192, with a light backbone.
+Images are scored at 640x480 against all sampled points, clips on their own grid. Writes
+bench/results/learning.md.
+
+    python bench/learning.py [--seeds 3] [--models spatial temporal gfsalnet ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.config import GaussianDensity, configured
+from pipeline.finetune import finetune
+from pipeline.fixations import fixated_map, pixels_by_frame
+from pipeline.metrics import METRICS, Scorer
+from pipeline.networks import build_network, load_network
+from pipeline.predict import saliency_maps
+from pipeline.pretrain import pretrain
+from pipeline.recipes import density_map
+from pipeline.splits import part_names, parts
+from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, Store, open_parts
+
+ROOT = Path(__file__).resolve().parents[1]
+CFG = configured("real")
+FULL = (480, 640)
+RECIPE = GaussianDensity(recipe="gaussian", sigma=19.0, repeats="each")
+THREADS = 2
+Map = NDArray[Any]
+Predict = Callable[[Store, Store | None, str], Iterator[Map]]
+"""Maps of a clip's frames, from FRAMES and FLOW."""
+SHOWN = ("AUC-J", "CC", "NSS", "SIM", "KLDiv")
+
+
+class Scores(NamedTuple):
+    """Of one model and seed."""
+
+    by_clip: dict[str, dict[str, float]]
+    """Clip or image -> metric -> mean over its frames."""
+
+    def mean(self, metric: str) -> float:
+        """Mean over clips."""
+        return float(np.mean([values[metric] for values in self.by_clip.values()]))
+
+    def interval(self, metric: str) -> tuple[float, float]:
+        """Bootstrap over clips, 95 %."""
+        values = np.array([found[metric] for found in self.by_clip.values()])
+        drawn = np.random.default_rng(0).choice(values, (2000, len(values)))
+        low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
+        return float(low), float(high)
+
+
+def manifests(dataset: str, stage: str, split: str) -> list[Path]:
+    """The workflow's stores."""
+    entry = CFG.datasets[dataset]
+    dealt = parts(ROOT / entry.splits, entry.clips_per_part, entry.validation)
+    folder = ROOT / CFG.pathvars["data"] / dataset / stage
+    return [folder / f"{part}.json" for part in part_names(dealt, split)]
+
+
+def make_stores() -> None:
+    """Has the workflow make every store that is read here."""
+    wanted = []
+    for dataset, test in (("salicon", "val"), ("diem", "test")):
+        for stage in ("frames", "gaze", "density", *(("flow",) if dataset == "diem" else ())):
+            for split in ("train", test):
+                wanted += manifests(dataset, stage, split)
+    paths = [str(path.relative_to(ROOT)) for path in wanted]
+    line = [sys.executable, "-m", "snakemake", "--cores", "2", "--config", "run=real", "--", *paths]
+    subprocess.run(line, cwd=ROOT, check=True, capture_output=True)
+
+
+def cpu_seconds() -> float:
+    """Of this process and of those that read for it."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    used = [resource.getrusage(kind) for kind in kinds]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def absolute(path: str) -> Path:
+    """A path of the configuration, from anywhere."""
+    return (ROOT / path).resolve()
+
+
+def pretrained(model: str, seed: int, folder: Path) -> Path:
+    """Weights of a model's appearance stream."""
+    weights = folder / f"{model}.safetensors"
+    backbone = CFG.imagenet_file(model)
+    pretrain(
+        network=CFG.network(model),
+        backbone=[absolute(backbone)] if backbone else [],
+        sha256=None,
+        **{kind: manifests("salicon", kind, "train") for kind in ("frames", "gaze", "density")},
+        **{f"validation_{kind}": [] for kind in ("frames", "gaze", "density")},
+        settings=CFG.pretraining,
+        loss=CFG.loss,
+        seed=seed,
+        threads=THREADS,
+        code="bench",
+        checkpoints=folder / "checkpoints",
+        board=folder / "board",
+        weights=weights,
+        log=weights.with_suffix(".csv"),
+    )
+    return weights
+
+
+def finetuned(model: str, start: Path, seed: int, folder: Path) -> Path:
+    """Weights of a model after the clips."""
+    weights = folder / f"{model}_diem.safetensors"
+    kinds = ("frames", "flow", "gaze", "density")
+    found = {kind: manifests("diem", kind, "train") for kind in kinds}
+    if not CFG.sees_motion(model):
+        found["flow"] = []
+    finetune(
+        network=CFG.network(model),
+        start=start,
+        **found,
+        **{f"validation_{kind}": [] for kind in kinds},
+        settings=CFG.trainings["setting_1_diem"],
+        loss=CFG.loss,
+        seed=seed,
+        threads=THREADS,
+        code="bench",
+        checkpoints=folder / "checkpoints",
+        board=folder / "board",
+        weights=weights,
+        log=weights.with_suffix(".csv"),
+    )
+    return weights
+
+
+def of_network(model: str, weights: Path, **changes: Any) -> Predict:
+    """A trained network."""
+    network = load_network(CFG.network(model) | changes, [weights])
+
+    def predict(frames: Store, flow: Store | None, clip: str) -> Iterator[Map]:
+        count = frames[clip].shape[0]
+        motion = flow[clip] if flow is not None else None
+        for maps in saliency_maps(network, frames[clip], motion, list(range(count))):
+            yield from maps.astype(np.float32)
+
+    return predict
+
+
+def centre_bias(frames: Store, flow: Store | None, clip: str) -> Iterator[Map]:
+    """A Gaussian in the middle, as in every table."""
+    network = build_network(CFG.network("centre_bias"))
+    for maps in saliency_maps(network, frames[clip], None, list(range(frames[clip].shape[0]))):
+        yield from maps.astype(np.float32)
+
+
+def mean_map(dataset: str) -> Predict:
+    """The mean density of the training frames, whatever the frame."""
+    stores = open_parts(DENSITY, manifests(dataset, "density", "train"))
+    mean = np.mean([np.asarray(store[clip][::4]).mean(axis=0) for clip, store in stores.items()], 0)
+
+    def predict(frames: Store, flow: Store | None, clip: str) -> Iterator[Map]:
+        for _ in range(frames[clip].shape[0]):
+            yield mean.astype(np.float32)
+
+    return predict
+
+
+def spectral_residual(frames: Store, flow: Store | None, clip: str) -> Iterator[Map]:
+    """Hou and Zhang, CVPR 2007, OpenCV's, smoothed as the densities are."""
+    estimator = cv2.saliency.StaticSaliencySpectralResidual.create()
+    for i in range(frames[clip].shape[0]):
+        _, found = estimator.computeSaliency(np.asarray(frames[clip][i]))
+        yield cv2.GaussianBlur(found.astype(np.float32), (0, 0), 8)
+
+
+def image_scores(predict: Predict) -> Scores:
+    """The 100 images at 640x480."""
+    frames, gaze = (
+        open_parts(kind, manifests("salicon", stage, "val"))
+        for kind, stage in ((FRAMES, "frames"), (GAZE, "gaze"))
+    )
+    scorer, found = Scorer(FULL), {}
+    zoom = FULL[1] / CFG.frames.width
+    for clip, store in frames.items():
+        (saliency,) = predict(store, None, clip)
+        points = np.asarray(gaze[clip][clip][:]).copy()
+        points[:, 1:3] = (points[:, 1:3] + 0.5) * zoom - 0.5
+        (pixels,) = pixels_by_frame(points, 1)
+        pixels = np.clip(pixels, 0, np.array(FULL) - 1)
+        large = cv2.resize(saliency, FULL[::-1], interpolation=cv2.INTER_CUBIC).clip(min=0)
+        density = density_map(pixels, FULL, RECIPE).astype(np.float32)
+        found[clip] = scorer.score(large, density, fixated_map(pixels, FULL)).values
+    return Scores(found)
+
+
+def clip_scores(predict: Predict) -> Scores:
+    """The three clips on their own grid; frames that nobody looked at do not count."""
+    stores = {
+        name: open_parts(kind, manifests("diem", name, "test"))
+        for name, kind in {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}.items()
+    }
+    size = (CFG.frames.height, CFG.frames.width)
+    scorer, found = Scorer(size), {}
+    for clip, frames in stores["frames"].items():
+        density = stores["density"][clip][clip]
+        pixels = pixels_by_frame(np.asarray(stores["gaze"][clip][clip][:]), density.shape[0])
+        rows = []
+        for i, saliency in enumerate(predict(frames, stores["flow"][clip], clip)):
+            truth = np.asarray(density[i], np.float32)
+            score = scorer.score(saliency, truth, fixated_map(pixels[i], size))
+            rows += [list(score.values.values())] if score.status != "no_fixation" else []
+        means = np.nanmean(np.array(rows), axis=0)
+        found[clip] = dict(zip(METRICS, map(float, means), strict=True))
+    return Scores(found)
+
+
+def line(name: str, seeds: list[Scores], extra: str = "") -> str:
+    """A row: means over seeds, and the first seed's interval."""
+    cells = []
+    for metric in SHOWN:
+        low, high = seeds[0].interval(metric)
+        mean = np.mean([one.mean(metric) for one in seeds])
+        each = f" ({', '.join(f'{one.mean(metric):.3f}' for one in seeds)})"
+        cells.append(f"{mean:.3f}{each if len(seeds) > 1 else ''} [{low:.3f}, {high:.3f}]")
+    print(name, cells, extra, flush=True)
+    return f"| {name} | {' | '.join(cells)} | {extra} |"
+
+
+def lowest(seeds: list[Scores]) -> str:
+    """The lowest NSS of any clip and seed."""
+    return f"{min(v['NSS'] for one in seeds for v in one.by_clip.values()):.2f}"
+
+
+def table(last: str) -> list[str]:
+    """Head of a table."""
+    return ["", f"| model | {' | '.join(SHOWN)} | {last} |", "|---|" + "---|" * (len(SHOWN) + 1)]
+
+
+def main() -> None:
+    """Measures and writes bench/results/learning.md."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    variants = [model for model, entry in CFG.models.items() if entry.start]
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--models", nargs="*", default=variants)
+    given = parser.parse_args()
+    os.chdir(ROOT)
+    make_stores()
+    torch.set_num_threads(THREADS)
+    images: dict[str, list[Scores]] = {}
+    clips: dict[str, list[Scores]] = {model: [] for model in given.models}
+    spent: list[float] = []
+    for seed in range(given.seeds):
+        with tempfile.TemporaryDirectory() as place:
+            folder, starts = Path(place), dict[str, Path]()
+            for model in given.models:
+                start = CFG.models[model].start or model
+                if start not in starts:
+                    before = cpu_seconds()
+                    starts[start] = pretrained(start, seed, folder)
+                    spent.append(cpu_seconds() - before)
+                    found = image_scores(of_network(start, starts[start], streams="appearance"))
+                    images.setdefault(start, []).append(found)
+                weights = finetuned(model, starts[start], seed, folder)
+                clips[model].append(clip_scores(of_network(model, weights)))
+    plain = {"centre bias": centre_bias, "spectral residual": spectral_residual}
+    of_images = {**plain, "mean training map": mean_map("salicon")}
+    of_clips = {**plain, "mean training map": mean_map("diem")}
+    training = CFG.pretraining
+    count = round(training.epochs * 400 / training.batch)
+    page = [
+        "# Learning on real recordings",
+        "",
+        f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}. A pretraining is",
+        f"{count} iterations of {training.batch} images and took {np.mean(spent):.0f} CPU seconds.",
+        f"Means over {given.seeds} seeds (each seed) [95 % over images or clips, bootstrap, first",
+        "seed]. `python bench/learning.py`.",
+        "",
+        "100 images in SALICON's layout, scored at 640x480 against every sampled point:",
+        *table("the appearance stream of"),
+        *(line(name, found, "after pretraining") for name, found in images.items()),
+        *(line(name, [image_scores(way)]) for name, way in of_images.items()),
+        "",
+        "Three clips in DIEM's layout; the last column is the lowest NSS of any clip and seed:",
+        *table("lowest"),
+        *(line(name, found, lowest(found)) for name, found in clips.items()),
+        *(line(name, [one := clip_scores(way)], lowest([one])) for name, way in of_clips.items()),
+    ]
+    (ROOT / "bench/results/learning.md").write_text("\n".join(page) + "\n")
+
+
+if __name__ == "__main__":
+    main()
