@@ -8,14 +8,12 @@ import json
 import math
 import signal
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
 from model.batch_norm import fold, freeze, unfold
@@ -104,8 +102,7 @@ class _Trainer:
         self.schedule = torch.optim.lr_scheduler.StepLR(
             self.optimiser, settings.step, settings.gamma
         )
-        self.parallel = DistributedDataParallel(network) if processes.count > 1 else network
-        self.forward: Any = torch.compile(self.parallel) if settings.compile else self.parallel
+        self.forward: Any = torch.compile(network) if settings.compile else network
         self.rows: list[Row] = []
 
     def state(self) -> dict[str, Any]:
@@ -157,15 +154,15 @@ class _Trainer:
         logged = torch.zeros(4, device=self.where)
         for start in range(0, frames, size):
             sample = on_device(batch.part(start, size), self.where)
-            with self._alone() if start + size < frames else nullcontext():
-                maps = self.maps(self.forward, sample)
-                terms = self.terms(maps, sample, counts)
-                # Processes average their gradients; the terms are shares of a sum.
-                (terms.total * self.processes.count).backward()  # type: ignore[no-untyped-call]
+            maps = self.maps(self.forward, sample)
+            terms = self.terms(maps, sample, counts)
+            terms.total.backward()  # type: ignore[no-untyped-call]
             zeros = (
                 (maps.saliency == 0).float().mean() * len(sample.frame) / self.run.settings.batch
             )
             logged += torch.stack([*terms, zeros]).detach()
+        gradients = (parameter.grad for parameter in self.network.parameters())
+        self.processes.add_up([gradient for gradient in gradients if gradient is not None])
         rate = self.schedule.get_last_lr()[0]
         self.optimiser.step()
         self.schedule.step()
@@ -173,12 +170,6 @@ class _Trainer:
 
     def _counts(self, batch: Batch) -> Tensor:
         return torch.stack(counted_frames(batch.density, batch.fixated)).float().to(self.where)
-
-    def _alone(self) -> Any:
-        """Gradients that are not yet the whole batch's are not exchanged."""
-        if isinstance(self.parallel, DistributedDataParallel):
-            return self.parallel.no_sync()
-        return nullcontext()
 
     @torch.no_grad()
     def validate(self, samples: TrainingSamples) -> list[float]:
