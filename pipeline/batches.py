@@ -14,6 +14,7 @@ import torch
 from torch.nn.functional import avg_pool2d, max_pool2d
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from pipeline.errors import InputError
 from pipeline.interruption import ignore_signals
 from pipeline.processes import Processes
 from pipeline.samples import Batch, TrainingSamples
@@ -71,12 +72,15 @@ class Order(Sampler[Draw]):
         return self._iterations - self.start
 
 
-class _Batches(Dataset[Batch]):
+class _Batches(Dataset[Batch | InputError]):
     def __init__(self, samples: TrainingSamples) -> None:
         self._samples = samples
 
-    def __getitem__(self, draw: Draw) -> Batch:
-        return shrunk(self._samples.batch(draw.places), draw.shrink)
+    def __getitem__(self, draw: Draw) -> Batch | InputError:
+        try:
+            return shrunk(self._samples.batch(draw.places), draw.shrink)
+        except InputError as error:  # raised, it would leave a worker with a traceback in it
+            return error
 
 
 def shrunk(batch: Batch, factor: int) -> Batch:
@@ -94,9 +98,13 @@ def shrunk(batch: Batch, factor: int) -> Batch:
     )
 
 
-def load(samples: TrainingSamples, order: Order, workers: int) -> DataLoader[Batch]:
-    """The batches of an order, read ahead by workers (0: when they are asked for)."""
-    return DataLoader(
+def load(samples: TrainingSamples, order: Order, workers: int) -> Iterator[Batch]:
+    """The batches of an order, read ahead by workers (0: when they are asked for).
+
+    Raises:
+        InputError: A store cannot be read.
+    """
+    loader = DataLoader(
         _Batches(samples),
         batch_size=None,
         sampler=order,
@@ -104,3 +112,7 @@ def load(samples: TrainingSamples, order: Order, workers: int) -> DataLoader[Bat
         worker_init_fn=ignore_signals,
         pin_memory=torch.cuda.is_available(),
     )
+    for batch in loader:
+        if isinstance(batch, InputError):
+            raise batch
+        yield batch

@@ -46,14 +46,18 @@ class Board:
 
     @torch.no_grad()
     def show(self, predict: Callable[[Sample], Maps], sample: Sample, iteration: int) -> None:
-        """Adds a picture of each map that the network makes of some frames, beside the density."""
+        """Adds a picture of each map that the network makes of some frames, beside the density.
+
+        Gates and attention are shares, and stay as they are.
+        """
         if self._writer is None:
             return
         maps = predict(sample)._asdict()
         shown = {"density": sample.density, **{k: v for k, v in maps.items() if v is not None}}
         self._writer.add_images("frame", sample.frame, iteration)
         for name, values in shown.items():
-            self._writer.add_images(name, _bright(values), iteration)
+            shares = name.startswith(("gate", "attention"))
+            self._writer.add_images(name, values if shares else _bright(values), iteration)
 
 
 def _bright(maps: Tensor) -> Tensor:

@@ -40,9 +40,12 @@ class Checkpoint:
             return None
         try:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+        except (OSError, MemoryError):  # nothing is wrong with the file itself
+            raise
         except Exception as error:
-            reason = " ".join(str(error).split())[:100]
-            print(f"{self.path}: cannot be read ({reason}): starting anew")
+            reason, broken = " ".join(str(error).split())[:100], self.path.with_suffix(".broken")
+            print(f"{self.path}: cannot be read ({reason}): starting anew; it is {broken} now")
+            self.path.replace(broken)
             return None
         return state
 

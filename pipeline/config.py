@@ -579,8 +579,9 @@ class Config(Section):
         return entry is not None and entry.start == model and not self.sees_motion(model)
 
     def sees_motion(self, model: str) -> bool:
-        """Whether a model's network looks at flow."""
-        return bool(self.network(model).get("streams", "appearance") != "appearance")
+        """Whether a model's network may look at flow: not the baselines, which start nowhere."""
+        trained = self.models[model].start is not None
+        return trained and self.network(model).get("streams") != "appearance"
 
     def gated(self, model: str) -> bool:
         """Whether a model's network weighs two streams by a gate."""
@@ -617,9 +618,10 @@ class Config(Section):
     def imagenet_file(self, model: str) -> str | None:
         """Where the ImageNet weights of a model's backbone lie, if it starts from any."""
         backbone = self.network(model).get("backbone")
-        if self.backbone_weights == "torchvision" and backbone in TORCHVISION:
-            return f"{self.pathvars['raw']}/imagenet/{TORCHVISION[backbone]}"
-        return self.backbone_weights
+        if self.backbone_weights != "torchvision":
+            return self.backbone_weights
+        file = TORCHVISION.get(str(backbone))
+        return file and f"{self.pathvars['raw']}/imagenet/{file}"
 
     def can_train(self, training: str) -> bool:
         """Whether every dataset of a training is part of the run."""

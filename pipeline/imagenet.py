@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
 
@@ -21,7 +21,7 @@ def imagenet(*, weights: Path) -> None:
     try:
         with whole(weights) as partial:
             torch.hub.download_url_to_file(address, str(partial), begin, progress=False)
-    except (URLError, RuntimeError, TimeoutError) as error:
+    except (OSError, HTTPException, RuntimeError) as error:
         raise InputError(
             f"{weights}: cannot fetch {address} ({error}); fetch it where there is a network and "
             "put it there, or name another file in backbone_weights of config.yaml"

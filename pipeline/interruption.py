@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
-"""Slurm sends SIGTERM before it takes a node away, and what `--signal` names; a user Ctrl-C."""
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""Slurm sends SIGTERM before it takes a node away, a user Ctrl-C."""
 
 
 class Interruption:
-    """While it is open, signals are noted; a second one of a kind does what it always did."""
+    """While it is open, signals are noted; a second one of a kind does what it always did.
+
+    Not so under torchrun, which repeats to its processes what a scheduler told them already, and
+    kills those that are still there after 30 seconds.
+    """
 
     def __init__(self) -> None:
         """Nothing was asked yet."""
@@ -21,7 +26,8 @@ class Interruption:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.asked = number
-        signal.signal(number, self._before[number])
+        if "TORCHELASTIC_RUN_ID" not in os.environ:
+            signal.signal(number, self._before[number])
 
     def __enter__(self) -> Interruption:
         for number in SIGNALS:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from pipeline.boards import Board
 from pipeline.checkpoints import Checkpoint
 from pipeline.config import Adam, Loss, Training
 from pipeline.devices import device
+from pipeline.disk import whole, writing
 from pipeline.errors import InputError
 from pipeline.interruption import Interruption
 from pipeline.processes import Processes, together
@@ -174,6 +175,7 @@ class _Trainer:
     @torch.no_grad()
     def validate(self, samples: TrainingSamples) -> list[float]:
         """KL and NSS losses over the frames of the held-out clips."""
+        self.processes.spread(self.network.buffers())
         size = self.run.settings.micro_batch or self.run.settings.batch
         totals = torch.zeros(4, device=self.where)
         for start in range(self.processes.rank * size, len(samples), self.processes.count * size):
@@ -199,12 +201,23 @@ def _recompute(network: nn.Module) -> None:
 
 
 def train(
-    network: nn.Module, samples: TrainingSamples, run: Run, held_out: TrainingSamples | None = None
+    network: nn.Module,
+    samples: TrainingSamples,
+    run: Run,
+    held_out: TrainingSamples | None = None,
+    finish: Callable[[list[Row]], None] | None = None,
 ) -> list[Row]:
     """Trains in place with the step schedule and the loss of Eq. (6).
 
     Resumes from the checkpoint of the same training if there is one. A signal to end is obeyed
     after the iteration at hand, when the state is saved.
+
+    Args:
+        network: With its start weights, the same in all processes.
+        samples: What is learnt.
+        run: How.
+        held_out: What is only measured.
+        finish: Called by one process with the rows, while the state is still there.
 
     Returns:
         One row of `COLUMNS` per iteration.
@@ -212,18 +225,36 @@ def train(
     Raises:
         InputError: The loss is not finite, or the batch cannot be shared among the processes.
     """
-    torch.set_num_threads(run.threads)
     with together() as processes, Interruption() as interruption:
         _check_shares(run.settings, processes)
+        torch.set_num_threads(_threads(run, processes))
         mark = fingerprint(network, [samples, held_out], run, processes.count)
         saved = Checkpoint(run.checkpoints, mark)
         trainer = _Trainer(network, run, processes)
         trainer.resume(saved.load())
+        _check_alike(trainer, mark)
         _iterate(trainer, samples, held_out, saved, interruption)
         unfold(trainer.folded)
         if processes.first:
+            if finish is not None:
+                finish(trainer.rows)
             saved.remove()
         return trainer.rows
+
+
+def _threads(run: Run, processes: Processes) -> int:
+    """Of one process: the threads are the job's."""
+    return max(1, run.threads // processes.count)
+
+
+def _check_alike(trainer: _Trainer, mark: str) -> None:
+    """Processes that start or go on differently would train nobody's network."""
+    for value in (int(mark[:12], 16), len(trainer.rows)):
+        if not trainer.processes.alike(value, trainer.where):
+            raise InputError(
+                f"{trainer.run.checkpoints}: the processes start from different states; they must "
+                "see the same files"
+            )
 
 
 def _check_shares(settings: Training, processes: Processes) -> None:
@@ -256,7 +287,7 @@ def _iterate(
     board = Board(run.board if processes.first else None, len(rows))
     with progress_bar(shown=processes.first) as progress, board:
         bar = progress.add_task("training", total=iterations, completed=len(rows), loss=math.nan)
-        for batch in load(samples, order, run.threads - 1):
+        for batch in load(samples, order, _threads(run, processes) - 1):
             row = trainer.step(batch)
             rows.append(row)
             _check(row)
@@ -269,20 +300,14 @@ def _iterate(
             if processes.first and iteration % max(1, iterations // 20) == 0:
                 # A log file shows no bar; a log that is followed should still move.
                 print(f"iteration {iteration} of {iterations}, loss {row[1]:.4f}", flush=True)
-            stop = _asked(interruption, processes, trainer.where)
+            stop = processes.most(interruption.asked, trainer.where)
             if processes.first and iteration < iterations and (due or stop):
                 saved.save(trainer.state())
                 board.show(trainer.predict, on_device(batch.part(0, 2), trainer.where), iteration)
             if stop and iteration < iterations:
+                processes.most(0, trainer.where)  # nobody leaves before the state is saved
                 print(f"{signal.Signals(stop).name}: saved at iteration {iteration}", flush=True)
                 raise SystemExit(128 + stop)
-
-
-def _asked(interruption: Interruption, processes: Processes, where: torch.device) -> int:
-    """The signal that any of the processes got: all stop at the same iteration."""
-    if processes.count == 1:
-        return interruption.asked
-    return int(processes.total(torch.tensor(interruption.asked, device=where)))
 
 
 def _check(row: Row) -> None:
@@ -296,7 +321,7 @@ def _check(row: Row) -> None:
 
 def write_log(path: Path, rows: list[Row]) -> None:
     """Writes every iteration as CSV with the columns `COLUMNS`; what was not measured is empty."""
-    with path.open("w", newline="") as file:
+    with whole(path) as partial, partial.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for iteration, *values in rows:
@@ -322,6 +347,10 @@ def train_to(
         "data": hashlib.sha256(json.dumps(digests).encode()).hexdigest(),
         "code": run.code,
     }
-    rows = train(network, samples, run, held_out)
-    save_weights(weights, network, facts)
-    write_log(log, rows)
+
+    def finish(rows: list[Row]) -> None:
+        with writing(weights):
+            save_weights(weights, network, facts)
+        write_log(log, rows)
+
+    train(network, samples, run, held_out, finish)

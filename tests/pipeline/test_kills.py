@@ -24,7 +24,8 @@ from model.gfsalnet import GFSalNet
 from pipeline.config import Adam, Loss, Training
 from pipeline.samples import TrainingSamples
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, write_store
-from pipeline.training import Run, train
+from pipeline.training import Run, train_to
+from pipeline.weights import load_weights
 
 SIZE = 64
 STORES = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
@@ -92,11 +93,11 @@ def draw_stores(folder: Path) -> None:
 def trained(folder: Path, stores: Path, **changes: Any) -> dict[str, Any]:
     samples = TrainingSamples(*([stores / f"{name}.json"] for name in STORES))
     network = gfsalnet()
-    rows = train(network, samples, run_in(folder, **changes))
+    weights_file, log = folder / "weights.safetensors", folder / "log.csv"
+    train_to(weights_file, log, network, samples, run_in(folder, **changes))
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     digest = hashlib.sha256(b"".join(array.tobytes() for array in weights.values()))
-    np.savez(folder / "weights.npz", **weights)
-    return {"digest": digest.hexdigest(), "rows": rows}
+    return {"digest": digest.hexdigest()}
 
 
 def killed_again_and_again(folder: Path, stores: Path) -> None:
@@ -117,16 +118,26 @@ def killed_again_and_again(folder: Path, stores: Path) -> None:
     (folder / "kills").write_text(str(kills))
 
 
-def call(folder: Path, stores: Path, way: str, *, processes: int = 0) -> dict[str, Any]:
-    folder.mkdir()
+def command_line(folder: Path, stores: Path, way: str, processes: int) -> list[str]:
     several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    line = [sys.executable, *(several if processes else []), __file__, folder, stores, way]
+    stage = [__file__, str(folder), str(stores), way]
+    return [sys.executable, *(several if processes else []), *stage]
+
+
+def environment() -> dict[str, str]:
     root = Path(__file__).parents[2]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=540)
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+
+
+def call(folder: Path, stores: Path, way: str, *, processes: int = 0) -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)
+    line = command_line(folder, stores, way, processes)
+    done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
-    return {**result, "out": done.stdout}
+    rows = np.genfromtxt(folder / "log.csv", delimiter=",", skip_header=1)[:, 1:5]
+    weights = load_weights(folder / "weights.safetensors")
+    return {**result, "out": done.stdout, "rows": rows, "weights": weights}
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +153,7 @@ def test_twenty_kills_leave_the_weights_bit_identical(tmp_path: Path, stores: Pa
     killed = call(tmp_path / "killed", stores, "killed")
     assert int((tmp_path / "killed/kills").read_text()) == KILLS
     assert "resuming at iteration" in killed["out"]
-    assert killed["rows"] == whole["rows"]
+    np.testing.assert_array_equal(killed["rows"], whole["rows"])
     assert killed["digest"] == whole["digest"]
 
 
@@ -152,16 +163,34 @@ def test_two_processes_train_as_one(tmp_path: Path, stores: Path, way: str) -> N
     """With SGD, which does not blow differences of rounding up."""
     one = call(tmp_path / "one", stores, way)
     two = call(tmp_path / "two", stores, way, processes=2)
-    alone, shared = (np.array([row[1:5] for row in result["rows"]], float) for result in (one, two))
-    np.testing.assert_allclose(shared, alone, rtol=1e-3, atol=1e-5)
-    first = np.load(tmp_path / "one/weights.npz")
-    second = np.load(tmp_path / "two/weights.npz")
-    moved = 0.0
-    start = {name: tensor.numpy() for name, tensor in gfsalnet().state_dict().items()}
-    for name in first.files:
-        np.testing.assert_allclose(second[name], first[name], rtol=1e-3, atol=1e-5, err_msg=name)
-        moved = max(moved, float(np.abs(first[name] - start[name]).max()))
+    np.testing.assert_allclose(two["rows"], one["rows"], rtol=1e-3, atol=1e-5)
+    moved, start = 0.0, gfsalnet().state_dict()
+    for name, tensor in one["weights"].items():
+        torch.testing.assert_close(two["weights"][name], tensor, rtol=1e-3, atol=1e-5)
+        moved = max(moved, float((tensor - start[name]).abs().max()))
     assert moved > 1e-3
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_told_to_end_go_on_later(tmp_path: Path, stores: Path) -> None:
+    """As a scheduler tells: torchrun and its processes alike, which it then tells once more."""
+    line, folder = command_line(tmp_path / "told", stores, "long", 2), tmp_path / "told"
+    folder.mkdir()
+    with (tmp_path / "out").open("w+") as out:
+        told = subprocess.Popen(line, env=environment(), stdout=out, stderr=subprocess.STDOUT)
+        patience = time.monotonic() + 200
+        while not list(folder.rglob("state.pt")) and time.monotonic() < patience:
+            time.sleep(0.1)
+        children = Path(f"/proc/{told.pid}/task/{told.pid}/children").read_text().split()
+        for process in (told.pid, *map(int, children)):
+            os.kill(process, signal.SIGTERM)
+        assert told.wait(timeout=100) != 0
+        out.seek(0)
+        assert "SIGTERM: saved at iteration" in out.read()
+    resumed = call(folder, stores, "long", processes=2)
+    assert "resuming at iteration" in resumed["out"]
+    whole = call(tmp_path / "whole", stores, "long", processes=2)
+    assert resumed["digest"] == whole["digest"]
 
 
 if __name__ == "__main__":
@@ -180,6 +209,7 @@ if __name__ == "__main__":
         ways: dict[str, dict[str, Any]] = {
             "whole": {},
             "frozen": sgd,
+            "long": {**sgd, "epochs": 20.0},
             "accumulated": {**sgd, "micro_batch": 1},
         }
         result = trained(place, where, **ways[chosen])

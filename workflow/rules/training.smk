@@ -49,7 +49,7 @@ rule pretrain:
         checkpoints=beside_weights("checkpoints"),
         board=beside_weights("tensorboard"),
     shell:
-        "python -m pipeline.launch {resources.processes} pipeline.pretrain"
+        "exec python -m pipeline.launch {resources.processes} pipeline.pretrain"
         " --network {params.network:q} --backbone {input.backbone:q} --sha256 {params.sha256:q}"
         " --frames {input.frames:q} --gaze {input.gaze:q} --density {input.density:q}"
         " --validation-frames {input.validation_frames:q}"
@@ -96,7 +96,7 @@ rule finetune:
         checkpoints=beside_weights("checkpoints"),
         board=beside_weights("tensorboard"),
     shell:
-        "python -m pipeline.launch {resources.processes} pipeline.finetune"
+        "exec python -m pipeline.launch {resources.processes} pipeline.finetune"
         " --network {params.network:q} --start {input.start:q}"
         " --frames {input.frames:q} --flow {input.flow:q}"
         " --gaze {input.gaze:q} --density {input.density:q}"
