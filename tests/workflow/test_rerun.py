@@ -104,7 +104,7 @@ def test_editing_the_network_reruns_no_data_stage(project: Project) -> None:
 
 
 def test_flow_settings_rerun_flow_and_below(project: Project) -> None:
-    with project.changed("config.yaml", _replace("preset: medium", "preset: fast")):
+    with project.changed("config.yaml", _replace("cut: null", "cut: 0.9")):
         assert set(project.planned()) == BELOW_FLOW
 
 

@@ -23,15 +23,21 @@ def _demo() -> Config:
     return load(config)
 
 
-def _parts_that_train(whole: Project, *settings: str) -> set[tuple[str, str]]:
-    """(dataset, part) of every input of pretrain and finetune in the whole demo."""
-    said = whole.run("--dry-run", "--forceall", *settings, "--", "results/tables")
-    seen = set()
+Parts = set[tuple[str, str]]
+
+
+def _parts_that_train(whole: Project, *settings: str) -> tuple[Parts, Parts]:
+    """(dataset, part) that pretrain and finetune learn from, and that they only measure."""
+    said = whole.run(
+        "--dry-run", "--printshellcmds", "--forceall", *settings, "--", "results/tables"
+    )
+    learnt, measured = Parts(), Parts()
     for block in re.split(r"\n(?=\[|Job stats)", said):
         if re.search(r"^(?:local)?rule (pretrain|finetune):", block, re.MULTILINE):
-            inputs = block.split("output:")[0]
-            seen |= set(re.findall(r"data/demo/(\w+)/\w+/(\d{4})\.", inputs))
-    return seen
+            for option in re.findall(r"--\S+(?: data/demo/\S+)+", block):
+                found = set(re.findall(r"data/demo/(\w+)/\w+/(\d{4})\.", option))
+                (measured if option.startswith("--validation") else learnt).update(found)
+    return learnt, measured
 
 
 @pytest.mark.parametrize("share", [0.0, HELD_OUT])
@@ -40,7 +46,7 @@ def test_every_part_that_trains_holds_training_clips_only(whole: Project, share:
     chosen = {name: {"validation": share} for name in cfg.datasets}
     path = whole.folder / "share.yaml"
     path.write_text(yaml.safe_dump({"datasets": chosen}))
-    seen = _parts_that_train(whole, "--configfile", "share.yaml")
+    seen, measured = _parts_that_train(whole, "--configfile", "share.yaml")
     trained = {
         of for training in (cfg.pretraining, *cfg.trainings.values()) for of in training.datasets
     }
@@ -49,6 +55,8 @@ def test_every_part_that_trains_holds_training_clips_only(whole: Project, share:
         entry = cfg.datasets[dataset]
         dealt = parts(ROOT / entry.splits, entry.clips_per_part, share)
         assert {part for of, part in seen if of == dataset} == set(part_names(dealt, "train"))
+        held_out = {part for of, part in measured if of == dataset}
+        assert held_out == set(part_names(dealt, "validation"))
         clips = [clip for of, part in seen if of == dataset for clip in dealt[part]]
         assert {(clip.split, clip.held_out) for clip in clips} == {("train", False)}
         scored = {clip.name for clip in read_sheet(ROOT / entry.splits) if clip.split != "train"}
