@@ -82,15 +82,15 @@ def _panel(
     return shown
 
 
-def _draw_panels(network: nn.Module, clips: list[tuple[str, Any, Any]], picture: Path) -> None:
+def _draw_panels(
+    network: nn.Module, clips: list[tuple[str, Any, Any]], times: list[int], picture: Path
+) -> None:
     figure, axes = grid(len(clips), 7)
-    for row, (clip, frames, flow) in zip(axes, clips, strict=True):
-        time = frames.shape[0] // 2
-        for axis, (title, content, top) in zip(
-            row, _panel(network, frames, flow, time), strict=True
-        ):
-            draw(axis, content, title if row is axes[0] else None, top)
-        row[0].set_ylabel(f"{clip[:18]}\n{time}", fontsize=6)
+    for row, ((clip, frames, flow), time) in enumerate(zip(clips, times, strict=True)):
+        panel = _panel(network, frames, flow, time)
+        for axis, (title, content, top) in zip(axes[row], panel, strict=True):
+            draw(axis, content, None if row else title, top)
+        axes[row, 0].set_ylabel(f"{clip[:18]}\n{time}", fontsize=6)
     save(figure, picture)
 
 
@@ -125,7 +125,8 @@ def gates(
     _write(sheet, {clip: frame_numbers(pictures[clip].clips[clip]) for clip in found}, found)
     some = list(found)[:: max(1, len(found) // PANELS)][:PANELS]
     _draw_curves({clip: found[clip] for clip in some}, curves)
-    _draw_panels(gated, [(c, pictures[c][c], motions[c][c]) for c in some], panels)
+    liveliest = [int(np.argmax([gate.moving_share for gate in found[clip]])) for clip in some]
+    _draw_panels(gated, [(c, pictures[c][c], motions[c][c]) for c in some], liveliest, panels)
 
 
 def _gates_of(
