@@ -100,6 +100,20 @@ def absolute(path: str) -> Path:
     return (ROOT / path).resolve()
 
 
+def common(folder: Path, weights: Path, seed: int) -> dict[str, Any]:
+    """What both training stages are told alike."""
+    return {
+        "loss": CFG.loss,
+        "seed": seed,
+        "threads": THREADS,
+        "code": "bench",
+        "checkpoints": folder / "checkpoints",
+        "board": folder / "board",
+        "weights": weights,
+        "log": weights.with_suffix(".csv"),
+    }
+
+
 def pretrained(model: str, seed: int, folder: Path) -> Path:
     """Weights of a model's appearance stream."""
     weights = folder / f"{model}.safetensors"
@@ -111,14 +125,7 @@ def pretrained(model: str, seed: int, folder: Path) -> Path:
         **{kind: manifests("salicon", kind, "train") for kind in ("frames", "gaze", "density")},
         **{f"validation_{kind}": [] for kind in ("frames", "gaze", "density")},
         settings=CFG.pretraining,
-        loss=CFG.loss,
-        seed=seed,
-        threads=THREADS,
-        code="bench",
-        checkpoints=folder / "checkpoints",
-        board=folder / "board",
-        weights=weights,
-        log=weights.with_suffix(".csv"),
+        **common(folder, weights, seed),
     )
     return weights
 
@@ -136,14 +143,7 @@ def finetuned(model: str, start: Path, seed: int, folder: Path) -> Path:
         **found,
         **{f"validation_{kind}": [] for kind in kinds},
         settings=CFG.trainings["setting_1_diem"],
-        loss=CFG.loss,
-        seed=seed,
-        threads=THREADS,
-        code="bench",
-        checkpoints=folder / "checkpoints",
-        board=folder / "board",
-        weights=weights,
-        log=weights.with_suffix(".csv"),
+        **common(folder, weights, seed),
     )
     return weights
 

@@ -28,6 +28,7 @@ from pipeline.training import Run, train
 ROOT = Path(__file__).resolve().parents[1]
 HEIGHT, WIDTH, COUNT = 64, 96, 4
 LIMIT = 0.05
+LOSS = Loss(alpha=1.0, beta=0.1, eps=1e-7)
 KINDS = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
 
 
@@ -99,9 +100,6 @@ def learn(model: str, seed: int, samples: TrainingSamples, iterations: int) -> O
     below = np.flatnonzero(rows[:, 2] < LIMIT)
     reached = int(below[0]) + 1 if len(below) else None
     return Outcome(float(kl.min()), float(rows[-10:, 4].mean()), reached)
-
-
-LOSS = Loss(alpha=1.0, beta=0.1, eps=1e-7)
 
 
 def main() -> None:

@@ -333,7 +333,7 @@ def test_computing_twice_comes_to_the_same_weights(large: TrainingSamples, tmp_p
         assert torch.equal(tensor, twice.state_dict()[name]), name
 
 
-def test_folded_is_frozen_but_faster(large: TrainingSamples, tmp_path: Path) -> None:
+def test_folded_starts_where_frozen_does(large: TrainingSamples, tmp_path: Path) -> None:
     """The first loss is the same, and the weights come back in the network's own layout."""
     frozen, expected = _trained(large, tmp_path, batch_norm="frozen")
     folded, rows = _trained(large, tmp_path)
