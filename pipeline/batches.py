@@ -18,6 +18,7 @@ from pipeline.errors import InputError
 from pipeline.interruption import ignore_signals
 from pipeline.processes import Processes
 from pipeline.samples import Batch, TrainingSamples
+from pipeline.stores import read_in_rust
 
 
 class Draw(NamedTuple):
@@ -76,6 +77,12 @@ class _Batches(Dataset[Batch | InputError]):
     def __init__(self, samples: TrainingSamples) -> None:
         self._samples = samples
 
+    def start(self) -> None:
+        """Makes a worker of a process that was just forked."""
+        ignore_signals()
+        read_in_rust()
+        self._samples.close()
+
     def __getitem__(self, draw: Draw) -> Batch | InputError:
         try:
             return shrunk(self._samples.batch(draw.places), draw.shrink)
@@ -104,12 +111,13 @@ def load(samples: TrainingSamples, order: Order, workers: int) -> Iterator[Batch
     Raises:
         InputError: A store cannot be read.
     """
+    batches = _Batches(samples)
     loader = DataLoader(
-        _Batches(samples),
+        batches,
         batch_size=None,
         sampler=order,
         num_workers=workers,
-        worker_init_fn=ignore_signals,
+        worker_init_fn=lambda _worker: batches.start(),
         pin_memory=torch.cuda.is_available(),
     )
     for batch in loader:

@@ -44,7 +44,7 @@ class Interruption:
             signal.signal(number, handler)
 
 
-def ignore_signals(_worker: int = 0) -> None:
+def ignore_signals() -> None:
     """For processes that read data: they end with the one they read for."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

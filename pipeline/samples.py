@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from zarr import Array
+from zarr.buffer.cpu import NDBuffer
 
 from pipeline.errors import InputError
 from pipeline.fixations import fixated_map, pixels_by_frame
@@ -101,6 +102,7 @@ class TrainingSamples:
             )
             for i in range(len(frames))
         ]
+        self._arrays: dict[tuple[Path, str], Array[Any]] = {}
         self._pixels: dict[tuple[int, str], list[Any]] = {}
         self.index: list[tuple[int, str, int]] = []
         for number, part in enumerate(self._parts):
@@ -120,23 +122,59 @@ class TrainingSamples:
         return [store.digest for part in self._parts for store in part if store is not None]
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Reads samples by their places in `index`."""
-        read = [self._read(*self.index[i]) for i in indices]
-        frame, flow, density, fixated = (
-            torch.from_numpy(np.stack(arrays)) for arrays in zip(*read, strict=True)
-        )
-        # The view keeps memory pixel by pixel (channels_last), as frames are stored.
-        return Batch(frame.permute(0, 3, 1, 2), flow, density[:, None], fixated[:, None])
+        """Reads samples by their places in `index`.
 
-    def _read(self, number: int, clip: str, time: int) -> tuple[NDArray[Any], ...]:
-        part = self._parts[number]
-        frame = np.asarray(part.frames[clip][time])
-        height, width = frame.shape[:2]
-        flow = np.zeros((2, height // 4, width // 4), np.float16)
-        if part.flow is not None:
-            flow = np.asarray(part.flow[clip][time])
-        density = np.asarray(part.density[clip][time])
-        return frame, flow, density, fixated_map(self._pixels[number, clip][time], (height, width))
+        Raises:
+            InputError: A frame cannot be read, or is not of the size of the first.
+        """
+        chosen = [self.index[i] for i in indices]
+        count, (number, clip, _) = len(chosen), chosen[0]
+        height, width = self._array(self._parts[number].frames, clip).shape[1:3]
+        size = (height, width)
+        # Each frame is read to where it belongs: fresh memory costs as much as decoding.
+        frame = np.empty((count, *size, 3), np.uint8)
+        flow = np.zeros((count, 2, height // 4, width // 4), np.float16)
+        density = np.empty((count, *size), np.float16)
+        fixated = np.empty((count, *size), np.bool_)
+        for i, (number, clip, time) in enumerate(chosen):
+            part = self._parts[number]
+            self._read(part.frames, clip, time, frame[i : i + 1])
+            self._read(part.density, clip, time, density[i : i + 1])
+            if part.flow is not None:
+                self._read(part.flow, clip, time, flow[i : i + 1])
+            fixated[i] = fixated_map(self._pixels[number, clip][time], size)
+        return Batch(
+            # The view keeps memory pixel by pixel (channels_last), as frames are stored.
+            torch.from_numpy(frame).permute(0, 3, 1, 2),
+            torch.from_numpy(flow),
+            torch.from_numpy(density)[:, None],
+            torch.from_numpy(fixated)[:, None],
+        )
+
+    def close(self) -> None:
+        """Forgets the arrays that are open: those of a parent process, in a worker."""
+        self._arrays.clear()
+
+    def _array(self, store: Store, clip: str) -> Array[Any]:
+        """Opened once: that takes a third as long as reading a frame."""
+        if (store.path, clip) not in self._arrays:
+            self._arrays[store.path, clip] = store[clip]
+        return self._arrays[store.path, clip]
+
+    def _read(self, store: Store, clip: str, time: int, place: Any) -> None:
+        array = self._array(store, clip)
+        if array.shape[1:] != place.shape[1:]:
+            raise InputError(
+                f"{store.path / clip}: frames of {array.shape[1:]} among frames of "
+                f"{place.shape[1:]}; rerun {store.path.with_suffix('.json')}"
+            )
+        try:
+            array.get_basic_selection(slice(time, time + 1), out=NDBuffer.from_numpy_array(place))
+        except (OSError, RuntimeError, ValueError) as error:  # what damaged chunks raise
+            raise InputError(
+                f"{store.path / clip}: frame {time} cannot be read ({error}); "
+                f"rerun {store.path.with_suffix('.json')}"
+            ) from error
 
 
 def batches_of(

@@ -23,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -287,6 +288,17 @@ def open_parts(kind: Kind, manifests: Sequence[Path]) -> dict[str, Store]:
                 raise InputError(f"{manifest}: clip {clip} is also in {clips[clip].path}")
             clips[clip] = store
     return clips
+
+
+def read_in_rust() -> None:
+    """From now on this process opens arrays that are read by zarrs, in half the time.
+
+    Only for a process that will fork no more: zarrs's threads do not outlive a fork. Frames kept as
+    JPEG are read as before.
+    """
+    warnings.filterwarnings("ignore", "Array is unsupported by ZarrsCodecPipeline")
+    path = "zarrs.ZarrsCodecPipeline"
+    zarr.config.set({"codec_pipeline.path": path, "threading.max_workers": 1})
 
 
 def stores(*, manifest: list[Path]) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from pipeline.batches import Draw, Order, shrunk
+from pipeline.batches import Draw, Order, load, shrunk
+from pipeline.errors import InputError
 from pipeline.launch import command
 from pipeline.processes import Processes
-from pipeline.samples import Batch
+from pipeline.samples import Batch, TrainingSamples
+from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, Codec, write_store
 
 
 def order(**changes: Any) -> Order:
@@ -77,6 +81,62 @@ def test_a_smaller_picture_moves_less() -> None:
     )
     same = Batch(frame, flow, density, fixated)
     assert shrunk(same, 1) is same
+
+
+def stored(folder: Path, codec: Codec, clips: dict[str, tuple[int, int]]) -> TrainingSamples:
+    """Clips of ten frames of noise, each of its size, with a look at every frame."""
+    drawn = np.random.default_rng(0)
+    kinds = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
+    for name, kind in kinds.items():
+        used: Codec = codec if name == "frames" else "lossless"
+        store, manifest = folder / f"{name}.zarr", folder / f"{name}.json"
+        with write_store(kind, store, manifest, used) as writer:
+            for clip, (height, width) in clips.items():
+                arrays = {
+                    "frames": drawn.integers(0, 256, (10, height, width, 3)),
+                    "flow": drawn.normal(size=(10, 2, height // 4, width // 4)),
+                    "gaze": np.array([[time, 3, time, 0] for time in range(10)]),
+                    "density": drawn.random((10, height, width)),
+                }
+                facts = {"frames": 10} if name == "gaze" else {}
+                writer.add(clip, [arrays[name].astype(kind.dtype)], **facts)
+    return TrainingSamples(*([folder / f"{name}.json"] for name in kinds))
+
+
+@pytest.mark.parametrize("codec", ["lossless", "jpeg95"])
+def test_workers_read_what_is_stored(tmp_path: Path, codec: Codec) -> None:
+    samples = stored(tmp_path, codec, {"a": (32, 48)})
+    samples.batch([0])  # a parent that has read must not hang its workers
+    draws = list(order())
+    for draw, batch in zip(draws, load(samples, order(), 2), strict=True):
+        assert all(map(torch.equal, batch, samples.batch(draw.places)))
+    part = samples._parts[0]
+    frame, flow, density, fixated = samples.batch([7, 4])
+    assert (frame[0].permute(1, 2, 0).numpy() == part.frames["a"][7]).all()
+    assert part.flow is not None
+    assert (flow[1].numpy() == part.flow["a"][4]).all()
+    assert (density[0, 0].numpy() == part.density["a"][7]).all()
+    assert fixated[:, 0].nonzero().tolist() == [[0, 7, 3], [1, 4, 3]]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("codec", ["lossless", "jpeg95"])
+def test_a_damaged_frame_is_one_error_that_names_it(
+    tmp_path: Path, codec: Codec, workers: int
+) -> None:
+    samples = stored(tmp_path, codec, {"a": (32, 48)})
+    shard = tmp_path / "frames.zarr/a/c/0/0/0/0"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(InputError, match=r"frames.zarr/a: frame \d cannot .*frames.json"):
+        list(load(samples, order(), workers))
+
+
+def test_frames_of_two_sizes_make_no_batch(tmp_path: Path) -> None:
+    samples = stored(tmp_path, "lossless", {"a": (32, 48), "b": (32, 64)})
+    with pytest.raises(InputError, match=r"frames.zarr/b: frames of \(32, 64, 3\) among"):
+        samples.batch([3, 13])
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, 0), (4, 4)])
