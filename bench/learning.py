@@ -6,13 +6,14 @@ the workflow's, the trainings are `workflow/runs/real.yaml`'s, at 256x192, with 
 Images are scored at 640x480 against all sampled points, clips on their own grid. Writes
 bench/results/learning.md.
 
-    python bench/learning.py [--seeds 3] [--models spatial temporal gfsalnet ...]
+    python bench/learning.py [--seeds 3] [--models spatial temporal gfsalnet ...] [--kept FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import os
 import platform
 import resource
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +45,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CFG = configured("real")
 FULL = (480, 640)
 RECIPE = GaussianDensity(recipe="gaussian", sigma=19.0, repeats="each")
-THREADS = 2
+THREADS = 1
 Map = NDArray[Any]
 Predict = Callable[[Store, Store | None, str], Iterator[Map]]
 """Maps of a clip's frames, from FRAMES and FLOW."""
@@ -229,15 +231,66 @@ def clip_scores(predict: Predict) -> Scores:
     return Scores(found)
 
 
+class Kept:
+    """What was measured, in a file: a bench that was stopped goes on there."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Reads the file if there is one."""
+        self.path = path
+        found = path and path.is_file()
+        self.scores: dict[str, dict[str, dict[str, float]]] = json.loads(
+            path.read_text() if path and found else "{}"
+        )
+        """Key -> clip or image -> metric -> mean over its frames."""
+
+    def get(self, key: str, measure: Callable[[], Scores]) -> Scores:
+        """Measures what was not."""
+        if key not in self.scores:
+            self.scores[key] = measure().by_clip
+            print(key, f"NSS {Scores(self.scores[key]).mean('NSS'):.3f}", flush=True)
+            if self.path:
+                self.path.write_text(json.dumps(self.scores))
+        return Scores(self.scores[key])
+
+
+def learnt(model: str, seed: int, folder: Path, kept: Kept) -> None:
+    """Pretrains, unless another model did for this one, fine-tunes and scores."""
+    start = CFG.models[model].start or model
+    images, clips = f"images/{start}/{seed}", f"clips/{model}/{seed}"
+    if {images, clips} <= kept.scores.keys():
+        return
+    weights = folder / f"{start}.safetensors"
+    if not weights.is_file():
+        before = cpu_seconds()
+        pretrained(start, seed, folder)
+        spent = cpu_seconds() - before
+        kept.get(f"spent/{start}/{seed}", lambda: Scores({"pretraining": {"NSS": spent}}))
+    kept.get(images, lambda: image_scores(of_network(start, weights, streams="appearance")))
+
+    def measure() -> Scores:
+        return clip_scores(of_network(model, finetuned(model, weights, seed, folder)))
+
+    kept.get(clips, measure)
+
+
 def line(name: str, seeds: list[Scores], extra: str = "") -> str:
-    """A row: means over seeds, and the first seed's interval."""
+    """A row: means over seeds, each seed's, and the interval of what the seeds have on average."""
     cells = []
+    clips = seeds[0].by_clip
+    average = Scores(
+        {
+            clip: {
+                metric: float(np.mean([one.by_clip[clip][metric] for one in seeds]))
+                for metric in SHOWN
+            }
+            for clip in clips
+        }
+    )
     for metric in SHOWN:
-        low, high = seeds[0].interval(metric)
-        mean = np.mean([one.mean(metric) for one in seeds])
+        low, high = average.interval(metric)
         each = f" ({', '.join(f'{one.mean(metric):.3f}' for one in seeds)})"
-        cells.append(f"{mean:.3f}{each if len(seeds) > 1 else ''} [{low:.3f}, {high:.3f}]")
-    print(name, cells, extra, flush=True)
+        mean = f"{average.mean(metric):.3f}"
+        cells.append(f"{mean}{each if len(seeds) > 1 else ''} [{low:.3f}, {high:.3f}]")
     return f"| {name} | {' | '.join(cells)} | {extra} |"
 
 
@@ -251,56 +304,64 @@ def table(last: str) -> list[str]:
     return ["", f"| model | {' | '.join(SHOWN)} | {last} |", "|---|" + "---|" * (len(SHOWN) + 1)]
 
 
+def page(kept: Kept) -> str:
+    """Everything that was measured, as Markdown."""
+    plain = {"centre bias": centre_bias, "spectral residual": spectral_residual}
+    ways = {
+        "images": {**plain, "mean training map": mean_map("salicon")},
+        "clips": {**plain, "mean training map": mean_map("diem")},
+    }
+    measures = {"images": image_scores, "clips": clip_scores}
+    rows: dict[str, dict[str, list[Scores]]] = {"images": {}, "clips": {}}
+    for key, by_clip in kept.scores.items():
+        kind, model, _ = key.split("/")
+        if kind in rows and model in CFG.models:
+            rows[kind].setdefault(model, []).append(Scores(by_clip))
+    for kind, found in ways.items():
+        for name, way in found.items():
+            measure = partial(measures[kind], way)
+            rows[kind][name] = [kept.get(f"{kind}/{name}/0", measure)]
+    spent = [s["pretraining"]["NSS"] for k, s in kept.scores.items() if k.startswith("spent/")]
+    training = CFG.pretraining
+    count = round(training.epochs * 400 / training.batch)
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, threads: {THREADS}"
+    seconds = f"{np.mean(spent):.0f} CPU seconds ({min(spent):.0f} to {max(spent):.0f})"
+    lines = [
+        "# Learning on real recordings",
+        "",
+        f"{datetime.date.today()}, {machine}. A pretraining is {count} iterations of",
+        f"{training.batch} images and took {seconds}.",
+        "Means over seeds (each seed) [95 % over images or clips, bootstrap of the means over",
+        "seeds]. `python bench/learning.py`.",
+        "",
+        "100 images in SALICON's layout, scored at 640x480 against every sampled point:",
+        *table("seeds"),
+        *(line(name, found, str(len(found))) for name, found in rows["images"].items()),
+        "",
+        "Three clips in DIEM's layout; the last column is the lowest NSS of any clip and seed:",
+        *table("lowest"),
+        *(line(name, found, lowest(found)) for name, found in rows["clips"].items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Measures and writes bench/results/learning.md."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     variants = [model for model, entry in CFG.models.items() if entry.start]
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--models", nargs="*", default=variants)
+    parser.add_argument("--kept", type=Path, help="a file to keep scores in, and to go on from")
     given = parser.parse_args()
+    kept = Kept(given.kept and given.kept.resolve())
     os.chdir(ROOT)
     make_stores()
     torch.set_num_threads(THREADS)
-    images: dict[str, list[Scores]] = {}
-    clips: dict[str, list[Scores]] = {model: [] for model in given.models}
-    spent: list[float] = []
     for seed in range(given.seeds):
-        with tempfile.TemporaryDirectory() as place:
-            folder, starts = Path(place), dict[str, Path]()
+        with tempfile.TemporaryDirectory() as folder:
             for model in given.models:
-                start = CFG.models[model].start or model
-                if start not in starts:
-                    before = cpu_seconds()
-                    starts[start] = pretrained(start, seed, folder)
-                    spent.append(cpu_seconds() - before)
-                    found = image_scores(of_network(start, starts[start], streams="appearance"))
-                    images.setdefault(start, []).append(found)
-                weights = finetuned(model, starts[start], seed, folder)
-                clips[model].append(clip_scores(of_network(model, weights)))
-    plain = {"centre bias": centre_bias, "spectral residual": spectral_residual}
-    of_images = {**plain, "mean training map": mean_map("salicon")}
-    of_clips = {**plain, "mean training map": mean_map("diem")}
-    training = CFG.pretraining
-    count = round(training.epochs * 400 / training.batch)
-    page = [
-        "# Learning on real recordings",
-        "",
-        f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}. A pretraining is",
-        f"{count} iterations of {training.batch} images and took {np.mean(spent):.0f} CPU seconds.",
-        f"Means over {given.seeds} seeds (each seed) [95 % over images or clips, bootstrap, first",
-        "seed]. `python bench/learning.py`.",
-        "",
-        "100 images in SALICON's layout, scored at 640x480 against every sampled point:",
-        *table("the appearance stream of"),
-        *(line(name, found, "after pretraining") for name, found in images.items()),
-        *(line(name, [image_scores(way)]) for name, way in of_images.items()),
-        "",
-        "Three clips in DIEM's layout; the last column is the lowest NSS of any clip and seed:",
-        *table("lowest"),
-        *(line(name, found, lowest(found)) for name, found in clips.items()),
-        *(line(name, [one := clip_scores(way)], lowest([one])) for name, way in of_clips.items()),
-    ]
-    (ROOT / "bench/results/learning.md").write_text("\n".join(page) + "\n")
+                learnt(model, seed, Path(folder), kept)
+        (ROOT / "bench/results/learning.md").write_text(page(kept))
 
 
 if __name__ == "__main__":

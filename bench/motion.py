@@ -42,6 +42,7 @@ from pipeline.training import Run, train
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT, LENGTH, RATE = 128, 96, 24, 25.0
 OBSERVERS = 5
+THREADS = 1
 SIGMA = 5.0
 MODELS = ("spatial", "temporal", "gfsalnet", "without_gated_fusion")
 BENCHMARKS = ("motion", "still", "mixture")
@@ -143,7 +144,7 @@ def trained(
 ) -> nn.Module:
     """Trains in place."""
     plan = settings(iterations, len(samples))
-    train(net, samples, Run(plan, LOSS, seed, 2, {}, "bench", folder / "checkpoints", None))
+    train(net, samples, Run(plan, LOSS, seed, THREADS, {}, "bench", folder / "checkpoints", None))
     return net.eval()
 
 
@@ -216,6 +217,7 @@ def main() -> None:
     for name, value in (("seeds", 3), ("clips", 24), ("iterations", 240)):
         parser.add_argument(f"--{name}", type=int, default=value)
     given = parser.parse_args()
+    torch.set_num_threads(THREADS)
     found: list[dict[str, Any]] = []
     start = time.process_time()
     for seed in range(given.seeds):

@@ -368,6 +368,23 @@ class Loss(Section):
     """Added inside the logarithm's quotient of Eq. (4)."""
 
 
+class LossSearch(Section):
+    """Weights of Eq. (6) that are tried on the pretraining (Sec. IV-B: "determine empirically")."""
+
+    model: str
+    """Whose pretraining it is; one that others start from."""
+    alpha: tuple[NonNegativeFloat, ...] = Field(min_length=1)
+    """Weights of the KL divergence; each is tried with each beta."""
+    beta: tuple[NonNegativeFloat, ...] = Field(min_length=1)
+    """Weights of the NSS loss."""
+
+    @model_validator(mode="after")
+    def _something_is_learnt(self) -> Self:
+        if 0 in self.alpha and 0 in self.beta:
+            raise ValueError("alpha and beta: at least one of the two must be without a 0")
+        return self
+
+
 class Adam(Section):
     """Kingma and Ba, ICLR 2015; the paper's."""
 
@@ -541,6 +558,7 @@ class Config(Section):
     """Digest that the file must have, at least its first digits; null: not checked."""
     models: dict[str, Model]
     loss: Loss
+    loss_search: LossSearch
     pretraining: Training
     trainings: dict[str, Training]
     score: Score
@@ -554,6 +572,8 @@ class Config(Section):
         tested = self.datasets.keys() | self.meta_datasets.keys()
         used: list[tuple[str, str | None, Iterable[str]]] = []
         used += [("models", model.start, self.models) for model in self.models.values()]
+        starts = [model.start for model in self.models.values() if model.start]
+        used += [("loss_search", self.loss_search.model, starts)]
         used += [
             ("meta_datasets", meta.over, self.datasets) for meta in self.meta_datasets.values()
         ]
@@ -623,6 +643,33 @@ class Config(Section):
         file = TORCHVISION.get(str(backbone))
         return file and f"{self.pathvars['raw']}/imagenet/{file}"
 
+    def tried_losses(self) -> dict[str, Loss]:
+        """Name of a pretraining -> its loss: those of the search for the weights of Eq. (6)."""
+        search, tried = self.loss_search, dict[str, Loss]()
+        for alpha in search.alpha:
+            for beta in search.beta:
+                loss = self.loss.model_copy(update={"alpha": alpha, "beta": beta})
+                name = f"{PRETRAINING}_{alpha:g}_{beta:g}"
+                tried[PRETRAINING if loss == self.loss else name] = loss
+        return tried
+
+    def searching(self) -> Config:
+        """This configuration with one table: what each tried loss comes to on tested images."""
+        rows = {
+            f"alpha {loss.alpha:g}, beta {loss.beta:g}": Measured(
+                model=self.loss_search.model, training=name
+            )
+            for name, loss in self.tried_losses().items()
+        }
+        table = Table(
+            title="What the pretraining comes to with other weights of Eq. (6)",
+            dataset=self.pretraining.datasets[0],
+            metrics=("AUC-J", "CC", "NSS", "SIM", "KLDiv"),
+            measured=rows,
+            note="The paper says that alpha = 1 and beta = 0.1 were chosen on SALICON, not how.",
+        )
+        return self.model_copy(update={"tables": {"loss_weights": table}})
+
     def can_train(self, training: str) -> bool:
         """Whether every dataset of a training is part of the run."""
         return not self._lacking(training)
@@ -630,7 +677,7 @@ class Config(Section):
     def _lacking(self, training: str) -> list[str]:
         """Datasets of a training, or of the pretraining that starts it, that are left out."""
         needed = self.pretraining.datasets
-        if training != PRETRAINING:
+        if training in self.trainings:
             needed = (*self.trainings[training].datasets, *needed)
         return [dataset for dataset in needed if self.left_out(dataset)]
 

@@ -37,6 +37,7 @@ class Project:
         config["pretraining"]["epochs"] = config["trainings"]["setting_1_ucf_sports"]["epochs"] = (
             0.1
         )
+        config["loss_search"]["beta"] = [0.1, 1.0]
         config["tables"] = {"table_1": config["tables"]["table_1"]}
         config["tables"]["table_1"]["measured"] = {
             label: {"model": model, "training": "setting_1_ucf_sports"}

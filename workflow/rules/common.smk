@@ -1,6 +1,7 @@
 """Functions that name files. What they return is a path or the JSON of a section."""
 
 import json
+import re
 from pathlib import Path
 
 from pipeline.config import PRETRAINING
@@ -11,11 +12,16 @@ STAGES = "frames flow gaze density pretrain finetune predict score tables".split
 PUBLISHED = "workflow/published"
 
 
+def pretrainings():
+    """The pretraining that all trainings start from, and those with another loss."""
+    return list({PRETRAINING: cfg.loss, **cfg.tried_losses()})
+
+
 wildcard_constraints:
     dataset="|".join([*cfg.datasets, *cfg.meta_datasets, *cfg.submissions]),
     part=r"\d{4}",
     model="|".join(cfg.models),
-    training="|".join([*cfg.trainings, PRETRAINING, "untrained"]),
+    training="|".join(map(re.escape, [*cfg.trainings, *pretrainings(), "untrained"])),
 
 
 def raw_folder(wildcards):
@@ -154,9 +160,7 @@ def imagenet_weights(wildcards):
 def beside_weights(folder):
     """Where a training keeps what is no output: its state, its curves."""
     results = cfg.pathvars["results"]
-    return lambda wildcards: (
-        f"{results}/{folder}/{wildcards.model}/{wildcards.get('training', PRETRAINING)}"
-    )
+    return lambda wildcards: (f"{results}/{folder}/{wildcards.model}/{wildcards.training}")
 
 
 def start_weights(wildcards):
@@ -178,20 +182,25 @@ def frame_list(wildcards):
     return f"<raw>/{wildcards.dataset}/{meta.frame_list}" if meta else []
 
 
-def measured_scores():
+def loss_json(wildcards):
+    return cfg.tried_losses().get(wildcards.training, cfg.loss).model_dump_json()
+
+
+def measured_scores(of=cfg):
     return sorted(
         {
-            f"<results>/scores/{row.model}/{row.training}/{cfg.tables[table].dataset}.csv"
-            for table in cfg.tables
-            for row in cfg.measured(table).values()
+            f"<results>/scores/{row.model}/{row.training}/{of.tables[table].dataset}.csv"
+            for table in of.tables
+            for row in of.measured(table).values()
         }
     )
 
 
-def tables_json():
+def tables_json(of=cfg):
     readers = {f"pipeline.datasets.{dataset.gaze.reader}" for dataset in cfg.datasets.values()}
     code = code_digest(*(f"pipeline.{stage}" for stage in STAGES), *sorted(readers))
-    return cfg.tables_settings(code).model_dump_json()
+    settings = of.tables_settings(code).model_copy(update={"config_digest": cfg.digest()})
+    return settings.model_dump_json()
 
 
 def pictured(dataset):

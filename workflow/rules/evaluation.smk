@@ -78,6 +78,25 @@ rule tables:
         " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
 
 
+rule loss_weights:
+    """Other weights of Eq. (6): what the pretraining comes to with each (Sec. IV-B)."""
+    input:
+        scores=measured_scores(cfg.searching()),
+    output:
+        tables=directory("<results>/loss_weights"),
+    log:
+        "<logs>/tables/loss_weights.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.tables"),
+        published=published_folder,
+        settings=tables_json(cfg.searching()),
+    shell:
+        "python -m pipeline.tables --scores {input.scores:q} --published {params.published:q}"
+        " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
+
+
 rule submission:
     """Maps of a split whose gaze is hidden, packed for those who score it."""
     input:

@@ -29,10 +29,12 @@ rule pretrain:
         validation_density=training_stores("density", "validation"),
         stores=ancient(training_folders("frames", "gaze", "density")),
     output:
-        weights="<results>/weights/{model}/salicon.safetensors",
-        log="<results>/weights/{model}/salicon.csv",
+        weights="<results>/weights/{model}/{training}.safetensors",
+        log="<results>/weights/{model}/{training}.csv",
     log:
-        "<logs>/pretrain/{model}/salicon.log",
+        "<logs>/pretrain/{model}/{training}.log",
+    wildcard_constraints:
+        training="|".join(map(re.escape, pretrainings())),
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -44,7 +46,7 @@ rule pretrain:
         network=network_json,
         settings=cfg.pretraining.model_dump_json(),
         sha256=json.dumps(cfg.backbone_sha256),
-        loss=cfg.loss.model_dump_json(),
+        loss=loss_json,
         seed=cfg.seed,
         checkpoints=beside_weights("checkpoints"),
         board=beside_weights("tensorboard"),
