@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -370,6 +371,42 @@ def test_tensorboard_shows_curves_and_maps(samples: TrainingSamples, tmp_path: P
     np.testing.assert_allclose(scalars, [(row[0], row[1]) for row in rows], rtol=1e-6)
     assert [event.step for event in events.Images("saliency")] == [5, 10]
     assert {"frame", "density"} <= set(events.Tags()["images"])
+
+
+def test_curves_of_a_resumed_training_have_each_iteration_once(
+    samples: TrainingSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed one wrote iterations that its successor does again."""
+    run = _run(tmp_path, checkpoint=5)._replace(board=tmp_path / "board")
+    forward, calls = Small.forward, 0
+
+    def killed(self: Small, frame: Tensor, flow: Tensor) -> Maps:
+        nonlocal calls
+        calls += 1
+        if calls > 9:
+            raise RuntimeError("killed")
+        return forward(self, frame, flow)
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+        patch.setattr(Small, "forward", killed)
+        train(_small(), samples, run)
+    rows = train(_small(), samples, run)
+    events = event_accumulator.EventAccumulator(str(tmp_path / "board"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == [row[0] for row in rows]
+
+
+def test_a_compiled_network_learns_the_same(
+    samples: TrainingSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Traced as on a GPU, and run as it stands; weights keep their names."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    plain, compiled = _small(), _small()
+    rows = train(plain, samples, _run(tmp_path))
+    assert train(compiled, samples, _run(tmp_path, compile=True)) == rows
+    assert plain.state_dict().keys() == compiled.state_dict().keys()
+    for name, tensor in plain.state_dict().items():
+        assert torch.equal(tensor, compiled.state_dict()[name]), name
 
 
 def test_what_processes_cannot_share_is_told(
