@@ -28,13 +28,16 @@ Split = Literal["train", "val", "test"]
 PRETRAINING = "salicon"
 """What the training is called that all others start from."""
 
+GIVEN = "given"
+"""What stands for a training where maps were made elsewhere."""
+
 TORCHVISION = {
     "resnet50": "resnet50-0676ba61.pth",
     "resnet18": "resnet18-f37072fd.pth",
     "mobilenet_v2": "mobilenet_v2-b0353104.pth",
 }
 """Backbone -> torchvision's first ImageNet weights, named after the begin of their sha256."""
-Metric = Literal["AUC-J", "CC", "NSS", "SIM", "KLDiv"]
+Metric = Literal["AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv"]
 
 
 class Section(BaseModel):
@@ -233,12 +236,10 @@ class Variant(Section):
 
 
 class Test(Section):
-    """What is scored, and how frames are averaged."""
+    """What is scored."""
 
     split: Split
     """Split that is scored."""
-    average: Literal["frame", "clip"]
-    """Mean over frames, or over each clip's frames and then over clips."""
 
 
 class Dataset(Section):
@@ -312,14 +313,29 @@ class Submission(Section):
 
 
 class Model(BaseModel):
-    """A network with its switches; the further keys are arguments of the network's constructor."""
+    """A network with its switches, or somebody else's maps.
+
+    The further keys are arguments of the network's constructor.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    network: str
+    network: str | None = None
     """Key of model/registry.py."""
-    start: str | None
+    start: str | None = None
     """Model whose SALICON weights start this one; null: nothing to train."""
+    maps: str | None = None
+    """Folder, zip or Zarr group of maps that were made elsewhere; may hold {dataset}."""
+
+    @model_validator(mode="after")
+    def _is_a_network_or_maps(self) -> Self:
+        if (self.network is None) == (self.maps is None):
+            raise ValueError("network or maps: one of the two keys is needed")
+        if self.network and "start" not in self.model_fields_set:
+            raise ValueError("start: needed; null where nothing is trained")
+        if self.maps and (further := {*self.model_dump(exclude_unset=True)} - {"maps"}):
+            raise ValueError(f"{', '.join(sorted(further))}: maps that are there need no such key")
+        return self
 
 
 class FlowTraining(Section):
@@ -445,13 +461,21 @@ class Training(Section):
         return self
 
 
+PROTOCOLS = ("mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis")
+"""Names of pipeline/protocols.py, here for those who plan without what scoring needs."""
+
+
 class Score(Section):
     """How maps are scored (docs/protocols.md)."""
 
-    protocol: Literal["mit"]
-    """mit: the definitions of the MIT benchmark's code (Sec. IV-C)."""
-    auc_jitter: Literal["expectation", "none"]
-    """AUC-J's noise that breaks ties: its expected score in closed form, or no noise."""
+    protocol: str
+    """One of `PROTOCOLS`."""
+
+    @model_validator(mode="after")
+    def _protocol_is_known(self) -> Self:
+        if self.protocol not in PROTOCOLS:
+            raise ValueError(f"protocol: {self.protocol!r}: known are {', '.join(PROTOCOLS)}")
+        return self
 
 
 class Alignment(Section):
@@ -482,7 +506,8 @@ class Measured(Section):
 
     model: str
     training: str
-    """One of `trainings`, or `salicon`: the pretraining alone, of a model that starts others."""
+    """One of `trainings`; `salicon`: the pretraining alone, of a model that starts others; `given`:
+    none, of maps that somebody else made."""
 
 
 class Table(Section):
@@ -499,14 +524,14 @@ class Table(Section):
 
 
 class ScoredDataset(Section):
-    """What the footer of a table says about its dataset, and how its frames are averaged."""
+    """What the footer of a table says about its dataset."""
 
     variant: str
     """Name of the ground truth and how its densities were made."""
     split: Split
     """Split that was scored."""
-    average: Literal["frame", "clip"]
-    """Mean over frames, or over each clip's frames and then over clips."""
+    meta: bool
+    """Whether it is a list of frames of another dataset, which protocols average otherwise."""
 
 
 class TablesSettings(Section):
@@ -587,6 +612,9 @@ class Config(Section):
             for row in table.measured.values():
                 used += [(f"tables.{name}", row.model, self.models)]
                 own = {PRETRAINING} if self._is_a_start(row.model) else set()
+                if row.model in self.models and self.given(row.model):
+                    used += [(f"tables.{name}", row.training, {GIVEN})]
+                    continue
                 used += [(f"tables.{name}", row.training, self.trainings.keys() | own)]
         for section, word, known in used:
             if word is not None and word not in known:
@@ -633,7 +661,12 @@ class Config(Section):
     def network(self, model: str) -> dict[str, Any]:
         """Constructor arguments of a model's network, with the key `network`."""
         entry = self.models[model]
-        return {**self.networks.get(entry.network, {}), **entry.model_dump(exclude={"start"})}
+        own = entry.model_dump(exclude={"start", "maps"})
+        return {**self.networks.get(entry.network or "", {}), **own}
+
+    def given(self, model: str) -> bool:
+        """Whether a model is maps that somebody else made."""
+        return self.models[model].maps is not None
 
     def imagenet_file(self, model: str) -> str | None:
         """Where the ImageNet weights of a model's backbone lie, if it starts from any."""
@@ -676,7 +709,7 @@ class Config(Section):
 
     def _lacking(self, training: str) -> list[str]:
         """Datasets of a training, or of the pretraining that starts it, that are left out."""
-        needed = self.pretraining.datasets
+        needed = () if training == GIVEN else self.pretraining.datasets
         if training in self.trainings:
             needed = (*self.trainings[training].datasets, *needed)
         return [dataset for dataset in needed if self.left_out(dataset)]
@@ -696,7 +729,8 @@ class Config(Section):
         }
         return rows | sanity
 
-    def _ground_truth(self, dataset: str) -> str:
+    def ground_truth(self, dataset: str) -> str:
+        """The variant of a dataset's ground truth and how it was made, in words."""
         truth = self.datasets[self.over(dataset)]
         recipe = truth.density.model_dump()
         density = _told(recipe.pop("recipe"), recipe)
@@ -709,16 +743,16 @@ class Config(Section):
         tested = self.datasets | self.meta_datasets
         return TablesSettings(
             run=self.run,
-            protocol=f"{self.score.protocol}, AUC-J jitter: {self.score.auc_jitter}",
+            protocol=self.score.protocol,
             seed=self.seed,
             config_digest=self.digest(),
             code=code,
             sanity=self.sanity,
             datasets={
                 name: ScoredDataset(
-                    variant=self._ground_truth(name),
+                    variant=self.ground_truth(name),
                     split=dataset.test.split,
-                    average=dataset.test.average,
+                    meta=name in self.meta_datasets,
                 )
                 for name, dataset in tested.items()
             },

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.datasets.meta import read_frame_list
 from pipeline.errors import InputError
+from pipeline.listed import listed_frames
 from pipeline.networks import load_network
 from pipeline.samples import batches_of
 from pipeline.stage import main
@@ -36,29 +36,6 @@ def saliency_maps(
         yield saliency.clamp(-6e4, 6e4).numpy().astype(np.float16)
 
 
-def _chosen(frame_lists: list[Path], clips: dict[str, dict[str, Any]]) -> dict[str, list[int]]:
-    """Places, in the stores, of the frames of each clip that are predicted."""
-    if not frame_lists:
-        return {clip: list(range(facts["shape"][0])) for clip, facts in clips.items()}
-    listed = read_frame_list(frame_lists[0])
-    chosen: dict[str, list[int]] = {}
-    for clip, facts in clips.items():
-        frames = listed.get(clip, [])
-        places = {number - 1: place for place, number in enumerate(frame_numbers(facts))}
-        # The sheet may end a clip early: DIEM's test clips count for 300 frames (Sec. IV-A).
-        within = [places[frame] for frame in frames if frame in places]
-        if len(within) < len(frames):
-            print(f"{clip}: {len(frames) - len(within)} of {len(frames)} listed frames left out")
-        if within:
-            chosen[clip] = within
-    if not chosen:
-        raise InputError(
-            f"{frame_lists[0]}: lists no frame that a clip of the scored split has; "
-            "check its video names against the split sheet"
-        )
-    return chosen
-
-
 def predict(
     *,
     network: dict[str, Any],
@@ -80,7 +57,7 @@ def predict(
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
     clips = {clip: part.clips[clip] for clip, part in pictures.items()}
     with write_store(SALIENCY, store, manifest) as writer:
-        for clip, chosen in _chosen(frame_list, clips).items():
+        for clip, chosen in listed_frames(frame_list, clips).items():
             motion = motions[clip][clip] if motions else None
             maps = saliency_maps(model, pictures[clip][clip], motion, chosen)
             numbers = frame_numbers(clips[clip])

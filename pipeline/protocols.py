@@ -118,6 +118,10 @@ class Protocol:
     degenerate: Mapping[tuple[Case, Metric], float] = field(default_factory=dict)
     """What counts in place of the formula's value; NaN also for a scorer that stops."""
 
+    def averaging(self, *, meta: bool) -> Average:
+        """How a dataset's frames are averaged, or those of a frame list over another dataset."""
+        return self.meta_average if meta else self.average
+
 
 _MIT: Final = Protocol("mit", left_out=frozenset({"no_fixation", "empty_density"}))
 _ALL: Final = [

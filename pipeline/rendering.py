@@ -1,13 +1,19 @@
-"""A page of results as Markdown and as HTML that stands alone."""
+"""A page of results as Markdown and as HTML that stands alone (LaTeX: `pipeline.latex`).
+
+Everything is told by letters and lines, nothing by colour: pages are printed in grey.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from itertools import groupby
 from typing import Final, Literal
+
+from pipeline.intervals import SIGNIFICANT, Comparison, Interval
+from pipeline.ranks import DECIMALS, Rank
 
 
 @dataclass(frozen=True)
@@ -17,8 +23,12 @@ class Cell:
     printed: float | None
     ours: float | None
     """NaN: measured, but undefined in every frame."""
-    best: bool = False
-    """Whether no measured row of the table has a better value."""
+    interval: Interval | None = None
+    """Of ours."""
+    printed_rank: Rank | None = None
+    """Among the printed values of the column."""
+    rank: Rank | None = None
+    """Among the measured values of the column."""
 
     @property
     def difference(self) -> float | None:
@@ -40,29 +50,71 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two measured methods; `cells` follow the metrics of the page."""
+
+    first: str
+    second: str
+    cells: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True)
+class ClipTable:
+    """One metric, clip by clip."""
+
+    metric: str
+    told: str
+    """What `difference` is and how the rows are ordered."""
+    methods: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[float, ...], float], ...]
+    """Clip, mean of each method, difference; NaN: no value."""
+
+
+@dataclass(frozen=True)
 class Page:
     """A table with what must be known to read it."""
 
     name: str
-    title: str
+    caption: str
     metrics: dict[str, Literal["higher", "lower"]]
     """Columns, and which of two values is the better one."""
     rows: tuple[Row, ...]
+    pairs: tuple[Pair, ...]
+    pairs_told: str
+    """How the differences of `pairs` were made and tested."""
+    clips: ClipTable | None
     remarks: tuple[str, ...]
     footer: dict[str, str]
+    links: dict[str, str] = field(default_factory=dict)
+    """File beside the page -> what it is called."""
+
+    @property
+    def title(self) -> str:
+        """The caption after the table's own number or name."""
+        return f"{self.name.replace('_', ' ').capitalize()}. {self.caption}"
 
 
-LEGEND: Final = (
-    "Where we measured: our value, then the printed one and the difference (ours - printed). "
-    "Other rows quote the paper. The best measured value of a column is marked with a star."
+BESIDE: Final = (
+    "Where we measured: our value with its 95 % interval, then the printed one and the difference "
+    "(ours - printed). Other rows quote the paper. Of the printed values of a column the best is "
+    "bold and the second best underlined."
+)
+ALONE: Final = "Our values with their 95 % intervals."
+RANKED: Final = (
+    "Of the measured values of a column the best has a star (*) and the second best a dagger "
+    "(\u2020). Equal values share a rank."
 )
 NOT_DEEP: Final = "(nd): non-deep learning model."
-_ARROWS: Final = {"higher": ("\u2191", "higher is better"), "lower": ("\u2193", "lower is better")}
+PAIRS: Final = "Differences between measured rows"
+ARROWS: Final = {"higher": ("\u2191", "higher is better"), "lower": ("\u2193", "lower is better")}
+_OURS: Final[dict[Rank | None, str]] = {"best": "*", "second": "\u2020", None: ""}
+_SIGNIFICANT: Final = "\u2021"
 
 _STYLE: Final = """\
 :root { color-scheme: light dark; }
-body { font: 1rem/1.45 system-ui, sans-serif; max-width: 64rem; margin: 0 auto; padding: 1rem; }
+body { font: 1rem/1.45 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.35rem; line-height: 1.25; }
+h2 { font-size: 1.1rem; margin-top: 2rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; vertical-align: top; }
@@ -70,52 +122,73 @@ th[scope=row], th[scope=rowgroup], thead th:first-child { text-align: left; }
 th[scope=row] { font-weight: normal; position: sticky; left: 0; background: Canvas; }
 thead th { border-bottom: 2px solid; }
 th[scope=rowgroup] { border-top: 1px solid GrayText; padding-top: .6rem; }
-.measured th[scope=row], .best b { font-weight: bold; }
-.best b { border-bottom: 2px solid; }
-td b { font-weight: normal; }
+.measured th[scope=row] { font-weight: bold; }
+u { text-underline-offset: .2em; }
 small { display: block; font-size: .75rem; }
+details { margin: 2rem 0; }
+details thead th { white-space: normal; vertical-align: bottom; }
+summary { font-weight: bold; cursor: pointer; padding: .3rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; font-size: .85rem; }
 dt { font-weight: bold; }
 dd { margin: 0; overflow-wrap: anywhere; }
 .remark { border-left: .3rem solid; padding-left: .8rem; }
 @media (max-width: 40rem) {
   th, td { padding: .25rem .35rem; font-size: .85rem; }
-  th[scope=row] { white-space: normal; min-width: 6rem; }
+  th[scope=row] { white-space: normal; min-width: 5rem; max-width: 8rem; }
   dl { display: block; }
+}
+@media print {
+  @page { margin: 1.5cm; }
+  :root { color-scheme: light; }
+  body { max-width: none; padding: 0; font-size: 9pt; color: black; background: white; }
+  .scroll { overflow: visible; }
+  th, td { padding: .15rem .2rem; }
+  small { font-size: 6.5pt; }
+  th[scope=row] { position: static; white-space: normal; }
+  tr { break-inside: avoid; }
+  h2, summary { break-after: avoid; }
+  nav, details:not([open]) { display: none; }
 }"""
 
 
 def markdown(page: Page) -> str:
     """The page as Markdown: one table, ours / printed / difference in a measured cell."""
-    heads = [f"{metric} {_ARROWS[better][0]}" for metric, better in page.metrics.items()]
     lines = [f"# {page.title}", ""]
     lines += [line for remark in page.remarks for line in (f"> {remark}", "")]
-    lines += [
-        _markdown_row(["", "Method", *heads]),
-        _markdown_row(["---"] * 2 + ["---:"] * len(heads)),
-    ]
+    lines += _markdown_heads(["", "Method"], page)
     lines += [
         _markdown_row([row.group, _method(row), *(_markdown_cell(cell) for cell in row.cells)])
         for row in page.rows
     ]
-    lines += ["", _legend(page), ""]
+    lines += ["", legend(page), ""]
+    if page.pairs:
+        lines += [f"## {PAIRS}", "", *_markdown_heads(["First", "Second"], page)]
+        for pair in page.pairs:
+            cells = (_beside(" ", *_compared(cell)) for cell in pair.cells)
+            lines.append(_markdown_row([pair.first, pair.second, *cells]))
+        lines += ["", page.pairs_told, ""]
     lines += [f"- {term}: {text}" for term, text in page.footer.items()]
-    return "\n".join([*lines, "", "[All tables](index.md)", ""])
+    told = " - ".join(f"[{text}]({file})" for file, text in page.links.items())
+    return "\n".join([*lines, *(["", told.replace(".html)", ".md)")] if told else []), ""])
 
 
 def html(page: Page) -> str:
     """The page as HTML without scripts, pictures or anything from elsewhere."""
     body = [f'<h1 id="title">{escape(page.title)}</h1>']
     body += [f'<p class="remark">{escape(remark)}</p>' for remark in page.remarks]
-    body += ['<div class="scroll" role="region" aria-labelledby="title" tabindex="0">']
-    body += ['<table aria-labelledby="title">', "<thead>", _html_heads(page), "</thead>"]
+    groups: list[str] = []
     for group, rows in groupby(page.rows, lambda row: row.group):
-        body += ["<tbody>", *_html_group(group, list(rows)), "</tbody>"]
-    body += ["</table>", "</div>", f"<p>{escape(_legend(page))}</p>", "<dl>"]
+        groups += ["<tbody>", *_html_group(group, list(rows)), "</tbody>"]
+    body += _html_table("title", _html_heads("Method", page), groups)
+    body += [f"<p>{escape(legend(page))}</p>"]
+    body += [*_html_pairs(page), *_html_clips(page.clips), "<dl>"]
     body += [
         f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in page.footer.items()
     ]
-    return _document(page.title, [*body, "</dl>", '<p><a href="index.html">All tables</a></p>'])
+    told = " &middot; ".join(
+        f'<a href="{escape(file)}">{escape(text)}</a>' for file, text in page.links.items()
+    )
+    return _document(page.title, [*body, "</dl>", *([f"<nav>{told}</nav>"] if told else [])])
 
 
 def index_markdown(pages: Sequence[Page], title: str, remarks: Sequence[str]) -> str:
@@ -139,6 +212,39 @@ def index_html(pages: Sequence[Page], title: str, remarks: Sequence[str]) -> str
     return _document(title, [*body, "</ul>"])
 
 
+def legend(page: Page) -> str:
+    """How to read the cells of the page."""
+    cells = [cell for row in page.rows for cell in row.cells]
+    told = [BESIDE if any(cell.printed is not None for cell in cells) else ALONE]
+    told += [RANKED] if any(cell.rank for cell in cells) else []
+    told += [NOT_DEEP] if not all(row.deep for row in page.rows) else []
+    return " ".join(told)
+
+
+def number(value: float | None) -> str:
+    """A value as it is shown."""
+    if value is None:
+        return "-"
+    return "undefined" if math.isnan(value) else f"{value:.{DECIMALS}f}"
+
+
+def signed(value: float) -> str:
+    """A difference as it is shown; never -0."""
+    return f"{round(value, DECIMALS) + 0.0:+.{DECIMALS}f}"
+
+
+def shown_difference(cell: Cell) -> str:
+    """The difference of the values as they are shown, so that a reader can check the sum."""
+    if cell.difference is None or cell.ours is None or cell.printed is None:
+        return ""
+    return signed(round(cell.ours, DECIMALS) - cell.printed)
+
+
+def shown_interval(interval: Interval | None, show: Callable[[float], str] = number) -> str:
+    """As [low, high]; nothing where there is none."""
+    return f"[{show(interval[0])}, {show(interval[1])}]" if interval else ""
+
+
 def _document(title: str, body: Sequence[str]) -> str:
     head = [
         "<!DOCTYPE html>",
@@ -154,10 +260,16 @@ def _document(title: str, body: Sequence[str]) -> str:
     return "\n".join([*head, *body, "</body>", "</html>", ""])
 
 
-def _html_heads(page: Page) -> str:
-    heads = ['<th scope="col">Method</th>']
+def _html_table(label: str, heads: str, body: Iterable[str]) -> list[str]:
+    opened = f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0">'
+    table = f'<table aria-labelledby="{label}">'
+    return [opened, table, f"<thead>{heads}</thead>", *body, "</table>", "</div>"]
+
+
+def _html_heads(first: str, page: Page) -> str:
+    heads = [f'<th scope="col">{first}</th>']
     for metric, better in page.metrics.items():
-        arrow, meaning = _ARROWS[better]
+        arrow, meaning = ARROWS[better]
         heads.append(
             f'<th scope="col">{escape(metric)} <abbr title="{meaning}" aria-label="{meaning}">'
             f"{arrow}</abbr></th>"
@@ -176,15 +288,53 @@ def _html_group(group: str, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _html_cell(cell: Cell) -> str:
+    printed = _ranked(cell, "<b>{}</b>", "<u>{}</u>")
     if cell.ours is None:
-        return f"<td>{_number(cell.printed)}</td>"
-    kind = ' class="best"' if cell.best else ""
-    beside = "" if cell.printed is None else f"<small>{_html_beside(cell)}</small>"
-    return f"<td{kind}><b>{_number(cell.ours)}{'*' if cell.best else ''}</b>{beside}</td>"
+        return f"<td>{printed}</td>"
+    paper = (
+        "" if cell.printed is None else _beside(", ", f"paper {printed}", shown_difference(cell))
+    )
+    return _html_stacked(_ours(cell), shown_interval(cell.interval), paper)
 
 
-def _html_beside(cell: Cell) -> str:
-    return ", ".join(filter(None, (f"paper {_number(cell.printed)}", _shown_difference(cell))))
+def _html_stacked(value: str, *below: str) -> str:
+    small = "".join(f"<small>{text}</small>" for text in below if text)
+    return f"<td>{value}{small}</td>"
+
+
+def _html_pairs(page: Page) -> Iterator[str]:
+    if not page.pairs:
+        return
+    yield f'<h2 id="pairs">{PAIRS}</h2>'
+    rows = ["<tbody>"]
+    for pair in page.pairs:
+        cells = "".join(_html_stacked(*_compared(cell)) for cell in pair.cells)
+        both = f"{escape(pair.first)} <small>less {escape(pair.second)}</small>"
+        rows.append(f'<tr><th scope="row">{both}</th>{cells}</tr>')
+    yield from _html_table("pairs", _html_heads("Difference", page), [*rows, "</tbody>"])
+    yield f"<p>{escape(page.pairs_told)}</p>"
+
+
+def _html_clips(clips: ClipTable | None) -> Iterator[str]:
+    if clips is None:
+        return
+    heads = ["Clip", *clips.methods, "difference"]
+    rows = ["<tbody>"]
+    for clip, means, difference in clips.rows:
+        cells = [*map(number, means), "-" if math.isnan(difference) else signed(difference)]
+        told = "".join(f"<td>{cell}</td>" for cell in cells)
+        rows.append(f'<tr><th scope="row">{escape(clip)}</th>{told}</tr>')
+    named = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    yield f'<details><summary id="clips">{escape(clips.metric)} of each clip</summary>'
+    yield f"<p>{escape(clips.told)}</p>"
+    yield from _html_table("clips", f"<tr>{named}</tr>", [*rows, "</tbody>"])
+    yield "</details>"
+
+
+def _markdown_heads(first: Sequence[str], page: Page) -> list[str]:
+    heads = [f"{metric} {ARROWS[better][0]}" for metric, better in page.metrics.items()]
+    rule = ["---"] * len(first) + ["---:"] * len(heads)
+    return [_markdown_row([*first, *heads]), _markdown_row(rule)]
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
@@ -192,33 +342,42 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def _markdown_cell(cell: Cell) -> str:
+    printed = _ranked(cell, "**{}**", "<ins>{}</ins>")
     if cell.ours is None:
-        return _number(cell.printed)
-    ours = f"**{_number(cell.ours)}**\\*" if cell.best else _number(cell.ours)
+        return printed
+    ours = _beside(" ", _ours(cell).replace("*", r"\*"), shown_interval(cell.interval))
     if cell.printed is None:
         return ours
-    return " / ".join((ours, _number(cell.printed), _shown_difference(cell) or "-"))
+    return " / ".join((ours, printed, shown_difference(cell) or "-"))
+
+
+def _compared(cell: Comparison) -> tuple[str, str, str]:
+    """Difference, its interval, and p with a double dagger where it is significant."""
+    if math.isnan(cell.difference):
+        return "undefined", "", ""
+    between = shown_interval(cell.interval, signed)
+    if cell.p is None:
+        return signed(cell.difference), between, ""
+    p = "p < 0.001" if cell.p < 0.001 else f"p {cell.p:.3f}"
+    return signed(cell.difference), between, p + (_SIGNIFICANT if cell.p < SIGNIFICANT else "")
+
+
+def _ours(cell: Cell) -> str:
+    return number(cell.ours) + _OURS[cell.rank]
+
+
+def _ranked(cell: Cell, best: str, second: str) -> str:
+    """The printed value in the form of its rank."""
+    form = {"best": best, "second": second, None: "{}"}[cell.printed_rank]
+    return form.format(number(cell.printed))
+
+
+def _beside(between: str, *parts: str) -> str:
+    return between.join(filter(None, parts))
 
 
 def _method(row: Row) -> str:
     return row.method if row.deep else f"{row.method} (nd)"
-
-
-def _legend(page: Page) -> str:
-    return LEGEND if all(row.deep for row in page.rows) else f"{LEGEND} {NOT_DEEP}"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return "undefined" if math.isnan(value) else f"{value:.3f}"
-
-
-def _shown_difference(cell: Cell) -> str:
-    """The difference of the values as they are shown, so that a reader can check the sum."""
-    if cell.difference is None or cell.ours is None or cell.printed is None:
-        return ""
-    return f"{round(round(cell.ours, 3) - cell.printed, 3) + 0.0:+.3f}"
 
 
 def _measured_rows(page: Page) -> str:

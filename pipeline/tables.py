@@ -2,61 +2,39 @@
 
 `python -m pipeline.tables` reads a CSV per model, training and dataset (a row per frame) and the
 transcribed sheets of workflow/published. For each table it writes <name>.csv (a row per method and
-metric), <name>.md and <name>.html, and an index of them all. The same input gives the same bytes.
+metric), <name>_clips.csv, <name>.md, <name>.html and <name>.tex, and an index of them all. The same
+input gives the same bytes.
 """
 
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final
 
-import pandas as pd
+import numpy as np
 
+from pipeline import contrasts
 from pipeline.config import Table, TablesSettings
 from pipeline.errors import InputError
-from pipeline.metrics import METRICS
+from pipeline.footnotes import footer
+from pipeline.latex import latex
+from pipeline.measurements import Measurement, Sheet, read_scores, summarise
+from pipeline.protocols import protocol
+from pipeline.ranks import BETTER, Disagreement, PrintedRow, disagreements, ranks, read_published
 from pipeline.rendering import Cell, Page, Row, html, index_html, index_markdown, markdown
 from pipeline.stage import main
 
-DROPPED: Final = ("no_fixation", "empty_density")
-"""Statuses of frames that enter no mean: nothing to compare with. A constant prediction stays."""
 SANITY_GROUP: Final = "Sanity checks"
 UNPRINTED_GROUP: Final = "Not in the paper"
 UNTRAINED: Final = "untrained"
 TITLE: Final = "Dynamic saliency: our scores beside the paper's"
-AVERAGES: Final = {
-    "frame": "mean over frames",
-    "clip": "mean over the frames of a clip, then over clips",
-}
 
 Key = tuple[str, str, str]
 """Model, training, dataset: the last three parts of the path of a file of scores."""
-
-
-@dataclass(frozen=True)
-class PrintedRow:
-    """A row of a table of the paper; a value that is missing there is missing here."""
-
-    group: str
-    method: str
-    deep: bool
-    values: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One model on one dataset: means over frames, and what went into them."""
-
-    means: dict[str, float]
-    """Mean per metric, NaN where no frame has a value."""
-    statuses: dict[str, int]
-    """Status -> frames, dropped ones included."""
-    undefined: dict[str, int]
-    """Metric that is NaN in frames that do count -> number of those frames."""
+Read = Callable[[Path], Sheet]
 
 
 def tables(*, scores: list[Path], published: Path, out: Path, settings: TablesSettings) -> None:
@@ -72,91 +50,30 @@ def tables(*, scores: list[Path], published: Path, out: Path, settings: TablesSe
         InputError: A file of scores is missing, or is not what it should be.
     """
     found = {(path.parent.parent.name, path.parent.name, path.stem): path for path in scores}
-    pages = []
-    for name, table in settings.tables.items():
-        measured = _measure(table, found, settings)
-        pages.append(_page(name, read_published(published / f"{name}.csv"), measured, settings))
+    read = cache(lambda path: read_scores(path, settings.protocol))
+    odd = disagreements(published) if (published / "marks.csv").exists() else []
+    measured = {
+        name: _measure(name, table, found, read, settings)
+        for name, table in settings.tables.items()
+    }
+    pages = [
+        _page(name, read_published(published / f"{name}.csv"), entries, odd, settings)
+        for name, entries in measured.items()
+    ]
     out.mkdir(parents=True, exist_ok=True)
     for page in pages:
         _write_long(page, out / f"{page.name}.csv")
-        _write(out / f"{page.name}.md", markdown(page))
-        _write(out / f"{page.name}.html", html(page))
+        if measured[page.name]:
+            _write_clips(page, measured[page.name], out / f"{page.name}_clips.csv")
+        for kind, draw in {"md": markdown, "html": html, "tex": latex}.items():
+            _write(out / f"{page.name}.{kind}", draw(page))
     remarks = (_origin(settings), *_run_remark(settings.run))
     _write(out / "index.md", index_markdown(pages, TITLE, remarks))
     _write(out / "index.html", index_html(pages, TITLE, remarks))
 
 
-def read_published(path: Path) -> list[PrintedRow]:
-    """A sheet of workflow/published: columns group, method, deep, then metrics. No file, no rows.
-
-    Raises:
-        InputError: A column is missing or unknown, or a method comes twice.
-    """
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as lines:
-        sheet = csv.DictReader(line for line in lines if not line.startswith("#"))
-        words, metrics = (sheet.fieldnames or [])[:3], (sheet.fieldnames or [])[3:]
-        if words != ["group", "method", "deep"] or not {*metrics} <= METRICS.keys():
-            raise InputError(
-                f"{path}: expected the columns group,method,deep and metrics out of "
-                f"{','.join(METRICS)}, found {','.join([*words, *metrics])}"
-            )
-        rows = [_printed_row(line) for line in sheet]
-    methods = [row.method for row in rows]
-    if twice := sorted({method for method in methods if methods.count(method) > 1}):
-        raise InputError(f"{path}: {', '.join(twice)} comes twice")
-    return rows
-
-
-def read_scores(path: Path) -> pd.DataFrame:
-    """A file of scores: clip, frame, a column per metric (NaN where empty), status.
-
-    Raises:
-        InputError: The file is missing, has other columns, or no row.
-    """
-    if not path.exists():
-        raise InputError(f"{path}: no such file of scores; make it with: snakemake {path}")
-    remedy = f"make it anew with: snakemake --force {path}"
-    expected = ["clip", "frame", *METRICS, "status"]
-    try:
-        # Names of clips such as 001 or NA are text.
-        words, numbers = {"clip": str, "status": str}, {metric: [""] for metric in METRICS}
-        sheet = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=numbers)
-        sheet = sheet.astype({metric: float for metric in METRICS if metric in sheet})
-    except ValueError as error:
-        raise InputError(f"{path}: not a table of numbers ({error}); {remedy}") from error
-    if [*sheet.columns] != expected:
-        found = ",".join(sheet.columns)
-        raise InputError(f"{path}: expected columns {','.join(expected)}, found {found}; {remedy}")
-    if sheet.empty:
-        raise InputError(f"{path}: holds no frame; {remedy}")
-    return sheet
-
-
-def summarise(sheet: pd.DataFrame, average: Literal["frame", "clip"]) -> Measurement:
-    """Average a file of scores over frames, or over each clip's frames and then over clips.
-
-    Frames of a status in `DROPPED` enter no mean, and a NaN not that of its metric.
-    """
-    used = sheet[~sheet["status"].isin(DROPPED)]
-    values = used[[*METRICS]]
-    means = values.groupby(used["clip"]).mean().mean() if average == "clip" else values.mean()
-    undefined = {metric: int(values[metric].isna().sum()) for metric in METRICS}
-    return Measurement(
-        means={metric: float(means[metric]) for metric in METRICS},
-        statuses={str(k): int(n) for k, n in sheet["status"].value_counts().sort_index().items()},
-        undefined={metric: count for metric, count in undefined.items() if count},
-    )
-
-
-def _printed_row(line: Mapping[str, str]) -> PrintedRow:
-    values = {metric: float(line[metric]) for metric in METRICS if line.get(metric)}
-    return PrintedRow(line["group"], line["method"], line["deep"] != "no", values)
-
-
 def _measure(
-    table: Table, found: Mapping[Key, Path], settings: TablesSettings
+    name: str, table: Table, found: Mapping[Key, Path], read: Read, settings: TablesSettings
 ) -> dict[str, Measurement]:
     """Row label -> measurement, for the table's own rows and then the sanity rows."""
     if table.dataset in settings.left_out:
@@ -164,10 +81,12 @@ def _measure(
     wanted = {label: (row.model, row.training) for label, row in table.measured.items()}
     wanted |= {label: (model, UNTRAINED) for label, model in settings.sanity.items()}
     paths = {label: _find((*key, table.dataset), found) for label, key in wanted.items()}
-    sheets = {label: read_scores(path) for label, path in paths.items()}
-    _check_same_frames(paths, sheets)
-    average = settings.datasets[table.dataset].average
-    return {label: summarise(sheet, average) for label, sheet in sheets.items()}
+    sheets = {label: read(path) for label, path in paths.items()}
+    _check_metrics(name, table, sheets.values())
+    _check_same_frames(table, list(sheets.values()))
+    meta = settings.datasets[table.dataset].meta
+    average = protocol(settings.protocol).averaging(meta=meta)
+    return {label: summarise(sheet, average, settings.seed) for label, sheet in sheets.items()}
 
 
 def _find(key: Key, found: Mapping[Key, Path]) -> Path:
@@ -178,17 +97,31 @@ def _find(key: Key, found: Mapping[Key, Path]) -> Path:
     raise InputError(f"{path}: not among the scores given; make it with: snakemake {path}")
 
 
-def _check_same_frames(paths: Mapping[str, Path], sheets: Mapping[str, pd.DataFrame]) -> None:
-    """Rows of a table compare only if all have the same frames, and leave out the same ones."""
-    truth = {label: sheet[["clip", "frame", "status"]].copy() for label, sheet in sheets.items()}
-    for frames in truth.values():
-        frames["status"] = frames["status"].where(frames["status"].isin(DROPPED), "used")
-    first = next(iter(truth), None)
-    for label, frames in truth.items():
-        if first is not None and not frames.equals(truth[first]):
+def _check_metrics(name: str, table: Table, sheets: Iterable[Sheet]) -> None:
+    for sheet in sheets:
+        if lacking := [metric for metric in table.metrics if metric not in sheet.statuses]:
             raise InputError(
-                f"{paths[label]}: its frames are not those of {paths[first]}; make both anew "
-                f"with: snakemake --force {paths[first]} {paths[label]}"
+                f"{sheet.path}: table {name} wants {', '.join(lacking)}, which this sheet of "
+                f"protocol {sheet.rules.name} lacks: it has {', '.join(sheet.statuses)}; take it "
+                f"out of tables.{name}.metrics in config.yaml, or choose another score.protocol"
+            )
+
+
+def _check_same_frames(table: Table, sheets: Sequence[Sheet]) -> None:
+    """Rows of a table compare only if all have the same frames, and leave out the same ones."""
+    for sheet in sheets[1:]:
+        first, columns = sheets[0], ["clip", "frame"]
+        same = sheet is first or (
+            sheet.frames[columns].equals(first.frames[columns])
+            and all(
+                np.array_equal(sheet.left_out(metric), first.left_out(metric))
+                for metric in table.metrics
+            )
+        )
+        if not same:
+            raise InputError(
+                f"{sheet.path}: its frames are not those of {first.path}; make both anew "
+                f"with: snakemake --force {first.path} {sheet.path}"
             )
 
 
@@ -196,26 +129,34 @@ def _page(
     name: str,
     printed: Sequence[PrintedRow],
     measured: Mapping[str, Measurement],
+    odd: Sequence[Disagreement],
     settings: TablesSettings,
 ) -> Page:
     table = settings.tables[name]
-    best = {metric: _best(metric, measured.values()) for metric in table.metrics}
-    rows = []
-    for entry in [*printed, *_unprinted(printed, measured, settings)]:
-        ours = measured[entry.method].means if entry.method in measured else {}
-        cells = tuple(
-            _cell(entry.values.get(metric), ours.get(metric), best[metric])
-            for metric in table.metrics
-        )
-        rows.append(Row(entry.group, entry.method, entry.deep, entry.method in measured, cells))
+    entries = [*printed, *_unprinted(printed, measured, settings)]
+    columns = [_column(metric, entries, measured) for metric in table.metrics]
+    rows = [
+        Row(entry.group, entry.method, entry.deep, entry.method in measured, cells)
+        for entry, cells in zip(entries, zip(*columns, strict=True), strict=True)
+    ]
+    pairs = contrasts.compared(measured, settings.sanity, table.metrics, settings.seed)
     return Page(
         name=name,
-        title=f"{name.replace('_', ' ').capitalize()}. {table.title}",
-        metrics={metric: METRICS[metric] for metric in table.metrics},
+        caption=table.title,
+        metrics={metric: BETTER[metric] for metric in table.metrics},
         rows=tuple(rows),
+        pairs=pairs,
+        pairs_told=contrasts.told(pairs, table.metrics, measured),
+        clips=contrasts.by_clip(measured, settings.sanity, table.metrics),
         remarks=_remarks(name, table, settings),
-        footer=_footer(table, measured, settings),
+        links=_links(name, bool(measured)),
+        footer=footer(table, measured, [one for one in odd if one.table == name], settings),
     )
+
+
+def _links(name: str, measured: bool) -> dict[str, str]:
+    links = {"index.html": "All tables", f"{name}.csv": "CSV", f"{name}.tex": "LaTeX"}
+    return links | ({f"{name}_clips.csv": "CSV of the clips"} if measured else {})
 
 
 def _unprinted(
@@ -232,16 +173,16 @@ def _unprinted(
     ]
 
 
-def _best(metric: str, measured: Iterable[Measurement]) -> float | None:
-    """The best mean as it is shown, so that equal looks are equal ranks."""
-    shown = [round(entry.means[metric], 3) for entry in measured]
-    shown = [value for value in shown if not math.isnan(value)]
-    pick = max if METRICS[metric] == "higher" else min
-    return pick(shown, default=None)
-
-
-def _cell(printed: float | None, ours: float | None, best: float | None) -> Cell:
-    return Cell(printed, ours, best=ours is not None and round(ours, 3) == best)
+def _column(
+    metric: str, entries: Sequence[PrintedRow], measured: Mapping[str, Measurement]
+) -> list[Cell]:
+    """The cells of a metric, a row each."""
+    printed = [entry.values.get(metric) for entry in entries]
+    rows = [measured.get(entry.method) for entry in entries]
+    ours = [None if row is None else row.means[metric] for row in rows]
+    between = [None if row is None else row.intervals[metric] for row in rows]
+    columns = (printed, ours, between, ranks(metric, printed), ranks(metric, ours))
+    return [Cell(*values) for values in zip(*columns, strict=True)]
 
 
 def _remarks(name: str, table: Table, settings: TablesSettings) -> tuple[str, ...]:
@@ -272,59 +213,40 @@ def _origin(settings: TablesSettings) -> str:
     )
 
 
-def _footer(
-    table: Table, measured: Mapping[str, Measurement], settings: TablesSettings
-) -> dict[str, str]:
-    """Term -> text: all that must be known to compare or to repeat the numbers."""
-    dataset = settings.datasets.get(table.dataset)
-    footer = {"Note": table.note} if table.note else {}
-    footer |= {"Run": settings.run, "Dataset": table.dataset}
-    if measured and dataset:
-        footer |= {"Ground truth": dataset.variant, "Split": dataset.split}
-        footer |= _frames(measured) | {"Average": AVERAGES[dataset.average]}
-    return footer | {
-        "Protocol": settings.protocol,
-        "Configuration": settings.config_digest,
-        "Code": settings.code,
-        "Seed": str(settings.seed),
-    }
-
-
-def _frames(measured: Mapping[str, Measurement]) -> dict[str, str]:
-    """How many frames count, why others do not, and which of those that count are odd."""
-    statuses = next(iter(measured.values())).statuses
-    dropped = {reason: statuses.get(reason, 0) for reason in DROPPED}
-    used = sum(statuses.values()) - sum(dropped.values())
-    frames = f"{used} used; dropped: {', '.join(f'{k} {n}' for k, n in dropped.items())}"
-    constant = [
-        f"{label} {entry.statuses['constant_prediction']}"
-        for label, entry in measured.items()
-        if "constant_prediction" in entry.statuses
-    ]
-    undefined = [
-        f"{label} {metric} {count}"
-        for label, entry in measured.items()
-        for metric, count in entry.undefined.items()
-    ]
-    return {
-        "Frames": frames,
-        "Frames with a constant prediction": ", ".join(constant) or "none",
-        "Frames without a value, left out of its mean": ", ".join(undefined) or "none",
-    }
-
-
 def _write_long(page: Page, path: Path) -> None:
     """A line per row and metric: printed and ours in full, difference = ours - printed."""
+    head = ["group", "method", "source", "metric", "printed", "ours", "low", "high", "difference"]
+    lines = []
+    for row in page.rows:
+        source = "measured" if row.measured else "printed"
+        for metric, cell in zip(page.metrics, row.cells, strict=True):
+            low, high = cell.interval or (None, None)
+            printed = "" if cell.printed is None else f"{cell.printed:.3f}"
+            numbers = map(_in_full, (cell.ours, low, high, cell.difference))
+            lines.append([row.group, row.method, source, metric, printed, *numbers])
+    _write_sheet(path, head, lines)
+
+
+def _write_clips(page: Page, measured: Mapping[str, Measurement], path: Path) -> None:
+    """A line per method, clip and metric; frames are those that enter the mean."""
+    lines = [
+        [method, clip, metric, "" if np.isnan(mean) else _in_full(mean), count]
+        for method, entry in measured.items()
+        for metric, scores in ((metric, entry.by_clip[metric]) for metric in page.metrics)
+        for clip, mean, count in zip(entry.clips, scores.means, scores.counts, strict=True)
+    ]
+    _write_sheet(path, ["method", "clip", "metric", "mean", "frames"], lines)
+
+
+def _in_full(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
+def _write_sheet(path: Path, head: Sequence[str], lines: Iterable[Sequence[Any]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         sheet = csv.writer(file, lineterminator="\n")
-        sheet.writerow(["group", "method", "source", "metric", "printed", "ours", "difference"])
-        for row in page.rows:
-            source = "measured" if row.measured else "printed"
-            for metric, cell in zip(page.metrics, row.cells, strict=True):
-                printed = "" if cell.printed is None else f"{cell.printed:.3f}"
-                ours = "" if cell.ours is None else f"{cell.ours:.6f}"
-                difference = "" if cell.difference is None else f"{cell.difference:.6f}"
-                sheet.writerow([row.group, row.method, source, metric, printed, ours, difference])
+        sheet.writerow(head)
+        sheet.writerows(lines)
 
 
 def _write(path: Path, text: str) -> None:

@@ -121,6 +121,13 @@ def test_gaussian_is_the_untruncated_sum(count: int, sigma: float) -> None:
     np.testing.assert_allclose(found, summed(pixels, GRID, sigma, 0.0), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("count", [12, 300, 12_000])
+def test_a_density_is_nowhere_negative(count: int) -> None:
+    """Looks at one side of a picture: at the other one, rounding is all there is."""
+    pixels = points(count, (480, 200))
+    assert density_map(pixels, GRID, gaussian(19.0)).min() >= 0
+
+
 def test_gaussian_is_scipys_filter_with_a_zero_border() -> None:
     pixels = points(12, (60, 80))
     blurred = gaussian_filter(counted(pixels, (60, 80)), 4.0, mode="constant", truncate=20)

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import GaussianDensity, Score
+from pipeline.config import PROTOCOLS as NAMES
+from pipeline.config import GaussianDensity
 from pipeline.density import density_map
 from pipeline.errors import InputError
 from pipeline.fixations import fixated_map
 from pipeline.metrics import METRICS, score_frame
 from pipeline.predict import predict
-from pipeline.score import COLUMNS, score
+from pipeline.protocols import PROTOCOLS, score_by
+from pipeline.score import score
+from pipeline.scoring import StoredMaps, ground_truth, score_frames
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, SALIENCY, open_store, write_store
 
 H, W, T = 32, 64, 40
-SETTINGS = Score(protocol="mit", auc_jitter="expectation")
 CENTRE = {"network": "centre_bias", "sigma": 0.2}
 
 
@@ -74,19 +76,30 @@ def _predict(stores: dict[str, Path], network: dict[str, Any], *frame_list: Path
     return manifest
 
 
-def _score(stores: dict[str, Path], saliency: Path) -> list[dict[str, str]]:
+def _sheet(
+    stores: dict[str, Path], saliency: Path, protocol: str = "mit", scheduler: str = "threads"
+) -> str:
     scores = stores["folder"] / "scores.csv"
     score(
         saliency=saliency,
         density=[stores["density"]],
         gaze=[stores["gaze"]],
-        settings=SETTINGS,
+        protocol=protocol,
+        seed=3,
+        scheduler=scheduler,
         threads=2,
         scores=scores,
     )
-    with scores.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == COLUMNS
+    return scores.read_text()
+
+
+def _score(
+    stores: dict[str, Path], saliency: Path, protocol: str = "mit", scheduler: str = "threads"
+) -> list[dict[str, str]]:
+    first, *lines = _sheet(stores, saliency, protocol, scheduler).splitlines()
+    assert first == f"# protocol: {protocol}"
+    rows = list(csv.DictReader(lines))
+    assert tuple(rows[0]) == ("clip", "frame", *PROTOCOLS[protocol].reports, "status")
     return rows
 
 
@@ -98,7 +111,11 @@ def test_every_frame_has_its_row_and_its_own_score(stores: dict[str, Path]) -> N
         ("b", "0"),
     ]
     assert [t for t, row in enumerate(rows) if row["status"] != "ok"] == [3]
-    assert (rows[3]["status"], rows[3]["NSS"]) == ("no_fixation", "")
+    assert (rows[3]["CC"], rows[3]["NSS"]) == ("", "")
+    assert rows[3]["status"] == " ".join(
+        f"{metric}={'no_fixation' if metric in ('AUC-J', 'sAUC', 'NSS') else 'empty_density'}"
+        for metric in PROTOCOLS["mit"].reports
+    )
     maps = open_store(SALIENCY, manifest)["a"]
     truth, gaze = open_store(DENSITY, stores["density"])["a"], open_store(GAZE, stores["gaze"])["a"]
     points = np.asarray(gaze[:])
@@ -107,6 +124,70 @@ def test_every_frame_has_its_row_and_its_own_score(stores: dict[str, Path]) -> N
         direct = score_frame(maps[t], truth[t], fixated_map(pixels, (H, W)))
         for metric in METRICS:
             assert float(rows[t][metric]) == pytest.approx(direct.values[metric], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sheet_is_what_its_protocol_says(stores: dict[str, Path], name: str) -> None:
+    manifest = _predict(stores, {"network": "chance"})
+    rows, rules = _score(stores, manifest, name), PROTOCOLS[name]
+    truth = ground_truth([stores["density"]], [stores["gaze"]])
+    maps, density = open_store(SALIENCY, manifest)["a"], truth.density["a"]["a"]
+    pixels = truth.pixels["a"]
+    for t in (0, 3, 35):
+        fixated = fixated_map(pixels[t], (H, W))
+        rng = np.random.default_rng(0)
+        # clip b has one frame: with another clip as reference, it is the whole reference
+        one = rules.reference and rules.reference.origin == "other_clips"
+        reference = truth.elsewhere(rules, "a", t, fixated, rng)
+        if one:
+            y, x = truth.pixels["b"][0].T
+            assert reference is not None
+            assert reference.tolist() == sorted({*(y * W + x).tolist()})
+        direct = score_by(rules, maps[t], density[t], pixels[t], reference=reference, rng=rng)
+        for metric in rules.reports:
+            noisy = rules.auc == "jitter" and metric == "AUC-J"
+            drawn = metric == "sAUC" and not one
+            if not (noisy or drawn):
+                found = float(rows[t][metric] or "nan")
+                expected = direct[metric].value
+                assert found == pytest.approx(expected, abs=2e-5, nan_ok=True), metric
+
+
+def test_noise_and_draws_follow_the_seed_and_not_the_scheduler(stores: dict[str, Path]) -> None:
+    from distributed import LocalCluster
+
+    manifest = _predict(stores, {"network": "chance"})
+    here = _sheet(stores, manifest, "mit_jitter")
+    assert _sheet(stores, manifest, "mit_jitter", "processes") == here
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        assert _sheet(stores, manifest, "mit_jitter", cluster.scheduler_address) == here
+
+
+def test_nobody_at_the_address(stores: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.workers.TIMEOUT", "1s")
+    with pytest.raises(InputError, match=r"tcp://127.0.0.1:9: no dask scheduler answers"):
+        _score(stores, _predict(stores, CENTRE), "mit", "tcp://127.0.0.1:9")
+
+
+def test_a_map_that_is_not_finite_is_named(stores: dict[str, Path]) -> None:
+    manifest = stores["folder"] / "broken.json"
+    maps = np.ones((T, H, W))
+    maps[7, 3, 5] = np.nan
+    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest) as writer:
+        writer.add("a", [maps], frames=None)
+    with pytest.raises(InputError, match="clip a, frame 7: saliency holds 1 values that are NaN"):
+        _score(stores, manifest)
+
+
+def test_maps_of_any_size_are_resized(stores: dict[str, Path]) -> None:
+    manifest = stores["folder"] / "small.json"
+    truth = ground_truth([stores["density"]], [stores["gaze"]])
+    density = np.asarray(truth.density["a"]["a"][:])
+    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest) as writer:
+        writer.add("a", [density.reshape(T, H // 2, 2, W // 2, 2).mean((2, 4))], frames=None)
+    maps = StoredMaps(open_store(SALIENCY, manifest))
+    ((_, _, found),) = score_frames(maps, truth, "a", [5], "mit", 0)
+    assert 0.97 < found["CC"].value < 1
 
 
 def test_chance_is_the_same_whatever_the_batch(stores: dict[str, Path]) -> None:
@@ -157,9 +238,17 @@ def test_a_frame_list_that_does_not_fit(stores: dict[str, Path], lines: str, mes
         _predict(stores, CENTRE, frames)
 
 
+def test_maps_of_an_unknown_clip_are_told(stores: dict[str, Path]) -> None:
+    manifest = stores["folder"] / "other.json"
+    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest) as writer:
+        writer.add("c", [np.ones((T, H, W))], frames=None)
+    with pytest.raises(InputError, match=r"other.zarr/c: no ground truth for this clip"):
+        _score(stores, manifest)
+
+
 def test_maps_of_another_length_are_told(stores: dict[str, Path]) -> None:
     manifest = stores["folder"] / "other.json"
     with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest) as writer:
         writer.add("a", [np.ones((T - 1, H, W))], frames=None)
-    with pytest.raises(InputError, match=r"maps \(39, 32, 64\) do not fit 40 frames"):
+    with pytest.raises(InputError, match=r"39 maps for 40 frames"):
         _score(stores, manifest)

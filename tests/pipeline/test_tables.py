@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import csv
+import math
+import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
+from pipeline.config import TablesSettings
 from pipeline.errors import InputError
-from pipeline.tables import TablesSettings, read_published, read_scores, summarise, tables
+from pipeline.latex import escaped
+from pipeline.measurements import by_attribute, read_scores, summarise
+from pipeline.protocols import MetricScore, mean_of, protocol
+from pipeline.ranks import read_published
+from pipeline.tables import tables
 
-HEADER = "clip,frame,AUC-J,CC,NSS,SIM,KLDiv,status"
 FIVE = ["AUC-J", "CC", "NSS", "SIM", "KLDiv"]
-
+HEADER = "# protocol: mit\nclip,frame,AUC-J,CC,NSS,SIM,KLDiv,status"
 # Two clips of unequal length; means over frames and over clips differ.
 SETTING_1 = """\
 001,0,0.9,0.5,3.0,0.4,1.5,ok
 001,1,0.8,0.5,3.0,0.4,1.5,ok
 001,2,0.7,0.5,3.0,0.4,1.5,ok
-001,3,,0.1,,0.1,9.0,no_fixation
+001,3,,0.1,,0.1,2.5,AUC-J=no_fixation NSS=no_fixation
 NA,0,0.2,0.1,1.0,0.2,2.5,ok
-NA,1,0.3,,,0.0,0.0,empty_density"""
-SETTING_2 = SETTING_1.replace(
-    "001,2,0.7,0.5,3.0,0.4,1.5,ok", "001,2,0.5,,,,1.5,constant_prediction"
-)
+NA,1,0.3,,2.0,0.0,0.0,CC=empty_density SIM=empty_density KLDiv=empty_density"""
+CONSTANT = " ".join(f"{metric}=constant_prediction" for metric in FIVE)
+SETTING_2 = SETTING_1.replace("001,2,0.7,0.5,3.0,0.4,1.5,ok", f"001,2,0.5,,,,1.5,{CONSTANT}")
 CENTRE = SETTING_1.replace(",0.5,", ",0.3,")
 PUBLISHED = """\
 # Table I
@@ -67,7 +75,7 @@ def settings(**changes):
         "config_digest": "c0ffee00",
         "code": "0123456789abcdef",
         "sanity": {"Centre bias": "centre_bias"},
-        "datasets": {"ucf_sports": {"variant": "paper", "split": "test", "average": "frame"}},
+        "datasets": {"ucf_sports": {"variant": "paper", "split": "test", "meta": False}},
         "tables": {
             "table_1": {
                 "title": "Comparison on UCF-Sports",
@@ -123,44 +131,100 @@ def read(text):
     return reader
 
 
-def test_means_over_frames_leave_out_frames_without_ground_truth(scores):
-    means = summarise(read_scores(scores[0]), "frame").means
+def summary(path, average="frame", name="mit"):
+    return summarise(read_scores(path, name), average, seed=7)
+
+
+def test_means_over_frames_leave_out_each_metrics_frames_without_ground_truth(scores):
+    means = summary(scores[0]).means
     assert means == pytest.approx(
-        {"AUC-J": 0.65, "CC": 0.4, "NSS": 2.5, "SIM": 0.35, "KLDiv": 1.75}
+        {
+            "AUC-J": (0.9 + 0.8 + 0.7 + 0.2 + 0.3) / 5,
+            "CC": (3 * 0.5 + 0.1 + 0.1) / 5,
+            "NSS": (3 * 3.0 + 1.0 + 2.0) / 5,
+            "SIM": (3 * 0.4 + 0.1 + 0.2) / 5,
+            "KLDiv": (3 * 1.5 + 2.5 + 2.5) / 5,
+        }
     )
 
 
 def test_means_over_clips_weigh_clips_alike(scores):
-    means = summarise(read_scores(scores[0]), "clip").means
-    assert means == pytest.approx({"AUC-J": 0.5, "CC": 0.3, "NSS": 2.0, "SIM": 0.3, "KLDiv": 2.0})
+    means = summary(scores[0], "clip").means
+    assert means["AUC-J"] == pytest.approx((0.8 + 0.25) / 2)
+    assert means["CC"] == pytest.approx((0.4 + 0.1) / 2)
 
 
 def test_a_constant_prediction_counts_where_it_has_a_value(scores):
-    entry = summarise(read_scores(scores[1]), "frame")
-    assert entry.means["AUC-J"] == pytest.approx((0.9 + 0.8 + 0.5 + 0.2) / 4)
-    assert entry.means["CC"] == pytest.approx((0.5 + 0.5 + 0.1) / 3)
+    entry = summary(scores[1])
+    assert entry.means["AUC-J"] == pytest.approx((0.9 + 0.8 + 0.5 + 0.2 + 0.3) / 5)
+    assert entry.means["CC"] == pytest.approx((0.5 + 0.5 + 0.1 + 0.1) / 4)
     assert entry.undefined == {"CC": 1, "NSS": 1, "SIM": 1}
-    assert entry.statuses == {
-        "constant_prediction": 1,
-        "empty_density": 1,
-        "no_fixation": 1,
-        "ok": 3,
-    }
+    assert entry.statuses["AUC-J"] == {"ok": 4, "no_fixation": 1, "constant_prediction": 1}
+    assert entry.statuses["CC"] == {"ok": 4, "constant_prediction": 1, "empty_density": 1}
 
 
-def test_long_sheet_has_ours_printed_and_ours_minus_printed(scores, published, tmp_path):
+@pytest.mark.parametrize("name", ["mit", "unisal", "pysaliency"])
+@pytest.mark.parametrize("average", ["frame", "clip"])
+def test_means_are_those_of_the_protocol(name, average, tmp_path):
+    rng, rules = np.random.default_rng(5), protocol(name)
+    kinds = ["ok", "ok", "ok", "no_fixation", "constant_prediction", "empty_density"]
+    scored, lines = {metric: {} for metric in rules.reports}, []
+    for clip, length in (("b", 7), ("a", 13), ("c", 1), ("none", 2)):
+        for frame in range(length):
+            odd, cells = [], []
+            for metric in rules.reports:
+                nothing = clip == "none" or rng.random() < 0.2
+                value = math.nan if nothing else round(rng.normal(), 6)
+                status = str(rng.choice(kinds))
+                odd += [f"{metric}={status}"] if status != "ok" else []
+                cells.append("" if math.isnan(value) else f"{value:.6f}")
+                scored[metric].setdefault(clip, []).append(MetricScore(value, status))
+            lines.append(",".join([clip, str(frame), *cells, " ".join(odd) or "ok"]))
+    header = f"# protocol: {name}\nclip,frame,{','.join(rules.reports)},status"
+    path = write(tmp_path, "gfsalnet/setting_1", "\n".join(lines), header)
+    means = summary(path, average, name).means
+    expected = {metric: mean_of(rules, found, average) for metric, found in scored.items()}
+    assert means == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_protocol_that_draws_frames_averages_those(tmp_path, monkeypatch):
+    rules = protocol("dhf1k")
+    header = f"# protocol: dhf1k\nclip,frame,{','.join(rules.reports)},status"
+    rows = "\n".join(f"a,{i}{f',{i}' * len(rules.reports)},ok" for i in range(100))
+    path = write(tmp_path, "gfsalnet/setting_1", rows, header)
+    monkeypatch.setattr(
+        "pipeline.measurements.sampled_frames", lambda _, total, __, seed: np.array([1, total - 1])
+    )
+    assert summary(path, name="dhf1k").means["NSS"] == 50.0
+
+
+def test_long_sheet_has_ours_its_interval_printed_and_ours_minus_printed(
+    scores, published, tmp_path
+):
     tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
     line = long(tmp_path / "out")["Setting 1", "AUC-J"]
+    # Of two clips a draw takes one twice or both: means 0.8, 0.58 or 0.25.
     assert line == {
         "group": "Ours (Gated)",
         "method": "Setting 1",
         "source": "measured",
         "metric": "AUC-J",
         "printed": "0.914",
-        "ours": "0.650000",
-        "difference": "-0.264000",
+        "ours": "0.580000",
+        "low": "0.250000",
+        "high": "0.800000",
+        "difference": "-0.334000",
     }
-    assert long(tmp_path / "out")["Setting 1", "KLDiv"]["difference"] == "0.234000"
+    assert long(tmp_path / "out")["Setting 1", "KLDiv"]["difference"] == "0.384000"
+
+
+def test_clip_sheet_has_each_clips_mean_and_frames(scores, published, tmp_path):
+    tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
+    with (tmp_path / "out" / "table_1_clips.csv").open(newline="") as lines:
+        found = {(x["method"], x["clip"], x["metric"]): x for x in csv.DictReader(lines)}
+    assert len(found) == 3 * 2 * 5
+    one = found["Setting 2", "001", "CC"]
+    assert (one["mean"], one["frames"]) == (f"{(0.5 + 0.5 + 0.1) / 3:.6f}", "3")
 
 
 def test_quoted_missing_and_unprinted_cells(scores, published, tmp_path):
@@ -168,23 +232,34 @@ def test_quoted_missing_and_unprinted_cells(scores, published, tmp_path):
     lines = long(tmp_path / "out")
     quoted = lines["Fang & al.", "CC"]
     assert (quoted["source"], quoted["printed"], quoted["ours"]) == ("printed", "0.387", "")
+    assert (quoted["low"], quoted["high"], quoted["difference"]) == ("", "", "")
     assert lines["Fang & al.", "SIM"]["printed"] == ""
     missing = lines["Setting 1", "SIM"]
-    assert (missing["printed"], missing["ours"], missing["difference"]) == ("", "0.350000", "")
+    assert (missing["printed"], missing["ours"], missing["difference"]) == ("", "0.300000", "")
     sanity = lines["Centre bias", "CC"]
     assert (sanity["group"], sanity["source"]) == ("Sanity checks", "measured")
-    assert (sanity["printed"], sanity["ours"]) == ("", "0.250000")
+    assert (sanity["printed"], sanity["ours"]) == ("", "0.220000")
+
+
+def rows_of(page, heading):
+    """First cell -> the others, of the table whose head begins with that."""
+    heads = [i for i, row in enumerate(page.rows) if row[0] in ("Method", "Difference", "Clip")]
+    ends = [*heads[1:], len(page.rows)]
+    first, last = next(x for x in zip(heads, ends, strict=True) if page.rows[x[0]][0] == heading)
+    return {row[0]: row[1:] for row in page.rows[first:last]}
 
 
 def test_html_is_well_formed_self_contained_and_shows_the_numbers(scores, published, tmp_path):
     tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
     text = (tmp_path / "out" / "table_1.html").read_text()
     page = read(text)
-    cells = {row[0]: row[1:] for row in page.rows}
+    cells = rows_of(page, "Method")
     assert cells["Fang & al. (nd)"] == ["0.879", "0.387", "2.319", "-", "2.012"]
-    assert cells["Setting 1"][0] == "0.650* (paper 0.914, -0.264)"
-    assert cells["Setting 1"][3] == "0.350*"
-    assert cells["Setting 2"][0] == "0.600 (paper 0.911, -0.311)"
+    # Equal to the centre bias: both have the star, and the next value the dagger.
+    assert cells["Setting 1"][0] == "0.580* ([0.250, 0.800]) (paper )0.914 (, -0.334)"
+    assert cells["Setting 1"][3] == "0.300* ([0.200, 0.325])"
+    assert cells["Setting 2"][0].startswith("0.540\u2020 ([0.250")
+    assert "<b>0.914</b>" in text and "<u>0.911</u>" in text
     assert "Forty-three &lt; forty-seven." in text
     scopes = {attrs["scope"] for tag, attrs in page.tags if tag == "th"}
     assert scopes == {"col", "row", "rowgroup"}
@@ -196,7 +271,7 @@ def test_markdown_shows_ours_printed_difference(scores, published, tmp_path):
     tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
     lines = (tmp_path / "out" / "table_1.md").read_text().splitlines()
     row = next(line for line in lines if "| Setting 2 |" in line)
-    assert row.split(" | ")[2] == "0.600 / 0.911 / -0.311"
+    assert row.split(" | ")[2] == ("0.540\u2020 [0.250, 0.733] / <ins>0.911</ins> / -0.371")
     widths = {line.count("|") for line in lines if line.startswith("|")}
     assert widths == {8}
 
@@ -206,9 +281,11 @@ def test_footer_counts_frames_and_names_what_was_run(scores, published, tmp_path
     text = (tmp_path / "out" / "table_1.md").read_text()
     for said in (
         "- Note: Forty-three < forty-seven.",
-        "- Frames: 4 used; dropped: no_fixation 1, empty_density 1",
-        "- Frames with a constant prediction: Setting 2 1",
-        "Setting 2 CC 1, Setting 2 NSS 1, Setting 2 SIM 1",
+        "- Frames: 6 of 2 clips",
+        "- Left out of the means: empty_density 1 (CC, SIM, KLDiv); no_fixation 1 (AUC-J, NSS)",
+        "- Odd, yet counted: Setting 2: constant_prediction 1 (AUC-J, CC, NSS, SIM, KLDiv)",
+        "- Without a value, though counted: Setting 2: 1 (CC, NSS, SIM)",
+        "- Intervals: 95 %, percentiles of a bootstrap over 2 clips, 2000 draws; of so few clips",
         "- Average: mean over frames",
         "- Ground truth: paper",
         "- Split: test",
@@ -247,9 +324,12 @@ def test_index_links_every_table(scores, published, tmp_path):
     assert links == {"table_1.html", "table_10.html"}
     assert "[Table 10. Comparison on UCF-Sports](table_10.md)" in (out / "index.md").read_text()
     assert {path.name for path in out.iterdir()} == {
-        f"{name}.{kind}"
-        for name, kinds in (("index", ("md", "html")), ("table_1", 3), ("table_10", 3))
-        for kind in (kinds if isinstance(kinds, tuple) else ("csv", "md", "html"))
+        *("index.md", "index.html"),
+        *(
+            f"{name}{kind}"
+            for name in several.tables
+            for kind in (".csv", "_clips.csv", ".md", ".html", ".tex")
+        ),
     }
 
 
@@ -268,13 +348,15 @@ def test_the_same_input_gives_the_same_bytes(scores, published, tmp_path):
 
 def test_a_metric_without_any_value_is_undefined(scores, published, tmp_path):
     for path in scores:
-        rows = SETTING_1.replace("0.5,3.0", "0.5,").replace("0.1,1.0", "0.1,")
+        rows = SETTING_1.replace(",3.0,", ",,").replace(",1.0,", ",,").replace(",2.0,", ",,")
         path.write_text(f"{HEADER}\n{rows}\n")
     tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
     page = read((tmp_path / "out" / "table_1.html").read_text())
-    cells = {row[0]: row[1:] for row in page.rows}
-    assert cells["Setting 1"][2] == "undefined (paper 3.333)"
+    cells = rows_of(page, "Method")
+    assert cells["Setting 1"][2] == "undefined (paper )3.333"
     assert cells["Centre bias"][2] == "undefined"
+    compared = rows_of(page, "Difference")
+    assert compared["Setting 1  (less Setting 2)"][2] == "undefined"
 
 
 def test_a_missing_file_of_scores_is_named_with_its_target(scores, published, tmp_path):
@@ -291,6 +373,11 @@ def test_a_missing_file_of_scores_is_named_with_its_target(scores, published, tm
     ("header", "rows", "complaint"),
     [
         (HEADER.replace("NSS", "nss"), SETTING_1, "expected columns clip,frame,AUC-J"),
+        (HEADER.replace("CC,NSS", "NSS,CC"), SETTING_1, "expected columns clip,frame,AUC-J"),
+        (HEADER.replace("mit", "dhf1k"), SETTING_1, "expected the line # protocol: mit, found"),
+        (HEADER.partition("\n")[2], SETTING_1, "expected the line # protocol: mit, found"),
+        (HEADER, SETTING_1.replace("AUC-J=", "sAUC="), "a status is of sAUC"),
+        (HEADER, SETTING_1.replace("=empty_density", "=empty"), "expected ok, or metric=one of"),
         (HEADER, "", "holds no frame"),
         (HEADER, SETTING_1.replace("0.9", "high"), "not a table of numbers"),
     ],
@@ -298,8 +385,35 @@ def test_a_missing_file_of_scores_is_named_with_its_target(scores, published, tm
 def test_a_wrong_file_of_scores_is_named_with_its_target(header, rows, complaint, tmp_path):
     path = write(tmp_path, "gfsalnet/setting_1", rows, header)
     with pytest.raises(InputError, match=complaint) as error:
-        read_scores(path)
+        read_scores(path, "mit")
     assert f"snakemake --force {path}" in str(error.value)
+
+
+def test_infinite_means_are_shown_as_such(scores, published, tmp_path):
+    scores[1].write_text(scores[1].read_text().replace("3.0,0.4,1.5,ok", "3.0,0.4,inf,ok"))
+    tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
+    page = read((tmp_path / "out" / "table_1.html").read_text())
+    assert rows_of(page, "Method")["Setting 2"][4] == "inf (paper )1.568 (, +inf)"
+    assert rows_of(page, "Difference")["Setting 1  (less Setting 2)"][4] == "-inf"
+
+
+def test_a_table_without_printed_values_speaks_of_none(scores, published, tmp_path):
+    (published / "table_1.csv").unlink()
+    tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
+    text = (tmp_path / "out" / "table_1.md").read_text()
+    assert "Our values with their 95 % intervals." in text and "printed" not in text
+
+
+@pytest.mark.parametrize("left_out", [[], ["ucf_sports"]])
+def test_links_lead_to_files_that_are_there(left_out, scores, published, tmp_path):
+    out = tmp_path / "out"
+    tables(scores=scores, published=published, out=out, settings=settings(left_out=left_out))
+    for page in out.glob("*.html"):
+        links = [a["href"] for tag, a in read(page.read_text()).tags if tag == "a"]
+        assert links and all((out / link).is_file() for link in links)
+    for page in out.glob("*.md"):
+        links = re.findall(r"\]\((.+?)\)", page.read_text())
+        assert links and all((out / link).is_file() for link in links)
 
 
 def test_rows_with_other_frames_are_refused(scores, published, tmp_path):
@@ -325,3 +439,137 @@ def test_a_row_whose_training_lacks_data_says_so(published, scores, tmp_path):
     tables(scores=scores, published=published, out=out, settings=settings(lacking=lacking))
     page = (out / "table_1.md").read_text()
     assert "Not measured, for want of data: Setting 2 (its training needs hollywood2)." in page
+
+
+def test_a_metric_that_a_sheet_lacks_is_named_with_the_sheet(scores, published, tmp_path):
+    header = HEADER.replace(",KLDiv", "")
+    rows = re.sub(r",[\d.]+,(ok|AUC-J=|CC=)", r",\1", SETTING_1).replace(" KLDiv=empty_density", "")
+    scores[1].write_text(f"{header}\n{rows}\n")
+    with pytest.raises(InputError, match=r"setting_2.*table table_1 wants KLDiv"):
+        tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
+
+
+def test_differences_are_shown_without_p_where_clips_are_few(scores, published, tmp_path):
+    tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
+    text = (tmp_path / "out" / "table_1.md").read_text()
+    below = text.partition("## Differences between measured rows")[2]
+    assert "| Setting 1 | Setting 2 | +0.040 [+0.000, +0.067] |" in below
+    assert "| Setting 1 | Centre bias |" in below and "| Setting 2 | Centre bias |" not in below
+    assert "No test is possible: it needs 6 clips with a value, and there are 2 in all." in below
+    assert " p 0" not in below and "p <" not in below
+
+
+def many(clips, shift):
+    rows = (f"c{i:02d},0,0.{60 + i},0.5,{2 + i / 10 + shift * (1 + i)},0.4,1.5,ok" for i in clips)
+    return "\n".join(rows)
+
+
+def test_differences_are_tested_with_clips_enough(scores, published, tmp_path):
+    for path, shift in zip(scores, (0.0, 0.01, -1.0), strict=True):
+        path.write_text(f"{HEADER}\n{many(range(20), shift)}\n")
+    tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
+    lines = (tmp_path / "out" / "table_1.md").read_text().splitlines()
+    row = next(line for line in lines if line.startswith("| Setting 1 | Setting 2 |"))
+    cells = row.split(" | ")
+    assert cells[2] == "+0.000 [+0.000, +0.000] p 1.000"
+    assert cells[4].startswith("-0.105 [") and cells[4].endswith("p < 0.001\u2021")
+    assert any("corrected by Holm for the 10 tests of this table" in line for line in lines)
+
+
+def test_six_clips_cannot_tell_models_apart_in_ten_tests(scores, published, tmp_path):
+    for path, shift in zip(scores, (0.0, 0.01, -1.0), strict=True):
+        path.write_text(f"{HEADER}\n{many(range(6), shift)}\n")
+    tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
+    lines = (tmp_path / "out" / "table_1.md").read_text().splitlines()
+    row = next(line for line in lines if line.startswith("| Setting 1 | Setting 2 |"))
+    # Six equal signs have p = 2 / 64, and ten times that after Holm.
+    assert row.split(" | ")[4].endswith("] p 0.312")
+
+
+def test_clips_stand_in_order_of_what_the_best_row_loses(scores, published, tmp_path):
+    for path, shift in zip(scores, (0.0, 0.01, -1.0), strict=True):
+        path.write_text(f"{HEADER}\n{many(range(12), shift)}\n")
+    tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
+    text = (tmp_path / "out" / "table_1.html").read_text()
+    details = read(text.partition("<details>")[2].partition("</details>")[0])
+    assert details.rows[0] == ["Clip", "Setting 1", "Setting 2", "Centre bias", "difference"]
+    assert details.rows[1] == ["c00", "2.000", "2.010", "1.000", "+0.010"]
+    assert [row[0] for row in details.rows[1:]] == [f"c{i:02d}" for i in range(12)]
+    assert "Difference: Setting 2 less Setting 1." in text
+
+
+def test_one_clip_has_no_interval_and_says_why(scores, published, tmp_path):
+    for path in scores:
+        path.write_text(f"{HEADER}\n{many([3], 0)}\n")
+    tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
+    line = long(tmp_path / "out")["Setting 1", "NSS"]
+    assert (line["ours"], line["low"], line["high"]) == ("2.300000", "", "")
+    text = (tmp_path / "out" / "table_1.md").read_text()
+    assert "- Intervals: none: one clip alone does not tell how clips differ" in text
+    assert "there is 1 in all" in text
+
+
+def test_latex_is_balanced_and_every_line_has_its_columns(scores, published, tmp_path):
+    tables(scores=scores, published=published, out=tmp_path / "out", settings=settings())
+    text = (tmp_path / "out" / "table_1.tex").read_text()
+    opened = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
+        if kind == "begin":
+            opened.append(name)
+        else:
+            assert opened.pop() == name
+    assert opened == []
+    bare = re.sub(r"\\[{}]", "", text)
+    assert bare.count("{") == bare.count("}")
+    lines = [line for line in text.splitlines() if line.endswith(r"\\")]
+    wide = [line for line in lines if not line.startswith(r"\multicolumn{6}")]
+    assert len(wide) == 1 + 2 + 2 * 4 + 2
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in wide} == {5}
+    assert r"Fang \& al. (nd) & 0.879 & 0.387 & 2.319 & - & 2.012 \\" in text
+    assert r"{\scriptsize \underline{0.911}}" in text
+    assert r"{\scriptsize \textbf{0.914}}" in text
+    assert r"Forty-three \textless{} forty-seven." in text
+
+
+def test_latex_escapes_what_it_would_read():
+    assert escaped(r"a_b & 5 % \ <c> #{~}") == (
+        r"a\_b \& 5 \% \textbackslash{} \textless{}c\textgreater{} \#\{\textasciitilde{}\}"
+    )
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+def test_latex_compiles(scores, published, tmp_path):
+    tables(scores=scores, published=published, out=tmp_path, settings=settings())
+    main = (
+        r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{table_1}\end{document}"
+    )
+    (tmp_path / "main.tex").write_text(main)
+    command = ["pdflatex", "-halt-on-error", "main.tex"]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
+
+
+def test_attributes_have_means_of_their_own(scores, tmp_path):
+    attributes = tmp_path / "attributes.csv"
+    attributes.write_text("clip,attribute\n001,fast\n001,indoors\nelsewhere,dark\n")
+    sheet = read_scores(scores[0], "mit")
+    found = by_attribute(sheet, attributes, "frame", seed=7)
+    assert [*found] == ["fast", "indoors", "no attribute"]
+    assert found["fast"]["AUC-J"] == pytest.approx(0.8)
+    assert found["no attribute"]["AUC-J"] == pytest.approx(0.25)
+    assert by_attribute(sheet, None, "frame", seed=7) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("clip,kind\n001,fast\n", "expected columns clip,attribute, found clip,kind"),
+        ("clip,attribute\nelsewhere,fast\n", "none of its clips was scored"),
+        (None, "not a sheet of attributes"),
+    ],
+)
+def test_wrong_attributes_are_refused(text, complaint, scores, tmp_path):
+    attributes = tmp_path / "attributes.csv"
+    if text is not None:
+        attributes.write_text(text)
+    with pytest.raises(InputError, match=complaint):
+        by_attribute(read_scores(scores[0], "mit"), attributes, "frame", seed=7)

@@ -21,7 +21,7 @@ def test_each_loss_has_weights_and_a_row(project: Any) -> None:
     for row, training in names.items():
         loss = weights_facts(results / f"weights/spatial/{training}.safetensors")["loss"]
         assert row == f"alpha {loss['alpha']:g}, beta {loss['beta']:g}"
-        scores = pd.read_csv(results / f"scores/spatial/{training}/salicon.csv")
+        scores = pd.read_csv(results / f"scores/mit/spatial/{training}/salicon.csv", comment="#")
         assert abs(scores["NSS"].mean() - measured[row]) < 1e-5
     assert "other weights of Eq. (6)" in (results / "loss_weights/index.md").read_text()
     assert "Nothing to be done" in project.run("results/tables")

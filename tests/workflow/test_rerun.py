@@ -109,7 +109,7 @@ def test_flow_settings_rerun_flow_and_below(project: Project) -> None:
 
 
 def test_score_settings_rerun_score_and_tables_only(project: Project) -> None:
-    with project.changed("config.yaml", _replace("auc_jitter: expectation", "auc_jitter: none")):
+    with project.changed("config.yaml", _replace("protocol: mit", "protocol: unisal")):
         assert set(project.planned()) == {"score", "tables"}
 
 

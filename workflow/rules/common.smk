@@ -4,11 +4,11 @@ import json
 import re
 from pathlib import Path
 
-from pipeline.config import PRETRAINING
+from pipeline.config import GIVEN, PRETRAINING, PROTOCOLS
 from pipeline.raw import gaze_files, listing, used_splits, video_file
 from pipeline.splits import part_names, parts, read_sheet
 
-STAGES = "frames flow gaze density pretrain finetune predict score tables".split()
+STAGES = "frames flow gaze density pretrain finetune predict gather score tables".split()
 PUBLISHED = "workflow/published"
 
 
@@ -17,11 +17,16 @@ def pretrainings():
     return list({PRETRAINING: cfg.loss, **cfg.tried_losses()})
 
 
+def one_of(names):
+    return "|".join(map(re.escape, names))
+
+
 wildcard_constraints:
-    dataset="|".join([*cfg.datasets, *cfg.meta_datasets, *cfg.submissions]),
+    dataset=one_of([*cfg.datasets, *cfg.meta_datasets, *cfg.submissions]),
     part=r"\d{4}",
-    model="|".join(cfg.models),
-    training="|".join(map(re.escape, [*cfg.trainings, *pretrainings(), "untrained"])),
+    model=one_of(cfg.models),
+    protocol=one_of(PROTOCOLS),
+    training=one_of([*cfg.trainings, *pretrainings(), "untrained", GIVEN]),
 
 
 def raw_folder(wildcards):
@@ -177,6 +182,15 @@ def submission_json(wildcards):
     return cfg.submissions[wildcards.dataset].model_dump_json()
 
 
+def given_maps(wildcards):
+    return cfg.models[wildcards.model].maps.format(dataset=wildcards.dataset)
+
+
+def trained(rows):
+    """Those of a table's rows that are trained here."""
+    return [row for row in rows if row.training not in ("untrained", GIVEN)]
+
+
 def frame_list(wildcards):
     meta = cfg.meta_datasets.get(wildcards.dataset)
     return f"<raw>/{wildcards.dataset}/{meta.frame_list}" if meta else []
@@ -189,7 +203,7 @@ def loss_json(wildcards):
 def measured_scores(of=cfg):
     return sorted(
         {
-            f"<results>/scores/{row.model}/{row.training}/{of.tables[table].dataset}.csv"
+            f"<results>/scores/{cfg.score.protocol}/{row.model}/{row.training}/{of.tables[table].dataset}.csv"
             for table in of.tables
             for row in of.measured(table).values()
         }
@@ -264,8 +278,7 @@ def training_logs():
     rows = {
         (row.model, row.training)
         for table in cfg.tables
-        for row in cfg.measured(table).values()
-        if row.training != "untrained"
+        for row in trained(cfg.measured(table).values())
     }
     rows |= {(cfg.models[model].start, PRETRAINING) for model, _ in rows}
     return [f"<results>/weights/{model}/{training}.csv" for model, training in sorted(rows)]
@@ -296,6 +309,6 @@ def published_folder(wildcards):
 
 
 def published_sheets():
-    """Of the tables that the paper prints; a table of one's own has none."""
-    sheets = (Path(PUBLISHED, f"{table}.csv") for table in cfg.tables)
+    """Of the tables that the paper prints, and its marks; a table of one's own has none."""
+    sheets = (Path(PUBLISHED, f"{name}.csv") for name in [*cfg.tables, "marks"])
     return [sheet for sheet in sheets if sheet.is_file()]

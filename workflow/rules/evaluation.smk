@@ -15,6 +15,8 @@ rule predict:
         manifest="<results>/saliency/{model}/{training}/{dataset}.json",
     log:
         "<logs>/predict/{model}/{training}/{dataset}.log",
+    wildcard_constraints:
+        training=one_of([*cfg.trainings, *pretrainings(), "untrained"]),
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -29,8 +31,30 @@ rule predict:
         " --threads {threads} --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
 
 
+rule gather:
+    """Saliency maps that somebody else's model made (docs/protocols.md)."""
+    input:
+        maps=given_maps,
+        density=test_stores("density"),
+        frame_list=frame_list,
+    output:
+        store=directory("<results>/saliency/{model}/given/{dataset}.zarr"),
+        manifest="<results>/saliency/{model}/given/{dataset}.json",
+        findings="<results>/saliency/{model}/given/{dataset}.csv",
+    log:
+        "<logs>/gather/{model}/{dataset}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.gather"),
+    shell:
+        "python -m pipeline.gather --maps {input.maps:q} --density {input.density:q}"
+        " --frame-list {input.frame_list:q} --store {output.store:q} --manifest {output.manifest:q}"
+        " --findings {output.findings:q} &> {log:q}"
+
+
 rule score:
-    """AUC-J, CC, NSS, SIM and KLDiv of every test frame (Sec. IV-C)."""
+    """Metrics of every test frame by a protocol (Sec. IV-C)."""
     input:
         saliency="<results>/saliency/{model}/{training}/{dataset}.json",
         density=test_stores("density"),
@@ -38,19 +62,21 @@ rule score:
         maps=ancient("<results>/saliency/{model}/{training}/{dataset}.zarr"),
         stores=ancient(test_folders("density", "gaze")),
     output:
-        scores="<results>/scores/{model}/{training}/{dataset}.csv",
+        scores="<results>/scores/{protocol}/{model}/{training}/{dataset}.csv",
     log:
-        "<logs>/score/{model}/{training}/{dataset}.log",
+        "<logs>/score/{protocol}/{model}/{training}/{dataset}.log",
     conda:
         "../../envs/data.yaml"
     threads: 1
+    resources:
+        scheduler="threads",
     params:
         code=code_digest("pipeline.score"),
-        settings=cfg.score.model_dump_json(),
+        seed=cfg.seed,
     shell:
-        "python -m pipeline.score --saliency {input.saliency:q}"
-        " --density {input.density:q} --gaze {input.gaze:q} --settings {params.settings:q}"
-        " --threads {threads} --scores {output.scores:q} &> {log:q}"
+        "python -m pipeline.score --saliency {input.saliency:q} --density {input.density:q}"
+        " --gaze {input.gaze:q} --protocol {wildcards.protocol} --seed {params.seed}"
+        " --scheduler {resources.scheduler} --threads {threads} --scores {output.scores:q} &> {log:q}"
 
 
 rule tables:
@@ -95,6 +121,31 @@ rule loss_weights:
     shell:
         "python -m pipeline.tables --scores {input.scores:q} --published {params.published:q}"
         " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
+
+
+rule compare:
+    """One model's maps by every protocol, side by side."""
+    input:
+        scores=expand(
+            "<results>/scores/{protocol}/{{model}}/{{training}}/{{dataset}}.csv",
+            protocol=PROTOCOLS,
+        ),
+    output:
+        page=directory("<results>/protocols/{model}/{training}/{dataset}"),
+    log:
+        "<logs>/compare/{model}/{training}/{dataset}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.compare"),
+        title=lambda wildcards: f"{wildcards.model}, {wildcards.training}, on {wildcards.dataset}",
+        truth=lambda wildcards: cfg.ground_truth(wildcards.dataset),
+        average=lambda wildcards: "meta" if wildcards.dataset in cfg.meta_datasets else "own",
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.compare --scores {input.scores:q} --title {params.title:q}"
+        " --truth {params.truth:q} --average {params.average} --seed {params.seed}"
+        " --out {output.page:q} &> {log:q}"
 
 
 rule submission:

@@ -34,7 +34,7 @@ rule pretrain:
     log:
         "<logs>/pretrain/{model}/{training}.log",
     wildcard_constraints:
-        training="|".join(map(re.escape, pretrainings())),
+        training=one_of(pretrainings()),
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -82,7 +82,7 @@ rule finetune:
     log:
         "<logs>/finetune/{model}/{training}.log",
     wildcard_constraints:
-        training="|".join(cfg.trainings),
+        training=one_of(cfg.trainings),
     conda:
         "../../envs/torch.yaml"
     threads: 1

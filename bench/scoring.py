@@ -1,0 +1,134 @@
+"""Twenty thousand frames scored, and what Hollywood-2's test set would take.
+
+A clip of drawn maps at 640x480, whose store is scored again and again by the code of stage `score`
+(protocol mit, with sAUC against ten frames of other clips), until so many frames are done. Reports
+frames per second on the wall, processor time of a frame, and memory after a tenth and after all.
+Writes bench/results/scoring.md.
+
+    python bench/scoring.py [--frames 20000] [--threads 2] [--scheduler threads]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.config import GaussianDensity
+from pipeline.density import density_map
+from pipeline.protocols import protocol
+from pipeline.scoring import GroundTruth, Row, StoredMaps, ground_truth, tasks, write_scores
+from pipeline.stores import DENSITY, GAZE, SALIENCY, open_store, write_store
+from pipeline.workers import computed
+
+ROOT = Path(__file__).resolve().parents[1]
+SHAPE, CLIPS, LENGTH, LOOKS = (480, 640), 8, 64, 20
+HOLLYWOOD_2 = 244_860
+"""Test frames, Sec. IV-A."""
+
+
+def draw(folder: Path) -> None:
+    """Stores of maps, densities and gaze; a map is the density of other looks."""
+    drawn = np.random.default_rng(0)
+    recipe = GaussianDensity(recipe="gaussian", sigma=20.0, repeats="each")
+    kinds = {"gaze": GAZE, "density": DENSITY, "saliency": SALIENCY}
+    with ExitStack() as stack:
+        stores = {
+            name: stack.enter_context(
+                write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json")
+            )
+            for name, kind in kinds.items()
+        }
+        for clip in map(str, range(CLIPS)):
+            looks = drawn.normal((320, 240), 80, (2, LENGTH, LOOKS, 2)).clip(0, (639, 479))
+            rows = [[t, x, y, o] for t in range(LENGTH) for o, (x, y) in enumerate(looks[0, t])]
+            stores["gaze"].add(clip, [np.array(rows, np.float32)], frames=LENGTH)
+            for name, points in (("density", looks[0]), ("saliency", looks[1])):
+                pixels = np.floor(points[..., ::-1] + 0.5).astype(np.int32)
+                maps = np.stack([density_map(one, SHAPE, recipe) for one in pixels])
+                stores[name].add(clip, [maps], **({"frames": None} if name == "saliency" else {}))
+
+
+def resident() -> float:
+    """MiB of memory in use."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def cpu_seconds() -> float:
+    """Of this process and of those that it started and that ended."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    used = [resource.getrusage(kind) for kind in kinds]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def score_all(
+    maps: StoredMaps, truth: GroundTruth, frames: int, scheduler: str, threads: int, sheet: Path
+) -> dict[str, float]:
+    """Scores the clips again and again."""
+    rounds = -(-frames // (CLIPS * LENGTH))
+    found = {"frames": float(rounds * CLIPS * LENGTH), "early": 0.0}
+    clips = [clip for _ in range(rounds) for clip in maps.store.clips]
+    start, used = time.perf_counter(), cpu_seconds()
+    blocks = computed(tasks(maps, truth, clips, "mit", 0), scheduler, threads)
+
+    def rows() -> Iterator[Row]:
+        for number, block in enumerate(blocks):
+            if number == len(clips) * (LENGTH // 32) // 10:
+                found["early"] = resident()
+            yield from block
+
+    write_scores(sheet, protocol("mit"), rows())
+    return {
+        **found,
+        "wall": time.perf_counter() - start,
+        "cpu": cpu_seconds() - used,
+        "late": resident(),
+    }
+
+
+def main() -> None:
+    """Measures and writes bench/results/scoring.md."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--frames", type=int, default=20_000)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--scheduler", default="threads")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        draw(folder)
+        truth = ground_truth([folder / "density.json"], [folder / "gaze.json"])
+        maps = StoredMaps(open_store(SALIENCY, folder / "saliency.json"))
+        found = score_all(
+            maps, truth, given.frames, given.scheduler, given.threads, folder / "scores.csv"
+        )
+    rate = found["frames"] / found["wall"]
+    page = [
+        "# Scoring at scale",
+        "",
+        f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}; load of other",
+        f"work: {max(0.0, os.getloadavg()[0] - given.threads):.1f}. `python bench/scoring.py`.",
+        "",
+        f"- {found['frames']:,.0f} frames of {SHAPE[1]}x{SHAPE[0]}, {LOOKS} looks each, read from",
+        f"  stores, six metrics, written as a sheet: {found['wall']:.0f} s,",
+        f"  {rate:.0f} frames/s by {given.threads} {given.scheduler},",
+        f"  {1e3 * found['cpu'] / found['frames']:.1f} ms of processor time a frame.",
+        f"- Memory: {found['early']:.0f} MiB after a tenth, {found['late']:.0f} MiB after all.",
+        f"- At this rate the {HOLLYWOOD_2:,} test frames of Hollywood-2 would take",
+        f"  {HOLLYWOOD_2 / rate / 60:.0f} minutes.",
+    ]
+    (ROOT / "bench/results/scoring.md").write_text("\n".join(page) + "\n")
+    print("\n".join(page))
+
+
+if __name__ == "__main__":
+    main()

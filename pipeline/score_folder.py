@@ -1,0 +1,172 @@
+"""Anybody's saliency maps, scored by the rules of the tables.
+
+    python -m pipeline.score_folder MAPS --dataset dhf1k --split val --protocol mit
+
+MAPS is a folder or zip of pictures or arrays, a folder of films, or a Zarr group (docs/protocols.md
+has the layouts). The dataset's ground truth is made by the workflow if it is not there yet. Writes
+scores.csv, a row per frame; findings.csv, what was wrong with the maps; and the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.comparison import measured_by, write_comparison
+from pipeline.config import PROTOCOLS, Config, configured
+from pipeline.errors import InputError
+from pipeline.given import GivenMaps, expected_maps
+from pipeline.maps.findings import Finding
+from pipeline.maps.opening import Maps, open_maps
+from pipeline.measurements import Measurement
+from pipeline.protocols import protocol as rules_of
+from pipeline.scoring import GroundTruth, ground_truth, tasks, write_scores
+from pipeline.splits import part_names, parts
+from pipeline.workers import computed
+
+
+def manifests(cfg: Config, dataset: str, stage: str, split: str) -> list[Path]:
+    """The parts of a stage that hold a split of a dataset, or of what a meta dataset lists."""
+    over = cfg.over(dataset)
+    entry = cfg.datasets[over]
+    dealt = parts(Path(entry.splits), entry.clips_per_part, entry.validation)
+    folder = Path(cfg.pathvars["data"], over, stage)
+    return [folder / f"{part}.json" for part in part_names(dealt, split)]
+
+
+def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundTruth:
+    """The ground truth of a split, which the workflow makes if it is not there.
+
+    Raises:
+        InputError: The split has no clip, or its ground truth cannot be made.
+    """
+    found = {stage: manifests(cfg, dataset, stage, split) for stage in ("density", "gaze")}
+    if not found["density"]:
+        sheet = cfg.datasets[cfg.over(dataset)].splits
+        raise InputError(f"{sheet}: {dataset} has no clip of split {split}; choose another --split")
+    missing = [str(path) for paths in found.values() for path in paths if not path.is_file()]
+    if missing:
+        print(f"making the ground truth of {dataset}, {split}: {len(missing)} parts", flush=True)
+        line = [sys.executable, "-m", "snakemake", "--cores", str(threads), "--quiet", "rules"]
+        line += ["--config", f"run={cfg.run}", "--", *missing]
+        if subprocess.run(line, check=False).returncode:
+            raise InputError(f"{missing[0]}: could not be made; Snakemake says above what it needs")
+    return ground_truth(found["density"], found["gaze"])
+
+
+def score_by_names(
+    maps: Maps, truth: GroundTruth, names: Sequence[str], seed: int, out: Path, threads: int
+) -> dict[str, Path]:
+    """Scores by each protocol; protocol -> its sheet."""
+    given, sheets = GivenMaps(maps), dict[str, Path]()
+    clips = [clip for clip in maps.clips if maps.frames(clip)]
+    for name in names:
+        sheets[name] = out / f"{name}.csv"
+        blocks = computed(tasks(given, truth, clips, name, seed), "threads", threads)
+        write_scores(sheets[name], rules_of(name), (row for block in blocks for row in block))
+    return sheets
+
+
+def show(measured: dict[str, Measurement], findings: Sequence[Finding], out: Path) -> None:
+    """Prints the means, and what was found."""
+    console = Console(soft_wrap=True)
+    metrics = dict.fromkeys(metric for found in measured.values() for metric in found.means)
+    table = Table("protocol", "frames", *metrics)
+    for name, found in measured.items():
+        means = (found.means.get(metric) for metric in metrics)
+        cells = ("-" if mean is None else f"{mean:.3f}" for mean in means)
+        table.add_row(name, str(found.frames), *cells)
+    console.print(table)
+    for finding in findings:
+        told = f"{finding.kind}: {finding.clip or finding.file}: {finding.text}"
+        console.print(told, markup=False, highlight=False)
+    console.print(f"{len(findings)} findings; all of it in {out}", markup=False, highlight=False)
+
+
+def score_folder(
+    maps: Path,
+    *,
+    dataset: str,
+    split: str | None = None,
+    protocol: str | None = None,
+    run: str,
+    out: Path | None = None,
+    threads: int = 1,
+) -> None:
+    """Scores maps against a dataset's split.
+
+    Args:
+        maps: A folder, a zip, or a Zarr group.
+        dataset: One of config.yaml, meta datasets included.
+        split: The scored one of config.yaml, if not given.
+        protocol: Its name, or `all`; that of config.yaml, if not given.
+        run: Of config.yaml.
+        out: Folder for the results; below the run's results, if not given.
+        threads: For scoring.
+
+    Raises:
+        InputError: Something is not known, not there or not readable.
+    """
+    cfg = configured(run)
+    known = [*cfg.datasets, *cfg.meta_datasets]
+    if dataset not in known:
+        raise InputError(f"--dataset {dataset}: known are {', '.join(known)}")
+    split = split or cfg.test(dataset).split
+    names = list(PROTOCOLS) if protocol == "all" else [protocol or cfg.score.protocol]
+    rules_of(names[0])
+    truth = opened_truth(cfg, dataset, split, threads)
+    meta = cfg.meta_datasets.get(dataset)
+    lists = [Path(cfg.pathvars["raw"], dataset, meta.frame_list)] if meta else []
+    opened = open_maps(maps, expected_maps(truth.density, lists))
+    out = out or Path(cfg.pathvars["results"], "given", maps.stem, dataset)
+    out.mkdir(parents=True, exist_ok=True)
+    sheets = score_by_names(opened, truth, names, cfg.seed, out, threads)
+    opened.report(out / "findings.csv")
+    measured = measured_by(sheets, meta=meta is not None, seed=cfg.seed)
+    told = {"Maps": str(maps), "Ground truth": cfg.ground_truth(dataset), "Split": split}
+    title = f"{maps.stem} on {dataset}"
+    write_comparison(
+        out, measured, title, {**told, "Findings": str(len(opened.findings))}, cfg.seed
+    )
+    show(measured, opened.findings, out)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.score_folder", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("maps", type=Path, help="folder, zip or Zarr group of saliency maps")
+    parser.add_argument("--dataset", required=True, help="one of config.yaml")
+    parser.add_argument("--split", help="train, val or test; default: the one that is scored")
+    parser.add_argument("--protocol", help=f"all, or one of {', '.join(PROTOCOLS)}")
+    parser.add_argument("--run", help="run of config.yaml; default: the one it names")
+    parser.add_argument("--out", type=Path, help="folder for the results")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    given = vars(parser.parse_args())
+    try:
+        given["run"] = given["run"] or _run()
+        score_folder(given.pop("maps"), **given)
+    except InputError as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
+def _run() -> str:
+    try:
+        return str(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))["run"])
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise InputError(
+            f"config.yaml: cannot be read ({error}); call this from the repository's root"
+        ) from None
+
+
+if __name__ == "__main__":
+    main()
