@@ -240,6 +240,8 @@ class Test(Section):
 
     split: Split
     """Split that is scored."""
+    attributes: Path | None = None
+    """Sheet clip,attribute: tables then tell the means over the clips of each attribute."""
 
 
 class Dataset(Section):
@@ -532,6 +534,8 @@ class ScoredDataset(Section):
     """Split that was scored."""
     meta: bool
     """Whether it is a list of frames of another dataset, which protocols average otherwise."""
+    attributes: Path | None = None
+    """Sheet clip,attribute."""
 
 
 class TablesSettings(Section):
@@ -753,6 +757,7 @@ class Config(Section):
                     variant=self.ground_truth(name),
                     split=dataset.test.split,
                     meta=name in self.meta_datasets,
+                    attributes=dataset.test.attributes,
                 )
                 for name, dataset in tested.items()
             },

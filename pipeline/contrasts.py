@@ -6,11 +6,13 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import measurements
 from pipeline.intervals import FEWEST_CLIPS, compare, drawn_clips, holm
 from pipeline.measurements import Measurement
 from pipeline.ranks import BETTER
@@ -100,6 +102,23 @@ def by_clip(
     sign = 1 if BETTER[metric] == "higher" else -1
     rows.sort(key=lambda row: (math.isnan(row[2]), sign * row[2], row[0]))
     return ClipTable(metric, _clips_told(best, others), tuple(measured), tuple(rows))
+
+
+def by_attribute(
+    measured: Mapping[str, Measurement], attributes: Path | None, metrics: Sequence[str]
+) -> ClipTable | None:
+    """The leading metric of the clips that have each attribute; None without attributes."""
+    if not measured or attributes is None:
+        return None
+    metric = leading(metrics)
+    means = [measurements.by_attribute(entry, attributes) for entry in measured.values()]
+    rows = tuple(
+        (name, tuple(found[name][metric] for found in means), math.nan) for name in means[0]
+    )
+    told = (
+        f"Means over the clips that {attributes.name} gives each attribute; a clip may have some."
+    )
+    return ClipTable(metric, told, tuple(measured), rows)
 
 
 def _clips_told(best: str, others: Sequence[str]) -> str:

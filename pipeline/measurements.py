@@ -191,29 +191,21 @@ def _counts(codes: Codes) -> dict[str, int]:
     return {status: int(n) for status, n in zip(STATUSES, counts, strict=True) if n}
 
 
-def by_attribute(
-    sheet: Sheet, attributes: Path | None, average: Average, seed: int
-) -> dict[str, dict[str, float]]:
+def by_attribute(entry: Measurement, attributes: Path) -> dict[str, dict[str, float]]:
     """Means over the clips that have an attribute: attribute -> metric -> mean.
 
     Args:
-        sheet: The scores.
+        entry: What was measured.
         attributes: CSV clip,attribute, a row for each of a clip's attributes; clips of other splits
-            may be in it, and clips without any make up `NO_ATTRIBUTE`. None: nothing to tell.
-        average: How.
-        seed: As for `summarise`.
+            may be in it, and clips without any make up `NO_ATTRIBUTE`.
 
     Raises:
         InputError: The attributes cannot be read, or are of none of the clips.
     """
-    if attributes is None:
-        return {}
-    entry = summarise(sheet, average, seed)
-    chosen = _attributes(attributes, entry.clips)
     means: dict[str, dict[str, float]] = {}
-    for name, rows in chosen.items():
+    for name, rows in _attributes(attributes, entry.clips).items():
         parts = {m: ClipSums(s.sums[rows], s.counts[rows]) for m, s in entry.by_clip.items()}
-        means[name] = {metric: part.mean(average) for metric, part in parts.items()}
+        means[name] = {metric: part.mean(entry.average) for metric, part in parts.items()}
     return means
 
 

@@ -83,6 +83,8 @@ class Page:
     pairs_told: str
     """How the differences of `pairs` were made and tested."""
     clips: ClipTable | None
+    attributes: ClipTable | None = field(default=None, kw_only=True)
+    """The same, a row for the clips of each attribute."""
     remarks: tuple[str, ...]
     footer: dict[str, str]
     links: dict[str, str] = field(default_factory=dict)
@@ -181,7 +183,8 @@ def html(page: Page) -> str:
         groups += ["<tbody>", *_html_group(group, list(rows)), "</tbody>"]
     body += _html_table("title", _html_heads("Method", page), groups)
     body += [f"<p>{escape(legend(page))}</p>"]
-    body += [*_html_pairs(page), *_html_clips(page.clips), "<dl>"]
+    body += [*_html_pairs(page), *_html_clips(page.clips, "clip")]
+    body += [*_html_clips(page.attributes, "attribute"), "<dl>"]
     body += [
         f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in page.footer.items()
     ]
@@ -315,19 +318,22 @@ def _html_pairs(page: Page) -> Iterator[str]:
     yield f"<p>{escape(page.pairs_told)}</p>"
 
 
-def _html_clips(clips: ClipTable | None) -> Iterator[str]:
+def _html_clips(clips: ClipTable | None, word: str) -> Iterator[str]:
     if clips is None:
         return
-    heads = ["Clip", *clips.methods, "difference"]
+    apart = any(not math.isnan(difference) for _, _, difference in clips.rows)
+    heads = [word.capitalize(), *clips.methods, *(["difference"] if apart else [])]
     rows = ["<tbody>"]
     for clip, means, difference in clips.rows:
-        cells = [*map(number, means), "-" if math.isnan(difference) else signed(difference)]
+        cells = [*map(number, means)]
+        if apart:
+            cells.append("-" if math.isnan(difference) else signed(difference))
         told = "".join(f"<td>{cell}</td>" for cell in cells)
         rows.append(f'<tr><th scope="row">{escape(clip)}</th>{told}</tr>')
     named = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
-    yield f'<details><summary id="clips">{escape(clips.metric)} of each clip</summary>'
+    yield f'<details><summary id="{word}s">{escape(clips.metric)} of each {word}</summary>'
     yield f"<p>{escape(clips.told)}</p>"
-    yield from _html_table("clips", f"<tr>{named}</tr>", [*rows, "</tbody>"])
+    yield from _html_table(f"{word}s", f"<tr>{named}</tr>", [*rows, "</tbody>"])
     yield "</details>"
 
 

@@ -21,7 +21,7 @@ from pipeline.config import Table, TablesSettings
 from pipeline.errors import InputError
 from pipeline.footnotes import footer
 from pipeline.latex import latex
-from pipeline.measurements import Measurement, Sheet, read_scores, summarise
+from pipeline.measurements import Measurement, Sheet, by_attribute, read_scores, summarise
 from pipeline.protocols import protocol
 from pipeline.ranks import BETTER, Disagreement, PrintedRow, disagreements, ranks, read_published
 from pipeline.rendering import Cell, Page, Row, html, index_html, index_markdown, markdown
@@ -65,6 +65,8 @@ def tables(*, scores: list[Path], published: Path, out: Path, settings: TablesSe
         _write_long(page, out / f"{page.name}.csv")
         if measured[page.name]:
             _write_clips(page, measured[page.name], out / f"{page.name}_clips.csv")
+        if attributes := _attributes(page.name, settings):
+            _write_attributes(page, measured[page.name], attributes, out)
         for kind, draw in {"md": markdown, "html": html, "tex": latex}.items():
             _write(out / f"{page.name}.{kind}", draw(page))
     remarks = (_origin(settings), *_run_remark(settings.run))
@@ -139,6 +141,7 @@ def _page(
         Row(entry.group, entry.method, entry.deep, entry.method in measured, cells)
         for entry, cells in zip(entries, zip(*columns, strict=True), strict=True)
     ]
+    attributes = _attributes(name, settings)
     pairs = contrasts.compared(measured, settings.sanity, table.metrics, settings.seed)
     return Page(
         name=name,
@@ -148,6 +151,7 @@ def _page(
         pairs=pairs,
         pairs_told=contrasts.told(pairs, table.metrics, measured),
         clips=contrasts.by_clip(measured, settings.sanity, table.metrics),
+        attributes=contrasts.by_attribute(measured, attributes, table.metrics),
         remarks=_remarks(name, table, settings),
         links=_links(name, bool(measured)),
         footer=footer(table, measured, [one for one in odd if one.table == name], settings),
@@ -236,6 +240,25 @@ def _write_clips(page: Page, measured: Mapping[str, Measurement], path: Path) ->
         for clip, mean, count in zip(entry.clips, scores.means, scores.counts, strict=True)
     ]
     _write_sheet(path, ["method", "clip", "metric", "mean", "frames"], lines)
+
+
+def _attributes(name: str, settings: TablesSettings) -> Path | None:
+    dataset = settings.datasets.get(settings.tables[name].dataset)
+    return dataset.attributes if dataset else None
+
+
+def _write_attributes(
+    page: Page, measured: Mapping[str, Measurement], attributes: Path, out: Path
+) -> None:
+    """A line per method, attribute and metric."""
+    lines = [
+        [method, attribute, metric, "" if np.isnan(means[metric]) else _in_full(means[metric])]
+        for method, entry in measured.items()
+        for attribute, means in by_attribute(entry, attributes).items()
+        for metric in page.metrics
+    ]
+    head = ["method", "attribute", "metric", "mean"]
+    _write_sheet(out / f"{page.name}_attributes.csv", head, lines)
 
 
 def _in_full(value: float | None) -> str:

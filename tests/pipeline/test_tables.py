@@ -552,11 +552,27 @@ def test_attributes_have_means_of_their_own(scores, tmp_path):
     attributes = tmp_path / "attributes.csv"
     attributes.write_text("clip,attribute\n001,fast\n001,indoors\nelsewhere,dark\n")
     sheet = read_scores(scores[0], "mit")
-    found = by_attribute(sheet, attributes, "frame", seed=7)
+    found = by_attribute(summarise(sheet, "frame", seed=7), attributes)
     assert [*found] == ["fast", "indoors", "no attribute"]
     assert found["fast"]["AUC-J"] == pytest.approx(0.8)
     assert found["no attribute"]["AUC-J"] == pytest.approx(0.25)
-    assert by_attribute(sheet, None, "frame", seed=7) == {}
+
+
+def test_a_table_tells_each_attributes_means(scores, published, tmp_path):
+    attributes = tmp_path / "attributes.csv"
+    attributes.write_text("clip,attribute\n001,fast\n")
+    dataset = {"variant": "paper", "split": "test", "meta": False, "attributes": attributes}
+    told = settings(datasets={"ucf_sports": dataset})
+    tables(scores=scores, published=published, out=tmp_path, settings=told)
+    with (tmp_path / "table_1_attributes.csv").open(newline="") as lines:
+        found = {
+            (line["method"], line["attribute"], line["metric"]): line["mean"]
+            for line in csv.DictReader(lines)
+        }
+    assert float(found["Setting 1", "fast", "AUC-J"]) == pytest.approx(0.8)
+    page = (tmp_path / "table_1.html").read_text()
+    assert "NSS of each attribute" in page
+    read(page)
 
 
 @pytest.mark.parametrize(
@@ -572,4 +588,4 @@ def test_wrong_attributes_are_refused(text, complaint, scores, tmp_path):
     if text is not None:
         attributes.write_text(text)
     with pytest.raises(InputError, match=complaint):
-        by_attribute(read_scores(scores[0], "mit"), attributes, "frame", seed=7)
+        by_attribute(summary(scores[0]), attributes)

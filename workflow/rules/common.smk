@@ -210,6 +210,11 @@ def measured_scores(of=cfg):
     )
 
 
+def attribute_sheets(of=cfg):
+    used = {table.dataset for table in of.tables.values() if not of.left_out(table.dataset)}
+    return sorted({str(sheet) for name in used if (sheet := of.test(name).attributes)})
+
+
 def tables_json(of=cfg):
     readers = {f"pipeline.datasets.{dataset.gaze.reader}" for dataset in cfg.datasets.values()}
     code = code_digest(*(f"pipeline.{stage}" for stage in STAGES), *sorted(readers))

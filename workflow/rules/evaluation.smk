@@ -84,6 +84,7 @@ rule tables:
     input:
         scores=measured_scores(),
         published=published_sheets(),
+        attributes=attribute_sheets(),
     output:
         tables=report(
             directory("results/tables"),
@@ -108,6 +109,7 @@ rule loss_weights:
     """Other weights of Eq. (6): what the pretraining comes to with each (Sec. IV-B)."""
     input:
         scores=measured_scores(cfg.searching()),
+        attributes=attribute_sheets(cfg.searching()),
     output:
         tables=directory("<results>/loss_weights"),
     log:
