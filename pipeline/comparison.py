@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from pipeline.footnotes import by_row, odd, statuses
 from pipeline.intervals import drawn_clips, interval
 from pipeline.measurements import Measurement, read_scores, summarise
 from pipeline.protocols import Metric, protocol
@@ -59,7 +60,7 @@ def write_comparison(
         pairs_told="",
         clips=None,
         remarks=(REMARK,) if len(rows) > 1 else (),
-        footer={**footer, "Odd frames": _odd(measured) or "none"},
+        footer={**footer, "Odd frames": _told(measured) or "none"},
     )
     out.mkdir(parents=True, exist_ok=True)
     for kind, draw in {"md": markdown, "html": html}.items():
@@ -98,16 +99,6 @@ def _spread(measured: Mapping[str, Measurement], used: Sequence[Metric]) -> tupl
     return tuple(cells)
 
 
-def _odd(measured: Mapping[str, Measurement]) -> str:
+def _told(measured: Mapping[str, Measurement]) -> str:
     """Per protocol the frames whose status is not ok."""
-    told = []
-    for name, found in measured.items():
-        counts = {
-            f"{metric} {status} {count}"
-            for metric, statuses in found.statuses.items()
-            for status, count in statuses.items()
-            if status != "ok"
-        }
-        if counts:
-            told.append(f"{name}: {', '.join(sorted(counts))}")
-    return "; ".join(told)
+    return by_row({name: statuses(m, [*m.statuses], odd(m)) for name, m in measured.items()})

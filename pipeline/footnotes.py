@@ -66,9 +66,9 @@ def _frames(
     rules = PROTOCOLS[settings.protocol]
     drawn = rules.sample if rules.sample and rules.sample < first.frames else None
     clips = "1 clip" if len(first.clips) == 1 else f"{len(first.clips)} clips"
-    left = _statuses(first, table.metrics, rules.left_out)
+    left = statuses(first, table.metrics, rules.left_out)
     counted = {
-        label: _statuses(entry, table.metrics, _odd(entry) - rules.left_out)
+        label: statuses(entry, table.metrics, odd(entry) - rules.left_out)
         for label, entry in measured.items()
     }
     undefined = {
@@ -79,12 +79,13 @@ def _frames(
         "Frames": f"{first.frames} of {clips}"
         + (f", of which {drawn} drawn for each metric" if drawn else ""),
         "Left out of the means": left or "none",
-        "Odd, yet counted": _by_row(counted) or "none",
-        "Without a value, though counted": _by_row(undefined) or "none",
+        "Odd, yet counted": by_row(counted) or "none",
+        "Without a value, though counted": by_row(undefined) or "none",
     }
 
 
-def _statuses(entry: Measurement, metrics: Sequence[str], wanted: Iterable[str]) -> str:
+def statuses(entry: Measurement, metrics: Sequence[str], wanted: Iterable[str]) -> str:
+    """How many frames have each wanted status: `no_fixation 3 (AUC-J, NSS)`."""
     return _grouped(
         {
             (f"{status} ", metric): entry.statuses[metric][status]
@@ -95,7 +96,7 @@ def _statuses(entry: Measurement, metrics: Sequence[str], wanted: Iterable[str])
     )
 
 
-def _odd(entry: Measurement) -> frozenset[str]:
+def odd(entry: Measurement) -> frozenset[str]:
     """The statuses of a measurement that are not ok."""
     return frozenset(status for counts in entry.statuses.values() for status in counts) - {"ok"}
 
@@ -108,7 +109,7 @@ def _grouped(counts: Mapping[tuple[str, str], int]) -> str:
     return "; ".join(f"{told} ({', '.join(metrics)})" for told, metrics in groups.items())
 
 
-def _by_row(texts: Mapping[str, str]) -> str:
+def by_row(texts: Mapping[str, str]) -> str:
     """Rows of which the same is to be told are named together."""
     groups: dict[str, list[str]] = {}
     for label, text in texts.items():

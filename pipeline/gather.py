@@ -52,7 +52,7 @@ def gather(
     opened = open_maps(maps, expected_maps(truth, frame_list))
     try:
         with write_store(SALIENCY, store, manifest) as writer:
-            for clip in (clip for clip in truth if opened.frames(clip)):
+            for clip in (clip for clip in opened.clips if opened.frames(clip)):
                 numbers, read = frame_numbers(truth[clip].clips[clip]), list[int]()
                 # The list fills while the maps are written, and is kept afterwards.
                 count = writer.add(clip, readable(opened, clip, read), frames=read)
