@@ -77,8 +77,8 @@ class _Batches(Dataset[Batch | InputError]):
     def __init__(self, samples: TrainingSamples) -> None:
         self._samples = samples
 
-    def start(self) -> None:
-        """Makes a worker of a process that was just forked."""
+    def start(self, _worker: int) -> None:
+        """Makes a worker of a process that was just started."""
         ignore_signals()
         read_in_rust()
         self._samples.close()
@@ -117,7 +117,7 @@ def load(samples: TrainingSamples, order: Order, workers: int) -> Iterator[Batch
         batch_size=None,
         sampler=order,
         num_workers=workers,
-        worker_init_fn=lambda _worker: batches.start(),
+        worker_init_fn=batches.start,
         pin_memory=torch.cuda.is_available(),
     )
     for batch in loader:

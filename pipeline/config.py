@@ -333,6 +333,13 @@ class Model(BaseModel):
     def _is_a_network_or_maps(self) -> Self:
         if (self.network is None) == (self.maps is None):
             raise ValueError("network or maps: one of the two keys is needed")
+        if self.maps:
+            try:
+                self.maps.format(dataset="x")
+            except (KeyError, IndexError, ValueError):
+                raise ValueError(
+                    f"maps: {self.maps}: may hold {{dataset}} and nothing else in braces"
+                ) from None
         if self.network and "start" not in self.model_fields_set:
             raise ValueError("start: needed; null where nothing is trained")
         if self.maps and (further := {*self.model_dump(exclude_unset=True)} - {"maps"}):
@@ -600,14 +607,15 @@ class Config(Section):
     def _names_are_known(self) -> Self:
         tested = self.datasets.keys() | self.meta_datasets.keys()
         used: list[tuple[str, str | None, Iterable[str]]] = []
-        used += [("models", model.start, self.models) for model in self.models.values()]
+        networks = [name for name in self.models if not self.given(name)]
+        used += [("models", model.start, networks) for model in self.models.values()]
         starts = [model.start for model in self.models.values() if model.start]
         used += [("loss_search", self.loss_search.model, starts)]
         used += [
             ("meta_datasets", meta.over, self.datasets) for meta in self.meta_datasets.values()
         ]
         used += [("submissions", entry.over, self.datasets) for entry in self.submissions.values()]
-        used += [("sanity", model, self.models) for model in self.sanity.values()]
+        used += [("sanity", model, networks) for model in self.sanity.values()]
         used += [("without", dataset, tested) for dataset in self.without]
         for training in (self.pretraining, *self.trainings.values()):
             used += [("trainings", dataset, self.datasets) for dataset in training.datasets]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ def readable(maps: Maps, clip: str, read: list[int]) -> Iterator[NDArray[np.floa
         except UnreadableMap:
             continue
         if shape is not None and saliency.shape != shape:
-            saliency = resized(saliency.astype(np.float64), (shape[0], shape[1]))
+            ends = saliency.min(), saliency.max()
+            saliency = resized(saliency.astype(np.float64), (shape[0], shape[1])).clip(*ends)
         shape = saliency.shape
         read.append(frame)
         yield (saliency / (np.abs(saliency).max() or 1.0)).astype(np.float16)[None]
@@ -55,7 +57,10 @@ def gather(
             for clip in (clip for clip in opened.clips if opened.frames(clip)):
                 numbers, read = frame_numbers(truth[clip].clips[clip]), list[int]()
                 # The list fills while the maps are written, and is kept afterwards.
-                count = writer.add(clip, readable(opened, clip, read), frames=read)
+                blocks = readable(opened, clip, read)
+                if (first := next(blocks, None)) is None:
+                    continue
+                count = writer.add(clip, chain([first], blocks), frames=read)
                 writer.clips[clip]["numbers"] = [numbers[frame] for frame in read]
                 print(f"{clip}: {count} maps")
     finally:

@@ -51,6 +51,10 @@ class ClipSums:
         with np.errstate(invalid="ignore"):
             return self.sums / self.counts
 
+    def of(self, used: NDArray[np.bool_]) -> ClipSums:
+        """The same without the clips that are not used."""
+        return ClipSums(np.where(used, self.sums, 0.0), np.where(used, self.counts, 0))
+
     def terms(self, average: Average) -> tuple[Floats, Floats]:
         """Numerators and denominators per clip, whose sums' quotient is the average."""
         if average == "frame":
@@ -105,8 +109,12 @@ def interval(scores: ClipSums, average: Average, drawn: Floats) -> Interval | No
 
 
 def compare(first: ClipSums, second: ClipSums, average: Average, drawn: Floats) -> Comparison:
-    """Difference of two models, its paired interval and its p, not corrected for others."""
+    """Difference of two models, its paired interval and its p, not corrected for others.
+
+    All three are of the clips in which both have a value.
+    """
     both = (first.counts > 0) & (second.counts > 0)
+    first, second = first.of(both), second.of(both)
     difference = first.mean(average) - second.mean(average)
     if np.count_nonzero(both) < 2 or not np.isfinite(difference):
         return Comparison(difference, None, None)

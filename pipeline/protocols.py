@@ -293,7 +293,8 @@ def _on_grid(rules: Protocol, saliency: Map, shape: tuple[int, int]) -> Map:
 
 def _resize(rules: Protocol, saliency: Map, shape: tuple[int, int]) -> Map:
     if rules.resize == "matlab_bicubic":
-        return metrics.resized(saliency, shape)
+        # Of the 8-bit maps that these scorers read, imresize saturates what overshoots.
+        return metrics.resized(saliency, shape).clip(saliency.min(), saliency.max())
     if rules.resize == "bilinear":
         return metrics.resized(saliency, shape, kernel="bilinear", antialias=False)
     factors = [new / old for new, old in zip(shape, saliency.shape, strict=True)]

@@ -125,6 +125,16 @@ def listing(root: Path, pattern: str, clips: Iterable[SheetClip]) -> str:
     return digest.hexdigest()[:16]
 
 
+def tree_digest(place: Path) -> str:
+    """Digest of the names, sizes and dates of the files of a folder, or of one file."""
+    digest = hashlib.sha256()
+    files = place.rglob("*") if place.is_dir() else [place]
+    for file in sorted(file for file in files if file.is_file()):
+        facts = file.stat()
+        digest.update(f"{file}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
 def stays_inside(root: Path, files: Iterable[Path]) -> None:
     """Refuses files that lie outside a dataset's raw folder once links are followed.
 

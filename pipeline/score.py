@@ -24,7 +24,9 @@ def score(
     scores: Path,
 ) -> None:
     """SALIENCY, DENSITY and GAZE stores to a sheet with a row per frame."""
-    store, truth = open_store(SALIENCY, saliency), ground_truth(density, gaze)
+    # The workers of a cluster may run in any folder.
+    store = open_store(SALIENCY, saliency.resolve())
+    truth = ground_truth([path.resolve() for path in density], [path.resolve() for path in gaze])
     maps = StoredMaps(store)
     for clip in store.clips:
         _check(maps, truth, clip)

@@ -4,7 +4,7 @@
 
 MAPS is a folder or zip of pictures or arrays, a folder of films, or a Zarr group (docs/protocols.md
 has the layouts). The dataset's ground truth is made by the workflow if it is not there yet. Writes
-scores.csv, a row per frame; findings.csv, what was wrong with the maps; and the tables.
+<protocol>.csv, a row per frame; findings.csv, what was wrong with the maps; and the tables.
 """
 
 from __future__ import annotations
@@ -52,13 +52,12 @@ def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundT
     if not found["density"]:
         sheet = cfg.datasets[cfg.over(dataset)].splits
         raise InputError(f"{sheet}: {dataset} has no clip of split {split}; choose another --split")
-    missing = [str(path) for paths in found.values() for path in paths if not path.is_file()]
-    if missing:
-        print(f"making the ground truth of {dataset}, {split}: {len(missing)} parts", flush=True)
-        line = [sys.executable, "-m", "snakemake", "--cores", str(threads), "--quiet", "rules"]
-        line += ["--config", f"run={cfg.run}", "--", *missing]
-        if subprocess.run(line, check=False).returncode:
-            raise InputError(f"{missing[0]}: could not be made; Snakemake says above what it needs")
+    wanted = [str(path) for paths in found.values() for path in paths]
+    print(f"ground truth of {dataset}, {split}: {len(wanted)} stores", flush=True)
+    line = [sys.executable, "-m", "snakemake", "--cores", str(threads), "--quiet", "rules"]
+    line += ["--config", f"run={cfg.run}", "--", *wanted]
+    if subprocess.run(line, check=False).returncode:
+        raise InputError(f"{wanted[0]}: could not be made; Snakemake says above what it needs")
     return ground_truth(found["density"], found["gaze"])
 
 
@@ -71,7 +70,10 @@ def score_by_names(
     for name in names:
         sheets[name] = out / f"{name}.csv"
         blocks = computed(tasks(given, truth, clips, name, seed), "threads", threads)
-        write_scores(sheets[name], rules_of(name), (row for block in blocks for row in block))
+        rows = (row for block in blocks for row in block)
+        if not write_scores(sheets[name], rules_of(name), rows):
+            maps.report(out / "findings.csv")
+            raise InputError(f"no map can be read: {out / 'findings.csv'} tells why of each")
     return sheets
 
 
@@ -126,13 +128,16 @@ def score_folder(
     meta = cfg.meta_datasets.get(dataset)
     lists = [Path(cfg.pathvars["raw"], dataset, meta.frame_list)] if meta else []
     opened = open_maps(maps, expected_maps(truth.density, lists))
-    out = out or Path(cfg.pathvars["results"], "given", maps.stem, dataset)
+    name = maps.stem if maps.stem != dataset else f"{maps.resolve().parent.name}_{dataset}"
+    own = split == cfg.test(dataset).split
+    folder = dataset if own else f"{dataset}_{split}"
+    out = out or Path(cfg.pathvars["results"], "given", name, folder)
     out.mkdir(parents=True, exist_ok=True)
     sheets = score_by_names(opened, truth, names, cfg.seed, out, threads)
     opened.report(out / "findings.csv")
     measured = measured_by(sheets, meta=meta is not None, seed=cfg.seed)
     told = {"Maps": str(maps), "Ground truth": cfg.ground_truth(dataset), "Split": split}
-    title = f"{maps.stem} on {dataset}"
+    title = f"{name} on {dataset}"
     write_comparison(
         out, measured, title, {**told, "Findings": str(len(opened.findings))}, cfg.seed
     )

@@ -19,7 +19,14 @@ from pipeline.disk import whole
 from pipeline.errors import InputError
 from pipeline.fixations import fixated_map, pixels_by_frame
 from pipeline.metrics import Map, Scorer, auc_shuffled
-from pipeline.protocols import Metric, MetricScore, reference_frames, reference_positions, score_by
+from pipeline.protocols import (
+    Metric,
+    MetricScore,
+    Reference,
+    reference_frames,
+    reference_positions,
+    score_by,
+)
 from pipeline.protocols import Protocol as Rules
 from pipeline.protocols import protocol as rules_of
 from pipeline.stores import DENSITY, GAZE, SHARD, Store, open_parts
@@ -27,6 +34,10 @@ from pipeline.stores import DENSITY, GAZE, SHARD, Store, open_parts
 Scores = dict[Metric, MetricScore]
 Row = tuple[str, int, Scores]
 """Clip, frame and its scores."""
+
+
+EVERYWHERE = Reference("other_frames", None, repeats=True)
+"""The reference set that is too large to be put together frame by frame."""
 
 
 class Maps(Protocol):
@@ -82,12 +93,32 @@ class GroundTruth:
         _, height, width = self.density[clip].clips[clip]["shape"]
         return height, width
 
+    @cached_property
+    def _grids(self) -> set[tuple[int, int]]:
+        return {self.shape(clip) for clip in self.clips}
+
+    @cached_property
+    def _flat(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+        """Every look of every frame, clip by clip, and where each frame's end."""
+        frames = [pixels for clip in self.clips for pixels in self.pixels[clip]]
+        return np.concatenate(frames), np.cumsum([len(pixels) for pixels in frames])
+
+    def _all_but(self, clip: str, frame: int, width: int) -> NDArray[np.intp]:
+        """Places of all looks but those of one frame."""
+        looks, ends = self._flat
+        place = sum(self._lengths[: self.clips.index(clip)]) + frame
+        end = int(ends[place])
+        others = np.delete(looks, slice(end - len(self.pixels[clip][frame]), end), axis=0)
+        return others[:, 0].astype(np.intp) * width + others[:, 1]
+
     def elsewhere(
         self, rules: Rules, clip: str, frame: int, fixated: NDArray[np.bool_], rng: Generator
     ) -> NDArray[np.intp] | None:
         """The reference set of sAUC for a frame, if the protocol has one."""
         if rules.reference is None:
             return None
+        if rules.reference == EVERYWHERE and len(self._grids) == 1:
+            return self._all_but(clip, frame, fixated.shape[1])
         place = self.clips.index(clip)
         chosen = reference_frames(rules, self._lengths, place, frame, rng)
         names = [self.clips[other] for other, _ in chosen]
@@ -130,7 +161,9 @@ def score_frames(
         try:
             found = _score(rules, scorer, given, reference, rng)
         except ValueError as error:
-            raise InputError(f"clip {clip}, frame {frame}: {error}; make this map anew") from None
+            raise InputError(
+                f"clip {clip}, frame {frame}: {error}; make that store or map anew"
+            ) from None
         rows.append((clip, frame, found))
     return rows
 
@@ -179,8 +212,9 @@ def status_of(scores: Scores) -> str:
     return " ".join(odd) or "ok"
 
 
-def write_scores(path: Path, rules: Rules, rows: Iterable[Row]) -> None:
-    """Writes a sheet with a row per frame."""
+def write_scores(path: Path, rules: Rules, rows: Iterable[Row]) -> int:
+    """Writes a sheet with a row per frame, and says how many there are."""
+    count = 0
     metrics = [name for name in rules.reports if name != "sAUC" or rules.reference is not None]
     with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         file.write(f"# protocol: {rules.name}\n")
@@ -190,3 +224,5 @@ def write_scores(path: Path, rules: Rules, rows: Iterable[Row]) -> None:
             values = (scores[metric].value for metric in metrics)
             cells = ("" if np.isnan(value) else f"{value:.6f}" for value in values)
             writer.writerow([clip, frame, *cells, status_of(scores)])
+            count += 1
+    return count

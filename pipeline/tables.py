@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline import contrasts
-from pipeline.config import Table, TablesSettings
+from pipeline.config import GIVEN, Table, TablesSettings
 from pipeline.errors import InputError
 from pipeline.footnotes import footer
 from pipeline.latex import latex
@@ -123,8 +123,20 @@ def _check_same_frames(table: Table, sheets: Sequence[Sheet]) -> None:
         if not same:
             raise InputError(
                 f"{sheet.path}: its frames are not those of {first.path}; make both anew "
-                f"with: snakemake --force {first.path} {sheet.path}"
+                f"with: snakemake --force {first.path} {sheet.path}{_gaps(first, sheet)}"
             )
+
+
+def _gaps(*sheets: Sheet) -> str:
+    """Where to look if one of the sheets is of maps that somebody else made."""
+    given = [sheet.path for sheet in sheets if sheet.path.parent.name == GIVEN]
+    if not given:
+        return ""
+    model, dataset = given[0].parents[1].name, given[0].name
+    return (
+        f"; maps that were made elsewhere must have every frame: what {model} lacks is told in "
+        f"saliency/{model}/{GIVEN}/{dataset} beside the folder of scores"
+    )
 
 
 def _page(

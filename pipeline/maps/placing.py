@@ -50,6 +50,13 @@ def _by_number(found: set[int], e: Expected) -> Placing:
             "counted from 0, each one frame later; renumber from 1 if that is wrong"
         )
         return Placing({frames[n + 1]: n for n in found}, [("off_by_one", [], text)])
+    if 0 in found and found != {0, *frames}:
+        # Numbers count from 1, so who has a 0 counts from there.
+        moved = _by_number({n + 1 for n in found}, e)
+        text = f"expected numbers from 1, found {ranges(found)}; read as counted from 0, each one "
+        text += "frame later; renumber from 1 if that is wrong"
+        places = {frame: number - 1 for frame, number in moved.places.items()}
+        return Placing(places, [("off_by_one", [], text), *moved.told])
     told: Told = []
     extra = sorted(found - set(frames))
     if extra and (shift := _shift(found, wanted)):

@@ -82,6 +82,16 @@ def test_p_is_wilcoxons_of_the_clips_means(clips):
     assert found.p == pytest.approx(expected.pvalue)
 
 
+def test_a_clip_that_only_one_has_counts_for_neither(clips):
+    """A model that has no value in its worst clip gains nothing by it."""
+    whole = clip_sums(clips)
+    lacking = clip_sums([[], *clips[1:]])
+    found = compare(lacking, whole, "frame", drawn_clips(len(clips), 2))
+    assert found.difference == 0
+    assert found.interval == (0, 0)
+    assert found.p == 1
+
+
 def test_equal_models_do_not_differ_and_few_clips_are_not_tested(clips):
     drawn = drawn_clips(len(clips), 0)
     assert compare(clip_sums(clips), clip_sums(clips), "clip", drawn).p == 1.0

@@ -529,12 +529,11 @@ def test_shifts_other_than_counting_from_0_are_told_but_not_undone(tmp_path: Pat
     (tmp_path / "b/0004.png").unlink()
     found = open_maps(tmp_path, [expected("a"), expected("b")])
     check(found, "a", pictures[:-1], [1, 2, 3, 4, 5])
-    assert found.frames("b") == [0, 1, 2, 4]
+    assert found.frames("b") == [0, 1, 2, 3, 5]  # who has a 0 counts from there
     told = [(one.kind, one.clip, one.frame) for one in found.findings[:3]]
     assert told == [("shifted", "a", None), ("extra_frame", "a", 7), ("missing_frame", "a", 1)]
-    assert kinds(found)[3:] == ["shifted", "extra_frame", "missing_frame"]
-    assert "as if all were shifted by -1" in found.findings[3].text
-    assert "4, 6 (2 in all)" in found.findings[5].text
+    assert kinds(found)[3:] == ["off_by_one", "missing_frame"]
+    assert "expected also 5 (1 in all)" in found.findings[4].text
 
 
 def test_one_odd_number_is_no_shift(tmp_path: Path) -> None:
@@ -553,6 +552,13 @@ def test_numbers_count_the_whole_video(tmp_path: Path) -> None:
     found = open_maps(tmp_path, [expected("a", T, 31), expected("b", T, 31)])
     check(found, "b", pictures)
     assert kinds(found) == ["off_by_one"]
+
+
+def test_a_film_counted_from_0_that_goes_on_after_the_clip(tmp_path: Path) -> None:
+    pictures = save_clip(tmp_path / "a", 1, range(T + 3))
+    found = open_maps(tmp_path, [expected("a")])
+    check(found, "a", pictures[:T])
+    assert kinds(found) == ["off_by_one", "extra_frame"]
 
 
 def test_gaps_in_a_clips_own_numbers(tmp_path: Path) -> None:

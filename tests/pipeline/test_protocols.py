@@ -238,9 +238,13 @@ def test_stavis_smooths_the_grey_prediction():
     )
 
 
+def saturated(field, shape):
+    return np.minimum(np.maximum(resized(field, shape), field.min()), field.max())
+
+
 RESIZE = {
-    "mit": resized,
-    "dhf1k": lambda field, shape: resized(grey(field), shape),
+    "mit": saturated,
+    "dhf1k": lambda field, shape: saturated(grey(field), shape),
     "unisal": lambda field, shape: cv2.resize(field, shape[::-1]),
     "pysaliency": lambda field, shape: zoom(
         field, np.divide(shape, field.shape), order=1, mode="nearest"

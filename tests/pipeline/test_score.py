@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from pipeline.errors import InputError
 from pipeline.fixations import fixated_map
 from pipeline.metrics import METRICS, score_frame
 from pipeline.predict import predict
-from pipeline.protocols import PROTOCOLS, score_by
+from pipeline.protocols import PROTOCOLS, reference_positions, score_by
 from pipeline.score import score
 from pipeline.scoring import StoredMaps, ground_truth, score_frames
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, SALIENCY, open_store, write_store
@@ -153,20 +155,61 @@ def test_a_sheet_is_what_its_protocol_says(stores: dict[str, Path], name: str) -
                 assert found == pytest.approx(expected, abs=2e-5, nan_ok=True), metric
 
 
-def test_noise_and_draws_follow_the_seed_and_not_the_scheduler(stores: dict[str, Path]) -> None:
-    from distributed import LocalCluster
+ELSEWHERE = """
+import sys
+from pathlib import Path
+from distributed import LocalCluster
+from pipeline.score import score
 
+if __name__ == "__main__":
+    saliency, density, gaze, scores, scheduler = sys.argv[1:]
+    given = {"density": [Path(density)], "gaze": [Path(gaze)], "threads": 2, "seed": 3}
+    given |= {"saliency": Path(saliency), "scores": Path(scores), "protocol": "mit_jitter"}
+    if scheduler == "address":
+        workers = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+        with LocalCluster(**workers) as cluster:
+            score(**given, scheduler=cluster.scheduler_address)
+    else:
+        score(**given, scheduler=scheduler)
+"""
+
+
+@pytest.mark.parametrize("scheduler", ["processes", "address"])
+def test_noise_and_draws_follow_the_seed_and_not_the_scheduler(
+    stores: dict[str, Path], scheduler: str
+) -> None:
+    """In a process of its own: what forks should not have a cluster's threads."""
     manifest = _predict(stores, {"network": "chance"})
     here = _sheet(stores, manifest, "mit_jitter")
-    assert _sheet(stores, manifest, "mit_jitter", "processes") == here
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
-        assert _sheet(stores, manifest, "mit_jitter", cluster.scheduler_address) == here
+    program, found = stores["folder"] / "elsewhere.py", stores["folder"] / "elsewhere.csv"
+    program.write_text(ELSEWHERE)
+    words = (manifest, stores["density"], stores["gaze"], found, scheduler)
+    subprocess.run([sys.executable, program, *map(str, words)], check=True, timeout=120)
+    assert found.read_text() == here
 
 
-def test_nobody_at_the_address(stores: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.workers.TIMEOUT", "1s")
-    with pytest.raises(InputError, match=r"tcp://127.0.0.1:9: no dask scheduler answers"):
-        _score(stores, _predict(stores, CENTRE), "mit", "tcp://127.0.0.1:9")
+def test_nobody_at_the_address(stores: dict[str, Path]) -> None:
+    words = {
+        "saliency": _predict(stores, CENTRE),
+        "density": stores["density"],
+        "gaze": stores["gaze"],
+        "scores": stores["folder"] / "scores.csv",
+        "protocol": "mit",
+        "seed": 0,
+        "threads": 1,
+        "scheduler": "tcp://127.0.0.1:9",
+    }
+    line = [str(word) for key, value in words.items() for word in (f"--{key}", value)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.score", *line],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "tcp://127.0.0.1:9: no dask scheduler answers" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_map_that_is_not_finite_is_named(stores: dict[str, Path]) -> None:
@@ -188,6 +231,31 @@ def test_maps_of_any_size_are_resized(stores: dict[str, Path]) -> None:
     maps = StoredMaps(open_store(SALIENCY, manifest))
     ((_, _, found),) = score_frames(maps, truth, "a", [5], "mit", 0)
     assert 0.97 < found["CC"].value < 1
+
+
+def test_all_other_frames_are_those_of_the_general_rule(stores: dict[str, Path]) -> None:
+    """The reference set of pysaliency's sAUC has a short cut."""
+    truth, rules = ground_truth([stores["density"]], [stores["gaze"]]), PROTOCOLS["pysaliency"]
+    for clip, frame in (("a", 0), ("a", 3), ("a", 39), ("b", 0)):
+        fixated = fixated_map(truth.pixels[clip][frame], (H, W))
+        quick = truth.elsewhere(rules, clip, frame, fixated, np.random.default_rng(0))
+        chosen = [(c, f) for c in truth.clips for f in range(len(truth.pixels[c]))]
+        others = [truth.pixels[c][f] for c, f in chosen if (c, f) != (clip, frame)]
+        direct = reference_positions(rules, others, [(H, W)] * len(others), fixated)
+        assert quick is not None
+        assert quick.tolist() == direct.tolist()
+
+
+def test_a_small_8_bit_map_has_a_divergence(stores: dict[str, Path]) -> None:
+    """Bicubic enlargement overshoots below zero, which no 8-bit map would."""
+    manifest = stores["folder"] / "small.json"
+    maps = np.zeros((T, H // 2, W // 2))
+    maps[:, 6:9, 10:14] = 255
+    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest) as writer:
+        writer.add("a", [maps], frames=None)
+    rows = _score(stores, manifest)
+    assert {row["status"] for row in rows[:3]} == {"ok"}
+    assert all(np.isfinite(float(row["KLDiv"])) for row in rows[:3])
 
 
 def test_chance_is_the_same_whatever_the_batch(stores: dict[str, Path]) -> None:

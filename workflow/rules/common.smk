@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from pipeline.config import GIVEN, PRETRAINING, PROTOCOLS
-from pipeline.raw import gaze_files, listing, used_splits, video_file
+from pipeline.raw import gaze_files, listing, tree_digest, used_splits, video_file
 from pipeline.splits import part_names, parts, read_sheet
 
 STAGES = "frames flow gaze density pretrain finetune predict gather score tables".split()
@@ -184,6 +184,19 @@ def submission_json(wildcards):
 
 def given_maps(wildcards):
     return cfg.models[wildcards.model].maps.format(dataset=wildcards.dataset)
+
+
+def given_files(wildcards):
+    """Input of params: what changes when a file of somebody's maps does; a folder's date does not."""
+    return tree_digest(Path(given_maps(wildcards)))
+
+
+def ground_truth(wildcards):
+    return cfg.ground_truth(wildcards.dataset)
+
+
+def averaged(wildcards):
+    return "meta" if wildcards.dataset in cfg.meta_datasets else "own"
 
 
 def trained(rows):

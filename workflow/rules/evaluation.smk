@@ -15,6 +15,8 @@ rule predict:
         manifest="<results>/saliency/{model}/{training}/{dataset}.json",
     log:
         "<logs>/predict/{model}/{training}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/predict/{model}/{training}/{dataset}.tsv"
     wildcard_constraints:
         training=one_of([*cfg.trainings, *pretrainings(), "untrained"]),
     conda:
@@ -43,10 +45,13 @@ rule gather:
         findings="<results>/saliency/{model}/given/{dataset}.csv",
     log:
         "<logs>/gather/{model}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/gather/{model}/{dataset}.tsv"
     conda:
         "../../envs/data.yaml"
     params:
         code=code_digest("pipeline.gather"),
+        files=given_files,
     shell:
         "python -m pipeline.gather --maps {input.maps:q} --density {input.density:q}"
         " --frame-list {input.frame_list:q} --store {output.store:q} --manifest {output.manifest:q}"
@@ -65,6 +70,8 @@ rule score:
         scores="<results>/scores/{protocol}/{model}/{training}/{dataset}.csv",
     log:
         "<logs>/score/{protocol}/{model}/{training}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/score/{protocol}/{model}/{training}/{dataset}.tsv"
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -94,6 +101,8 @@ rule tables:
         ),
     log:
         "<logs>/tables/tables.log",
+    benchmark:
+        "<logs>/benchmarks/tables/tables.tsv"
     conda:
         "../../envs/data.yaml"
     params:
@@ -114,6 +123,8 @@ rule loss_weights:
         tables=directory("<results>/loss_weights"),
     log:
         "<logs>/tables/loss_weights.log",
+    benchmark:
+        "<logs>/benchmarks/loss_weights/loss_weights.tsv"
     conda:
         "../../envs/data.yaml"
     params:
@@ -136,13 +147,15 @@ rule compare:
         page=directory("<results>/protocols/{model}/{training}/{dataset}"),
     log:
         "<logs>/compare/{model}/{training}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/compare/{model}/{training}/{dataset}.tsv"
     conda:
         "../../envs/data.yaml"
     params:
         code=code_digest("pipeline.compare"),
-        title=lambda wildcards: f"{wildcards.model}, {wildcards.training}, on {wildcards.dataset}",
-        truth=lambda wildcards: cfg.ground_truth(wildcards.dataset),
-        average=lambda wildcards: "meta" if wildcards.dataset in cfg.meta_datasets else "own",
+        title="{model}, {training}, on {dataset}",
+        truth=ground_truth,
+        average=averaged,
         seed=cfg.seed,
     shell:
         "python -m pipeline.compare --scores {input.scores:q} --title {params.title:q}"
@@ -159,6 +172,8 @@ rule submission:
         archive="<results>/submission/{model}/{training}/{dataset}.zip",
     log:
         "<logs>/submission/{model}/{training}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/submission/{model}/{training}/{dataset}.tsv"
     conda:
         "../../envs/data.yaml"
     params:
