@@ -36,5 +36,5 @@ lint: .venv/.installed
 	$(BIN)/snakemake --lint
 
 report: .venv/.installed
-	$(SNAKEMAKE)
+	$(SNAKEMAKE) -- all report
 	$(SNAKEMAKE) --report results/report.html

@@ -14,6 +14,8 @@ rule frames:
         manifest="<data>/{dataset}/frames/{part}.json",
     log:
         "<logs>/frames/{dataset}/{part}.log",
+    benchmark:
+        "<logs>/benchmarks/frames/{dataset}/{part}.tsv"
     conda:
         "../../envs/data.yaml"
     params:
@@ -40,6 +42,8 @@ rule flow:
         manifest="<data>/{dataset}/flow/{part}.json",
     log:
         "<logs>/flow/{dataset}/{part}.log",
+    benchmark:
+        "<logs>/benchmarks/flow/{dataset}/{part}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -61,6 +65,8 @@ rule gaze:
         manifest="<data>/{dataset}/gaze/{part}.json",
     log:
         "<logs>/gaze/{dataset}/{part}.log",
+    benchmark:
+        "<logs>/benchmarks/gaze/{dataset}/{part}.tsv"
     conda:
         "../../envs/data.yaml"
     params:
@@ -86,6 +92,8 @@ rule density:
         manifest="<data>/{dataset}/density/{part}.json",
     log:
         "<logs>/density/{dataset}/{part}.log",
+    benchmark:
+        "<logs>/benchmarks/density/{dataset}/{part}.tsv"
     conda:
         "../../envs/data.yaml"
     params:

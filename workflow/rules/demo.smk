@@ -9,6 +9,8 @@ rule demo:
         files=sorted(set(demo_files())),
     log:
         "<logs>/demo/demo.log",
+    benchmark:
+        "<logs>/benchmarks/demo/demo.tsv"
     conda:
         "../../envs/data.yaml"
     params:

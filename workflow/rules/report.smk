@@ -1,13 +1,17 @@
-"""Pictures of results and statistics of datasets, for the report."""
+"""Pictures of results, statistics of datasets, and the report that tells it all on one page."""
+
+
+include: "reported.smk"
 
 
 rule pictures:
-    """Frame, flow, density and each model's map side by side (Fig. 4, 5)."""
+    """The best, the median and the worst clip: each model's map and its error (Fig. 4, 5)."""
     input:
         frames=test_stores("frames"),
         flow=test_stores("flow"),
         density=test_stores("density"),
         saliency=pictured_maps,
+        scores=pictured_scores,
         stores=ancient(test_folders("frames", "flow", "density")),
     output:
         picture=report(
@@ -15,17 +19,23 @@ rule pictures:
             caption="../report/pictures.rst",
             category="Pictures",
         ),
+        sheet="<results>/pictures/{dataset}.csv",
     log:
         "<logs>/pictures/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/pictures/{dataset}.tsv"
     conda:
         "../../envs/torch.yaml"
     params:
         code=code_digest("pipeline.pictures"),
         labels=pictured_labels,
+        protocol=cfg.score.protocol,
+        seed=cfg.seed,
     shell:
         "python -m pipeline.pictures --frames {input.frames:q} --flow {input.flow:q}"
-        " --density {input.density:q} --saliency {input.saliency:q} --labels {params.labels:q}"
-        " --picture {output.picture:q} &> {log:q}"
+        " --density {input.density:q} --saliency {input.saliency:q} --scores {input.scores:q}"
+        " --labels {params.labels:q} --protocol {params.protocol} --seed {params.seed}"
+        " --picture {output.picture:q} --sheet {output.sheet:q} &> {log:q}"
 
 
 rule gates:
@@ -49,6 +59,8 @@ rule gates:
         ),
     log:
         "<logs>/gates/{model}/{training}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/gates/{model}/{training}/{dataset}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -73,6 +85,8 @@ rule curves:
         ),
     log:
         "<logs>/curves/curves.log",
+    benchmark:
+        "<logs>/benchmarks/curves/curves.tsv"
     conda:
         "../../envs/data.yaml"
     params:
@@ -97,6 +111,8 @@ rule statistics:
         ),
     log:
         "<logs>/statistics/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/statistics/{dataset}.tsv"
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -123,6 +139,8 @@ rule alignment:
         ),
     log:
         "<logs>/alignment/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/alignment/{dataset}.tsv"
     conda:
         "../../envs/data.yaml"
     params:
@@ -131,3 +149,31 @@ rule alignment:
     shell:
         "python -m pipeline.alignment --frames {input.frames:q} --flow {input.flow:q}"
         " --gaze {input.gaze:q} --settings {params.settings:q} --sheet {output.sheet:q} &> {log:q}"
+
+
+rule report:
+    """All of it on one page that needs no network: tables, pictures, checks, times and rules."""
+    input:
+        tables="results/tables",
+        pictures=all_pictures(),  # with a sheet beside each that is of a dataset
+        logs=training_logs(),
+        gates=all_gates(),  # with two pictures beside each
+        alignment=all_alignments(),
+        rules="workflow/report/rules.dot",
+    output:
+        page="<results>/report.html",
+    log:
+        "<logs>/report/report.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.report"),
+        # No input: they are nobody's output, and what was timed anew tells nothing new.
+        benchmarks=benchmarks_folder,
+        absent=rules_without_use(),
+        settings=tables_json(),
+    shell:
+        "python -m pipeline.report --tables {input.tables:q} --pictures {input.pictures:q}"
+        " --logs {input.logs:q} --gates {input.gates:q} --alignment {input.alignment:q}"
+        " --benchmarks {params.benchmarks:q} --rules {input.rules:q} --absent {params.absent:q}"
+        " --settings {params.settings:q} --page {output.page:q} &> {log:q}"

@@ -11,6 +11,8 @@ rule imagenet:
         weights="<raw>/imagenet/{file}.pth",
     log:
         "<logs>/imagenet/{file}.log",
+    benchmark:
+        "<logs>/benchmarks/imagenet/{file}.tsv"
     conda:
         "../../envs/torch.yaml"
     shell:
@@ -33,6 +35,8 @@ rule pretrain:
         log="<results>/weights/{model}/{training}.csv",
     log:
         "<logs>/pretrain/{model}/{training}.log",
+    benchmark:
+        "<logs>/benchmarks/pretrain/{model}/{training}.tsv"
     wildcard_constraints:
         training=one_of(pretrainings()),
     conda:
@@ -81,6 +85,8 @@ rule finetune:
         log="<results>/weights/{model}/{training}.csv",
     log:
         "<logs>/finetune/{model}/{training}.log",
+    benchmark:
+        "<logs>/benchmarks/finetune/{model}/{training}.tsv"
     wildcard_constraints:
         training=one_of(cfg.trainings),
     conda:
@@ -120,6 +126,8 @@ rule train_flow:
         log="<results>/weights/flow/pwcnet.csv",
     log:
         "<logs>/train_flow/pwcnet.log",
+    benchmark:
+        "<logs>/benchmarks/train_flow/pwcnet.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 2
