@@ -3,7 +3,7 @@
 Four drawn frames with a blob of density each at another place; the training engine, Adam, the loss
 of Eq. (6). A variant passes if its KL falls below 0.05. Writes bench/results/overfit.md.
 
-    python bench/overfit.py [--seeds 10] [--iterations 300]
+    python bench/overfit.py [--seeds 10] [--iterations 120]
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def main() -> None:
     """Measures and writes bench/results/overfit.md."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--iterations", type=int, default=120)
     given = parser.parse_args()
     models = [m for m, entry in configured("demo").models.items() if entry.start]
     lines = []

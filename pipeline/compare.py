@@ -21,7 +21,7 @@ def compare(
     """Sheets `.../<protocol>/<model>/<training>/<dataset>.csv` to one page."""
     sheets = {path.parents[2].name: path for path in scores}
     measured = measured_by(sheets, meta=average == "meta", seed=seed)
-    write_comparison(out, measured, title, {"Ground truth": truth, "Seed": str(seed)}, seed)
+    write_comparison(out, measured, title, {"Ground truth": truth, "Seed": str(seed)})
 
 
 if __name__ == "__main__":

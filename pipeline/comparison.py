@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.footnotes import by_row, odd, statuses
-from pipeline.intervals import drawn_clips, interval
 from pipeline.measurements import Measurement, read_scores, summarise
 from pipeline.protocols import Metric, protocol
 from pipeline.ranks import BETTER
@@ -34,7 +33,7 @@ def measured_by(sheets: Mapping[str, Path], *, meta: bool, seed: int) -> dict[st
 
 
 def write_comparison(
-    out: Path, measured: Mapping[str, Measurement], title: str, footer: Mapping[str, str], seed: int
+    out: Path, measured: Mapping[str, Measurement], title: str, footer: Mapping[str, str]
 ) -> None:
     """Writes protocols.csv, .md and .html into a folder.
 
@@ -43,12 +42,9 @@ def write_comparison(
         measured: Protocol -> means.
         title: Whose maps they are.
         footer: Term -> text.
-        seed: Of the intervals.
     """
     used = [metric for metric in COLUMNS if any(metric in m.means for m in measured.values())]
-    rows = [
-        Row("", name, True, True, _cells(found, used, seed)) for name, found in measured.items()
-    ]
+    rows = [Row("", name, True, True, _cells(found, used)) for name, found in measured.items()]
     if len(rows) > 1:
         rows.append(Row("Protocols apart", SPREAD, True, True, _spread(measured, used)))
     page = Page(
@@ -78,15 +74,8 @@ def _text(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.6f}"
 
 
-def _cells(found: Measurement, used: Sequence[Metric], seed: int) -> tuple[Cell, ...]:
-    drawn = drawn_clips(len(found.clips), seed)
-    cells = []
-    for metric in used:
-        mean = found.means.get(metric)
-        sure = mean is not None and math.isfinite(mean)
-        ends = interval(found.by_clip[metric], found.average, drawn) if sure else None
-        cells.append(Cell(None, mean, ends))
-    return tuple(cells)
+def _cells(found: Measurement, used: Sequence[Metric]) -> tuple[Cell, ...]:
+    return tuple(Cell(None, found.means.get(m), found.intervals.get(m)) for m in used)
 
 
 def _spread(measured: Mapping[str, Measurement], used: Sequence[Metric]) -> tuple[Cell, ...]:

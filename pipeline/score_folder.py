@@ -3,8 +3,8 @@
     python -m pipeline.score_folder MAPS --dataset dhf1k --split val --protocol mit
 
 MAPS is a folder or zip of pictures or arrays, a folder of films, or a Zarr group (docs/protocols.md
-has the layouts). The dataset's ground truth is made by the workflow if it is not there yet. Writes
-<protocol>.csv, a row per frame; findings.csv, what was wrong with the maps; and the tables.
+has the layouts). The dataset's ground truth is made by the workflow unless it is up to date. Writes
+<protocol>.csv, a row per frame; findings.csv, what was wrong with the maps; and protocols.html, .md, .csv.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def manifests(cfg: Config, dataset: str, stage: str, split: str) -> list[Path]:
 
 
 def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundTruth:
-    """The ground truth of a split, which the workflow makes if it is not there.
+    """The ground truth of a split, which the workflow makes, or finds up to date.
 
     Raises:
         InputError: The split has no clip, or its ground truth cannot be made.
@@ -138,9 +138,7 @@ def score_folder(
     measured = measured_by(sheets, meta=meta is not None, seed=cfg.seed)
     told = {"Maps": str(maps), "Ground truth": cfg.ground_truth(dataset), "Split": split}
     title = f"{name} on {dataset}"
-    write_comparison(
-        out, measured, title, {**told, "Findings": str(len(opened.findings))}, cfg.seed
-    )
+    write_comparison(out, measured, title, {**told, "Findings": str(len(opened.findings))})
     show(measured, opened.findings, out)
 
 
