@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pipeline.errors import InputError
-from pipeline.interruption import ignore_signals
+from pipeline.interruption import outlive_signals
 from pipeline.processes import Processes
 from pipeline.samples import Batch, TrainingSamples
 from pipeline.stores import read_in_rust
@@ -73,21 +73,21 @@ class Order(Sampler[Draw]):
         return self._iterations - self.start
 
 
-class _Batches(Dataset[Batch | InputError]):
+class _Batches(Dataset[Batch | str]):
     def __init__(self, samples: TrainingSamples) -> None:
         self._samples = samples
 
     def start(self, _worker: int) -> None:
         """Makes a worker of a process that was just started."""
-        ignore_signals()
+        outlive_signals()
         read_in_rust()
         self._samples.close()
 
-    def __getitem__(self, draw: Draw) -> Batch | InputError:
+    def __getitem__(self, draw: Draw) -> Batch | str:
         try:
             return shrunk(self._samples.batch(draw.places), draw.shrink)
         except InputError as error:  # raised, it would leave a worker with a traceback in it
-            return error
+            return str(error)
 
 
 def shrunk(batch: Batch, factor: int) -> Batch:
@@ -111,16 +111,22 @@ def load(samples: TrainingSamples, order: Order, workers: int) -> Iterator[Batch
     Raises:
         InputError: A store cannot be read.
     """
-    batches = _Batches(samples)
+    dataset = _Batches(samples)
     loader = DataLoader(
-        batches,
+        dataset,
         batch_size=None,
         sampler=order,
         num_workers=workers,
-        worker_init_fn=batches.start,
+        worker_init_fn=dataset.start,
         pin_memory=torch.cuda.is_available(),
     )
-    for batch in loader:
-        if isinstance(batch, InputError):
-            raise batch
-        yield batch
+    batches = iter(loader)
+    try:
+        for batch in batches:
+            if isinstance(batch, str):
+                raise InputError(batch)
+            yield batch
+    finally:
+        # Now, while its queues work: what an error keeps alive is found by the garbage collection,
+        # too late to tell workers to end.
+        del batches

@@ -44,7 +44,18 @@ class Interruption:
             signal.signal(number, handler)
 
 
-def ignore_signals() -> None:
-    """For processes that read data: they end with the one they read for."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+GRACE = 120
+"""Seconds that a process which reads data outlives the wish that it end."""
+
+
+def outlive_signals() -> None:
+    """For processes that read data: they go on until the one they read for has saved itself.
+
+    Not for ever: whoever wants them gone, and has no other way to say so, must not wait in vain.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _live_on)
+
+
+def _live_on(_number: int, _frame: FrameType | None) -> None:
+    signal.alarm(GRACE)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -131,6 +134,18 @@ def test_a_damaged_frame_is_one_error_that_names_it(
     shard.write_bytes(content)
     with pytest.raises(InputError, match=r"frames.zarr/a: frame \d cannot .*frames.json"):
         list(load(samples, order(), workers))
+    # Workers that are left behind keep the whole process from ending.
+    assert not multiprocessing.active_children()
+
+
+def test_a_process_that_reads_outlives_a_wish_that_it_end_but_not_for_ever() -> None:
+    code = (
+        "import os, signal, time; from pipeline import interruption as i; i.GRACE = 1;"
+        "i.outlive_signals(); os.kill(os.getpid(), signal.SIGTERM);"
+        "os.kill(os.getpid(), signal.SIGINT); print('alive', flush=True); time.sleep(60)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.returncode) == ("alive\n", -signal.SIGALRM)
 
 
 def test_frames_of_two_sizes_make_no_batch(tmp_path: Path) -> None:
