@@ -31,13 +31,22 @@ PRETRAINING = "salicon"
 GIVEN = "given"
 """What stands for a training where maps were made elsewhere."""
 
+UNTRAINED = "untrained"
+"""What stands for a training where there is none."""
+
+MAIN_FLOW = "flow"
+"""What the section `flow` is called among several flows."""
+
+NOT_ARGUMENTS = {"start", "pretraining", "flow", "fitted", "maps", "held_out"}
+"""Keys of a model that its network's constructor does not take."""
+
 TORCHVISION = {
     "resnet50": "resnet50-0676ba61.pth",
     "resnet18": "resnet18-f37072fd.pth",
     "mobilenet_v2": "mobilenet_v2-b0353104.pth",
 }
 """Backbone -> torchvision's first ImageNet weights, named after the begin of their sha256."""
-Metric = Literal["AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv"]
+Metric = Literal["AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv", "chi-square"]
 
 
 class Section(BaseModel):
@@ -315,7 +324,7 @@ class Submission(Section):
 
 
 class Model(BaseModel):
-    """A network with its switches, or somebody else's maps.
+    """A network with its switches, somebody else's maps, or the observers themselves.
 
     The further keys are arguments of the network's constructor.
     """
@@ -326,13 +335,23 @@ class Model(BaseModel):
     """Key of model/registry.py."""
     start: str | None = None
     """Model whose SALICON weights start this one; null: nothing to train."""
+    pretraining: str | None = None
+    """Key of `other_pretrainings` or `trainings` that made these weights; null: `pretraining`."""
+    flow: str | None = None
+    """Flow that is looked at: a key of `other_flows`, or `flow`; null: `flow`, if the network has a
+    motion stream."""
+    fitted: bool = False
+    """Whether stage `fit` makes the weights, from statistics of the training frames."""
     maps: str | None = None
     """Folder, zip or Zarr group of maps that were made elsewhere; may hold {dataset}."""
+    held_out: PositiveInt | None = None
+    """No network: each frame's gaze is predicted by the other observers', for so many observers of
+    each frame, drawn by chance."""
 
     @model_validator(mode="after")
-    def _is_a_network_or_maps(self) -> Self:
-        if (self.network is None) == (self.maps is None):
-            raise ValueError("network or maps: one of the two keys is needed")
+    def _is_one_thing(self) -> Self:
+        if [self.network, self.maps, self.held_out].count(None) != 2:
+            raise ValueError("network, maps or held_out: one of these keys is needed")
         if self.maps:
             try:
                 self.maps.format(dataset="x")
@@ -342,8 +361,9 @@ class Model(BaseModel):
                 ) from None
         if self.network and "start" not in self.model_fields_set:
             raise ValueError("start: needed; null where nothing is trained")
-        if self.maps and (further := {*self.model_dump(exclude_unset=True)} - {"maps"}):
-            raise ValueError(f"{', '.join(sorted(further))}: maps that are there need no such key")
+        further = {*self.model_dump(exclude_unset=True)} - {"maps", "held_out"}
+        if further and not self.network:
+            raise ValueError(f"{', '.join(sorted(further))}: only networks have such a key")
         return self
 
 
@@ -528,6 +548,8 @@ class Table(Section):
     """Columns, in the paper's order."""
     measured: dict[str, Measured]
     """Row of the published sheet -> what measures it; the other rows are quoted."""
+    average: Literal["clip"] | None = None
+    """Means over each clip's frames and then over clips; null: as the protocol has it."""
     note: str | None
     """Said below the table."""
 
@@ -581,6 +603,8 @@ class Config(Section):
     """Seed of everything random."""
     frames: Frames
     flow: Flow
+    other_flows: dict[str, Flow]
+    """By the name that a model's key `flow` gives, which is also their folder's."""
     datasets: dict[str, Dataset]
     meta_datasets: dict[str, MetaDataset]
     submissions: dict[str, Submission]
@@ -596,6 +620,8 @@ class Config(Section):
     loss: Loss
     loss_search: LossSearch
     pretraining: Training
+    other_pretrainings: dict[str, Training]
+    """By the name that a model's key `pretraining` gives."""
     trainings: dict[str, Training]
     score: Score
     alignment: Alignment
@@ -617,21 +643,51 @@ class Config(Section):
         used += [("submissions", entry.over, self.datasets) for entry in self.submissions.values()]
         used += [("sanity", model, networks) for model in self.sanity.values()]
         used += [("without", dataset, tested) for dataset in self.without]
-        for training in (self.pretraining, *self.trainings.values()):
+        for training in self.all_trainings().values():
             used += [("trainings", dataset, self.datasets) for dataset in training.datasets]
+        for entry in self.models.values():
+            used += [("models", entry.flow, {MAIN_FLOW, *self.other_flows})]
+            used += [("models", entry.pretraining, self.all_trainings())]
         for name, table in self.tables.items():
             used += [(f"tables.{name}", table.dataset, tested)]
             for row in table.measured.values():
                 used += [(f"tables.{name}", row.model, self.models)]
-                own = {PRETRAINING} if self._is_a_start(row.model) else set()
-                if row.model in self.models and self.given(row.model):
-                    used += [(f"tables.{name}", row.training, {GIVEN})]
-                    continue
-                used += [(f"tables.{name}", row.training, self.trainings.keys() | own)]
+                if row.model in self.models:
+                    used += [(f"tables.{name}", row.training, self._trainings_of(row.model))]
         for section, word, known in used:
             if word is not None and word not in known:
                 raise ValueError(f"{section} names {word!r}; known are {', '.join(sorted(known))}")
         return self
+
+    def _trainings_of(self, model: str) -> set[str]:
+        """What a table may call the training of a model."""
+        if self.given(model):
+            return {GIVEN}
+        entry = self.models[model]
+        if entry.start is None and not entry.fitted:
+            return {UNTRAINED}
+        own = {self.pretraining_name(model)} if self._is_a_start(model) else set()
+        return self.trainings.keys() | own
+
+    def all_trainings(self) -> dict[str, Training]:
+        """Every training by its name, those that others start from among them."""
+        return {PRETRAINING: self.pretraining} | self.other_pretrainings | self.trainings
+
+    def pretraining_name(self, model: str) -> str:
+        """The training that made what a model starts from."""
+        return self.models[model].pretraining or PRETRAINING
+
+    def flow_name(self, model: str) -> str:
+        """The flow that a model looks at, if it sees motion."""
+        return self.models[model].flow or MAIN_FLOW
+
+    def flows(self) -> dict[str, Flow]:
+        """Every flow by its name."""
+        return {MAIN_FLOW: self.flow} | self.other_flows
+
+    def observed(self, model: str) -> bool:
+        """Whether a model is the observers themselves."""
+        return self.models[model].held_out is not None
 
     def _is_a_start(self, model: str) -> bool:
         """Whether a model's pretraining is the model itself: a single appearance stream."""
@@ -639,14 +695,19 @@ class Config(Section):
         return entry is not None and entry.start == model and not self.sees_motion(model)
 
     def sees_motion(self, model: str) -> bool:
-        """Whether a model's network may look at flow: not the baselines, which start nowhere."""
-        trained = self.models[model].start is not None
-        return trained and self.network(model).get("streams") != "appearance"
+        """Whether a model's network looks at flow."""
+        entry = self.models[model]
+        streams = entry.start is not None and self.network(model).get("streams") != "appearance"
+        return streams or entry.flow is not None
 
     def gated(self, model: str) -> bool:
         """Whether a model's network weighs two streams by a gate."""
         settings = self.network(model)
         return (settings.get("streams"), settings.get("fusion")) == ("both", "gated")
+
+    def has_flow(self, flow: str, dataset: str) -> bool:
+        """Whether a flow can be computed of a dataset: of still images only by what needs one."""
+        return self.flows()[flow].estimator == "image" or not self.still(dataset)
 
     def still(self, dataset: str) -> bool:
         """Whether a dataset is of still images, which have no flow."""
@@ -673,7 +734,7 @@ class Config(Section):
     def network(self, model: str) -> dict[str, Any]:
         """Constructor arguments of a model's network, with the key `network`."""
         entry = self.models[model]
-        own = entry.model_dump(exclude={"start", "maps"})
+        own = entry.model_dump(exclude=NOT_ARGUMENTS)
         return {**self.networks.get(entry.network or "", {}), **own}
 
     def given(self, model: str) -> bool:
@@ -715,29 +776,30 @@ class Config(Section):
         )
         return self.model_copy(update={"tables": {"loss_weights": table}})
 
-    def can_train(self, training: str) -> bool:
-        """Whether every dataset of a training is part of the run."""
-        return not self._lacking(training)
+    def can_train(self, row: Measured) -> bool:
+        """Whether every dataset of a row's training is part of the run."""
+        return not self._lacking(row)
 
-    def _lacking(self, training: str) -> list[str]:
-        """Datasets of a training, or of the pretraining that starts it, that are left out."""
-        needed = () if training == GIVEN else self.pretraining.datasets
-        if training in self.trainings:
-            needed = (*self.trainings[training].datasets, *needed)
-        return [dataset for dataset in needed if self.left_out(dataset)]
+    def _lacking(self, row: Measured) -> list[str]:
+        """Datasets of a training, or of those that it starts from, that are left out."""
+        known, needed = self.all_trainings(), list[str]()
+        if row.training not in (UNTRAINED, GIVEN):
+            needed += known.get(row.training, self.pretraining).datasets
+        lacking = [dataset for dataset in needed if self.left_out(dataset)]
+        if (start := self.models[row.model].start) is not None:
+            before = Measured(model=start, training=self.pretraining_name(row.model))
+            lacking += self._lacking(before) if before != row else []
+        return list(dict.fromkeys(lacking))
 
     def measured(self, table: str) -> dict[str, Measured]:
         """Rows of a table that this run measures, the sanity rows among them."""
         if self.left_out(self.tables[table].dataset):
             return {}
         rows = {
-            label: row
-            for label, row in self.tables[table].measured.items()
-            if self.can_train(row.training)
+            label: row for label, row in self.tables[table].measured.items() if self.can_train(row)
         }
         sanity = {
-            label: Measured(model=model, training="untrained")
-            for label, model in self.sanity.items()
+            label: Measured(model=model, training=UNTRAINED) for label, model in self.sanity.items()
         }
         return rows | sanity
 
@@ -772,9 +834,9 @@ class Config(Section):
             left_out=tuple(name for name in tested if self.left_out(name)),
             lacking={
                 name: {
-                    label: self._lacking(row.training)
+                    label: self._lacking(row)
                     for label, row in table.measured.items()
-                    if not self.can_train(row.training)
+                    if not self.can_train(row)
                 }
                 for name, table in self.tables.items()
             },

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from pipeline.config import Loss, Training
 from pipeline.errors import InputError
@@ -45,7 +46,7 @@ def finetune(
     torch.manual_seed(seed)
     whole = build_network(network)
     try:
-        whole.load_stream(load_weights(start))  # type: ignore[operator]
+        _start(whole, load_weights(start))
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{start}: not a stream of this model: {error}") from error
     samples = TrainingSamples(frames, flow, gaze, density)
@@ -56,6 +57,14 @@ def finetune(
         )
     run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
     train_to(weights, log, whole, samples, run, held_out)
+
+
+def _start(whole: nn.Module, state: dict[str, Tensor]) -> None:
+    """From weights of the same network, or of one stream for all of its streams."""
+    if state.keys() == whole.state_dict().keys():
+        whole.load_state_dict(state)
+    else:
+        whole.load_stream(state)  # type: ignore[operator]
 
 
 if __name__ == "__main__":

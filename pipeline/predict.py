@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,16 @@ BATCH = 8
 def saliency_maps(
     network: nn.Module, frames: Any, flow: Any, chosen: list[int]
 ) -> Iterator[NDArray[np.float16]]:
-    """Maps [B, y, x] of a clip's chosen frames, in their order."""
-    where = next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
-    for pictures, motion in batches_of(frames, flow, chosen, BATCH):
-        saliency = network(pictures.to(where), motion.to(where)).saliency[:, 0].float().cpu()
+    """Maps [B, y, x] of a clip's chosen frames, in their order.
+
+    A network with an attribute `earlier` also gets so many frames before each.
+    """
+    held = chain(network.parameters(), network.buffers())
+    where = next((tensor.device for tensor in held), torch.device("cpu"))
+    earlier = int(getattr(network, "earlier", 0))
+    for given in batches_of(frames, flow, chosen, BATCH, earlier):
+        maps = network(*(tensor.to(where) for tensor in given))
+        saliency = maps.saliency[:, 0].float().cpu()
         if not torch.isfinite(saliency).all():
             raise InputError("the network's map is not finite; train it anew with a lower rate")
         # float16 ends at 65,504; a map's scale carries no meaning for any metric.

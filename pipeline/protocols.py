@@ -33,7 +33,7 @@ from pipeline import metrics
 from pipeline.errors import InputError
 from pipeline.metrics import Map
 
-Metric = Literal["AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv"]
+Metric = Literal["AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv", "chi-square"]
 MetricStatus = Literal[
     "ok", "no_fixation", "constant_prediction", "empty_density", "negative_prediction"
 ]
@@ -47,6 +47,7 @@ Case = Literal[
 Average = Literal["frame", "clip"]
 
 _NEEDS_FIXATION: Final = ("AUC-J", "sAUC", "NSS")
+_NOT_NEGATIVE: Final = ("KLDiv", "chi-square")
 _NAN: Final = float("nan")
 
 
@@ -123,7 +124,12 @@ class Protocol:
         return self.meta_average if meta else self.average
 
 
-_MIT: Final = Protocol("mit", left_out=frozenset({"no_fixation", "empty_density"}))
+_MIT: Final = Protocol(
+    "mit",
+    # The last is the predecessor paper's, which says no more of it than its name.
+    reports=("AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv", "chi-square"),
+    left_out=frozenset({"no_fixation", "empty_density"}),
+)
 _ALL: Final = [
     _MIT,
     replace(_MIT, name="mit_jitter", auc="jitter"),
@@ -334,7 +340,7 @@ def _score_metric(rules: Protocol, name: Metric, frame: _Frame) -> MetricScore:
         if case in frame.cases and (case, name) in rules.degenerate:
             return MetricScore(rules.degenerate[case, name], status)
     value = _VALUES[name](rules, frame)
-    if name == "KLDiv" and "negative_prediction" in frame.cases and np.isnan(value):
+    if name in _NOT_NEGATIVE and "negative_prediction" in frame.cases and np.isnan(value):
         status = "negative_prediction" if status == "ok" else status
     return MetricScore(value, status)
 
@@ -392,6 +398,12 @@ def _kldiv(rules: Protocol, frame: _Frame) -> float:
     return metrics.kldiv(p, s, epsilon=rules.kldiv_epsilon, floor=rules.kldiv_floor)
 
 
+def _chi_square(_rules: Protocol, frame: _Frame) -> float:
+    if "negative_prediction" in frame.cases:
+        return _NAN
+    return metrics.chi_square(frame.saliency, frame.density)
+
+
 def _distributions(rules: Protocol, frame: _Frame) -> tuple[Map, Map]:
     """Prediction and density, made fit to be distributions where the protocol does so."""
     if not rules.proper:
@@ -411,6 +423,7 @@ _VALUES: Final = {
     "NSS": _nss,
     "SIM": _sim,
     "KLDiv": _kldiv,
+    "chi-square": _chi_square,
 }
 
 

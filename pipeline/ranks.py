@@ -19,7 +19,11 @@ from pipeline.metrics import METRICS
 
 Rank = Literal["best", "second"]
 
-BETTER: Final[Mapping[str, Literal["higher", "lower"]]] = {**METRICS, "sAUC": "higher"}
+BETTER: Final[Mapping[str, Literal["higher", "lower"]]] = {
+    **METRICS,
+    "sAUC": "higher",
+    "chi-square": "lower",
+}
 """Which of two values of a metric is the better one."""
 DECIMALS: Final = 3
 """Of every value that is shown, so that equal looks are equal ranks."""

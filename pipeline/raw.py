@@ -191,9 +191,7 @@ def clips_with_video(root: Path, pattern: str) -> list[str]:
 
 def used_splits(cfg: Config, dataset: str) -> set[str]:
     """The splits of a dataset that some training or some table of the run asks for."""
-    training = any(
-        dataset in training.datasets for training in (cfg.pretraining, *cfg.trainings.values())
-    )
+    training = any(dataset in training.datasets for training in cfg.all_trainings().values())
     tested = {table.dataset for table in cfg.tables.values()}
     names = {name for name in tested if cfg.over(name) == dataset}
     return {cfg.test(name).split for name in names} | ({"train"} if training else set())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -178,8 +179,8 @@ class TrainingSamples:
 
 
 def batches_of(
-    frames: Any, flow: Any, chosen: Sequence[int], batch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+    frames: Any, flow: Any, chosen: Sequence[int], batch: int, earlier: int = 0
+) -> Iterator[tuple[Tensor, ...]]:
     """Frames [B, 3, H, W] and flow [B, 2, H, W] of a clip's chosen frames, in their order.
 
     Args:
@@ -187,13 +188,23 @@ def batches_of(
         flow: FLOW array of the clip, or None for zeros.
         chosen: 0-based frames.
         batch: Largest B.
+        earlier: Where it is above 0, the frames before each, oldest first, come as a third tensor
+            [B, earlier, 3, H, W]; before a clip's first frame comes that frame again.
     """
+    read = lru_cache(maxsize=batch + earlier)(lambda time: frame_tensor(frames[time]))
     for start in range(0, len(chosen), batch):
         times = chosen[start : start + batch]
-        pictures = torch.stack([frame_tensor(frames[time]) for time in times])
+        pictures = torch.stack([read(time) for time in times])
         size = (pictures.shape[2], pictures.shape[3])
         if flow is None:
             motion = torch.zeros(len(times), 2, *size)
         else:
             motion = torch.stack([flow_tensor(flow[time], size) for time in times])
-        yield pictures, motion
+        if not earlier:
+            yield pictures, motion
+            continue
+        before = [
+            torch.stack([read(max(0, time - back)) for back in range(earlier, 0, -1)])
+            for time in times
+        ]
+        yield pictures, motion, torch.stack(before)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.disk import whole
 from pipeline.errors import InputError
 from pipeline.fixations import fixated_map, pixels_by_frame
-from pipeline.metrics import Map, Scorer, auc_shuffled
+from pipeline.metrics import Map, Scorer, auc_shuffled, chi_square
 from pipeline.protocols import (
     Metric,
     MetricScore,
@@ -156,10 +156,10 @@ def score_frames(
             continue
         pixels = truth.pixels[clip][frame]
         rng = np.random.default_rng([seed, zlib.crc32(clip.encode()), frame])
-        given = _Frame(saliency, np.asarray(density[frame]), pixels, fixated_map(pixels, shape))
+        given = Frame(saliency, np.asarray(density[frame]), pixels, fixated_map(pixels, shape))
         reference = truth.elsewhere(rules, clip, frame, given.fixated, rng)
         try:
-            found = _score(rules, scorer, given, reference, rng)
+            found = score_frame(rules, scorer, given, reference, rng)
         except ValueError as error:
             raise InputError(
                 f"clip {clip}, frame {frame}: {error}; make that store or map anew"
@@ -168,17 +168,19 @@ def score_frames(
     return rows
 
 
-class _Frame(NamedTuple):
+class Frame(NamedTuple):
+    """A prediction and what it is compared with."""
+
     saliency: Map
     density: Map
     pixels: NDArray[np.int32]
     fixated: NDArray[np.bool_]
 
 
-def _score(
+def score_frame(
     rules: Rules,
     scorer: Scorer,
-    frame: _Frame,
+    frame: Frame,
     reference: NDArray[np.intp] | None,
     rng: Generator,
 ) -> Scores:
@@ -187,7 +189,11 @@ def _score(
     if rules.name == "mit" and saliency.shape == scorer.shape and reference is not None:
         quick = scorer.score(saliency, density, fixated)
         if quick.status == "ok" and reference.size and not np.isnan(quick.values["KLDiv"]):
-            values = {**quick.values, "sAUC": auc_shuffled(saliency, fixated, reference)}
+            values = {
+                **quick.values,
+                "sAUC": auc_shuffled(saliency, fixated, reference),
+                "chi-square": chi_square(saliency, density.astype(np.float32, copy=False)),
+            }
             return {metric: MetricScore(values[metric], "ok") for metric in rules.reports}
     noise = rng if rules.auc == "jitter" else None
     return score_by(rules, saliency, density, pixels, reference=reference, rng=noise)

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline import contrasts
-from pipeline.config import GIVEN, Table, TablesSettings
+from pipeline.config import GIVEN, UNTRAINED, Table, TablesSettings
 from pipeline.errors import InputError
 from pipeline.footnotes import footer
 from pipeline.latex import latex
@@ -29,7 +29,6 @@ from pipeline.stage import main
 
 SANITY_GROUP: Final = "Sanity checks"
 UNPRINTED_GROUP: Final = "Not in the paper"
-UNTRAINED: Final = "untrained"
 TITLE: Final = "Dynamic saliency: our scores beside the paper's"
 
 Key = tuple[str, str, str]
@@ -87,7 +86,7 @@ def _measure(
     _check_metrics(name, table, sheets.values())
     _check_same_frames(table, list(sheets.values()))
     meta = settings.datasets[table.dataset].meta
-    average = protocol(settings.protocol).averaging(meta=meta)
+    average = table.average or protocol(settings.protocol).averaging(meta=meta)
     return {label: summarise(sheet, average, settings.seed) for label, sheet in sheets.items()}
 
 

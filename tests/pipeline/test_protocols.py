@@ -15,6 +15,7 @@ from pipeline.metrics import (
     auc_judd,
     auc_shuffled,
     cc,
+    chi_square,
     nss,
     resized,
     score_frame,
@@ -88,13 +89,14 @@ def test_the_names_and_the_default():
         protocol("tuebingen")
 
 
-def test_mit_is_the_papers_five_and_sauc():
+def test_mit_is_the_metrics_of_both_papers():
     saliency, density, pixels = frame(1)
     fixated, places = fixated_map(pixels), references(2)
     expected = score_frame(saliency, density, fixated).values
+    expected["chi-square"] = chi_square(saliency, density)
     assert scores("mit", saliency, density, pixels) == pytest.approx(expected)
     got = scores("mit", saliency, density, pixels, reference=places)
-    assert {*got} == {*METRICS, "sAUC"}
+    assert {*got} == {*METRICS, "sAUC", "chi-square"}
     assert got["sAUC"] == auc_shuffled(saliency, fixated, places)
 
 
@@ -289,12 +291,12 @@ JUDD_OF_CONSTANT = "0.5 + 1/(2(N+1))"
 # What counts: a number, "=" for the value of the usual formula (finite), None for NaN.
 COUNTS = {
     "mit": {
-        "no_fixation": [None, None, "=", None, "=", "="],
-        "nothing_to_see": [None, None, None, None, 0, 0],
-        "empty_density": ["=", "=", None, "=", 0, 0],
-        "constant_prediction": [JUDD_OF_CONSTANT, None, None, None, None, "="],
-        "zero_prediction": [JUDD_OF_CONSTANT, None, None, None, 0, "25 to 35"],
-        "negative_prediction": ["=", "=", "=", "=", "=", None],
+        "no_fixation": [None, None, "=", None, "=", "=", "="],
+        "nothing_to_see": [None, None, None, None, 0, 0, 0.5],
+        "empty_density": ["=", "=", None, "=", 0, 0, 0.5],
+        "constant_prediction": [JUDD_OF_CONSTANT, None, None, None, None, "=", "="],
+        "zero_prediction": [JUDD_OF_CONSTANT, None, None, None, 0, "25 to 35", 0.5],
+        "negative_prediction": ["=", "=", "=", "=", "=", None, None],
     },
     "unisal": {
         "no_fixation": [None, None, "=", 1, "=", "="],
@@ -325,7 +327,7 @@ COUNTS["mit_jitter"] = {
     case: ["=" if count == JUDD_OF_CONSTANT else count for count in counts]
     for case, counts in COUNTS["mit"].items()
 }
-COUNTS["dhf1k"] = {case: counts[:-1] for case, counts in COUNTS["mit"].items()}
+COUNTS["dhf1k"] = {case: counts[:-2] for case, counts in COUNTS["mit"].items()}
 COUNTS["stavis"] = COUNTS["dhf1k"]
 
 
@@ -354,7 +356,7 @@ def test_statuses_of_a_degenerate_frame(name, case):
     arguments = CASES[case](*frame(14))
     rng = np.random.default_rng(0)
     got = score_by(protocol(name), *arguments, reference=references(15), rng=rng)
-    looked, dense = {"AUC-J", "sAUC", "NSS"}, {"CC", "SIM", "KLDiv"}
+    looked, dense = {"AUC-J", "sAUC", "NSS"}, {"CC", "SIM", "KLDiv", "chi-square"}
     for metric, (value, status) in got.items():
         expected = "ok"
         if case in ("constant_prediction", "zero_prediction"):
@@ -363,7 +365,7 @@ def test_statuses_of_a_degenerate_frame(name, case):
             expected = "no_fixation"
         if case in ("empty_density", "nothing_to_see") and metric in dense:
             expected = "empty_density"
-        if case == "negative_prediction" and metric == "KLDiv" and np.isnan(value):
+        if case == "negative_prediction" and metric in ("KLDiv", "chi-square") and np.isnan(value):
             expected = "negative_prediction"
         assert status == expected, metric
 

@@ -47,9 +47,7 @@ def test_every_part_that_trains_holds_training_clips_only(whole: Project, share:
     path = whole.folder / "share.yaml"
     path.write_text(yaml.safe_dump({"datasets": chosen}))
     seen, measured = _parts_that_train(whole, "--configfile", "share.yaml")
-    trained = {
-        of for training in (cfg.pretraining, *cfg.trainings.values()) for of in training.datasets
-    }
+    trained = {of for training in cfg.all_trainings().values() for of in training.datasets}
     assert {dataset for dataset, _ in seen} == trained
     for dataset in trained:
         entry = cfg.datasets[dataset]

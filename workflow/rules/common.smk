@@ -4,21 +4,31 @@ import json
 import re
 from pathlib import Path
 
-from pipeline.config import GIVEN, PRETRAINING, PROTOCOLS
+from pipeline.config import GIVEN, MAIN_FLOW, PRETRAINING, PROTOCOLS, UNTRAINED
 from pipeline.raw import gaze_files, listing, tree_digest, used_splits, video_file
 from pipeline.splits import part_names, parts, read_sheet
 
-STAGES = "frames flow gaze density pretrain finetune predict gather score tables".split()
+STAGES = "frames flow gaze density pretrain finetune fit predict gather score observers tables".split()
 PUBLISHED = "workflow/published"
 
 
 def pretrainings():
-    """The pretraining that all trainings start from, and those with another loss."""
-    return list({PRETRAINING: cfg.loss, **cfg.tried_losses()})
+    """The pretrainings that others start from, and those with another loss."""
+    return list({PRETRAINING: cfg.loss, **cfg.tried_losses(), **cfg.other_pretrainings})
+
+
+def models(kind):
+    """Those that are `trained`, `fitted`, or `observed`; all others need no weights."""
+    kinds = {
+        "trained": lambda name: cfg.models[name].start is not None,
+        "fitted": lambda name: cfg.models[name].fitted,
+        "observed": cfg.observed,
+    }
+    return [name for name in cfg.models if kinds[kind](name)]
 
 
 def one_of(names):
-    return "|".join(map(re.escape, names))
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 wildcard_constraints:
@@ -26,7 +36,8 @@ wildcard_constraints:
     part=r"\d{4}",
     model=one_of(cfg.models),
     protocol=one_of(PROTOCOLS),
-    training=one_of([*cfg.trainings, *pretrainings(), "untrained", GIVEN]),
+    training=one_of([*cfg.trainings, *pretrainings(), UNTRAINED, GIVEN]),
+    flow=one_of(cfg.flows()),
 
 
 def raw_folder(wildcards):
@@ -91,7 +102,7 @@ def section(name):
 def stores(stage, dataset, split, suffix="json"):
     """The parts of a stage that hold a split of a dataset, or of what a meta dataset lists."""
     over = cfg.over(dataset)
-    if stage == "flow" and cfg.still(over):
+    if stage in cfg.flows() and not cfg.has_flow(stage, over):
         return []
     return [
         f"{cfg.pathvars['data']}/{over}/{stage}/{part}.{suffix}"
@@ -103,7 +114,7 @@ def training_stores(stage, split="train", suffix="json"):
     """Input function: parts of the training clips that a training uses, or holds out, in its order."""
 
     def paths(wildcards):
-        training = cfg.trainings.get(wildcards.get("training"), cfg.pretraining)
+        training = cfg.all_trainings().get(wildcards.get("training"), cfg.pretraining)
         return sum((stores(stage, name, split, suffix) for name in training.datasets), [])
 
     return paths
@@ -116,9 +127,15 @@ def test_stores(stage, suffix="json"):
     )
 
 
-def flow_for(function):
-    """An input function about flow, for models that look at it."""
-    return lambda wildcards: function(wildcards) if cfg.sees_motion(wildcards.model) else []
+def flow_for(function, *args):
+    """What an input function says of the flow that a model looks at, if it looks at any."""
+
+    def paths(wildcards):
+        if not cfg.sees_motion(wildcards.model):
+            return []
+        return function(cfg.flow_name(wildcards.model), *args)(wildcards)
+
+    return paths
 
 
 def used_stores(stage, suffix="json"):
@@ -168,12 +185,25 @@ def beside_weights(folder):
     return lambda wildcards: (f"{results}/{folder}/{wildcards.model}/{wildcards.training}")
 
 
+def pretraining_json(wildcards):
+    return cfg.all_trainings().get(wildcards.training, cfg.pretraining).model_dump_json()
+
+
+def flow_json(wildcards):
+    return cfg.flows()[wildcards.flow].model_dump_json()
+
+
+def flow_weights(wildcards):
+    return getattr(cfg.flows()[wildcards.flow], "weights", [])
+
+
 def start_weights(wildcards):
-    return f"<results>/weights/{cfg.models[wildcards.model].start}/{PRETRAINING}.safetensors"
+    name, start = cfg.pretraining_name(wildcards.model), cfg.models[wildcards.model].start
+    return f"<results>/weights/{start}/{name}.safetensors"
 
 
 def weights(wildcards):
-    if wildcards.training == "untrained":
+    if wildcards.training == UNTRAINED:
         return []
     return f"<results>/weights/{wildcards.model}/{wildcards.training}.safetensors"
 
@@ -201,7 +231,7 @@ def averaged(wildcards):
 
 def trained(rows):
     """Those of a table's rows that are trained here."""
-    return [row for row in rows if row.training not in ("untrained", GIVEN)]
+    return [row for row in rows if cfg.models[row.model].start is not None]
 
 
 def frame_list(wildcards):
@@ -239,7 +269,8 @@ def pictured(dataset):
     """Rows of the first table about a dataset: label -> (model, training)."""
     table = next(name for name, table in cfg.tables.items() if table.dataset == dataset)
     rows = cfg.measured(table).items()
-    return {label: row for label, row in rows if row.training != "untrained"}
+    networks = [*models("trained"), *filter(cfg.given, cfg.models)]
+    return {label: row for label, row in rows if row.model in networks}
 
 
 def pictured_maps(wildcards):
@@ -298,7 +329,7 @@ def training_logs():
         for table in cfg.tables
         for row in trained(cfg.measured(table).values())
     }
-    rows |= {(cfg.models[model].start, PRETRAINING) for model, _ in rows}
+    rows |= {(cfg.models[model].start, cfg.pretraining_name(model)) for model, _ in rows}
     return [f"<results>/weights/{model}/{training}.csv" for model, training in sorted(rows)]
 
 

@@ -36,20 +36,20 @@ rule flow:
     input:
         frames="<data>/{dataset}/frames/{part}.json",
         store=ancient("<data>/{dataset}/frames/{part}.zarr"),
-        weights=getattr(cfg.flow, "weights", []),
+        weights=flow_weights,
     output:
-        store=directory("<data>/{dataset}/flow/{part}.zarr"),
-        manifest="<data>/{dataset}/flow/{part}.json",
+        store=directory("<data>/{dataset}/{flow}/{part}.zarr"),
+        manifest="<data>/{dataset}/{flow}/{part}.json",
     log:
-        "<logs>/flow/{dataset}/{part}.log",
+        "<logs>/flow/{dataset}/{flow}/{part}.log",
     benchmark:
-        "<logs>/benchmarks/flow/{dataset}/{part}.tsv"
+        "<logs>/benchmarks/flow/{dataset}/{flow}/{part}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1
     params:
         code=code_digest("pipeline.flow"),
-        settings=cfg.flow.model_dump_json(),
+        settings=flow_json,
     shell:
         "python -m pipeline.flow --frames {input.frames:q} --settings {params.settings:q}"
         " --threads {threads} --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"

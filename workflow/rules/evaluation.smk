@@ -6,10 +6,10 @@ rule predict:
     input:
         weights=weights,
         frames=test_stores("frames"),
-        flow=flow_for(test_stores("flow")),
+        flow=flow_for(test_stores),
         frame_list=frame_list,
         stores=ancient(test_folders("frames")),
-        flows=ancient(flow_for(test_folders("flow"))),
+        flows=ancient(flow_for(test_folders)),
     output:
         store=directory("<results>/saliency/{model}/{training}/{dataset}.zarr"),
         manifest="<results>/saliency/{model}/{training}/{dataset}.json",
@@ -18,7 +18,7 @@ rule predict:
     benchmark:
         "<logs>/benchmarks/predict/{model}/{training}/{dataset}.tsv"
     wildcard_constraints:
-        training=one_of([*cfg.trainings, *pretrainings(), "untrained"]),
+        training=one_of([*cfg.trainings, *pretrainings(), UNTRAINED]),
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -84,6 +84,36 @@ rule score:
         "python -m pipeline.score --saliency {input.saliency:q} --density {input.density:q}"
         " --gaze {input.gaze:q} --protocol {wildcards.protocol} --seed {params.seed}"
         " --scheduler {resources.scheduler} --threads {threads} --scores {output.scores:q} &> {log:q}"
+
+
+rule observers:
+    """How well the other observers' gaze predicts an observer's: what no model can surpass by much."""
+    input:
+        gaze=test_stores("gaze"),
+        density=test_stores("density"),
+        frame_list=frame_list,
+        stores=ancient(test_folders("gaze", "density")),
+    output:
+        scores="<results>/scores/{protocol}/{model}/untrained/{dataset}.csv",
+    log:
+        "<logs>/observers/{protocol}/{model}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/observers/{protocol}/{model}/{dataset}.tsv"
+    wildcard_constraints:
+        model=one_of(models("observed")),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    params:
+        code=code_digest("pipeline.observers"),
+        recipe=density_recipe,
+        held_out=held_out,
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.observers --gaze {input.gaze:q} --density {input.density:q}"
+        " --frame-list {input.frame_list:q} --recipe {params.recipe:q}"
+        " --held-out {params.held_out} --protocol {wildcards.protocol} --seed {params.seed}"
+        " --threads {threads} --scores {output.scores:q} &> {log:q}"
 
 
 rule tables:

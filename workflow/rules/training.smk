@@ -48,7 +48,7 @@ rule pretrain:
     params:
         code=code_digest("pipeline.pretrain"),
         network=network_json,
-        settings=cfg.pretraining.model_dump_json(),
+        settings=pretraining_json,
         sha256=json.dumps(cfg.backbone_sha256),
         loss=loss_json,
         seed=cfg.seed,
@@ -71,15 +71,15 @@ rule finetune:
     input:
         start=start_weights,
         frames=training_stores("frames"),
-        flow=flow_for(training_stores("flow")),
+        flow=flow_for(training_stores),
         gaze=training_stores("gaze"),
         density=training_stores("density"),
         validation_frames=training_stores("frames", "validation"),
-        validation_flow=flow_for(training_stores("flow", "validation")),
+        validation_flow=flow_for(training_stores, "validation"),
         validation_gaze=training_stores("gaze", "validation"),
         validation_density=training_stores("density", "validation"),
         stores=ancient(training_folders("frames", "gaze", "density")),
-        flows=ancient(flow_for(training_folders("flow"))),
+        flows=ancient(flow_for(training_folders)),
     output:
         weights="<results>/weights/{model}/{training}.safetensors",
         log="<results>/weights/{model}/{training}.csv",
@@ -88,6 +88,7 @@ rule finetune:
     benchmark:
         "<logs>/benchmarks/finetune/{model}/{training}.tsv"
     wildcard_constraints:
+        model=one_of(models("trained")),
         training=one_of(cfg.trainings),
     conda:
         "../../envs/torch.yaml"
@@ -114,6 +115,34 @@ rule finetune:
         " --threads {threads} --code {params.code}"
         " --checkpoints {params.checkpoints:q} --board {params.board:q}"
         " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+
+
+rule fit:
+    """Statistics of the training frames, for models that learn no more than these."""
+    input:
+        frames=training_stores("frames"),
+        density=training_stores("density"),
+        stores=ancient(training_folders("frames", "density")),
+    output:
+        weights="<results>/weights/{model}/{training}.safetensors",
+    log:
+        "<logs>/fit/{model}/{training}.log",
+    benchmark:
+        "<logs>/benchmarks/fit/{model}/{training}.tsv"
+    wildcard_constraints:
+        model=one_of(models("fitted")),
+        training=one_of(cfg.trainings),
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    params:
+        code=code_digest("pipeline.fit"),
+        network=network_json,
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.fit --network {params.network:q} --frames {input.frames:q}"
+        " --density {input.density:q} --seed {params.seed} --threads {threads}"
+        " --code {params.code} --weights {output.weights:q} &> {log:q}"
 
 
 rule train_flow:
