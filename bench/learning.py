@@ -40,6 +40,7 @@ from pipeline.pretrain import pretrain
 from pipeline.recipes import density_map
 from pipeline.splits import part_names, parts
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, Store, open_parts
+from pipeline.training import iterations_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CFG = configured("real")
@@ -323,7 +324,7 @@ def page(kept: Kept) -> str:
             rows[kind][name] = [kept.get(f"{kind}/{name}/0", measure)]
     spent = [s["pretraining"]["NSS"] for k, s in kept.scores.items() if k.startswith("spent/")]
     training = CFG.pretraining
-    count = round(training.epochs * 400 / training.batch)
+    count = iterations_of(training, 400)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, threads: {THREADS}"
     seconds = f"{np.mean(spent):.0f} CPU seconds ({min(spent):.0f} to {max(spent):.0f})"
     lines = [
@@ -348,7 +349,7 @@ def page(kept: Kept) -> str:
 def main() -> None:
     """Measures and writes bench/results/learning.md."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    variants = [model for model, entry in CFG.models.items() if entry.start]
+    variants = [model for model, entry in CFG.models.items() if entry.network == "gfsalnet"]
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--models", nargs="*", default=variants)
     parser.add_argument("--kept", type=Path, help="a file to keep scores in, and to go on from")

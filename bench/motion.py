@@ -120,6 +120,8 @@ def settings(iterations: int, frames: int) -> Training:
         datasets=("drawn",),
         batch=8,
         epochs=8 * iterations / frames,
+        iterations=None,
+        loss="saliency",
         optimiser=Adam(name="adam", weight_decay=0.0),
         learning_rate=1e-3,
         step=max(1, iterations // 2),

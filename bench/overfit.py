@@ -75,6 +75,8 @@ def settings(iterations: int) -> Training:
         datasets=("drawn",),
         batch=COUNT,
         epochs=iterations,
+        iterations=None,
+        loss="saliency",
         optimiser=Adam(name="adam", weight_decay=0.0),
         learning_rate=2e-3,
         step=max(1, iterations // 2),
@@ -108,7 +110,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--iterations", type=int, default=120)
     given = parser.parse_args()
-    models = [m for m, entry in configured("demo").models.items() if entry.start]
+    models = [m for m, entry in configured("demo").models.items() if entry.network == "gfsalnet"]
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         samples = frames_by_heart(Path(folder))

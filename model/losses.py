@@ -1,4 +1,4 @@
-"""The training loss, Eq. (4)-(6).
+"""The training losses: Eq. (4)-(6), and the predecessor's Euclidean one.
 
 A frame without fixations has nothing to learn from: it contributes 0 to both terms and is left out
 of their means. A constant prediction has a finite loss and a finite gradient.
@@ -143,3 +143,39 @@ def per_frame(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 def mean_of(values: Tensor, counted: Tensor, count: Tensor | None) -> Tensor:
     """Sum the values [B] of the counted frames [B] over their number; 0 if there is none."""
     return (values * counted).sum() / (counted.sum() if count is None else count).clamp_min(1)
+
+
+MIDDLE, RANGE = 128.0, 127.0
+"""Grey level that the predecessor's networks know as 0, and how many lie between it and 1."""
+
+
+def centred(density: Tensor) -> Tensor:
+    """Turn a density in 0..1 into what the predecessor's networks give: (255 d - 128) / 127."""
+    return (255 * density - MIDDLE) / RANGE
+
+
+def uncentred(output: Tensor) -> Tensor:
+    """Turn what the predecessor's networks give into a density in 0..1."""
+    return (RANGE * output + MIDDLE) / 255
+
+
+def euclidean_loss(prediction: Tensor, density: Tensor, count: Tensor | None = None) -> Tensor:
+    """Half the squared difference of both maps (predecessor, Sec. 3.1), in its networks' units.
+
+    Caffe's is 1/(2N) times the sum over pixels and N frames. This is the mean over pixels, so that
+    a learning rate holds at any size: at 640x480 Caffe's is 307,200 times as large.
+
+    Args:
+        prediction: P [B, 1, H, W], a density in 0..1; may go beyond.
+        density: S [B, 1, H, W] in 0..1. A frame that is 0 everywhere is not counted.
+        count: Counted frames that the sum is divided by; None: those given.
+
+    Returns:
+        Mean over the counted frames; 0 when there is none.
+
+    Raises:
+        ValueError: The maps differ in size.
+    """
+    P, S = per_frame(prediction, density)
+    error = 0.5 * (centred(P) - centred(S)).square().mean(dim=1)
+    return mean_of(error, S.sum(dim=1) > 0, count)

@@ -8,9 +8,11 @@ from torch import nn
 
 from model.baselines import CentreBias, Chance
 from model.gfsalnet import GFSalNet
+from model.two_stream import TwoStream
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "gfsalnet": GFSalNet,
+    "two_stream": TwoStream,
     "centre_bias": CentreBias,
     "chance": Chance,
 }

@@ -455,8 +455,13 @@ class Training(Section):
     """Datasets whose training splits are used together, each frame once an epoch."""
     batch: PositiveInt
     """Frames per iteration, on all GPUs together."""
-    epochs: PositiveFloat
-    """Passes over all training frames."""
+    epochs: PositiveFloat | None
+    """Passes over all training frames; null where `iterations` says how long."""
+    iterations: PositiveInt | None
+    """Steps of the optimiser; null where `epochs` says how long."""
+    loss: Literal["saliency", "euclidean"]
+    """`saliency`: Eq. (6) with the weights of `loss`; `euclidean`: the predecessor's, on the
+    densities themselves, for networks that predict these."""
     optimiser: Optimiser
     learning_rate: PositiveFloat
     """Initial learning rate."""
@@ -479,6 +484,12 @@ class Training(Section):
     """Factors of which each batch takes one by chance, to be made smaller by it."""
     checkpoint: PositiveInt
     """Iterations between checkpoints, at which held-out clips are measured too."""
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> Self:
+        if (self.epochs is None) == (self.iterations is None):
+            raise ValueError("epochs or iterations: one of the two is needed, the other is null")
+        return self
 
     @model_validator(mode="after")
     def _statistics_are_taken_once(self) -> Self:
@@ -744,8 +755,8 @@ class Config(Section):
     def imagenet_file(self, model: str) -> str | None:
         """Where the ImageNet weights of a model's backbone lie, if it starts from any."""
         backbone = self.network(model).get("backbone")
-        if self.backbone_weights != "torchvision":
-            return self.backbone_weights
+        if backbone is None or self.backbone_weights != "torchvision":
+            return backbone and self.backbone_weights
         file = TORCHVISION.get(str(backbone))
         return file and f"{self.pathvars['raw']}/imagenet/{file}"
 

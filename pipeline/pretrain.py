@@ -39,12 +39,17 @@ def pretrain(
 ) -> None:
     """Trains a model's appearance stream on SALICON; both its streams start from these weights.
 
-    `backbone` is one file with ImageNet weights under torchvision's keys, or none, and `sha256` the
-    digest that it must have. The stores of `validation_*` hold clips that are only measured; there
-    may be none.
+    `backbone` is one file with ImageNet weights under torchvision's keys, or none (there are
+    networks without a backbone), and `sha256` the digest that it must have. The stores of
+    `validation_*` hold clips that are only measured; there may be none.
     """
     torch.manual_seed(seed)
     stream = build_network({**network, "streams": "appearance"})
+    if backbone and not hasattr(stream, "load_backbone"):
+        raise InputError(
+            f"{backbone[0]}: network {network['network']} has no backbone to start from these "
+            "weights; give none"
+        )
     for file in backbone:
         check_digest(file, sha256)
         try:

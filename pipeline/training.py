@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from model.batch_norm import fold, freeze, unfold
-from model.losses import Counts, Terms, counted_frames, saliency_loss
+from model.losses import Counts, Terms, counted_frames, euclidean_loss, saliency_loss
 from model.maps import Maps
 from pipeline.batches import Order, load
 from pipeline.boards import Board
@@ -42,7 +42,8 @@ COLUMNS = (
     "validation_kl",
     "validation_nss",
 )
-"""`zeros` is the share of the predicted pixels that are exactly 0: the last ReLU's dead ones."""
+"""`zeros` is the share of the predicted pixels that are 0, the last ReLU's dead ones, or below it,
+where a network without that ReLU can be."""
 Row = list[float | None]
 
 
@@ -85,7 +86,10 @@ def fingerprint(
 
 
 def iterations_of(settings: Training, samples: int) -> int:
-    """Iterations that make up the epochs asked for."""
+    """Iterations asked for, or those that make up the epochs asked for."""
+    if settings.iterations is not None:
+        return settings.iterations
+    assert settings.epochs is not None
     return math.ceil(settings.epochs * samples / settings.batch)
 
 
@@ -133,13 +137,15 @@ class _Trainer:
         return self.maps(self.network.eval(), sample)
 
     def terms(self, maps: Maps, sample: Sample, counts: Counts) -> Terms:
-        return saliency_loss(
-            maps.saliency,
-            sample.density,
-            sample.fixated,
-            **self.run.loss.model_dump(),
-            counts=counts,
-        )
+        euclidean = self.run.settings.loss == "euclidean"
+        # Then Eq. (6) is only logged: densities that fall below 0 while they are learnt have none.
+        scored = maps.saliency.detach().clamp_min(0) if euclidean else maps.saliency
+        loss = self.run.loss.model_dump()
+        terms = saliency_loss(scored, sample.density, sample.fixated, **loss, counts=counts)
+        if not euclidean:
+            return terms
+        total = euclidean_loss(maps.saliency, sample.density, counts.kl)
+        return terms._replace(total=total)
 
     def step(self, batch: Batch) -> Row:
         """One step of the optimiser on this process's share of a batch; returns what to log."""
@@ -159,7 +165,7 @@ class _Trainer:
             terms = self.terms(maps, sample, counts)
             terms.total.backward()  # type: ignore[no-untyped-call]
             zeros = (
-                (maps.saliency == 0).float().mean() * len(sample.frame) / self.run.settings.batch
+                (maps.saliency <= 0).float().mean() * len(sample.frame) / self.run.settings.batch
             )
             logged += torch.stack([*terms, zeros]).detach()
         gradients = (parameter.grad for parameter in self.network.parameters())
@@ -207,7 +213,7 @@ def train(
     held_out: TrainingSamples | None = None,
     finish: Callable[[list[Row]], None] | None = None,
 ) -> list[Row]:
-    """Trains in place with the step schedule and the loss of Eq. (6).
+    """Trains in place with the step schedule and the loss that the settings name.
 
     Resumes from the checkpoint of the same training if there is one. A signal to end is obeyed
     after the iteration at hand, when the state is saved.

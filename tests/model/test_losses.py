@@ -5,7 +5,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.losses import counted_frames, kl_loss, nss_loss, saliency_loss
+from model.losses import (
+    centred,
+    counted_frames,
+    euclidean_loss,
+    kl_loss,
+    nss_loss,
+    saliency_loss,
+    uncentred,
+)
 
 EPS = 1e-7
 
@@ -128,3 +136,43 @@ def test_maps_that_would_broadcast_are_refused() -> None:
         kl_loss(prediction, density[:, 0], EPS)
     with pytest.raises(ValueError, match="differ in shape"):
         nss_loss(prediction, fixated[..., 1:], EPS)
+
+
+def test_euclidean_loss_is_caffes_over_the_pixels_in_the_predecessors_units() -> None:
+    prediction, density, _ = maps()
+    output = (255 * prediction.numpy() - 128) / 127
+    target = (255 * density.numpy() - 128) / 127
+    caffe = ((output - target) ** 2).sum() / (2 * len(output))
+    assert euclidean_loss(prediction, density).item() == pytest.approx(caffe / (6 * 8))
+    assert euclidean_loss(density, density) == 0
+    black_and_white = torch.tensor([0.0, 1.0])
+    torch.testing.assert_close(centred(black_and_white), torch.tensor([-128 / 127, 1.0]))
+    torch.testing.assert_close(uncentred(centred(density)), density)
+
+
+def test_euclidean_loss_leaves_out_frames_without_a_density() -> None:
+    prediction, density, _ = maps()
+    density[1] = 0
+    kept = [0, 2]
+    torch.testing.assert_close(
+        euclidean_loss(prediction, density), euclidean_loss(prediction[kept], density[kept])
+    )
+    prediction.requires_grad_()
+    euclidean_loss(prediction, density).backward()  # type: ignore[no-untyped-call]
+    assert prediction.grad is not None
+    assert not prediction.grad[1].any()
+    assert prediction.grad[0].any()
+    assert euclidean_loss(prediction, 0 * density) == 0
+
+
+def test_euclidean_losses_of_parts_add_up_to_the_whole() -> None:
+    prediction, density, fixated = maps()
+    count = counted_frames(density, fixated).kl
+    parts = [euclidean_loss(prediction[i : i + 1], density[i : i + 1], count) for i in range(3)]
+    torch.testing.assert_close(sum(parts), euclidean_loss(prediction, density))
+
+
+def test_euclidean_loss_refuses_maps_of_another_size() -> None:
+    prediction, density, _ = maps()
+    with pytest.raises(ValueError, match="differ in shape"):
+        euclidean_loss(prediction[..., :4], density)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from snakemake.utils import update_config
 
 from model.registry import NETWORKS, build
 from pipeline import raw
-from pipeline.config import Config, load, run_file
+from pipeline.config import Config, Sgd, load, run_file
 from pipeline.errors import InputError
 from pipeline.raw import missing_message
 from pipeline.splits import read_sheet
@@ -66,6 +67,12 @@ def test_runs_share_no_folder() -> None:
             {"pretraining": {"recompute": True}},
             "recompute: would count every batch twice in the statistics of batch_norm: train",
         ),
+        (
+            {"pretraining": {"iterations": 10}},
+            "pretraining: .*epochs or iterations: one of the two is needed, the other is null",
+        ),
+        ({"pretraining": {"epochs": None}}, "epochs or iterations: one of the two is needed"),
+        ({"pretraining": {"loss": "mse"}}, "pretraining.loss: Input should be 'saliency' or 'eucl"),
         ({"pretraining": {"optimiser": {"momentum": 0.9}}}, "optimiser.adam.momentum"),
         ({"datasets": {"diem": {"validation": 1.0}}}, "validation: Input should be less than 1"),
         ({"submissions": {"dhf1k_test": {"over": "dhf2k"}}}, "submissions names 'dhf2k'"),
@@ -82,7 +89,8 @@ def test_a_mistake_is_named(change: dict[str, Any], message: str) -> None:
 def test_keys_of_models_are_the_constructors(run: str) -> None:
     cfg = load(content(run))
     for model in cfg.models:
-        assert build(**cfg.network(model)) is not None
+        with torch.device("meta"):
+            assert build(**cfg.network(model)) is not None
         assert cfg.models[model].network in NETWORKS
 
 
@@ -91,9 +99,31 @@ def test_paper_numbers() -> None:
     assert (cfg.frames.width, cfg.frames.height) == (640, 480)
     assert (cfg.loss.alpha, cfg.loss.beta) == (1.0, 0.1)
     assert cfg.trainings["setting_1_ucf_sports"].batch == 8
-    assert {cfg.trainings[name].batch for name in cfg.trainings if "ucf" not in name} == {16}
-    assert {training.step for training in cfg.trainings.values()} == {3000}
+    own = {name: training for name, training in cfg.trainings.items() if "setting" in name}
+    assert {own[name].batch for name in own if "ucf" not in name} == {16}
+    assert {(training.step, training.loss) for training in own.values()} == {(3000, "saliency")}
     assert cfg.trainings["setting_2"].datasets == ("ucf_sports", "hollywood2", "dhf1k")
+
+
+def test_the_predecessors_numbers() -> None:
+    cfg = load(content("paper"))
+    training = cfg.trainings["two_stream_diem"]
+    assert (training.batch, training.epochs, training.iterations) == (2, None, 200_000)
+    assert (training.step, training.gamma, training.loss) == (10_000, 0.1, "euclidean")
+    assert training.optimiser == Sgd(name="sgd", momentum=0.9, weight_decay=5e-4)
+    augmented = cfg.trainings["two_stream_diem_augmented"]
+    assert training.shrink == (1,)
+    assert augmented == training.model_copy(update={"shrink": (1, 2, 4)})
+    models = [name for name, model in cfg.models.items() if model.network == "two_stream"]
+    assert {cfg.models[name].start for name in models} == {"two_stream_spatial"}
+    switches = [(cfg.network(name)["streams"], cfg.network(name)["fusion"]) for name in models]
+    assert switches == [
+        ("appearance", "late"),
+        ("motion", "late"),
+        ("both", "late"),
+        ("both", "early"),
+    ]
+    assert cfg.network("early_fusion")["width"] == 1
 
 
 def test_the_pretraining_alone_can_be_measured_of_a_model_that_starts_others() -> None:
@@ -113,7 +143,7 @@ def test_the_pretraining_alone_can_be_measured_of_a_model_that_starts_others() -
 def test_which_models_look_at_flow() -> None:
     cfg = load(content("paper"))
     seeing = {model for model in cfg.models if cfg.sees_motion(model)}
-    assert set(cfg.models) - seeing == {"spatial", "centre_bias", "chance"}
+    assert set(cfg.models) - seeing == {"spatial", "two_stream_spatial", "centre_bias", "chance"}
     assert [name for name in cfg.datasets if cfg.still(name)] == ["salicon"]
     assert not cfg.still("diem_meta")
 

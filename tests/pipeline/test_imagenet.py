@@ -83,6 +83,12 @@ def test_which_file_a_model_starts_from(run: str, change: dict[str, str], file: 
     assert configured(run).model_copy(update=change).imagenet_file("gfsalnet") == file
 
 
+@pytest.mark.parametrize("weights", ["torchvision", "own.pth", None])
+def test_a_network_without_a_backbone_starts_from_none(weights: str | None) -> None:
+    cfg = configured("paper").model_copy(update={"backbone_weights": weights})
+    assert cfg.imagenet_file("two_stream_spatial") is None
+
+
 def test_digests_may_be_begins(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"a")

@@ -56,6 +56,8 @@ def run_in(folder: Path, **changes: Any) -> Run:
         datasets=("x",),
         batch=4,
         epochs=12.0,
+        iterations=None,
+        loss="saliency",
         optimiser=Adam(name="adam", weight_decay=0.0),
         learning_rate=1e-3,
         step=7,

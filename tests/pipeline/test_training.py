@@ -16,12 +16,14 @@ import torch
 from tensorboard.backend.event_processing import event_accumulator
 from torch import Tensor, nn
 
-from model.losses import saliency_loss
+from model.losses import euclidean_loss, saliency_loss
 from model.maps import Maps
 from pipeline.config import Adam, GaussianDensity, Loss, Sgd, Training
 from pipeline.density import density_map
 from pipeline.errors import InputError
+from pipeline.finetune import finetune
 from pipeline.networks import build_network
+from pipeline.pretrain import pretrain
 from pipeline.processes import Processes
 from pipeline.samples import TrainingSamples, flow_tensor, frame_tensor, on_device
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, write_store
@@ -86,6 +88,8 @@ SETTINGS = Training(
     datasets=("x",),
     batch=4,
     epochs=4.0,
+    iterations=None,
+    loss="saliency",
     optimiser=Adam(name="adam", weight_decay=0.0),
     learning_rate=0.01,
     step=8,
@@ -140,6 +144,12 @@ def test_tensors_keep_their_values() -> None:
 
 def test_iterations() -> None:
     assert iterations_of(_run(Path(), epochs=0.5).settings, 100) == 13
+    assert iterations_of(_run(Path(), epochs=None, iterations=7).settings, 100) == 7
+
+
+def test_a_training_is_as_long_as_its_iterations(samples: TrainingSamples, tmp_path: Path) -> None:
+    rows = train(_small(), samples, _run(tmp_path, epochs=None, iterations=5))
+    assert [row[0] for row in rows] == [1, 2, 3, 4, 5]
 
 
 def test_it_learns_and_the_schedule_steps(samples: TrainingSamples, tmp_path: Path) -> None:
@@ -148,6 +158,71 @@ def test_it_learns_and_the_schedule_steps(samples: TrainingSamples, tmp_path: Pa
     losses = np.array([row[1] for row in rows])
     assert losses[-5:].mean() < losses[:3].mean() - 0.5
     assert [rows[i][5] for i in (0, 7, 8, 16)] == pytest.approx([0.01, 0.01, 0.001, 0.0001])
+
+
+class Signed(Small):
+    """Predicts densities, which may fall below 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers[3] = nn.Identity()
+        nn.init.constant_(self.layers[2].bias, -0.02)
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_the_euclidean_loss_learns_the_density_itself(
+    samples: TrainingSamples, tmp_path: Path, size: int | None
+) -> None:
+    torch.manual_seed(3)
+    network = Signed()
+    changes = {"loss": "euclidean", "epochs": 16.0, "step": 100, "learning_rate": 1e-3}
+    rows = train(network, samples, _run(tmp_path, micro_batch=size, **changes), samples)
+    first, last = np.array(rows[0], float), np.array(rows[-1], float)
+    everything = on_device(samples.batch(range(11)), torch.device("cpu"))
+    with torch.no_grad():
+        maps = network(everything.frame, everything.flow).saliency
+    density = everything.density
+    found = euclidean_loss(maps, density)
+    assert found < 0.1 * euclidean_loss(torch.zeros_like(density), density)
+    assert first[1] > 10 * last[1]
+    # Both terms of Eq. (6) are logged too, though no gradient comes from them.
+    assert np.isfinite(np.array([row[2:4] for row in rows], float)).all()
+    assert last[3] < first[3]
+    clamped = saliency_loss(maps.clamp_min(0), density, everything.fixated, **LOSS.model_dump())
+    assert last[-2:] == pytest.approx([float(clamped.kl), float(clamped.nss)], rel=1e-3)
+    assert 0 < last[4] < 1
+
+
+def test_a_network_without_a_backbone_takes_no_weights_for_one(tmp_path: Path) -> None:
+    arguments = {"network": "two_stream", "streams": "both", "fusion": "early", "width": 0.05}
+    arguments |= {"fusion_identity": 1.0, "flow_encoding": "uvm", "flow_scale": 4.0}
+    drawn(tmp_path, H, W)
+    weights = tmp_path / "start.safetensors"
+    settings = SETTINGS.model_copy(
+        update={"epochs": None, "iterations": 2, "loss": "euclidean", "learning_rate": 1e-4}
+    )
+    stores = {kind: [tmp_path / f"{kind}.json"] for kind in ("frames", "gaze", "density")}
+    common: dict[str, Any] = {
+        "settings": settings,
+        "loss": LOSS,
+        "seed": 1,
+        "threads": 1,
+        "code": "code",
+        "checkpoints": tmp_path / "checkpoints",
+        "board": tmp_path / "board",
+        "network": arguments,
+        **{f"validation_{kind}": [] for kind in stores},
+        **stores,
+    }
+    before = {"sha256": None, "weights": weights, "log": tmp_path / "log.csv"}
+    pretrain(backbone=[], **before, **common)
+    with pytest.raises(InputError, match=r"x\.pth: network two_stream has no backbone"):
+        pretrain(backbone=[tmp_path / "x.pth"], **before, **common)
+    flow: dict[str, Any] = {"flow": [tmp_path / "flow.json"], "validation_flow": []}
+    after = {"weights": tmp_path / "early.safetensors", "log": tmp_path / "early.csv"}
+    finetune(start=weights, **flow, **after, **common)
+    assert "fusion.weight" in load_weights(tmp_path / "early.safetensors")
+    assert len((tmp_path / "early.csv").read_text().splitlines()) == 3
 
 
 class KilledError(Exception):

@@ -1,0 +1,293 @@
+"""The predecessor's networks (Two-Stream Convolutional Networks for Dynamic Saliency Prediction).
+
+Its Sec. 3: a stream turns a picture into a map by nine convolutions and a deconvolution; the
+temporal stream's picture is stacked optical flow. Late fusion takes the larger of two streams' maps
+before the shared deconvolution, early fusion joins their features after the fourth convolution.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import partial
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from model.flow_image import ENCODINGS, FlowEncoding
+from model.losses import MIDDLE, RANGE, uncentred
+from model.maps import Maps
+from model.options import pick
+
+Streams = Literal["both", "appearance", "motion"]
+Fusion = Literal["late", "early"]
+
+STREAMS = {
+    "both": ("appearance", "motion"),
+    "appearance": ("appearance",),
+    "motion": ("motion",),
+}
+FUSIONS = {"late": "late", "early": "early"}
+STRIDE = 4
+"""Two poolings halve a side each; the deconvolution enlarges four times."""
+MEAN = (118.0, 110.0, 100.0)
+"""Subtracted from R, G, B of 0..255. The released code has (100, 110, 118) and swaps the channels
+first; we read it as B, G, R, Caffe's order, where it is close to ImageNet's (104, 117, 123)."""
+SCALE = 1 / 127.5
+"""Factor after that, of the released code."""
+
+FAINT = 0.1
+"""Of the start of the last convolution, by which it is weaker than its inputs; ours."""
+
+
+class Layer(NamedTuple):
+    """C(d, f, p) of the paper, and what follows its ReLU."""
+
+    filters: int
+    kernel: int
+    padding: int
+    normalised: bool = False
+    pooled: bool = False
+
+
+FEATURES = {
+    "conv1": Layer(96, 7, 3, normalised=True, pooled=True),
+    "conv2": Layer(256, 5, 2, pooled=True),
+    "conv3": Layer(512, 3, 1),
+    "conv4": Layer(512, 5, 2),
+}
+"""Of each stream, also with early fusion."""
+REGRESSION = {
+    "conv5": Layer(512, 5, 2),
+    "conv6": Layer(256, 7, 3),
+    "conv7": Layer(128, 11, 5),
+    "conv8": Layer(32, 11, 5),
+    "conv9": Layer(1, 13, 6),
+}
+"""From features to a map of a quarter of the size."""
+
+
+class TwoStream(nn.Module):
+    """A single stream, or two with late or early fusion (Sec. 3, Fig. 1 and 2).
+
+    Where the paper is silent, ours: He's random start (the paper starts from the weights of Pan et
+    al., CVPR 2016; `load_stream` takes those of a pretraining), a last bias that predicts an empty
+    map, a deconvolution that starts as bilinear interpolation.
+
+    Args:
+        streams: Both streams, or one alone (Spatial and Temporal Stream Net), which has no fusion.
+        fusion: The larger of two maps, or a 1x1 convolution of stacked features.
+        width: Factor of the number of filters of every layer but the last; the paper's is 1.
+        fusion_identity: Early fusion's convolution starts as this times the identity on either
+            stream's features: 1 is their sum ("identity matrices"), 0.5 their mean.
+        flow_encoding: How flow becomes the picture that the motion stream sees; the paper's is uvm.
+        flow_scale: Flow that saturates that picture, px per frame; the paper is silent.
+    """
+
+    def __init__(
+        self,
+        *,
+        streams: Streams,
+        fusion: Fusion,
+        width: float,
+        fusion_identity: float,
+        flow_encoding: FlowEncoding,
+        flow_scale: float,
+    ) -> None:
+        """Build the network; see the class for the arguments.
+
+        Raises:
+            ValueError: An option is unknown.
+        """
+        super().__init__()
+        encoding = pick("flow_encoding", flow_encoding, ENCODINGS)
+        self.encode_flow = partial(encoding, scale=flow_scale)
+        present = pick("streams", streams, STREAMS)
+        fuses = pick("fusion", fusion, FUSIONS) if len(present) == 2 else None
+        make = features if fuses == "early" else stream
+        self.appearance = make(width) if "appearance" in present else None
+        self.motion = make(width) if "motion" in present else None
+        self.fusion: nn.Conv2d | None = None
+        self.regression: nn.Sequential | None = None
+        if fuses == "early":
+            channels = filters(FEATURES["conv4"], width)
+            self.fusion = conv_fusion(channels, fusion_identity)
+            self.regression = regression(width)
+        self.upsample = interpolation()
+
+    def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
+        """Predict where people look in a frame.
+
+        Args:
+            frame: RGB [B, 3, H, W] in [0, 1].
+            flow: [B, 2, H, W], px per frame, right and down; not looked at without a motion stream.
+
+        Returns:
+            The density [B, 1, H, W] in 0..1; while training not limited to that, otherwise >= 0.
+
+        Raises:
+            ValueError: A side is not a multiple of 4, or the motion stream got no flow.
+        """
+        seen: list[Tensor] = []
+        if self.appearance is not None:
+            check_sides(frame)
+            seen.append(self.appearance(normalise(frame)))
+        if self.motion is not None:
+            if flow is None:
+                raise ValueError("a network with a motion stream needs flow, got None")
+            check_sides(flow)
+            seen.append(self.motion(normalise(self.encode_flow(flow))))
+        density = uncentred(self.upsample(self.join(seen)).float())
+        return Maps(density if self.training else density.clamp_min(0))
+
+    def join(self, seen: list[Tensor]) -> Tensor:
+        """Turn what the streams give into one map [B, 1, H/4, W/4]."""
+        if self.fusion is not None and self.regression is not None:
+            joined: Tensor = self.regression(self.fusion(torch.cat(seen, dim=1)))
+            return joined
+        return seen[0] if len(seen) == 1 else torch.maximum(*seen)
+
+    def existing_streams(self) -> list[nn.Sequential]:
+        """List the streams that this variant has, appearance first."""
+        return [stream for stream in (self.appearance, self.motion) if stream is not None]
+
+    def segments(self) -> list[nn.Module]:
+        """List the parts whose maps fill the memory of a training: convolution to pooling."""
+        chains = [*self.existing_streams(), self.regression]
+        parts = [part for chain in chains if chain is not None for part in chain.modules()]
+        return [part for part in parts if isinstance(part, Segment)]
+
+    def load_stream(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Start every stream from a single-stream network, as pretrained on still images.
+
+        With early fusion both streams take its features, and what follows the fusion the rest.
+
+        Args:
+            state_dict: Of a TwoStream with one stream of the same width, either of the two.
+
+        Raises:
+            ValueError: It is of another layout, or not of a single stream.
+        """
+        streams = {key.split(".", 1)[0] for key in state_dict} - {"upsample"}
+        if len(streams) != 1 or not streams <= {"appearance", "motion"}:
+            raise ValueError(
+                f"expected the weights of one stream, got keys that start with {sorted(streams)}"
+            )
+        weights = {within_stream(key): value for key, value in state_dict.items()}
+        own = self.state_dict()
+        taken = {key: within_stream(key) for key in own if not key.startswith("fusion.")}
+        given = {key: tuple(value.shape) for key, value in weights.items()}
+        needed = {part: tuple(own[key].shape) for key, part in taken.items()}
+        if given != needed:
+            odd = min(key for key in given.keys() | needed if given.get(key) != needed.get(key))
+            raise ValueError(
+                f"these weights are of another layout: {odd} is {given.get(odd)}, expected"
+                f" {needed.get(odd)}"
+            )
+        self.load_state_dict(own | {key: weights[part] for key, part in taken.items()})
+
+
+class Segment(nn.Sequential):
+    """A convolution and what follows it."""
+
+
+def segment(layer: Layer, inputs: int, outputs: int) -> Segment:
+    """Build a convolution with He's start, a ReLU, and what the layer has besides."""
+    conv = nn.Conv2d(inputs, outputs, layer.kernel, padding=layer.padding)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+    parts = OrderedDict[str, nn.Module](conv=conv, relu=nn.ReLU(inplace=True))
+    if layer.normalised:
+        parts["norm"] = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
+    if layer.pooled:
+        parts["pool"] = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+    return Segment(parts)
+
+
+def filters(layer: Layer, width: float) -> int:
+    """Count the filters of a layer that is not the last."""
+    return max(1, round(layer.filters * width))
+
+
+def features(width: float) -> nn.Sequential:
+    """Build what each stream has to itself: from a picture to stacked features."""
+    parts, inputs = OrderedDict[str, nn.Module](), 3
+    for name, layer in FEATURES.items():
+        outputs = filters(layer, width)
+        parts[name] = segment(layer, inputs, outputs)
+        inputs = outputs
+    return nn.Sequential(OrderedDict(features=nn.Sequential(parts)))
+
+
+def regression(width: float) -> nn.Sequential:
+    """Build the rest: from features to a map without a ReLU, at first nearly that of 0 density."""
+    parts, inputs = OrderedDict[str, nn.Module](), filters(FEATURES["conv4"], width)
+    for name, layer in REGRESSION.items():
+        outputs = filters(layer, width) if name != "conv9" else layer.filters
+        parts[name] = segment(layer, inputs, outputs)
+        inputs = outputs
+    last = parts["conv9"].conv
+    assert isinstance(last, nn.Conv2d)
+    nn.init.normal_(last.weight, std=FAINT / last.weight[0].numel() ** 0.5)
+    nn.init.constant_(last.bias, -MIDDLE / RANGE)  # type: ignore[arg-type]
+    parts["conv9"] = Segment(OrderedDict(conv=last))
+    return nn.Sequential(parts)
+
+
+def stream(width: float) -> nn.Sequential:
+    """Build a whole stream, C(96, 7, 3) to C(1, 13, 6)."""
+    chain = features(width)
+    chain.add_module("regression", regression(width))
+    return chain
+
+
+@torch.no_grad()
+def conv_fusion(channels: int, identity: float) -> nn.Conv2d:
+    """Build C(512, 1, 0) of early fusion, which starts as identity * (appearance + motion).
+
+    It has no ReLU, and takes features after theirs: so does the released network, and the paper has
+    a ReLU after "all convolutional layers".
+    """
+    conv = nn.Conv2d(2 * channels, channels, 1)
+    both = identity * torch.eye(channels).repeat(1, 2)
+    conv.weight.copy_(both[:, :, None, None])
+    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+    return conv
+
+
+@torch.no_grad()
+def interpolation() -> nn.ConvTranspose2d:
+    """Build D, 8x8 with stride 4, which starts as bilinear interpolation (fading at the border)."""
+    layer = nn.ConvTranspose2d(1, 1, 8, stride=STRIDE, padding=2, bias=False)
+    line = 1 - (torch.arange(8) - 3.5).abs() / STRIDE
+    layer.weight.copy_(torch.outer(line, line))
+    return layer
+
+
+def normalise(picture: Tensor) -> Tensor:
+    """Turn a picture [B, 3, H, W] in 0..1 into what the first convolution sees.
+
+    A flow picture goes the same way, plane by plane.
+    """
+    mean = torch.tensor(MEAN, dtype=picture.dtype, device=picture.device)[:, None, None]
+    return (255 * picture - mean) * SCALE
+
+
+def within_stream(key: str) -> str:
+    """Drop the stream's name from a key of a state dict."""
+    return key.removeprefix("appearance.").removeprefix("motion.")
+
+
+def check_sides(image: Tensor) -> None:
+    """Refuse an image [B, C, H, W] whose map would not have its size.
+
+    Raises:
+        ValueError: Height or width is not a positive multiple of 4.
+    """
+    height, width = image.shape[-2:]
+    if height % STRIDE or width % STRIDE or not height or not width:
+        raise ValueError(
+            f"width and height must be multiples of {STRIDE} pixels, got {width}x{height};"
+            " choose another frame size"
+        )
