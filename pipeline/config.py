@@ -645,8 +645,9 @@ class Config(Section):
         used += [("submissions", entry.over, self.datasets) for entry in self.submissions.values()]
         used += [("sanity", model, networks) for model in self.sanity.values()]
         used += [("without", dataset, tested) for dataset in self.without]
-        image_flow = self.image_flow_weights.training
-        for training in (self.pretraining, image_flow, *self.trainings.values()):
+        seen = self.image_flow_weights.training.datasets
+        used += [("image_flow_weights", dataset, self.datasets) for dataset in seen]
+        for training in (self.pretraining, *self.trainings.values()):
             used += [("trainings", dataset, self.datasets) for dataset in training.datasets]
         for name, table in self.tables.items():
             used += [(f"tables.{name}", table.dataset, tested)]

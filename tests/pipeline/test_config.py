@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from snakemake.utils import update_config
 
+from model.image_flow import ImageFlow
 from model.registry import NETWORKS, build
 from pipeline import raw
 from pipeline.config import Config, load, run_file
@@ -68,6 +70,7 @@ def test_runs_share_no_folder() -> None:
         ),
         ({"pretraining": {"optimiser": {"momentum": 0.9}}}, "optimiser.adam.momentum"),
         ({"datasets": {"diem": {"validation": 1.0}}}, "validation: Input should be less than 1"),
+        ({"image_flow_weights": {"training": {"datasets": ["x"]}}}, "image_flow_weights names 'x'"),
         ({"submissions": {"dhf1k_test": {"over": "dhf2k"}}}, "submissions names 'dhf2k'"),
     ],
 )
@@ -86,9 +89,21 @@ def test_keys_of_models_are_the_constructors(run: str) -> None:
         assert cfg.models[model].network in NETWORKS
 
 
+@pytest.mark.parametrize("run", RUNS)
+def test_image_flow_can_be_built(run: str) -> None:
+    cfg = load(content(run))
+    arguments = cfg.image_flow_weights.network
+    with torch.device("meta"):
+        assert len(ImageFlow(**arguments).centres) == arguments["clusters"]
+    file = cfg.backbone_file(arguments["backbone"])
+    assert (file is None) == (cfg.backbone_weights is None)
+
+
 def test_paper_numbers() -> None:
     cfg = load(content("paper"))
     assert (cfg.frames.width, cfg.frames.height) == (640, 480)
+    assert cfg.image_flow_weights.network["clusters"] == 40
+    assert cfg.image_flow_weights.network["grid"] == [20, 20]
     assert (cfg.loss.alpha, cfg.loss.beta) == (1.0, 0.1)
     assert cfg.trainings["setting_1_ucf_sports"].batch == 8
     assert {cfg.trainings[name].batch for name in cfg.trainings if "ucf" not in name} == {16}
