@@ -6,18 +6,19 @@ that resumes needs no more than the number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pipeline.errors import InputError
 from pipeline.interruption import outlive_signals
 from pipeline.processes import Processes
-from pipeline.samples import Batch, TrainingSamples
+from pipeline.samples import AnyBatch, Samples
 from pipeline.stores import read_in_rust
 
 
@@ -73,9 +74,9 @@ class Order(Sampler[Draw]):
         return self._iterations - self.start
 
 
-class _Batches(Dataset[Batch | str]):
-    def __init__(self, samples: TrainingSamples) -> None:
-        self._samples = samples
+class _Batches(Dataset[AnyBatch | str], Generic[AnyBatch]):
+    def __init__(self, samples: Samples[AnyBatch]) -> None:
+        self._samples: Samples[AnyBatch] = samples
 
     def start(self, _worker: int) -> None:
         """Makes a worker of a process that was just started."""
@@ -83,29 +84,53 @@ class _Batches(Dataset[Batch | str]):
         read_in_rust()
         self._samples.close()
 
-    def __getitem__(self, draw: Draw) -> Batch | str:
+    def __getitem__(self, draw: Draw) -> AnyBatch | str:
         try:
             return shrunk(self._samples.batch(draw.places), draw.shrink)
         except InputError as error:  # raised, it would leave a worker with a traceback in it
             return str(error)
 
 
-def shrunk(batch: Batch, factor: int) -> Batch:
+def _mean_level(frame: Tensor, factor: int) -> Tensor:
+    return avg_pool2d(frame.float(), factor).round()
+
+
+def _shorter(flow: Tensor, factor: int) -> Tensor:
+    return avg_pool2d(flow.float(), factor) / factor
+
+
+def _mean(density: Tensor, factor: int) -> Tensor:
+    return avg_pool2d(density.float(), factor)
+
+
+def _any(fixated: Tensor, factor: int) -> Tensor:
+    return max_pool2d(fixated.float(), factor) > 0
+
+
+_SHRINK: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "frame": _mean_level,
+    "flow": _shorter,
+    "density": _mean,
+    "fixated": _any,
+}
+"""What a batch may hold, and what becomes of it when it is seen from farther away."""
+
+
+def shrunk(batch: AnyBatch, factor: int) -> AnyBatch:
     """The same frames seen from farther away: smaller by a factor, and so is their flow.
 
     The predecessor's augmentation: whole sequences at half and a quarter of the size.
     """
     if factor == 1:
         return batch
-    return Batch(
-        avg_pool2d(batch.frame.float(), factor).round().to(torch.uint8),
-        (avg_pool2d(batch.flow.float(), factor) / factor).to(batch.flow.dtype),
-        avg_pool2d(batch.density.float(), factor).to(batch.density.dtype),
-        max_pool2d(batch.fixated.float(), factor) > 0,
-    )
+    smaller = {
+        name: _SHRINK[name](tensor, factor).to(tensor.dtype)
+        for name, tensor in batch._asdict().items()
+    }
+    return batch._replace(**smaller)
 
 
-def load(samples: TrainingSamples, order: Order, workers: int) -> Iterator[Batch]:
+def load(samples: Samples[AnyBatch], order: Order, workers: int) -> Iterator[AnyBatch]:
     """The batches of an order, read ahead by workers (0: when they are asked for).
 
     Raises:

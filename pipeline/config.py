@@ -109,8 +109,24 @@ class PwcnetFlow(_Cuts):
     """Pairs that go through the network together."""
 
 
-Flow = Annotated[DisFlow | DeepFlow | PwcnetFlow, Field(discriminator="estimator")]
-"""Optical flow from each frame to the next (Sec. IV-B)."""
+class ImageFlowEstimator(Section):
+    """Flow of every frame by itself (Walker et al., ICCV 2015; the predecessor's Sec. 4.2)."""
+
+    estimator: Literal["image"]
+    weights: str
+    """A file of `train_image_flow`."""
+    sha256: str | None
+    """Digest that the file must have; null: not checked."""
+    precision: Literal["float32", "bfloat16"]
+    """bfloat16 is faster on processors that know it."""
+    batch: PositiveInt
+    """Frames that go through the network together."""
+
+
+Flow = Annotated[
+    DisFlow | DeepFlow | PwcnetFlow | ImageFlowEstimator, Field(discriminator="estimator")
+]
+"""Optical flow from each frame to the next (Sec. IV-B), or of each frame by itself."""
 
 
 class Source(Section):
@@ -501,6 +517,17 @@ class Training(Section):
         return self
 
 
+class ImageFlowWeights(Section):
+    """Weights of the network that sees flow in a still image (target train_image_flow)."""
+
+    network: dict[str, Any]
+    """Arguments of ImageFlow; `backbone_weights` are of its backbone too."""
+    clustered: PositiveInt
+    """Frames whose flow is clustered, spread evenly over those that are trained on."""
+    training: Training
+    """Its datasets are of videos, of whose training splits frames and flow are used together."""
+
+
 PROTOCOLS = ("mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis")
 """Names of pipeline/protocols.py, here for those who plan without what scoring needs."""
 
@@ -622,6 +649,7 @@ class Config(Section):
     networks: dict[str, dict[str, Any]]
     """Network -> arguments that all its models share."""
     flow_weights: FlowWeights
+    image_flow_weights: ImageFlowWeights
     backbone_weights: str | None
     """ImageNet weights of the backbone: `torchvision`, which fetches its own; a file with a state
     dict of torchvision's; null: random start."""
@@ -654,6 +682,8 @@ class Config(Section):
         used += [("submissions", entry.over, self.datasets) for entry in self.submissions.values()]
         used += [("sanity", model, networks) for model in self.sanity.values()]
         used += [("without", dataset, tested) for dataset in self.without]
+        seen = self.image_flow_weights.training.datasets
+        used += [("image_flow_weights", dataset, self.datasets) for dataset in seen]
         for training in self.all_trainings().values():
             used += [("trainings", dataset, self.datasets) for dataset in training.datasets]
         for entry in self.models.values():
@@ -754,9 +784,14 @@ class Config(Section):
 
     def imagenet_file(self, model: str) -> str | None:
         """Where the ImageNet weights of a model's backbone lie, if it starts from any."""
-        backbone = self.network(model).get("backbone")
-        if backbone is None or self.backbone_weights != "torchvision":
-            return backbone and self.backbone_weights
+        return self.backbone_file(self.network(model).get("backbone"))
+
+    def backbone_file(self, backbone: object) -> str | None:
+        """Where the ImageNet weights of a backbone lie, if it starts from any."""
+        if backbone is None:
+            return None
+        if self.backbone_weights != "torchvision":
+            return self.backbone_weights
         file = TORCHVISION.get(str(backbone))
         return file and f"{self.pathvars['raw']}/imagenet/{file}"
 

@@ -1,7 +1,8 @@
 """Estimators of optical flow: RGB frames [T, y, x, 3] -> flow [T - 1, component, y/4, x/4].
 
 Components are right and down, in pixels of the frames per frame. OpenCV's estimators work at full
-size, and a cell of the quarter grid gets their mean over its 4x4 pixels.
+size, and a cell of the quarter grid gets their mean over its 4x4 pixels. The estimator that looks
+at frames one by one, `StillImage`, gives the flow of all T.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from model.image_flow import ImageFlow
 from model.pwcnet import PWCNet
-from pipeline.config import DeepFlow, DisFlow, Flow, PwcnetFlow
+from pipeline.config import DeepFlow, DisFlow, Flow, ImageFlowEstimator, PwcnetFlow
 from pipeline.devices import device
 from pipeline.errors import InputError
+from pipeline.samples import upsampled
 from pipeline.weights import check_digest, load_weights, weights_facts
 
 Estimator = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""Frames [T, y, x, 3] -> flow [T - 1, 2, y/4, x/4]."""
+"""Frames [T, y, x, 3] -> flow [T - 1, 2, y/4, x/4], or of each frame by itself [T, 2, y/4, x/4]."""
 
 QUARTER = 4
 """Flow is stored on the frame grid's size divided by this, as PWC-Net predicts it."""
@@ -99,6 +102,58 @@ class Pwcnet:
         return np.concatenate(flows)
 
 
+class StillImage:
+    """Flow of each frame by itself, by the network of `model/image_flow.py`."""
+
+    def __init__(self, settings: ImageFlowEstimator) -> None:
+        """Loads the weights.
+
+        Raises:
+            InputError: The file is missing, damaged, not the expected one or of another network.
+        """
+        self._batch = settings.batch
+        self._dtype = getattr(torch, settings.precision)
+        network = load_image_flow(Path(settings.weights), settings.sha256)
+        self._network = network.to(device())
+
+    @torch.inference_mode()
+    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Flow of every frame [T, 2, y/4, x/4], bilinearly from the network's grid."""
+        where, size = device(), [side // QUARTER for side in frames.shape[1:3]]
+        flows = []
+        for start in range(0, len(frames), self._batch):
+            some = np.ascontiguousarray(frames[start : start + self._batch])
+            pictures = torch.from_numpy(some).to(where).permute(0, 3, 1, 2) / 255.0
+            low = self._dtype != torch.float32
+            with torch.autocast(where.type, dtype=self._dtype, enabled=low):
+                flow = self._network.expected_flow(pictures)
+            flows.append(upsampled(flow, (size[0], size[1])).cpu().numpy())
+        return np.concatenate(flows)
+
+
+def load_image_flow(path: Path, sha256: str | None) -> ImageFlow:
+    """A network with weights of `train_image_flow`, to be used as it is.
+
+    Raises:
+        InputError: The file is missing, damaged, not the expected one or of another network.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such weights of ImageFlow; name a file in flow.weights of config.yaml, or "
+            "make one with the target train_image_flow"
+        )
+    check_digest(path, sha256)
+    try:
+        network = ImageFlow(**weights_facts(path)["network"])
+        network.load_state_dict(load_weights(path))
+    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: not weights of train_image_flow ({reason}); make them again"
+        ) from error
+    return network.eval()
+
+
 def load_pwcnet(path: Path, sha256: str | None) -> PWCNet:
     """A PWC-Net with weights of `train_flow` or of the network's authors, to be used as it is.
 
@@ -142,3 +197,5 @@ def build_estimator(settings: Flow) -> Estimator:
             return OpenCvDeepFlow()
         case PwcnetFlow():
             return Pwcnet(settings)
+        case ImageFlowEstimator():
+            return StillImage(settings)

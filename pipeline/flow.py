@@ -1,4 +1,4 @@
-"""Stage flow: optical flow from each frame to the next (Sec. IV-B)."""
+"""Stage flow: optical flow from each frame to the next (Sec. IV-B), or of each by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.config import Flow
+from pipeline.config import DeepFlow, DisFlow, Flow, ImageFlowEstimator, PwcnetFlow
 from pipeline.errors import InputError
 from pipeline.estimators import QUARTER, Estimator, build_estimator
 from pipeline.stage import main
@@ -53,8 +53,17 @@ def cuts(frames: NDArray[np.uint8], numbers: Sequence[int], limit: float | None)
     ]
 
 
+def flow_by_frame(frames: zarr.Array[Any], estimator: Estimator) -> Iterator[NDArray[np.float32]]:
+    """Flow of each frame of a clip by itself, in blocks: neither the end nor a cut is special."""
+    for start in range(0, frames.shape[0], SHARD):
+        yield estimator(np.asarray(frames[start : start + SHARD]))
+
+
 def clip_flow(
-    frames: zarr.Array[Any], numbers: Sequence[int], estimator: Estimator, settings: Flow
+    frames: zarr.Array[Any],
+    numbers: Sequence[int],
+    estimator: Estimator,
+    settings: DisFlow | DeepFlow | PwcnetFlow,
 ) -> Iterator[NDArray[np.float32]]:
     """Flow of a clip in blocks [time, component, y/4, x/4]; stores.py defines its end and cuts."""
     count, height, width = frames.shape[:3]
@@ -82,8 +91,10 @@ def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: P
             array = source[clip]
             if array.shape[1] % QUARTER or array.shape[2] % QUARTER:
                 raise InputError(f"config.yaml: frames: sides must be multiples of {QUARTER}")
-            numbers = facts.get("numbers", [])
-            flows = clip_flow(array, numbers, estimator, settings)
+            if isinstance(settings, ImageFlowEstimator):
+                flows = flow_by_frame(array, estimator)
+            else:
+                flows = clip_flow(array, facts.get("numbers", []), estimator, settings)
             count = writer.add(clip, flows, **frame_facts(facts))
             print(f"{clip}: flow of {count} frames, {settings.estimator}")
 

@@ -11,7 +11,8 @@ FLOW     float16 [time, component, y, x]    on a quarter of the frame grid, pixe
                                             per frame, right and down; flow[t] goes from frame t to
                                             t+1; the last frame, and the last before a cut,
                                             repeats the one before it, or has zero flow if it is
-                                            the first
+                                            the first; estimator `image` gives every frame, and so
+                                            a still image, a flow of its own
 GAZE     float32 [point, column]            columns frame (0-based), x, y, observer; pixels of the
                                             frame grid, origin at the centre of the top-left pixel
 DENSITY  float16 [time, y, x]               maximum 1, or 0 everywhere without gaze

@@ -1,4 +1,7 @@
-"""The training loop (Sec. IV-B). It knows no network but by what config.yaml calls it."""
+"""The training loop (Sec. IV-B). It knows no network but by what config.yaml calls it.
+
+What is learnt, by which loss, and what is logged of it is a `Trainer`'s: that of saliency is here.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ import hashlib
 import json
 import math
 import signal
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,29 +33,19 @@ from pipeline.errors import InputError
 from pipeline.interruption import Interruption
 from pipeline.processes import Processes, together
 from pipeline.progress import progress_bar
-from pipeline.samples import Batch, Sample, TrainingSamples, on_device
+from pipeline.samples import AnyBatch, Batch, Sample, Samples, on_device
 from pipeline.weights import save_weights
 
-COLUMNS = (
-    "iteration",
-    "loss",
-    "kl",
-    "nss",
-    "zeros",
-    "learning_rate",
-    "validation_kl",
-    "validation_nss",
-)
-"""`zeros` is the share of the predicted pixels that are 0, the last ReLU's dead ones, or below it,
-where a network without that ReLU can be."""
 Row = list[float | None]
+"""Of a trainer's `columns()`."""
 
 
 class Run(NamedTuple):
     """What makes a training reproducible, and where it keeps what it needs on the way."""
 
     settings: Training
-    loss: Loss
+    loss: Loss | None
+    """Weights of Eq. (6); None: another trainer's loss, which has none."""
     seed: int
     threads: int
     network: dict[str, Any]
@@ -65,7 +59,7 @@ class Run(NamedTuple):
 
 
 def fingerprint(
-    network: nn.Module, data: Sequence[TrainingSamples | None], run: Run, processes: int
+    network: nn.Module, data: Sequence[Samples[Any] | None], run: Run, processes: int
 ) -> str:
     """Digest of all that decides the result; a checkpoint with another one is not resumed."""
     start = hashlib.sha256()
@@ -73,7 +67,7 @@ def fingerprint(
         start.update(name.encode() + tensor.cpu().numpy().tobytes())
     facts = [
         run.settings.model_dump(exclude={"checkpoint"}),
-        run.loss.model_dump(),
+        run.loss and run.loss.model_dump(),
         run.seed,
         run.threads,
         processes,
@@ -93,8 +87,33 @@ def iterations_of(settings: Training, samples: int) -> int:
     return math.ceil(settings.epochs * samples / settings.batch)
 
 
-class _Trainer:
+class Trainer(ABC, Generic[AnyBatch]):
     """Network, optimiser and log; one that resumes is as if it never stopped."""
+
+    logged: ClassVar[tuple[str, ...]]
+    """What `learn` tells of an iteration; the first is the loss."""
+    measured: ClassVar[tuple[str, ...]]
+    """What `validate` tells of the held-out clips."""
+
+    @abstractmethod
+    def counts(self, batch: AnyBatch) -> Tensor:
+        """What the terms of a batch's loss are divided by."""
+
+    @abstractmethod
+    def learn(self, part: AnyBatch, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss of a part of a batch, and `logged` of it; both add up over parts."""
+
+    @abstractmethod
+    def validate(self, samples: Samples[AnyBatch]) -> list[float]:
+        """What is `measured` on the frames of the held-out clips."""
+
+    def show(self, board: Board, batch: AnyBatch, iteration: int) -> None:
+        """Adds pictures to a board at a checkpoint."""
+
+    @classmethod
+    def columns(cls) -> tuple[str, ...]:
+        """Names of a row's values."""
+        return ("iteration", *cls.logged, "learning_rate", *cls.measured)
 
     def __init__(self, network: nn.Module, run: Run, processes: Processes) -> None:
         settings = run.settings
@@ -111,6 +130,7 @@ class _Trainer:
         self.rows: list[Row] = []
 
     def state(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -119,6 +139,7 @@ class _Trainer:
         }
 
     def resume(self, state: dict[str, Any] | None) -> None:
+        """Goes on from a checkpoint, if there is one."""
         if state is None:
             return
         self.network.load_state_dict(state["network"])
@@ -127,67 +148,95 @@ class _Trainer:
         self.rows = state["rows"]
         print(f"resuming at iteration {len(self.rows)}")
 
-    def maps(self, network: nn.Module, sample: Sample) -> Maps:
-        narrow = self.run.settings.precision == "bfloat16"
-        with torch.autocast(self.where.type, dtype=torch.bfloat16, enabled=narrow):
-            return network(sample.frame, sample.flow)  # type: ignore[no-any-return]
+    def narrow(self) -> torch.autocast:
+        """Computes in the precision of the settings."""
+        enabled = self.run.settings.precision == "bfloat16"
+        return torch.autocast(self.where.type, dtype=torch.bfloat16, enabled=enabled)
 
-    def predict(self, sample: Sample) -> Maps:
-        """What the network makes of frames when it is used; by one process alone."""
-        return self.maps(self.network.eval(), sample)
+    def held_out(self, samples: Samples[AnyBatch]) -> Iterator[AnyBatch]:
+        """This process's share of held-out frames, some at a time."""
+        size = self.run.settings.micro_batch or self.run.settings.batch
+        for start in range(self.processes.rank * size, len(samples), self.processes.count * size):
+            yield samples.batch(range(start, min(start + size, len(samples))))
 
-    def terms(self, maps: Maps, sample: Sample, counts: Counts) -> Terms:
-        euclidean = self.run.settings.loss == "euclidean"
-        # Then Eq. (6) is only logged: densities that fall below 0 while they are learnt have none.
-        scored = maps.saliency.detach().clamp_min(0) if euclidean else maps.saliency
-        loss = self.run.loss.model_dump()
-        terms = saliency_loss(scored, sample.density, sample.fixated, **loss, counts=counts)
-        if not euclidean:
-            return terms
-        total = euclidean_loss(maps.saliency, sample.density, counts.kl)
-        return terms._replace(total=total)
-
-    def step(self, batch: Batch) -> Row:
+    def step(self, batch: AnyBatch) -> Row:
         """One step of the optimiser on this process's share of a batch; returns what to log."""
         # Whatever is left to chance follows from the number of the iteration, not from the past.
         torch.manual_seed(self.run.seed * 1_000_003 + len(self.rows))
         self.network.train()
         if self.run.settings.batch_norm == "frozen":
             freeze(self.network)
-        counts = Counts(*self.processes.total(self._counts(batch)))
+        counts = self.processes.total(self.counts(batch).to(self.where))
         self.optimiser.zero_grad(set_to_none=True)
         frames = len(batch.frame)
         size = min(self.run.settings.micro_batch or frames, frames)
-        logged = torch.zeros(4, device=self.where)
+        logged = torch.zeros(len(self.logged), device=self.where)
         for start in range(0, frames, size):
-            sample = on_device(batch.part(start, size), self.where)
-            maps = self.maps(self.forward, sample)
-            terms = self.terms(maps, sample, counts)
-            terms.total.backward()  # type: ignore[no-untyped-call]
-            zeros = (
-                (maps.saliency <= 0).float().mean() * len(sample.frame) / self.run.settings.batch
-            )
-            logged += torch.stack([*terms, zeros]).detach()
+            loss, terms = self.learn(batch.part(start, size), counts)
+            loss.backward()  # type: ignore[no-untyped-call]
+            logged += terms.detach()
         gradients = (parameter.grad for parameter in self.network.parameters())
         self.processes.add_up([gradient for gradient in gradients if gradient is not None])
         rate = self.schedule.get_last_lr()[0]
         self.optimiser.step()
         self.schedule.step()
-        return [len(self.rows) + 1, *self.processes.total(logged).tolist(), rate, None, None]
+        values: list[float] = self.processes.total(logged).tolist()
+        return [len(self.rows) + 1, *values, float(rate), *(None for _ in self.measured)]
 
-    def _counts(self, batch: Batch) -> Tensor:
-        return torch.stack(counted_frames(batch.density, batch.fixated)).float().to(self.where)
+
+class SaliencyTrainer(Trainer[Batch]):
+    """Learns where people look by the loss of Eq. (6), or by the predecessor's."""
+
+    logged = ("loss", "kl", "nss", "zeros")
+    """`zeros`: share of the predicted pixels that are 0, the last ReLU's dead ones, or below it,
+    where a network without that ReLU can be."""
+    measured = ("validation_kl", "validation_nss")
+
+    def maps(self, network: nn.Module, sample: Sample) -> Maps:
+        """What the network makes of frames."""
+        with self.narrow():
+            return network(sample.frame, sample.flow)  # type: ignore[no-any-return]
+
+    def predict(self, sample: Sample) -> Maps:
+        """What the network makes of frames when it is used; by one process alone."""
+        return self.maps(self.network.eval(), sample)
+
+    def terms(self, maps: Maps, sample: Sample, counts: Tensor) -> Terms:
+        """The loss of the settings, and those of Eq. (4) and (5)."""
+        assert self.run.loss is not None
+        euclidean = self.run.settings.loss == "euclidean"
+        # Then Eq. (6) is only logged: densities that fall below 0 while they are learnt have none.
+        scored = maps.saliency.detach().clamp_min(0) if euclidean else maps.saliency
+        loss, of = self.run.loss.model_dump(), Counts(*counts)
+        terms = saliency_loss(scored, sample.density, sample.fixated, **loss, counts=of)
+        if not euclidean:
+            return terms
+        return terms._replace(total=euclidean_loss(maps.saliency, sample.density, of.kl))
+
+    def learn(self, part: Batch, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss of Eq. (6), its terms, and the share of zeros."""
+        sample = on_device(part, self.where)
+        maps = self.maps(self.forward, sample)
+        terms = self.terms(maps, sample, counts)
+        zeros = (maps.saliency <= 0).float().mean() * len(sample.frame) / self.run.settings.batch
+        return terms.total, torch.stack([*terms, zeros])
+
+    def counts(self, batch: Batch) -> Tensor:
+        """Frames for which Eq. (4) and Eq. (5) are defined."""
+        return torch.stack(counted_frames(batch.density, batch.fixated)).float()
+
+    def show(self, board: Board, batch: Batch, iteration: int) -> None:
+        """Adds the maps of two frames."""
+        board.show(self.predict, on_device(batch.part(0, 2), self.where), iteration)
 
     @torch.no_grad()
-    def validate(self, samples: TrainingSamples) -> list[float]:
+    def validate(self, samples: Samples[Batch]) -> list[float]:
         """KL and NSS losses over the frames of the held-out clips."""
         self.processes.spread(self.network.buffers())
-        size = self.run.settings.micro_batch or self.run.settings.batch
         totals = torch.zeros(4, device=self.where)
-        for start in range(self.processes.rank * size, len(samples), self.processes.count * size):
-            batch = samples.batch(range(start, min(start + size, len(samples))))
-            sample, counts = on_device(batch, self.where), self._counts(batch)
-            terms = self.terms(self.predict(sample), sample, Counts(*counts))
+        for batch in self.held_out(samples):
+            sample, counts = on_device(batch, self.where), self.counts(batch).to(self.where)
+            terms = self.terms(self.predict(sample), sample, counts)
             totals += torch.cat([torch.stack(terms[1:]) * counts, counts])
         kl, nss, *frames = self.processes.total(totals).tolist()
         return [kl / max(frames[0], 1), nss / max(frames[1], 1)]
@@ -208,12 +257,13 @@ def _recompute(network: nn.Module) -> None:
 
 def train(
     network: nn.Module,
-    samples: TrainingSamples,
+    samples: Samples[Any],
     run: Run,
-    held_out: TrainingSamples | None = None,
+    held_out: Samples[Any] | None = None,
     finish: Callable[[list[Row]], None] | None = None,
+    kind: type[Trainer[Any]] = SaliencyTrainer,
 ) -> list[Row]:
-    """Trains in place with the step schedule and the loss that the settings name.
+    """Trains in place with the step schedule and, unless told otherwise, the loss of the settings.
 
     Resumes from the checkpoint of the same training if there is one. A signal to end is obeyed
     after the iteration at hand, when the state is saved.
@@ -224,9 +274,10 @@ def train(
         run: How.
         held_out: What is only measured.
         finish: Called by one process with the rows, while the state is still there.
+        kind: What is learnt.
 
     Returns:
-        One row of `COLUMNS` per iteration.
+        One row of the trainer's columns per iteration.
 
     Raises:
         InputError: The loss is not finite, or the batch cannot be shared among the processes.
@@ -236,7 +287,7 @@ def train(
         torch.set_num_threads(_threads(run, processes))
         mark = fingerprint(network, [samples, held_out], run, processes.count)
         saved = Checkpoint(run.checkpoints, mark)
-        trainer = _Trainer(network, run, processes)
+        trainer = kind(network, run, processes)
         trainer.resume(saved.load())
         _check_alike(trainer, mark)
         _iterate(trainer, samples, held_out, saved, interruption)
@@ -253,7 +304,7 @@ def _threads(run: Run, processes: Processes) -> int:
     return max(1, run.threads // processes.count)
 
 
-def _check_alike(trainer: _Trainer, mark: str) -> None:
+def _check_alike(trainer: Trainer[Any], mark: str) -> None:
     """Processes that start or go on differently would train nobody's network."""
     for value in (int(mark[:12], 16), len(trainer.rows)):
         if not trainer.processes.alike(value, trainer.where):
@@ -272,9 +323,9 @@ def _check_shares(settings: Training, processes: Processes) -> None:
 
 
 def _iterate(
-    trainer: _Trainer,
-    samples: TrainingSamples,
-    held_out: TrainingSamples | None,
+    trainer: Trainer[Any],
+    samples: Samples[Any],
+    held_out: Samples[Any] | None,
     saved: Checkpoint,
     interruption: Interruption,
 ) -> None:
@@ -300,16 +351,16 @@ def _iterate(
             iteration = len(rows)
             due = iteration % settings.checkpoint == 0 or iteration == iterations
             if held_out is not None and due:
-                row[-2:] = trainer.validate(held_out)
+                row[-len(trainer.measured) :] = trainer.validate(held_out)
             progress.update(bar, advance=1, loss=row[1])
-            board.write(dict(zip(COLUMNS, row, strict=True)))
+            board.write(dict(zip(trainer.columns(), row, strict=True)))
             if processes.first and iteration % max(1, iterations // 20) == 0:
                 # A log file shows no bar; a log that is followed should still move.
                 print(f"iteration {iteration} of {iterations}, loss {row[1]:.4f}", flush=True)
             stop = processes.most(interruption.asked, trainer.where)
             if processes.first and iteration < iterations and (due or stop):
                 saved.save(trainer.state())
-                board.show(trainer.predict, on_device(batch.part(0, 2), trainer.where), iteration)
+                trainer.show(board, batch, iteration)
             if stop and iteration < iterations:
                 processes.most(0, trainer.where)  # nobody leaves before the state is saved
                 print(f"{signal.Signals(stop).name}: saved at iteration {iteration}", flush=True)
@@ -321,15 +372,17 @@ def _check(row: Row) -> None:
     if loss is None or not math.isfinite(loss):
         raise InputError(
             f"the loss is {loss} at iteration {row[0]}; "
-            "lower trainings.learning_rate in config.yaml"
+            "lower this training's learning_rate in config.yaml"
         )
 
 
-def write_log(path: Path, rows: list[Row]) -> None:
-    """Writes every iteration as CSV with the columns `COLUMNS`; what was not measured is empty."""
+def write_log(
+    path: Path, rows: list[Row], columns: Sequence[str] = SaliencyTrainer.columns()
+) -> None:
+    """Writes every iteration as CSV; what was not measured is empty."""
     with whole(path) as partial, partial.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(columns)
         for iteration, *values in rows:
             cells = ("" if value is None else f"{value:.6g}" for value in values)
             writer.writerow([iteration, *cells])
@@ -339,16 +392,17 @@ def train_to(
     weights: Path,
     log: Path,
     network: nn.Module,
-    samples: TrainingSamples,
+    samples: Samples[Any],
     run: Run,
-    held_out: TrainingSamples | None = None,
+    held_out: Samples[Any] | None = None,
+    kind: type[Trainer[Any]] = SaliencyTrainer,
 ) -> None:
     """Trains, and writes weights and log."""
     digests = [one.digests for one in (samples, held_out) if one is not None]
     facts = {
         "network": run.network,
         "training": run.settings.model_dump(),
-        "loss": run.loss.model_dump(),
+        "loss": run.loss and run.loss.model_dump(),
         "seed": run.seed,
         "data": hashlib.sha256(json.dumps(digests).encode()).hexdigest(),
         "code": run.code,
@@ -357,6 +411,6 @@ def train_to(
     def finish(rows: list[Row]) -> None:
         with writing(weights):
             save_weights(weights, network, facts)
-        write_log(log, rows)
+        write_log(log, rows, kind.columns())
 
-    train(network, samples, run, held_out, finish)
+    train(network, samples, run, held_out, finish, kind)

@@ -10,6 +10,7 @@ import torch
 import yaml
 from snakemake.utils import update_config
 
+from model.image_flow import ImageFlow
 from model.registry import NETWORKS, build
 from pipeline import raw
 from pipeline.config import Config, Sgd, load, run_file
@@ -75,6 +76,7 @@ def test_runs_share_no_folder() -> None:
         ({"pretraining": {"loss": "mse"}}, "pretraining.loss: Input should be 'saliency' or 'eucl"),
         ({"pretraining": {"optimiser": {"momentum": 0.9}}}, "optimiser.adam.momentum"),
         ({"datasets": {"diem": {"validation": 1.0}}}, "validation: Input should be less than 1"),
+        ({"image_flow_weights": {"training": {"datasets": ["x"]}}}, "image_flow_weights names 'x'"),
         ({"submissions": {"dhf1k_test": {"over": "dhf2k"}}}, "submissions names 'dhf2k'"),
     ],
 )
@@ -94,9 +96,21 @@ def test_keys_of_models_are_the_constructors(run: str) -> None:
         assert cfg.models[model].network in NETWORKS
 
 
+@pytest.mark.parametrize("run", RUNS)
+def test_image_flow_can_be_built(run: str) -> None:
+    cfg = load(content(run))
+    arguments = cfg.image_flow_weights.network
+    with torch.device("meta"):
+        assert len(ImageFlow(**arguments).centres) == arguments["clusters"]
+    file = cfg.backbone_file(arguments["backbone"])
+    assert (file is None) == (cfg.backbone_weights is None)
+
+
 def test_paper_numbers() -> None:
     cfg = load(content("paper"))
     assert (cfg.frames.width, cfg.frames.height) == (640, 480)
+    assert cfg.image_flow_weights.network["clusters"] == 40
+    assert cfg.image_flow_weights.network["grid"] == [20, 20]
     assert (cfg.loss.alpha, cfg.loss.beta) == (1.0, 0.1)
     assert cfg.trainings["setting_1_ucf_sports"].batch == 8
     own = {name: training for name, training in cfg.trainings.items() if "setting" in name}

@@ -10,10 +10,11 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from model.image_flow import ImageFlow
 from model.pwcnet import PWCNet, released_layers
-from pipeline.config import DeepFlow, DisFlow, Flow, PwcnetFlow
+from pipeline.config import DeepFlow, DisFlow, Flow, ImageFlowEstimator, PwcnetFlow
 from pipeline.errors import InputError
-from pipeline.estimators import Dis, Pwcnet, build_estimator, load_pwcnet, quarter
+from pipeline.estimators import Dis, Pwcnet, build_estimator, load_image_flow, load_pwcnet, quarter
 from pipeline.flow import change, cuts, flow
 from pipeline.stores import FLOW, FRAMES, open_store, write_store
 from pipeline.weights import save_weights
@@ -195,3 +196,76 @@ def test_the_authors_checkpoint_loads_and_its_licence_is_told(
     last = "decoders.4.flow.weight"
     torch.testing.assert_close(loaded[last], state[last])
     assert "CC BY-NC-SA 4.0" in capsys.readouterr().out
+
+
+STILL = {"clusters": 3, "grid": [4, 5], "backbone": "resnet18", "channels": 8}
+
+
+def _image_flow(folder: Path, **changes: object) -> ImageFlowEstimator:
+    """An untrained network whose answer depends on the picture."""
+    torch.manual_seed(1)
+    network = ImageFlow(**STILL)
+    network.start_from(torch.tensor([[0.0, 0.0], [0.1, 0.0], [0.0, -0.1]]), torch.ones(3) / 3)
+    torch.nn.init.normal_(network.choice.weight, std=5)
+    save_weights(folder / "still.safetensors", network, {"network": STILL})
+    settings = {"estimator": "image", "weights": str(folder / "still.safetensors"), "sha256": None}
+    return ImageFlowEstimator.model_validate(
+        settings | {"precision": "float32", "batch": 3} | changes
+    )
+
+
+def test_flow_of_a_still_image_is_each_frames_own(tmp_path: Path) -> None:
+    """Over a shard's end too; the last frame and those around a cut are like all others."""
+    random = np.random.default_rng(2)
+    video = random.integers(0, 256, (34, 1, 1, 3), np.uint8) // 2 + _moving([(0, 0)] * 34) // 2
+    settings = _image_flow(tmp_path)
+    found = _run(tmp_path, video, settings, numbers=[1, 2, 9, *range(10, 41)])
+    assert found.shape == (34, 2, 24, 32)
+    network = load_image_flow(tmp_path / "still.safetensors", None)
+    with torch.inference_mode():
+        for i in (0, 1, 2, 31, 32, 33):
+            picture = torch.from_numpy(video[i : i + 1]).permute(0, 3, 1, 2) / 255.0
+            flow = torch.nn.functional.interpolate(
+                network.expected_flow(picture), (24, 32), mode="bilinear"
+            )
+            np.testing.assert_allclose(found[i], flow[0], rtol=2e-3, atol=2e-3)
+    assert np.abs(np.diff(found.astype(float), axis=0)).max(axis=(1, 2, 3)).min() > 0.1
+
+
+def test_one_still_image_has_a_flow_in_pixels_of_the_frames(tmp_path: Path) -> None:
+    """Where the network is sure of a tenth of the width to the right: 12.8 of 128 pixels."""
+    settings = _image_flow(tmp_path)
+    network = load_image_flow(tmp_path / "still.safetensors", None)
+    network.start_from(network.centres, torch.tensor([0.0, 1.0, 0.0]))
+    torch.nn.init.zeros_(network.choice.weight)
+    save_weights(tmp_path / "still.safetensors", network, {"network": STILL})
+    found = _run(tmp_path, _moving([(0, 0)]), settings)
+    np.testing.assert_allclose(found[:, 0], 12.8, rtol=2e-3)
+    np.testing.assert_allclose(found[:, 1], 0, atol=1e-2)
+    assert found.shape == (1, 2, 24, 32)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such weights of ImageFlow; name a file in flow.weights"),
+        (b"", "not weights of train_image_flow"),
+        (b"\x08" + 7 * b"\x00" + b"garbage!", "not weights of train_image_flow"),
+    ],
+)
+def test_bad_weights_of_the_still_image_estimator_are_one_error(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "w.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=rf"w\.safetensors: {message}") as caught:
+        build_estimator(_image_flow(tmp_path, weights=str(tmp_path / "w.safetensors")))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_pwcnet_are_not_those_of_the_still_image_estimator(tmp_path: Path) -> None:
+    weights = _pwcnet(tmp_path).weights
+    with pytest.raises(InputError, match=r"tiny\.safetensors: not weights of train_image_flow"):
+        build_estimator(_image_flow(tmp_path, weights=weights))
+    with pytest.raises(InputError, match=r"still\.safetensors: expected the sha256 0000"):
+        build_estimator(_image_flow(tmp_path, sha256="0" * 64))
