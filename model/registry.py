@@ -7,12 +7,20 @@ import inspect
 from torch import nn
 
 from model.baselines import CentreBias, Chance
+from model.classical.coding_length import CodingLength
+from model.classical.fang import Fang
+from model.classical.pqft import PQFT
 from model.gfsalnet import GFSalNet
+from model.mean_map import MeanMap
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "gfsalnet": GFSalNet,
     "centre_bias": CentreBias,
     "chance": Chance,
+    "mean_map": MeanMap,
+    "pqft": PQFT,
+    "coding_length": CodingLength,
+    "fang": Fang,
 }
 
 

@@ -470,6 +470,19 @@ class Training(Section):
         return self
 
 
+class Fitting(Section):
+    """How stage `fit` learns what needs no gradients: sparse features, the mean density."""
+
+    every: PositiveInt
+    """Every n-th training frame is read."""
+    patches: PositiveInt
+    """Patches that sparse features are learned from."""
+    iterations: PositiveInt
+    """Of the independent component analysis, at most."""
+    tolerance: PositiveFloat
+    """1 - |cosine| by which no component turns any more when the analysis ends."""
+
+
 PROTOCOLS = ("mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis")
 """Names of pipeline/protocols.py, here for those who plan without what scoring needs."""
 
@@ -597,6 +610,7 @@ class Config(Section):
     loss_search: LossSearch
     pretraining: Training
     trainings: dict[str, Training]
+    fitting: Fitting
     score: Score
     alignment: Alignment
     sanity: dict[str, str]

@@ -1,0 +1,1 @@
+"""Saliency models without a network, each written from its paper."""
