@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from model.classical.resizing import resized
+from model.classical.resize import resized
 from model.maps import Maps
 
 

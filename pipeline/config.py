@@ -31,6 +31,9 @@ PRETRAINING = "salicon"
 GIVEN = "given"
 """What stands for a training where maps were made elsewhere."""
 
+FLOW_READERS = ("fang",)
+"""Networks without training that look at flow, unless their switch `motion` is off."""
+
 TORCHVISION = {
     "resnet50": "resnet50-0676ba61.pth",
     "resnet18": "resnet18-f37072fd.pth",
@@ -653,9 +656,11 @@ class Config(Section):
         return entry is not None and entry.start == model and not self.sees_motion(model)
 
     def sees_motion(self, model: str) -> bool:
-        """Whether a model's network may look at flow: not the baselines, which start nowhere."""
-        trained = self.models[model].start is not None
-        return trained and self.network(model).get("streams") != "appearance"
+        """Whether a model's network may look at flow: of those without training, few do."""
+        network = self.network(model)
+        if self.models[model].start is None:
+            return network.get("network") in FLOW_READERS and bool(network.get("motion"))
+        return network.get("streams") != "appearance"
 
     def gated(self, model: str) -> bool:
         """Whether a model's network weighs two streams by a gate."""

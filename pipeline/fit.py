@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.classical.coding_length import CodingLength
-from model.classical.resizing import resized
+from model.classical.resize import resized
 from model.mean_map import MeanMap
 from pipeline.config import Fitting
 from pipeline.disk import whole, writing

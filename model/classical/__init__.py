@@ -1,1 +1,1 @@
-"""Saliency models without a network, each written from its paper."""
+"""Models of bottom-up saliency that nothing trains, written from their papers' equations."""

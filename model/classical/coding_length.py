@@ -32,8 +32,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.classical.resizing import resized
-from model.classical.smoothing import gaussian_blurred
+from model.classical.gaussian import blurred
+from model.classical.resize import resized
 from model.maps import Maps
 
 Increment = Literal["paper", "normalised"]
@@ -95,7 +95,7 @@ class CodingLength(nn.Module):
             share = share + self._past(earlier)
         weights = redistribution(share / share.sum(dim=1, keepdim=True), self.increment)
         saliency = (responses * weights[:, :, None, None]).sum(dim=1, keepdim=True)
-        saliency = gaussian_blurred(self._in_place(saliency, small), self.sigma)
+        saliency = blurred(self._in_place(saliency, small), self.sigma)
         return Maps(resized(saliency, (frame.shape[-2], frame.shape[-1])).clamp(min=0))
 
     def working_frame(self, frame: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 Fang, Wang, Lin and Fang, "Video saliency incorporating spatiotemporal cues and uncertainty
 weighting", TIP 2014, from the paper's description: its equations are given here from memory and
-the authors published no code, so a row of a table that this model measures says so.
+were compared with no program of the authors, so a row of a table that this model measures says so.
 
 Spatial (as in Fang et al., TIP 2012). A frame is cut into blocks of 8x8 pixels. Luminance, two
 chromas (the blocks' means) and texture (low-frequency DCT coefficients of luminance) each give
@@ -23,14 +23,16 @@ it grows with the motion v_g of the background and falls with the local contrast
 
     S = (U_t S_s + U_s S_t) / (U_s + U_t)
 
-Taken as remembered: block size, sigma of 20 blocks, nine coefficients, d0 of 92 pixels (of a
-frame 352 wide), c0 of 4, g = 2.5, h = 2.25 and the constants of the contrast. Ours: v_g and v as
-1 + v/v0, so that rest is finite, and v0 itself; a and b, which scaling S_t to 0..1 removes; the
-median flow as the background's motion; from where a block counts as salient; U_t clipped and scaled
-to U_s's range of 0..2 bits, as the two have different units; the spatial map alone where nothing
-moves relative to the rest, as in a still image: weighted against an empty map it would lose its
-places of high contrast; the working width; maps of a block's resolution, enlarged bilinearly, where
-the paper may work on pixels.
+As remembered: block size, sigma of 20 blocks, nine coefficients, g = 2.5, h = 2.25
+and the constants of the contrast. The form of the two laws, c0 = 4 and d0 = 92 pixels are those of a
+program that a student of the first author published; that its pixels are of a frame 352 wide, and
+the use of the centre of mass where it takes the maximum, are ours. So are: v_g and v as 1 + v/v0,
+so that rest is finite, and v0 itself; a and b, which scaling S_t to 0..1 removes; the median flow
+as the background's motion; from where a block counts as salient; U_t clipped and scaled to U_s's
+range of 0..2 bits, as the two have different units; the spatial map alone where nothing moves
+relative to the rest, as in a still image: weighted against an empty map it would lose its places of
+high contrast; the working width; maps of a block's resolution, enlarged bilinearly, where the paper
+may work on pixels.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.classical.resizing import resized
+from model.classical.resize import resized
 from model.maps import Maps
 
 LEVEL = 1e-4

@@ -21,8 +21,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model.classical.resizing import resized
-from model.classical.smoothing import gaussian_blurred
+from model.classical.gaussian import blurred
+from model.classical.resize import resized
 from model.maps import Maps
 
 LATENCY = 3
@@ -65,7 +65,7 @@ class PQFT(nn.Module):
                 raise ValueError(f"PQFT with motion needs the {LATENCY} frames before each frame")
             before = resized(earlier[:, -LATENCY], small)
         energy = phase_energy(quaternion_image(current, before))
-        return Maps(resized(gaussian_blurred(energy, self.sigma), size).clamp(min=0))
+        return Maps(resized(blurred(energy, self.sigma), size).clamp(min=0))
 
 
 def quaternion_image(frame: Tensor, before: Tensor) -> Tensor:

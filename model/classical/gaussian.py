@@ -9,11 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def gaussian_blurred(maps: Tensor, sigma: float) -> Tensor:
+def blurred(maps: Tensor, sigma: float) -> Tensor:
     """Blur [B, 1, H, W] by a Gaussian of ``sigma`` px, cut at 3 sigma; the edge is continued."""
     radius = math.ceil(3 * sigma)
-    if radius == 0:
-        return maps
     position = torch.arange(-radius, radius + 1, dtype=maps.dtype, device=maps.device)
     kernel = torch.exp(-0.5 * (position / sigma) ** 2)
     kernel = kernel / kernel.sum()
