@@ -23,8 +23,8 @@ it grows with the motion v_g of the background and falls with the local contrast
 
     S = (U_t S_s + U_s S_t) / (U_s + U_t)
 
-As remembered: block size, sigma of 20 blocks, nine coefficients, g = 2.5, h = 2.25
-and the constants of the contrast. The form of the two laws, c0 = 4 and d0 = 92 pixels are those of a
+As remembered: block size, sigma of 20 blocks, nine coefficients, g = 2.5, h = 2.25 and the
+constants of the contrast. The form of the two laws, c0 = 4 and d0 = 92 pixels are those of a
 program that a student of the first author published; that its pixels are of a frame 352 wide, and
 the use of the centre of mass where it takes the maximum, are ours. So are: v_g and v as 1 + v/v0,
 so that rest is finite, and v0 itself; a and b, which scaling S_t to 0..1 removes; the median flow
