@@ -7,7 +7,11 @@ import inspect
 from torch import nn
 
 from model.baselines import CentreBias, Chance
+from model.classical.coding_length import CodingLength
+from model.classical.fang import Fang
+from model.classical.pqft import PQFT
 from model.gfsalnet import GFSalNet
+from model.mean_map import MeanMap
 from model.two_stream import TwoStream
 
 NETWORKS: dict[str, type[nn.Module]] = {
@@ -15,6 +19,10 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "two_stream": TwoStream,
     "centre_bias": CentreBias,
     "chance": Chance,
+    "mean_map": MeanMap,
+    "pqft": PQFT,
+    "coding_length": CodingLength,
+    "fang": Fang,
 }
 
 

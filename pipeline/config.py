@@ -528,6 +528,19 @@ class ImageFlowWeights(Section):
     """Its datasets are of videos, of whose training splits frames and flow are used together."""
 
 
+class Fitting(Section):
+    """How stage `fit` learns what needs no gradients: sparse features, the mean density."""
+
+    every: PositiveInt
+    """Every n-th training frame is read."""
+    patches: PositiveInt
+    """Patches that sparse features are learned from."""
+    iterations: PositiveInt
+    """Of the independent component analysis, at most."""
+    tolerance: PositiveFloat
+    """1 - |cosine| by which no component turns any more when the analysis ends."""
+
+
 PROTOCOLS = ("mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis")
 """Names of pipeline/protocols.py, here for those who plan without what scoring needs."""
 
@@ -662,6 +675,7 @@ class Config(Section):
     other_pretrainings: dict[str, Training]
     """By the name that a model's key `pretraining` gives."""
     trainings: dict[str, Training]
+    fitting: Fitting
     score: Score
     alignment: Alignment
     sanity: dict[str, str]
@@ -723,8 +737,13 @@ class Config(Section):
         return self.models[model].flow or MAIN_FLOW
 
     def flows(self) -> dict[str, Flow]:
-        """Every flow by its name."""
-        return {MAIN_FLOW: self.flow} | self.other_flows
+        """Every flow by its name; weights that are made here lie in this run's folder."""
+        flows = {MAIN_FLOW: self.flow} | self.other_flows
+        for name, flow in flows.items():
+            if isinstance(flow, PwcnetFlow | ImageFlowEstimator):
+                weights = flow.weights.replace("<results>", self.pathvars["results"])
+                flows[name] = flow.model_copy(update={"weights": weights})
+        return flows
 
     def observed(self, model: str) -> bool:
         """Whether a model is the observers themselves."""
@@ -746,9 +765,13 @@ class Config(Section):
         settings = self.network(model)
         return (settings.get("streams"), settings.get("fusion")) == ("both", "gated")
 
+    def _seen_in_stills(self) -> list[str]:
+        """Flows that need a network which learns from videos."""
+        return [name for name, flow in self.flows().items() if flow.estimator == "image"]
+
     def has_flow(self, flow: str, dataset: str) -> bool:
         """Whether a flow can be computed of a dataset: of still images only by what needs one."""
-        return self.flows()[flow].estimator == "image" or not self.still(dataset)
+        return flow in self._seen_in_stills() or not self.still(dataset)
 
     def still(self, dataset: str) -> bool:
         """Whether a dataset is of still images, which have no flow."""
@@ -831,6 +854,8 @@ class Config(Section):
         known, needed = self.all_trainings(), list[str]()
         if row.training not in (UNTRAINED, GIVEN):
             needed += known.get(row.training, self.pretraining).datasets
+        if self.sees_motion(row.model) and self.flow_name(row.model) in self._seen_in_stills():
+            needed += self.image_flow_weights.training.datasets
         lacking = [dataset for dataset in needed if self.left_out(dataset)]
         if (start := self.models[row.model].start) is not None:
             before = Measured(model=start, training=self.pretraining_name(row.model))

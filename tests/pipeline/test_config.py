@@ -157,7 +157,11 @@ def test_the_pretraining_alone_can_be_measured_of_a_model_that_starts_others() -
 def test_which_models_look_at_flow() -> None:
     cfg = load(content("paper"))
     seeing = {model for model in cfg.models if cfg.sees_motion(model)}
-    assert set(cfg.models) - seeing == {"spatial", "two_stream_spatial", "centre_bias", "chance"}
+    trained = {model for model, entry in cfg.models.items() if entry.start}
+    assert trained - seeing == {"spatial", "two_stream_spatial"}
+    for model in cfg.models.keys() - trained - {"observers"}:
+        network = build(**cfg.network(model))
+        assert (model in seeing) == getattr(network, "sees_motion", False), model
     assert [name for name in cfg.datasets if cfg.still(name)] == ["salicon"]
     assert not cfg.still("diem_meta")
 

@@ -120,6 +120,24 @@ def training_stores(stage, split="train", suffix="json"):
     return paths
 
 
+def image_flow_stores(stage, split="train", suffix="json"):
+    """Parts of the videos that show what flow looks like in a still image."""
+    names = cfg.image_flow_weights.training.datasets
+
+    def paths(wildcards):
+        return sum((stores(stage, name, split, suffix) for name in names), [])
+
+    return paths
+
+
+def image_flow_backbone(wildcards):
+    return cfg.backbone_file(cfg.image_flow_weights.network["backbone"]) or []
+
+
+def in_results(path):
+    return f"{cfg.pathvars['results']}/{path}"
+
+
 def test_stores(stage, suffix="json"):
     """Input function: parts of the split of a dataset that is predicted and scored."""
     return lambda wildcards: stores(
@@ -219,6 +237,14 @@ def given_maps(wildcards):
 def given_files(wildcards):
     """Input of params: what changes when a file of somebody's maps does; a folder's date does not."""
     return tree_digest(Path(given_maps(wildcards)))
+
+
+def density_recipe(wildcards):
+    return cfg.datasets[cfg.over(wildcards.dataset)].density.model_dump_json()
+
+
+def held_out(wildcards):
+    return cfg.models[wildcards.model].held_out
 
 
 def ground_truth(wildcards):

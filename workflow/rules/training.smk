@@ -125,6 +125,7 @@ rule fit:
         stores=ancient(training_folders("frames", "density")),
     output:
         weights="<results>/weights/{model}/{training}.safetensors",
+        log="<results>/weights/{model}/{training}.csv",
     log:
         "<logs>/fit/{model}/{training}.log",
     benchmark:
@@ -138,11 +139,13 @@ rule fit:
     params:
         code=code_digest("pipeline.fit"),
         network=network_json,
+        settings=cfg.fitting.model_dump_json(),
         seed=cfg.seed,
     shell:
         "python -m pipeline.fit --network {params.network:q} --frames {input.frames:q}"
-        " --density {input.density:q} --seed {params.seed} --threads {threads}"
-        " --code {params.code} --weights {output.weights:q} &> {log:q}"
+        " --density {input.density:q} --settings {params.settings:q} --seed {params.seed}"
+        " --threads {threads} --code {params.code}"
+        " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
 rule train_flow:
@@ -171,3 +174,47 @@ rule train_flow:
         "python -m pipeline.train_flow --settings {params.settings:q} --network {params.network:q}"
         " --images {input.images:q} --start {input.start:q} --seed {params.seed} --threads {threads}"
         " --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+
+
+rule train_image_flow:
+    """Weights of a network that sees flow in a still image (the predecessor's Sec. 4.2)."""
+    input:
+        backbone=image_flow_backbone,
+        frames=image_flow_stores("frames"),
+        flow=image_flow_stores(MAIN_FLOW),
+        validation_frames=image_flow_stores("frames", "validation"),
+        validation_flow=image_flow_stores(MAIN_FLOW, "validation"),
+        stores=ancient(image_flow_stores("frames", suffix="zarr")),
+        flows=ancient(image_flow_stores(MAIN_FLOW, suffix="zarr")),
+    output:
+        weights="<results>/weights/flow/image_flow.safetensors",
+        log="<results>/weights/flow/image_flow.csv",
+    log:
+        "<logs>/train_image_flow/image_flow.log",
+    benchmark:
+        "<logs>/benchmarks/train_image_flow/image_flow.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=16000,
+        processes=1,
+    params:
+        code=code_digest("pipeline.train_image_flow"),
+        network=json.dumps(cfg.image_flow_weights.network),
+        clustered=cfg.image_flow_weights.clustered,
+        settings=cfg.image_flow_weights.training.model_dump_json(),
+        sha256=json.dumps(cfg.backbone_sha256),
+        seed=cfg.seed,
+        checkpoints=in_results("checkpoints/flow/image_flow"),
+        board=in_results("tensorboard/flow/image_flow"),
+    shell:
+        "exec python -m pipeline.launch {resources.processes} pipeline.train_image_flow"
+        " --network {params.network:q} --clustered {params.clustered}"
+        " --backbone {input.backbone:q} --sha256 {params.sha256:q}"
+        " --frames {input.frames:q} --flow {input.flow:q}"
+        " --validation-frames {input.validation_frames:q}"
+        " --validation-flow {input.validation_flow:q}"
+        " --settings {params.settings:q} --seed {params.seed} --threads {threads}"
+        " --code {params.code} --checkpoints {params.checkpoints:q} --board {params.board:q}"
+        " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
