@@ -8,7 +8,9 @@ from pipeline.config import GIVEN, MAIN_FLOW, PRETRAINING, PROTOCOLS, UNTRAINED
 from pipeline.raw import gaze_files, listing, tree_digest, used_splits, video_file
 from pipeline.splits import part_names, parts, read_sheet
 
-STAGES = "frames flow gaze density pretrain finetune fit predict gather score observers tables".split()
+STAGES = (
+    "frames flow gaze density pretrain finetune fit predict gather score observers tables".split()
+)
 PUBLISHED = "workflow/published"
 
 
@@ -18,11 +20,12 @@ def pretrainings():
 
 
 def models(kind):
-    """Those that are `trained`, `fitted`, or `observed`; all others need no weights."""
+    """Those that are `trained` by gradients, `fitted`, `observed`, or that make `maps`."""
     kinds = {
         "trained": lambda name: cfg.models[name].start is not None,
         "fitted": lambda name: cfg.models[name].fitted,
         "observed": cfg.observed,
+        "maps": lambda name: not cfg.observed(name),
     }
     return [name for name in cfg.models if kinds[kind](name)]
 

@@ -72,6 +72,8 @@ rule score:
         "<logs>/score/{protocol}/{model}/{training}/{dataset}.log",
     benchmark:
         "<logs>/benchmarks/score/{protocol}/{model}/{training}/{dataset}.tsv"
+    wildcard_constraints:
+        model=one_of(models("maps")),
     conda:
         "../../envs/data.yaml"
     threads: 1
