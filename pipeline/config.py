@@ -736,14 +736,18 @@ class Config(Section):
         """The flow that a model looks at, if it sees motion."""
         return self.models[model].flow or MAIN_FLOW
 
-    def flows(self) -> dict[str, Flow]:
-        """Every flow by its name; weights that are made here lie in this run's folder."""
+    def flows(self, *, still: bool | None = None) -> dict[str, Flow]:
+        """Every flow by its name, or those that need one frame each, or a pair of them.
+
+        Weights that are made here lie in this run's folder.
+        """
         flows = {MAIN_FLOW: self.flow} | self.other_flows
         for name, flow in flows.items():
             if isinstance(flow, PwcnetFlow | ImageFlowEstimator):
                 weights = flow.weights.replace("<results>", self.pathvars["results"])
                 flows[name] = flow.model_copy(update={"weights": weights})
-        return flows
+        wanted = (True, False) if still is None else (still,)
+        return {name: f for name, f in flows.items() if (f.estimator == "image") in wanted}
 
     def observed(self, model: str) -> bool:
         """Whether a model is the observers themselves."""
@@ -765,13 +769,9 @@ class Config(Section):
         settings = self.network(model)
         return (settings.get("streams"), settings.get("fusion")) == ("both", "gated")
 
-    def _seen_in_stills(self) -> list[str]:
-        """Flows that need a network which learns from videos."""
-        return [name for name, flow in self.flows().items() if flow.estimator == "image"]
-
     def has_flow(self, flow: str, dataset: str) -> bool:
         """Whether a flow can be computed of a dataset: of still images only by what needs one."""
-        return flow in self._seen_in_stills() or not self.still(dataset)
+        return flow in self.flows(still=True) or not self.still(dataset)
 
     def still(self, dataset: str) -> bool:
         """Whether a dataset is of still images, which have no flow."""
@@ -854,7 +854,7 @@ class Config(Section):
         known, needed = self.all_trainings(), list[str]()
         if row.training not in (UNTRAINED, GIVEN):
             needed += known.get(row.training, self.pretraining).datasets
-        if self.sees_motion(row.model) and self.flow_name(row.model) in self._seen_in_stills():
+        if self.sees_motion(row.model) and self.flow_name(row.model) in self.flows(still=True):
             needed += self.image_flow_weights.training.datasets
         lacking = [dataset for dataset in needed if self.left_out(dataset)]
         if (start := self.models[row.model].start) is not None:

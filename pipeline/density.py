@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Density, Frames, GaussianDensity, ReleasedDensity
 from pipeline.errors import InputError
-from pipeline.fixations import pixels_by_frame
+from pipeline.fixations import video_pixels
 from pipeline.raw import numbered_files, stays_inside, video_file
 from pipeline.recipes import PointDensity, Shape, density_map, released_map
 from pipeline.stage import main
@@ -28,27 +28,6 @@ ASPECT = 0.01
 
 _TINT = 2
 """Levels by which JPEG lets the channels of a grey picture differ."""
-
-
-def video_pixels(
-    points: NDArray[np.float32], frames: int, grid: Shape, video: Shape
-) -> list[NDArray[np.int32]]:
-    """Points of the frame grid on the pixels of a picture of another size.
-
-    Args:
-        points: [point, (frame, x, y, observer)] of a GAZE store.
-        frames: Number of frames of the clip.
-        grid: (height, width) of the frame grid.
-        video: (height, width) of the picture.
-
-    Returns:
-        Per frame an array [n, (y, x)].
-    """
-    size = np.array(video[::-1])
-    xy = (points[:, 1:3].astype(np.float64) + 0.5) * size / np.array(grid[::-1]) - 0.5
-    placed = points.copy()
-    placed[:, 1:3] = np.clip(np.floor(xy + 0.5), 0, size - 1)
-    return pixels_by_frame(placed, frames)
 
 
 def _of_points(

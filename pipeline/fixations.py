@@ -24,6 +24,27 @@ def pixels_by_frame(points: NDArray[np.float32], frames: int) -> list[NDArray[np
     return np.split(yx, np.searchsorted(frame[order], np.arange(1, frames)))
 
 
+def video_pixels(
+    points: NDArray[np.float32], frames: int, grid: tuple[int, int], video: tuple[int, int]
+) -> list[NDArray[np.int32]]:
+    """Points of the frame grid on the pixels of a picture of another size.
+
+    Args:
+        points: [point, (frame, x, y, observer)] of a GAZE store.
+        frames: Number of frames of the clip.
+        grid: (height, width) of the frame grid.
+        video: (height, width) of the picture.
+
+    Returns:
+        Per frame an array [n, (y, x)].
+    """
+    size = np.array(video[::-1])
+    xy = (points[:, 1:3].astype(np.float64) + 0.5) * size / np.array(grid[::-1]) - 0.5
+    placed = points.copy()
+    placed[:, 1:3] = np.clip(np.floor(xy + 0.5), 0, size - 1)
+    return pixels_by_frame(placed, frames)
+
+
 def fixated_map(pixels: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Boolean map [y, x], true where at least one gaze point lies (F of Eq. 5)."""
     fixated: NDArray[np.bool_] = np.zeros(shape, bool)

@@ -19,9 +19,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pipeline.config import Density, GaussianDensity, ReleasedDensity
-from pipeline.density import video_pixels
 from pipeline.errors import InputError
-from pipeline.fixations import fixated_map
+from pipeline.fixations import fixated_map, video_pixels
 from pipeline.listed import listed_frames
 from pipeline.metrics import Scorer
 from pipeline.protocols import MetricScore

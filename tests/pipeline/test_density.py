@@ -13,9 +13,9 @@ from PIL import Image
 
 from pipeline.config import Frames
 from pipeline.datasets.records import Clip, Gaze
-from pipeline.density import density, read_map, video_pixels
+from pipeline.density import density, read_map
 from pipeline.errors import InputError
-from pipeline.fixations import fixated_map, pixels_by_frame
+from pipeline.fixations import fixated_map, pixels_by_frame, video_pixels
 from pipeline.gaze import on_grid
 from pipeline.stage import main
 from pipeline.stores import DENSITY, GAZE, open_store, write_store

@@ -297,4 +297,6 @@ def test_the_graph_is_that_of_the_rules():
     assert done.returncode == 0, done.stderr
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
     edges = re.findall(r"(\d+) -> (\d+)", done.stdout)
-    assert {(names[first], names[second]) for first, second in edges} == read_edges(RULES)
+    # A training may start from another one's weights.
+    found = {(names[first], names[second]) for first, second in edges if first != second}
+    assert found == read_edges(RULES)

@@ -44,6 +44,8 @@ rule flow:
         "<logs>/flow/{dataset}/{flow}/{part}.log",
     benchmark:
         "<logs>/benchmarks/flow/{dataset}/{flow}/{part}.tsv"
+    wildcard_constraints:
+        flow=one_of(cfg.flows(still=False)),
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -53,6 +55,11 @@ rule flow:
     shell:
         "python -m pipeline.flow --frames {input.frames:q} --settings {params.settings:q}"
         " --threads {threads} --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
+
+
+use rule flow as image_flow with:
+    wildcard_constraints:
+        flow=one_of(cfg.flows(still=True)),
 
 
 rule gaze:
