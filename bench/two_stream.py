@@ -137,7 +137,7 @@ def clip_scores(predict: Predict) -> Scores:
     found = {}
     for clip, frames in stores["frames"].items():
         maps = predict(frames, stores["flow"][clip], clip)
-        rows = [frame_scores(truth, clip, i * EVERY, found) for i, found in enumerate(maps)]
+        rows = [frame_scores(truth, clip, i * EVERY, saliency) for i, saliency in enumerate(maps)]
         means = np.nanmean(np.array([row for row in rows if row]), axis=0)
         found[clip] = dict(zip(SHOWN, map(float, means), strict=True))
     return Scores(found)

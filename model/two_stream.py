@@ -258,7 +258,11 @@ def conv_fusion(channels: int, identity: float) -> nn.Conv2d:
 
 @torch.no_grad()
 def interpolation() -> nn.ConvTranspose2d:
-    """Build D, 8x8 with stride 4, which starts as bilinear interpolation (fading at the border)."""
+    """Build D, 8x8 with stride 4, which starts as bilinear interpolation.
+
+    Beyond the border it takes 0, which is grey: an empty map has 0.19 in its outermost pixels, 0.06
+    in the next, unless the convolution before it learns to make up for it.
+    """
     layer = nn.ConvTranspose2d(1, 1, 8, stride=STRIDE, padding=2, bias=False)
     line = 1 - (torch.arange(8) - 3.5).abs() / STRIDE
     layer.weight.copy_(torch.outer(line, line))
