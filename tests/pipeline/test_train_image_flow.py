@@ -42,6 +42,8 @@ SETTINGS = Training(
     datasets=("x",),
     batch=8,
     epochs=1.0,
+    iterations=None,
+    loss="saliency",  # which this trainer has no use for
     optimiser=Adam(name="adam", weight_decay=0.0),
     learning_rate=5e-3,
     step=1000,
