@@ -110,8 +110,6 @@ class Protocol:
     """Frames drawn anew for each metric where a dataset has more; None: all."""
     average: Average = "frame"
     """Mean over all frames, or over each clip's frames and then over clips."""
-    also: tuple[Average, ...] = ()
-    """Averages reported beside it."""
     meta_average: Average = "clip"
     """For frame lists over other datasets: DIEM-Meta and LEDOV-Meta."""
     left_out: frozenset[MetricStatus] = frozenset()
@@ -150,7 +148,6 @@ _ALL: Final = [
         kldiv_epsilon=0.0,
         resize="bilinear",
         average="clip",
-        also=("frame",),
         degenerate={("no_fixation", "NSS"): 1.0, ("constant_prediction", "AUC-J"): _NAN},
     ),
     Protocol(

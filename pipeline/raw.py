@@ -273,6 +273,22 @@ def _missing(cfg: Config) -> dict[str, list[str]]:
     return {name: lines for name, lines in problems.items() if lines}
 
 
+def _missing_maps(cfg: Config) -> list[str]:
+    """What tables want of somebody else's maps that are not there."""
+    wanted = {
+        (row.model, str(cfg.models[row.model].maps).format(dataset=table.dataset))
+        for name, table in cfg.tables.items()
+        for row in cfg.measured(name).values()
+        if cfg.given(row.model)
+    }
+    return [
+        f"config.yaml: models.{model}.maps: no {path}; correct the path, or take the model's rows "
+        "out of tables"
+        for model, path in sorted(wanted)
+        if not Path(path).exists()
+    ]
+
+
 def missing_message(cfg: Config) -> str | None:
     """What raw data a run lacks, in one message; None if nothing is missing."""
     weights = cfg.backbone_weights
@@ -281,6 +297,8 @@ def missing_message(cfg: Config) -> str | None:
             f"config.yaml: backbone_weights: no file {weights}; name a torchvision state dict with "
             "ImageNet weights, torchvision to have it fetched, or null for a random start"
         )
+    if maps := _missing_maps(cfg):
+        return "\n".join(maps)
     missing = {} if cfg.run == "demo" else _missing(cfg)
     if not missing:
         return None

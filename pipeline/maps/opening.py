@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ from pipeline.maps.places import Place, place_of
 from pipeline.maps.placing import Placing, by_files, by_place
 from pipeline.maps.stacks import Stack
 
-_OPEN: Final = 4
+_OPEN: Final = max(4, os.cpu_count() or 1)
 """Films and arrays that stay open."""
 
 

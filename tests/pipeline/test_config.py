@@ -285,6 +285,16 @@ def test_a_missing_file_is_told_before_anything_runs(tmp_path: Path, gone: str, 
     assert told in message
 
 
+def test_missing_maps_of_somebody_else_are_told() -> None:
+    row = {"Theirs": {"model": "theirs", "training": "given"}}
+    changed = content("demo")
+    changed["models"]["theirs"] = {"maps": "none/{dataset}"}
+    changed["tables"]["table_1"]["measured"] |= row
+    message = missing_message(load(changed))
+    assert message is not None
+    assert "models.theirs.maps: no none/ucf_sports" in message
+
+
 def test_missing_backbone_weights_are_told(tmp_path: Path) -> None:
     message = _message(_raw(tmp_path, backbone_weights="none.pth"))
     assert message is not None
