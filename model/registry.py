@@ -7,12 +7,18 @@ import inspect
 from torch import nn
 
 from model.baselines import CentreBias, Chance
+from model.classical.gbvs import GBVS
+from model.classical.itti import Itti
+from model.classical.spectral_residual import SpectralResidual
 from model.gfsalnet import GFSalNet
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "gfsalnet": GFSalNet,
     "centre_bias": CentreBias,
     "chance": Chance,
+    "itti": Itti,
+    "gbvs": GBVS,
+    "spectral_residual": SpectralResidual,
 }
 
 

@@ -1,0 +1,1 @@
+"""Models of bottom-up saliency that nothing trains, written from their papers' equations."""
