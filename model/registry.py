@@ -9,7 +9,10 @@ from torch import nn
 from model.baselines import CentreBias, Chance
 from model.classical.coding_length import CodingLength
 from model.classical.fang import Fang
+from model.classical.gbvs import GBVS
+from model.classical.itti import Itti
 from model.classical.pqft import PQFT
+from model.classical.spectral_residual import SpectralResidual
 from model.gfsalnet import GFSalNet
 from model.mean_map import MeanMap
 from model.two_stream import TwoStream
@@ -19,6 +22,9 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "two_stream": TwoStream,
     "centre_bias": CentreBias,
     "chance": Chance,
+    "itti": Itti,
+    "gbvs": GBVS,
+    "spectral_residual": SpectralResidual,
     "mean_map": MeanMap,
     "pqft": PQFT,
     "coding_length": CodingLength,

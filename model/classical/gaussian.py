@@ -1,4 +1,4 @@
-"""The low-pass that most saliency maps end with."""
+"""Gaussian smoothing and dyadic pyramids of maps; beyond the border the border goes on."""
 
 from __future__ import annotations
 
@@ -6,15 +6,35 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import conv2d, pad
+
+_BINOMIAL = (1 / 32, 5 / 32, 10 / 32, 10 / 32, 5 / 32, 1 / 32)
+"""An even number of taps: a pixel of a level lies between the two that it stands for, so that
+levels are aligned as `resize.resized` takes them to be."""
+
+
+def pyramid(maps: Tensor, levels: int) -> list[Tensor]:
+    """Low-pass and halve [B, C, H, W] again and again: that many levels, the first as given.
+
+    Sides are rounded up, so that no level is empty.
+    """
+    found = [maps]
+    while len(found) < levels:
+        found.append(_separable(found[-1], maps.new_tensor(_BINOMIAL), (2, 3), stride=2))
+    return found
 
 
 def blurred(maps: Tensor, sigma: float) -> Tensor:
-    """Blur [B, 1, H, W] by a Gaussian of ``sigma`` px, cut at 3 sigma; the edge is continued."""
-    radius = math.ceil(3 * sigma)
-    position = torch.arange(-radius, radius + 1, dtype=maps.dtype, device=maps.device)
-    kernel = torch.exp(-0.5 * (position / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    padded = functional.pad(maps, (radius, radius, radius, radius), mode="replicate")
-    across = functional.conv2d(padded, kernel.view(1, 1, 1, -1))
-    return functional.conv2d(across, kernel.view(1, 1, -1, 1))
+    """Smooth [B, C, H, W] by a Gaussian of a standard deviation in px, cut off at three."""
+    radius = max(1, math.ceil(3 * sigma))
+    offset = torch.arange(-radius, radius + 1, dtype=maps.dtype, device=maps.device)
+    taps = torch.exp(-0.5 * (offset / sigma) ** 2)
+    return _separable(maps, taps / taps.sum(), (radius, radius), stride=1)
+
+
+def _separable(maps: Tensor, taps: Tensor, margin: tuple[int, int], stride: int) -> Tensor:
+    """Filter rows and columns of [B, C, H, W] by the same taps."""
+    planes = pad(maps.flatten(0, 1)[:, None], (*margin, *margin), mode="replicate")
+    planes = conv2d(planes, taps[None, None, None, :], stride=(1, stride))
+    planes = conv2d(planes, taps[None, None, :, None], stride=(stride, 1))
+    return planes.reshape(*maps.shape[:2], *planes.shape[-2:])

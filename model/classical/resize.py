@@ -1,13 +1,25 @@
-"""To the resolution that a model works at, and back."""
+"""Frames at the resolution that a model's authors worked at, and maps back at the frame's."""
 
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import interpolate
 
 
-def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize [B, C, H, W] to ``size`` (height, width), bilinearly, low-passed where it shrinks."""
-    return functional.interpolate(
-        images, size=size, mode="bilinear", align_corners=False, antialias=True
-    )
+def to_longer_side(pictures: Tensor, side: int) -> Tensor:
+    """Resize [B, C, H, W] so that its longer side has ``side`` px and its aspect stays."""
+    return resized(pictures, longer_size(pictures, side))
+
+
+def longer_size(pictures: Tensor, side: int) -> tuple[int, int]:
+    """Height and width of [B, C, H, W] brought to a longer side of ``side`` px."""
+    height, width = pictures.shape[-2:]
+    scale = side / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize [B, C, H, W] to a height and width in px, bilinearly; shrinking averages."""
+    if (maps.shape[-2], maps.shape[-1]) == size:
+        return maps
+    return interpolate(maps, size=size, mode="bilinear", align_corners=False, antialias=True)

@@ -8,8 +8,8 @@ from model.registry import NETWORKS, build
 
 def test_networks_are_built_by_name() -> None:
     assert list(NETWORKS) == [
-        *("gfsalnet", "two_stream", "centre_bias", "chance"),
-        *("mean_map", "pqft", "coding_length", "fang"),
+        *("gfsalnet", "two_stream", "centre_bias", "chance", "itti", "gbvs"),
+        *("spectral_residual", "mean_map", "pqft", "coding_length", "fang"),
     ]
     assert isinstance(build("centre_bias", sigma=0.3), CentreBias)
     build("chance")

@@ -1,0 +1,267 @@
+"""How well models that nothing trains find where people look, and how fast they are.
+
+Measures entries of config.yaml's `models` whose `start` is null, by name: 100 images in SALICON's
+layout, scored at 640x480 against all sampled points, and ten clips in DIEM's layout, on their own
+grid (`run: real` says what they are; they are not distributed). What is fitted without gradients
+takes its weights from a file. The stores are the workflow's, and are made where they are missing.
+Nothing is learned from these recordings here, so all ten clips count. Writes
+bench/results/classical.md.
+
+    python bench/classical.py [--models itti gbvs ...] [--weights NAME=FILE ...] [--every 10]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import itertools
+import os
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from learning import CFG, FULL, RECIPE, ROOT, THREADS, Scores, make_stores, manifests
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.errors import InputError
+from pipeline.fixations import fixated_map, pixels_by_frame
+from pipeline.metrics import METRICS, Scorer, auc_shuffled
+from pipeline.networks import load_network
+from pipeline.recipes import density_map
+from pipeline.samples import batches_of, frame_tensor
+from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, Kind, Store, open_parts
+
+SHUFFLED = "sAUC"
+IMAGES = ("AUC-J", SHUFFLED, "NSS", "CC", "SIM", "KLDiv")
+CLIPS = ("AUC-J", "NSS", "CC", "SIM", "KLDiv")
+BATCH = 8
+TIMED = 4
+"""Frames of a timed batch."""
+KINDS: dict[str, Kind] = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
+
+
+class Measured(NamedTuple):
+    """Of one model."""
+
+    images: Scores
+    clips: Scores
+    speed: float
+    """Frames of 640x480 per second."""
+
+
+class Image(NamedTuple):
+    """An image and where people looked."""
+
+    frames: Any
+    density: NDArray[np.float32]
+    fixated: NDArray[np.bool_]
+
+
+def before(frames: Any, chosen: Sequence[int], count: int) -> Tensor:
+    """The frames before each chosen one, [B, count, 3, H, W]; the first one is repeated."""
+    return torch.stack(
+        [
+            torch.stack([frame_tensor(frames[max(0, time - back)]) for back in range(count, 0, -1)])
+            for time in chosen
+        ]
+    )
+
+
+@torch.inference_mode()
+def maps_of(
+    network: nn.Module, frames: Any, flow: Any, chosen: list[int]
+) -> Iterator[NDArray[np.float32]]:
+    """Maps [y, x] of a clip's chosen frames."""
+    earlier = getattr(network, "earlier", 0)
+    for number, (pictures, motion) in enumerate(batches_of(frames, flow, chosen, BATCH)):
+        times = chosen[number * BATCH :][:BATCH]
+        more = (before(frames, times, earlier),) if earlier else ()
+        yield from network(pictures, motion, *more).saliency[:, 0].float().numpy()
+
+
+def opened(dataset: str, stage: str, splits: Sequence[str]) -> dict[str, Store]:
+    """Clip -> the store of the part that holds it."""
+    paths = [path for split in splits for path in manifests(dataset, stage, split)]
+    return open_parts(KINDS[stage], paths)
+
+
+@cache
+def images() -> dict[str, Image]:
+    """The 100 images, where people looked at 640x480."""
+    frames, gaze = (opened("salicon", stage, ["val"]) for stage in ("frames", "gaze"))
+    zoom, found = FULL[1] / CFG.frames.width, {}
+    for clip, store in frames.items():
+        points = np.asarray(gaze[clip][clip][:]).copy()
+        points[:, 1:3] = (points[:, 1:3] + 0.5) * zoom - 0.5
+        (pixels,) = pixels_by_frame(points, 1)
+        pixels = np.clip(pixels, 0, np.array(FULL) - 1)
+        density = density_map(pixels, FULL, RECIPE).astype(np.float32)
+        found[clip] = Image(store[clip], density, fixated_map(pixels, FULL))
+    return found
+
+
+def image_scores(network: nn.Module) -> Scores:
+    """Of each image; sAUC against the places fixated in the other 99."""
+    scorer, found = Scorer(FULL), {}
+    counts = np.sum([image.fixated for image in images().values()], axis=0)
+    for clip, image in images().items():
+        (saliency,) = maps_of(network, image.frames, None, [0])
+        large = cv2.resize(saliency, FULL[::-1], interpolation=cv2.INTER_CUBIC).clip(min=0)
+        others = (counts - image.fixated).ravel()
+        elsewhere = np.repeat(np.arange(others.size), others)
+        shuffled = auc_shuffled(large, image.fixated, elsewhere)
+        values = scorer.score(large, image.density, image.fixated).values
+        found[clip] = {**values, SHUFFLED: shuffled}
+    return Scores(found)
+
+
+def clip_scores(network: nn.Module, every: int) -> Scores:
+    """Of each clip, the mean over every so manieth frame; those nobody looked at do not count."""
+    stores = {stage: opened("diem", stage, ["train", "test"]) for stage in KINDS}
+    size = (CFG.frames.height, CFG.frames.width)
+    scorer, found = Scorer(size), {}
+    for clip in stores["frames"]:
+        frames, flow, gaze, density = (stores[stage][clip][clip] for stage in KINDS)
+        pixels = pixels_by_frame(np.asarray(gaze[:]), density.shape[0])
+        looked = [i for i in range(0, density.shape[0], every) if len(pixels[i])]
+        rows = [
+            scorer.score(saliency, np.asarray(density[i], np.float32), fixated_map(pixels[i], size))
+            for i, saliency in zip(looked, maps_of(network, frames, flow, looked), strict=True)
+        ]
+        found[clip] = {
+            metric: float(np.nanmean([row.values[metric] for row in rows])) for metric in METRICS
+        }
+    return Scores(found)
+
+
+@torch.inference_mode()
+def speed(network: nn.Module) -> float:
+    """Frames of 640x480 per second of one thread, the fastest of three batches."""
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.rand(TIMED, 3, *FULL, generator=generator)
+    flow = torch.randn(TIMED, 2, *FULL, generator=generator)
+    earlier = getattr(network, "earlier", 0)
+    more = (frames[:, None].expand(-1, earlier, -1, -1, -1),) if earlier else ()
+    taken = []
+    for _ in range(3):
+        start = time.thread_time()
+        network(frames, flow, *more)
+        taken.append(time.thread_time() - start)
+    return TIMED / min(taken)
+
+
+def measured(model: str, weights: dict[str, Path], every: int) -> Measured:
+    """Everything of one model."""
+    network = load_network(CFG.network(model), [weights[model]] if model in weights else []).cpu()
+    found = Measured(image_scores(network), clip_scores(network, every), speed(network))
+    shown = f"NSS {found.images.mean('NSS'):.3f}, {found.clips.mean('NSS'):.3f}"
+    print(f"{model}: {shown}, {found.speed:.1f} frames/s", flush=True)
+    return found
+
+
+def cell(scores: Scores, metric: str) -> str:
+    """Mean and 95 % interval."""
+    low, high = scores.interval(metric)
+    return f"{scores.mean(metric):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def table(found: dict[str, Scores], metrics: Sequence[str]) -> list[str]:
+    """A row per model."""
+    head = ["", f"| model | {' | '.join(metrics)} |", "|---|" + "---|" * len(metrics)]
+    rows = (
+        f"| {model} | {' | '.join(cell(scores, metric) for metric in metrics)} |"
+        for model, scores in found.items()
+    )
+    return [*head, *rows]
+
+
+def differences(found: dict[str, Scores], metrics: Sequence[str]) -> dict[str, Scores]:
+    """Every two models that are one network with other switches: what the second has more."""
+    return {
+        f"{second} - {first}": Scores(
+            {
+                clip: {m: found[second].by_clip[clip][m] - values[m] for m in metrics}
+                for clip, values in found[first].by_clip.items()
+            }
+        )
+        for first, second in itertools.combinations(found, 2)
+        if CFG.models[first].network == CFG.models[second].network
+    }
+
+
+def page(found: dict[str, Measured], every: int) -> str:
+    """Everything that was measured, as Markdown."""
+    on_images = {model: one.images for model, one in found.items()}
+    on_clips = {model: one.clips for model, one in found.items()}
+    size = f"{CFG.frames.width}x{CFG.frames.height}"
+    lines = [
+        "# Models that nothing trains, on real recordings",
+        "",
+        f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, threads: "
+        f"{THREADS}. Means [95 %, bootstrap over images or clips].",
+        "`python bench/classical.py`.",
+        "",
+        f"100 images in SALICON's layout, read at {size}, scored at 640x480 against every sampled",
+        f"point; {SHUFFLED} against the points of the other 99:",
+        *table(on_images, IMAGES),
+        "",
+        f"Ten clips in DIEM's layout at {size}, every {every}th frame:",
+        *table(on_clips, CLIPS),
+        "",
+        "One network with other switches, paired over images:",
+        *table(differences(on_images, IMAGES), IMAGES),
+        "",
+        "and over clips:",
+        *table(differences(on_clips, CLIPS), CLIPS),
+        "",
+        "Frames of 640x480 per second of one thread, each model at its own working resolution:",
+        "",
+        "| model | frames/s |",
+        "|---|---|",
+        *(f"| {model} | {one.speed:.1f} |" for model, one in found.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def given_weights(pairs: Sequence[str]) -> dict[str, Path]:
+    """Model -> file, from NAME=FILE.
+
+    Raises:
+        InputError: A pair is none, or names no model.
+    """
+    found = {}
+    for pair in pairs:
+        model, _, file = pair.partition("=")
+        if not file or model not in CFG.models:
+            raise InputError(f"--weights {pair}: expected NAME=FILE, NAME one of config.yaml's")
+        found[model] = Path(file).resolve()
+    return found
+
+
+def main() -> None:
+    """Measures and writes bench/results/classical.md."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    plain = [name for name, entry in CFG.models.items() if entry.network and entry.start is None]
+    parser.add_argument("--models", nargs="*", default=plain, choices=plain)
+    parser.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE")
+    parser.add_argument("--every", type=int, default=10, help="frames of a clip that are scored")
+    given = parser.parse_args()
+    weights = given_weights(given.weights)
+    torch.set_num_threads(THREADS)
+    wanted = [("salicon", stage, "val") for stage in ("frames", "gaze")]
+    wanted += [("diem", stage, split) for stage in KINDS for split in ("train", "test")]
+    if not all(path.is_file() for names in wanted for path in manifests(*names)):
+        make_stores()
+    found = {model: measured(model, weights, given.every) for model in given.models}
+    (ROOT / "bench/results/classical.md").write_text(page(found, given.every))
+
+
+if __name__ == "__main__":
+    main()
