@@ -231,8 +231,9 @@ def page(kept: Kept) -> str:
         [
             "# Learning by the predecessor's networks on real recordings",
             "",
-            f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, threads:",
-            f"{THREADS}. Networks of width {NARROW['width']} at 256x192. Euclidean loss.",
+            f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, threads: {THREADS}.",
+            f"Networks of width {NARROW['width']} at 256x192, Euclidean loss.",
+            "",
             f"- pretraining on 400 images: {told(PRETRAINING)}",
             f"- fine-tuning on seven clips: {told(FINETUNING)}",
             f"- CPU seconds (last seed): {seconds}",
