@@ -25,7 +25,7 @@ import torch
 from learning import CFG, ROOT, THREADS, Scores, absolute, cpu_seconds, make_stores, manifests
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from model.image_flow import ImageFlow
 from pipeline.estimators import QUARTER, load_image_flow
@@ -134,15 +134,24 @@ def measured(ways: dict[str, Guess], held_out: Sequence[Part]) -> dict[str, Scor
     return scores
 
 
+def small(frame: Tensor) -> Tensor:
+    """Frames [B, 3, H, W] as vectors: their colours at a quarter size."""
+    return avg_pool2d(frame, QUARTER).flatten(1)
+
+
 def ways_of(network: ImageFlow, training: Sequence[Part]) -> dict[str, Guess]:
     """The network's flow, and what it is compared with."""
     samples = samples_of(training)
-    every = range(0, len(samples), 2)
-    mean = torch.stack([samples.flows([i]).float()[0] for i in every]).mean(0)
+    flows = torch.cat([samples.flows([i]) for i in range(len(samples))])
+    mean = flows.float().mean(0)
+    pictures = torch.cat([small(samples.batch([i]).frame / 255.0) for i in range(len(samples))])
     size = (CFG.frames.height, CFG.frames.width)
 
     def fine(flow: Tensor) -> Tensor:
         return upsampled(flow, (size[0] // QUARTER, size[1] // QUARTER))
+
+    def nearest(frame: Tensor, truth: Tensor) -> Tensor:
+        return flows[torch.cdist(small(frame), pictures).argmin(1)].float()
 
     def likeliest(frame: Tensor, truth: Tensor) -> Tensor:
         return fine(network.vectors(size)[network(frame).argmax(1)].permute(0, 3, 1, 2))
@@ -156,6 +165,7 @@ def ways_of(network: ImageFlow, training: Sequence[Part]) -> dict[str, Guess]:
     return {
         "zero flow": lambda frame, truth: torch.zeros_like(truth),
         "mean flow": lambda frame, truth: mean.expand_as(truth),
+        "flow of the nearest training frame": nearest,
         "expected flow": lambda frame, truth: fine(network.expected_flow(frame)),
         "likeliest centre": likeliest,
         f"best of {LIKELY} likely (knows the truth)": best_of_likely,
@@ -205,7 +215,7 @@ def table(found: dict[str, list[Scores]]) -> list[str]:
     for name, scores in means.items():
         own = found[name] if len({one.mean("all") for one in found[name]}) > 1 else []
         lines.append(line(name, scores, own))
-    for name in ("zero flow", "mean flow"):
+    for name in ("zero flow", "mean flow", "flow of the nearest training frame"):
         lines.append(line(f"expected less {name}", less(learnt, means[name])))
     return lines
 
@@ -242,7 +252,8 @@ def head(seconds: float, frames: int) -> list[str]:
         f"`{CFG.flow.estimator}` estimated from two frames, on its grid ({grid}), in pixels of",
         f"{CFG.frames.width}x{CFG.frames.height} per frame; a cell moves above {MOVING} px. Means",
         "over clips (each seed's) [95 %, bootstrap over clips of the means over seeds; differences",
-        "are paired]. Mean flow is the mean vector of each cell over every second training frame.",
+        "are paired]. Mean flow is the mean vector of each cell over the training frames; nearest",
+        "is the training frame whose colours differ least at a quarter of the size.",
     ]
 
 
