@@ -475,6 +475,7 @@ def test_a_film_that_ends_early_or_never_began(tmp_path: Path) -> None:
         ("601", "0601.AVI"),
         ("001", "1"),
         ("000", "0000"),
+        ("Diving-Side_001", "Diving-Side-001"),
     ],
 )
 def test_names_that_are_almost_the_clips(tmp_path: Path, clip: str, named: str) -> None:
@@ -502,6 +503,23 @@ def test_the_closest_name_counts_and_equals_are_left_out(tmp_path: Path) -> None
     pairs = ("00602, 0602", "603/fixation, 603/maps", "604.npy, 604")
     for names, text in zip(pairs, texts, strict=True):
         assert f"found 2 that fit alike ({names}); none is read" in text
+
+
+def test_what_a_dataset_has_beside_the_maps_is_passed_over(tmp_path: Path) -> None:
+    """Of several folders in a clip's, those of the dataset; but not if there are no others."""
+    maps, many = save_clip(tmp_path / "a/saliency", 1), ("saliency", "other")
+    for inner in ("images", "maps", "fixation/maps"):
+        save_clip(tmp_path / "a" / inner, 2)
+    alone = save_clip(tmp_path / "b/maps", 3)
+    for inner in (*many, "images"):
+        save_clip(tmp_path / "c" / inner, 4)
+    found = open_maps(tmp_path, [expected(clip) for clip in "abc"])
+    check(found, "a", maps)
+    check(found, "b", alone)
+    assert found.frames("c") == []
+    assert kinds(found) == ["ambiguous_clip", "other_file"]
+    assert "(c/other, c/saliency)" in only(found, "ambiguous_clip").text
+    assert "a dataset has (fixation/maps, images, maps)" in only(found, "other_file").text
 
 
 def test_clips_that_differ_in_case_only_want_equal_names(tmp_path: Path) -> None:
@@ -534,6 +552,21 @@ def test_shifts_other_than_counting_from_0_are_told_but_not_undone(tmp_path: Pat
     assert told == [("shifted", "a", None), ("extra_frame", "a", 7), ("missing_frame", "a", 1)]
     assert kinds(found)[3:] == ["off_by_one", "missing_frame"]
     assert "expected also 5 (1 in all)" in found.findings[4].text
+
+
+def test_numbers_may_count_from_the_clips_first_frame(tmp_path: Path) -> None:
+    """As scripts count that see a folder of a shot's frames, and not which they are."""
+    from_1 = save_clip(tmp_path / "a", 1)
+    from_0 = save_clip(tmp_path / "b", 2, range(T))
+    short = save_clip(tmp_path / "c", 3, range(1, T))
+    found = open_maps(tmp_path, [expected("a", T, 3), expected("b", T, 40), expected("c", T, 3)])
+    check(found, "a", from_1)
+    check(found, "b", from_0)
+    check(found, "c", short[2:], [0, 1, 2])  # read as it is numbered
+    told = [finding.text for finding in found.findings if finding.kind == "shifted"]
+    assert "expected numbers 3-8, found 1-6; read as counted from the clip's first" in told[0]
+    assert "expected numbers 40-45, found 0-5; read as counted from the clip's" in told[1]
+    assert "read as they are numbered" in told[2]
 
 
 def test_one_odd_number_is_no_shift(tmp_path: Path) -> None:
