@@ -12,6 +12,8 @@ from pipeline.maps.findings import Expected, Finding, some
 from pipeline.maps.names import Group, Grouping, split_name
 from pipeline.maps.places import FILMS, Place
 
+_OF_DATASETS: Final = frozenset(("images", "frames", "maps", "fixation", "fixations", "flow"))
+"""Folders that a dataset has in a clip's; some models write theirs beside them."""
 _SUGGESTED: Final = 200
 """Unknown names that are compared with the clips that have no maps."""
 
@@ -31,10 +33,14 @@ def matched(
     absent = [clip for clip in expected if clip not in fits]
     chosen: dict[str, Group] = {}
     findings = [_missing(expected[clip], place) for clip in absent]
+    passed: list[Group] = []
     for clip in (clip for clip in expected if clip in fits):
         candidates = fits[clip]
         closest = min(closeness for closeness, _ in candidates)
         best = [group for closeness, group in candidates if closeness == closest]
+        if len(best) > 1:
+            best, theirs = _without_the_datasets(best, grouping)
+            passed += theirs
         if len(best) > 1:
             findings.append(_ambiguous(clip, best, place))
             continue
@@ -44,7 +50,26 @@ def matched(
             for closeness, group in candidates
             if closeness > closest
         ]
+    if passed:
+        findings.append(_passed_over(passed, grouping, place))
     return chosen, findings + _strangers(unknown, absent, place)
+
+
+def _without_the_datasets(
+    groups: Sequence[Group], grouping: Grouping
+) -> tuple[list[Group], list[Group]]:
+    """Maps of one clip, and what the dataset has beside them; all are maps if nothing else is."""
+    theirs, others = list[Group](), list[Group]()
+    for group in groups:
+        (theirs if _OF_DATASETS & set(grouping.inner(group)) else others).append(group)
+    return (others, theirs) if others else (theirs, [])
+
+
+def _passed_over(groups: Sequence[Group], grouping: Grouping, place: Place) -> Finding:
+    names = sorted({"/".join(grouping.inner(group)) for group in groups})
+    text = f"expected maps only, found beside them folders as a dataset has ({some(names)}); "
+    text += "passed over; nothing to mend unless they are maps: then move them out of the dataset"
+    return Finding("other_file", "", None, place.label(groups[0].where), text)
 
 
 def _ambiguous(clip: str, groups: Sequence[Group], place: Place) -> Finding:

@@ -13,6 +13,10 @@ from pipeline.maps.places import DEEPEST, FILMS, Place
 _VIDEO: Final = re.compile(r"\.(avi|mp4|mov|mkv|mpe?g|wmv|webm)$", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"(\d+)\D*$")
 _FLAT: Final = re.compile(r"(.+)_(\d+)$")
+_OUTPUT: Final = "_out"
+"""What OM-CNN's demo adds to the name of a video."""
+_GLUED: Final = re.compile(r"(\d{5})")
+"""How SalEMA's script numbers a map, right behind all but the last character of its clip's name."""
 
 
 def _keys(name: str) -> Iterator[str]:
@@ -21,7 +25,9 @@ def _keys(name: str) -> Iterator[str]:
     yield name
     yield bare
     yield bare.casefold()
-    yield _VIDEO.sub("", bare).casefold()
+    folded = _VIDEO.sub("", bare).casefold()
+    yield folded
+    yield folded.replace("-", "_")
 
 
 class _Fit(NamedTuple):
@@ -34,7 +40,7 @@ class Names:
     """The names of the clips."""
 
     def __init__(self, clips: Iterable[str]) -> None:
-        self._tables: list[dict[str, set[str]]] = [{}, {}, {}, {}]
+        self._tables: list[dict[str, set[str]]] = [{}, {}, {}, {}, {}]
         self._known: dict[str, _Fit | None] = {}
         for clip in clips:
             for table, key in zip(self._tables, _keys(clip), strict=True):
@@ -95,11 +101,20 @@ class Grouping:
         for file in files:
             stem, suffix = split_name(file)
             if suffix in FILMS:
-                self._stack(bearer if fit else stem, folder, file)
+                self._stack(bearer if fit else self._filmed(stem), folder, file)
             elif fit:
                 self._in_clip(bearer, self.expected[fit.clip], folder, file, len(files))
             else:
                 self._loose(stem, bearer, folder, file)
+
+    def inner(self, group: Group) -> list[str]:
+        """The folders between the one that bears the clip's name and the maps."""
+        return group.folder.split("/")[self.level + 1 : -1]
+
+    def _filmed(self, stem: str) -> str:
+        """The name of the video that a film is of."""
+        video = stem.removesuffix(_OUTPUT)
+        return video if not self.names.find(stem) and self.names.find(video) else stem
 
     def _stack(self, name: str, folder: str, file: str) -> None:
         self.groups[(folder + file, name)] = Group(name, folder, stack=folder + file)
@@ -110,14 +125,14 @@ class Grouping:
 
     def _in_clip(self, name: str, e: Expected, folder: str, file: str, files: int) -> None:
         stem, _ = split_name(file)
-        digits = _NUMBER.search(stem)
+        number = _number_in(stem, name)
         # An image's only map may be called anything, also what the image is called.
-        if files == e.frames == 1 and (digits is None or self.names.find(stem)):
+        if files == e.frames == 1 and (number is None or self.names.find(stem)):
             self._number(name, folder, file, e.numbers[0])
-        elif digits is None:
+        elif number is None:
             self.others.append(folder + file)
         else:
-            self._number(name, folder, file, int(digits[1]))
+            self._number(name, folder, file, number)
 
     def _loose(self, stem: str, bearer: str, folder: str, file: str) -> None:
         """A file whose own name says the clip."""
@@ -136,6 +151,13 @@ class Grouping:
             group = Group(name, folder, stranger=True)
             files = self.groups.setdefault(("", name), group).files
             files.setdefault(len(files), []).append(file)
+
+
+def _number_in(stem: str, clip: str) -> int | None:
+    """The last digits, if any, of a map's name in the folder that bears its clip's."""
+    glued = "" if clip.isdigit() else stem.removeprefix(clip[:-1])
+    digits = _GLUED.fullmatch(glued) or _NUMBER.search(stem)
+    return int(digits[1]) if digits else None
 
 
 def split_name(file: str) -> tuple[str, str]:

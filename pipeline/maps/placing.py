@@ -21,7 +21,7 @@ class Placing(NamedTuple):
 
 def by_files(files: Mapping[int, Sequence[str]], e: Expected) -> Placing:
     """Of files that are numbered; a number of several files is left out."""
-    found = _by_number(set(files), e)
+    found = _within_clip(set(files), e) or _by_number(set(files), e)
     twice = sorted(number for number, names in files.items() if len(names) > 1)
     if not twice:
         return found
@@ -39,6 +39,19 @@ def by_place(length: int, numbers: Sequence[int] | None, e: Expected) -> Placing
     found = _by_number(set(numbers), e)
     places = {number: place for place, number in enumerate(numbers, 1)}
     return Placing({frame: places[number] for frame, number in found.places.items()}, found.told)
+
+
+def _within_clip(found: set[int], e: Expected) -> Placing | None:
+    """Of a clip that begins later in its video, if the numbers count all its frames from 0 or 1."""
+    start = min(found)
+    counted = range(start, start + e.frames)
+    if start > 1 or found != set(counted) or min(e.numbers) <= 2:
+        return None  # a clip that begins at 2 is its video counted from 0
+    text = (
+        f"expected numbers {ranges(e.numbers)}, found {ranges(found)}; read as counted from the "
+        "clip's first frame; renumber as in the whole video if that is wrong"
+    )
+    return Placing({frame: number for frame, number in enumerate(counted)}, [("shifted", [], text)])
 
 
 def _by_number(found: set[int], e: Expected) -> Placing:

@@ -11,6 +11,7 @@ import subprocess
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import imageio_ffmpeg
@@ -475,6 +476,7 @@ def test_a_film_that_ends_early_or_never_began(tmp_path: Path) -> None:
         ("601", "0601.AVI"),
         ("001", "1"),
         ("000", "0000"),
+        ("Diving-Side_001", "Diving-Side-001"),
     ],
 )
 def test_names_that_are_almost_the_clips(tmp_path: Path, clip: str, named: str) -> None:
@@ -502,6 +504,23 @@ def test_the_closest_name_counts_and_equals_are_left_out(tmp_path: Path) -> None
     pairs = ("00602, 0602", "603/fixation, 603/maps", "604.npy, 604")
     for names, text in zip(pairs, texts, strict=True):
         assert f"found 2 that fit alike ({names}); none is read" in text
+
+
+def test_what_a_dataset_has_beside_the_maps_is_passed_over(tmp_path: Path) -> None:
+    """Of several folders in a clip's, those of the dataset; but not if there are no others."""
+    maps, many = save_clip(tmp_path / "a/saliency", 1), ("saliency", "other")
+    for inner in ("images", "maps", "fixation/maps"):
+        save_clip(tmp_path / "a" / inner, 2)
+    alone = save_clip(tmp_path / "b/maps", 3)
+    for inner in (*many, "images"):
+        save_clip(tmp_path / "c" / inner, 4)
+    found = open_maps(tmp_path, [expected(clip) for clip in "abc"])
+    check(found, "a", maps)
+    check(found, "b", alone)
+    assert found.frames("c") == []
+    assert kinds(found) == ["ambiguous_clip", "other_file"]
+    assert "(c/other, c/saliency)" in only(found, "ambiguous_clip").text
+    assert "a dataset has (fixation/maps, images, maps)" in only(found, "other_file").text
 
 
 def test_clips_that_differ_in_case_only_want_equal_names(tmp_path: Path) -> None:
@@ -534,6 +553,21 @@ def test_shifts_other_than_counting_from_0_are_told_but_not_undone(tmp_path: Pat
     assert told == [("shifted", "a", None), ("extra_frame", "a", 7), ("missing_frame", "a", 1)]
     assert kinds(found)[3:] == ["off_by_one", "missing_frame"]
     assert "expected also 5 (1 in all)" in found.findings[4].text
+
+
+def test_numbers_may_count_from_the_clips_first_frame(tmp_path: Path) -> None:
+    """As scripts count that see a folder of a shot's frames, and not which they are."""
+    from_1 = save_clip(tmp_path / "a", 1)
+    from_0 = save_clip(tmp_path / "b", 2, range(T))
+    short = save_clip(tmp_path / "c", 3, range(1, T))
+    found = open_maps(tmp_path, [expected("a", T, 3), expected("b", T, 40), expected("c", T, 3)])
+    check(found, "a", from_1)
+    check(found, "b", from_0)
+    check(found, "c", short[2:], [0, 1, 2])  # read as it is numbered
+    told = [finding.text for finding in found.findings if finding.kind == "shifted"]
+    assert "expected numbers 3-8, found 1-6; read as counted from the clip's first" in told[0]
+    assert "expected numbers 40-45, found 0-5; read as counted from the clip's" in told[1]
+    assert "read as they are numbered" in told[2]
 
 
 def test_one_odd_number_is_no_shift(tmp_path: Path) -> None:
@@ -619,6 +653,150 @@ def test_ranges() -> None:
     assert ranges([9, 3, 8, 7]) == "3, 7-9"
     assert ranges([]) == ""
     assert ranges(range(0, 60, 2)).endswith("36, 38 and 10 more")
+
+
+class Written(NamedTuple):
+    """A clip as a model's script writes its maps (docs/competitors.md)."""
+
+    clip: str
+    path: str
+    """Of a map, from its number; of the film, for all of a clip's."""
+    frames: int = T
+    first: int = 1
+    """Number of the clip's first frame in its video."""
+    start: int = 1
+    """Number that the script gives to this frame."""
+    mapped: range | None = None
+    """Frames with a map; None: all."""
+    beside: tuple[str, ...] = ()
+    """What else lies in the clip's folder."""
+
+    @property
+    def chosen(self) -> list[int]:
+        return list(range(self.frames) if self.mapped is None else self.mapped)
+
+
+SHOT, UCF = "actioncliptest00007_12", "Diving-Side-001"
+INPUTS = ("images", "maps", "fixation")
+FOLDERS = tuple(f"testing/{UCF}/{inner}/Diving-Side_001_{{:03d}}.png" for inner in INPUTS)
+SHOTS = tuple(f"testing/{SHOT}/{inner}/actioncliptest00007_{{:05d}}.png" for inner in INPUTS)
+LAYOUTS: dict[str, tuple[list[Written], list[str]]] = {
+    "SalGAN": (
+        [Written("0601", "0601_{:04d}.jpg"), Written("Run-Side_001", "Run-Side_001_{:03d}.jpg")],
+        ["jpeg", "jpeg"],
+    ),
+    "ACLNet": (
+        [Written(UCF, f"testing/{UCF}/saliency/Diving-Side_001_{{:03d}}.png", beside=FOLDERS)],
+        ["other_file"],
+    ),
+    "SalEMA-DHF1K": ([Written("601", "SalEMA30_predictions/0601/{:04d}.png")], []),
+    "SalEMA-Hollywood-2": (
+        [
+            Written(
+                SHOT,
+                f"testing/{SHOT}/SalEMA30_predictions/actioncliptest00007_1{{:05d}}.png",
+                first=201,
+                beside=SHOTS,
+            )
+        ],
+        ["other_file", "shifted"],
+    ),
+    "SalEMA-other": ([Written("diving", "SalEMA30_predictions/diving/{:05d}.jpg")], ["jpeg"]),
+    "STRA-Net": (
+        [
+            Written(
+                f"Lifting_00{n}", f"UCF sports/UHD.01-299/Lifting-00{n}/Lifting_00{n}_{{:03d}}.png"
+            )
+            for n in (1, 2)
+        ],
+        [],
+    ),
+    "TASED-Net": (
+        [
+            Written("0601", "output/0601/{:04d}.png", 63),
+            Written("0602", "output/0602/{:04d}.png", 62, mapped=range(0)),
+        ],
+        ["missing_clip"],
+    ),
+    "TASED-Net-Hollywood-2": (
+        [Written(SHOT, f"output/{SHOT}/{{:04d}}.png", 63, first=3)],
+        ["shifted"],
+    ),
+    "OM-CNN": (
+        [Written("animal_alpaca01", "animal_alpaca01_out.avi", 54, mapped=range(16, 48))],
+        ["missing_frame"],
+    ),
+    "UNISAL-DHF1K": ([Written("0601", "2020_unisal/DHF1K/0601/{:04d}.png")], []),
+    "UNISAL-Hollywood-2": (
+        [Written(SHOT, f"Hollywood/{SHOT}/actioncliptest00007_{{:05d}}.png", first=3, start=3)],
+        [],
+    ),
+    "UNISAL-folder": (
+        [Written("0601", "0601/saliency/{:04d}.png", beside=("0601/images/{:04d}.png",))],
+        ["other_file"],
+    ),
+    "ViNet": (
+        [
+            Written("0601", "ViNet/0601/{:04d}.png", 63),
+            Written("0602", "ViNet/0602/{:04d}.png", 62, mapped=range(0)),
+        ],
+        ["missing_clip"],
+    ),
+    "ViNet-Hollywood-2": (
+        [Written(SHOT, f"ViNet/{SHOT}/actioncliptest00007_{{:05d}}.png", first=3, start=3)],
+        [],
+    ),
+}
+
+
+def write_film(root: Path, written: Written, pictures: list[NDArray]) -> None:
+    """As the demo of OM-CNN, and what docs/competitors.md says to do with it."""
+    kept = root.parent / written.path
+    film(kept, np.stack(pictures), "gray", "-c:v", "mpeg4", "-vtag", "DIVX", "-q:v", "1")
+    (root / written.clip).mkdir(parents=True)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(kept)]
+    command += ["-start_number", str(written.chosen[0] + 1)]
+    subprocess.run([*command, str(root / written.clip / "%04d.png")], check=True)
+
+
+def write_as(root: Path, written: Written) -> list[NDArray]:
+    """The maps that a clip then has."""
+    pictures = [drawn(frame) for frame in written.chosen]
+    if written.path.endswith(".avi"):
+        write_film(root, written, pictures)
+        return pictures
+    for frame, picture in zip(written.chosen, pictures, strict=True):
+        save(root / written.path.format(frame + written.start), picture)
+        for other in written.beside:
+            save(root / other.format(frame + written.first), drawn(1000 + frame))
+    return pictures
+
+
+@pytest.mark.parametrize(("clips", "told"), LAYOUTS.values(), ids=LAYOUTS)
+def test_the_layouts_of_public_models(
+    tmp_path: Path, clips: list[Written], told: list[str]
+) -> None:
+    """Every map is its frame's, and missing is what the model does not predict."""
+    root = tmp_path / "maps"
+    truth = {written.clip: write_as(root, written) for written in clips}
+    found = open_maps(root, [expected(one.clip, one.frames, one.first) for one in clips])
+    for written in clips:
+        assert found.frames(written.clip) == written.chosen
+        for frame, picture in zip(written.chosen, truth[written.clip], strict=True):
+            lossy = 0 if written.path.endswith(".png") else 12
+            np.testing.assert_allclose(found.read(written.clip, frame), picture, atol=lossy)
+    assert kinds(found) == told
+
+
+def test_a_film_may_be_called_the_output_of_a_video(tmp_path: Path) -> None:
+    grey = np.stack([drawn(i) for i in range(T)])
+    for name in ("animal_alpaca01_out", "time_out", "b_out", "b"):
+        film(tmp_path / f"{name}.avi", grey, "gray", "-c:v", "ffv1")
+    found = open_maps(tmp_path, [expected(c) for c in ("animal_alpaca01", "time_out", "b")])
+    check(found, "animal_alpaca01", list(grey))
+    check(found, "time_out", list(grey))
+    assert found.frames("b") == []
+    assert kinds(found, besides=("eight_bit", "film")) == ["ambiguous_clip"]
 
 
 def test_colour_is_told_and_becomes_luminance(tmp_path: Path) -> None:
