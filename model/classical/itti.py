@@ -12,6 +12,8 @@ What differs, or is ours because the paper is silent:
   The difference of R - G at the centre and R - G in the surround is taken, and so of B - Y.
 - N(.) finds local maxima among the eight neighbours, above a tenth of the global one. A plateau
   counts once.
+- Differences fade towards the border of the picture, as in the program that the authors' group
+  distributes, not in the paper: a bar at the edge of a film would else be all that is seen.
 - A feature map with a range below 1/10,000 is empty: what rounding leaves of an even frame.
 - The filters of the pyramid and of the orientations (`gaussian`, `gabor`).
 - The paper's frames have 640x480 pixels, of which nine levels can be made. Frames are brought to
@@ -53,6 +55,7 @@ class Itti(nn.Module):
         dark: float,
         wavelength: float,
         sigma: float,
+        border: float,
     ) -> None:
         """Take the numbers of the paper, and those of the filters.
 
@@ -63,9 +66,10 @@ class Itti(nn.Module):
             dark: Share of the maximum of I below which there is no hue.
             wavelength: Of the orientation filters, pixels of a level.
             sigma: Of the orientation filters, pixels of a level.
+            border: Width of the border where differences fade, as a share of the longer side.
         """
         super().__init__()
-        self.longer_side, self.dark = longer_side, dark
+        self.longer_side, self.dark, self.border = longer_side, dark, border
         self.centres, self.deltas = tuple(centres), tuple(deltas)
         self.register_buffer("gabor", filters(wavelength, sigma), persistent=False)
         self.gabor: Tensor
@@ -97,8 +101,28 @@ class Itti(nn.Module):
             centre = levels[c]
             for delta in self.deltas:
                 around = resized(levels[c + delta], (centre.shape[2], centre.shape[3]))
-                total = total + resized(promoted((centre - around).abs()), size)
+                difference = faded((centre - around).abs(), self.border)
+                total = total + resized(promoted(difference), size)
         return total
+
+
+def faded(maps: Tensor, border: float) -> Tensor:
+    """Weaken [B, C, H, W] linearly in a border, to nothing beyond the edge.
+
+    Args:
+        maps: Any.
+        border: Its width as a share of the longer side.
+    """
+    height, width = maps.shape[-2:]
+    reach = round(border * max(height, width)) + 1
+    down, across = (ramp(length, reach, maps) for length in (height, width))
+    return maps * down[:, None] * across
+
+
+def ramp(length: int, reach: int, like: Tensor) -> Tensor:
+    """From 1/reach at both ends of a side to 1."""
+    place = torch.arange(1, length + 1, dtype=like.dtype, device=like.device)
+    return (torch.minimum(place, length + 1 - place) / reach).clamp(max=1)
 
 
 def promoted(maps: Tensor) -> Tensor:
