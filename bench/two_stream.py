@@ -231,7 +231,8 @@ def page(kept: Kept) -> str:
         [
             "# Learning by the predecessor's networks on real recordings",
             "",
-            f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, threads: {THREADS}.",
+            f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, threads: "
+            f"{THREADS}.",
             f"Networks of width {NARROW['width']} at 256x192, Euclidean loss.",
             "",
             f"- pretraining on 400 images: {told(PRETRAINING)}",
