@@ -39,7 +39,7 @@ def curves(*, logs: list[Path], picture: Path) -> None:
             _draw(axis, log, *looks[log.parent.name])
         axis.set_title(training, fontsize=9)
         axis.set_xlabel("iteration", fontsize=8)
-        axis.set_ylabel("loss, Eq. (6)", fontsize=8)
+        axis.set_ylabel("loss", fontsize=8)
         axis.tick_params(labelsize=7)
         axis.legend(fontsize=6, handlelength=3.5)
     figure.tight_layout()
