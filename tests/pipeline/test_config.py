@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,23 @@ def content(run: str) -> dict[str, Any]:
 @pytest.mark.parametrize("run", RUNS)
 def test_every_run_is_valid(run: str) -> None:
     assert load(content(run)).run == run
+
+
+def test_the_lines_that_the_docs_show_make_rows() -> None:
+    """For maps of other people's models."""
+    page = (ROOT / "docs/competitors.md").read_text()
+    block = re.search(r"```yaml\n(.+?)```", page, re.DOTALL)
+    short = re.search(r"`(models: .+?)` in `config.yaml`", (ROOT / "README.md").read_text())
+    assert block
+    assert short
+    assert yaml.safe_load(short[1]) == {"models": {"tased": {"maps": "/maps/tased/{dataset}"}}}
+    shown = yaml.safe_load(block[1])
+    found = content("paper")
+    before = len(found["tables"]["table_3"]["measured"])
+    update_config(found, shown)
+    cfg = load(found)
+    assert all(cfg.given(name) for name in shown["models"])
+    assert len(cfg.tables["table_3"].measured) == before + 8
 
 
 def test_the_shipped_run_is_the_demo_and_stands_on_top() -> None:
