@@ -12,7 +12,9 @@ from PIL import Image
 
 from model.classical.spectral_residual import SpectralResidual, residual_energy
 
-NETWORK = SpectralResidual(longer_side=64, sigma=2.5)
+NETWORK = SpectralResidual(longer_side=64, sigma=2.5, border="zero")
+GOING_ON = SpectralResidual(longer_side=64, sigma=2.5, border="replicate")
+"""OpenCV has no zeros beyond the border."""
 
 
 def scene(seed: int) -> np.ndarray:
@@ -34,7 +36,7 @@ def correlation(picture: np.ndarray) -> float:
     """
     small = cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)
     grey = np.repeat(small.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
-    ours = NETWORK(torch.from_numpy(grey).permute(2, 0, 1)[None] / 255.0, None).saliency[0, 0]
+    ours = GOING_ON(torch.from_numpy(grey).permute(2, 0, 1)[None] / 255.0, None).saliency[0, 0]
     _, theirs = cv2.saliency.StaticSaliencySpectralResidual.create().computeSaliency(grey)
     theirs = cv2.GaussianBlur(np.sqrt(theirs), (0, 0), 2.5)
     return float(np.corrcoef(ours.sqrt().numpy().ravel(), theirs.ravel())[0, 1])
@@ -77,6 +79,11 @@ def test_energy_against_the_equations() -> None:
 def test_an_even_frame_gives_an_even_map(level: float) -> None:
     saliency = NETWORK(torch.full((2, 3, 50, 70), level), None).saliency
     assert torch.equal(saliency, torch.zeros(2, 1, 50, 70))
+
+
+def test_only_known_borders() -> None:
+    with pytest.raises(ValueError, match="zero or replicate"):
+        SpectralResidual(longer_side=64, sigma=2.5, border="wrap")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [(32, 32), (45, 97), (32, 300)])
