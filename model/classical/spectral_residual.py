@@ -6,7 +6,7 @@ unexpected; with the picture's own phase it leads back to the unexpected places.
 Ours, because the paper is silent: the 3x3 mean goes around the spectrum, which is periodic; a floor
 below the amplitude keeps the logarithm finite and lets frequencies that are not there be absent; a
 frame with a range of grey below 1/10,000 is even, and its map zero. The paper's text smooths with a
-sigma of 8, the authors' code with one of 2.5 pixels at the working size and zeros beyond the border:
+sigma of 8, the authors' code with one of 2.5 pixels at the working size, zeros beyond the border:
 both are arguments. The spectrum takes opposite sides of a frame for neighbours, so borders seem
 unexpected, and on photographs these zeros make much of the score (NSS 0.82 instead of 0.56 on 100
 images in SALICON's layout).
