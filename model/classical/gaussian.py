@@ -1,13 +1,16 @@
-"""Gaussian smoothing and dyadic pyramids of maps; beyond the border the border goes on."""
+"""Gaussian smoothing and dyadic pyramids of maps."""
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
+Border = Literal["replicate", "zero"]
+"""What lies beyond a map's border: its last pixels, or nothing."""
 _BINOMIAL = (1 / 32, 5 / 32, 10 / 32, 10 / 32, 5 / 32, 1 / 32)
 """An even number of taps: a pixel of a level lies between the two that it stands for, so that
 levels are aligned as `resize.resized` takes them to be."""
@@ -24,17 +27,24 @@ def pyramid(maps: Tensor, levels: int) -> list[Tensor]:
     return found
 
 
-def blurred(maps: Tensor, sigma: float) -> Tensor:
+def blurred(maps: Tensor, sigma: float, border: Border = "replicate") -> Tensor:
     """Smooth [B, C, H, W] by a Gaussian of a standard deviation in px, cut off at three."""
     radius = max(1, math.ceil(3 * sigma))
     offset = torch.arange(-radius, radius + 1, dtype=maps.dtype, device=maps.device)
     taps = torch.exp(-0.5 * (offset / sigma) ** 2)
-    return _separable(maps, taps / taps.sum(), (radius, radius), stride=1)
+    return _separable(maps, taps / taps.sum(), (radius, radius), stride=1, border=border)
 
 
-def _separable(maps: Tensor, taps: Tensor, margin: tuple[int, int], stride: int) -> Tensor:
+def _separable(
+    maps: Tensor,
+    taps: Tensor,
+    margin: tuple[int, int],
+    stride: int,
+    border: Border = "replicate",
+) -> Tensor:
     """Filter rows and columns of [B, C, H, W] by the same taps."""
-    planes = pad(maps.flatten(0, 1)[:, None], (*margin, *margin), mode="replicate")
+    mode = "constant" if border == "zero" else border
+    planes = pad(maps.flatten(0, 1)[:, None], (*margin, *margin), mode=mode)
     planes = conv2d(planes, taps[None, None, None, :], stride=(1, stride))
     planes = conv2d(planes, taps[None, None, :, None], stride=(stride, 1))
     return planes.reshape(*maps.shape[:2], *planes.shape[-2:])

@@ -9,7 +9,8 @@ The paper is about pictures; flicker |I_t - I_(t-1)| and Reichardt detectors are
 Dhavale & Pighin (SPIE 5200, 2003), as the authors' code has them. Ours, because neither tells:
 
 - Motion is half-wave rectified, in four directions: right, left, down and up. Itti et al. take the
-  amount, to which what moves against the crowd is like the crowd.
+  amount, to which what moves against the crowd is like the crowd. The detectors tell one that
+  does; in the sum of all channels, where each map weighs the same, it can drown.
 - Of the paper's |log(M_i/M_j)| the maps are first scaled to 0..1 and raised by a floor, as opponent
   maps have negative values. The authors' code has |M_i - M_j| as well.
 - A map with a range below 1/10,000 is empty and adds nothing.

@@ -9,7 +9,9 @@ What differs, or is ours because the paper is silent:
 - Colour: Eqs. (2) and (3) print the surround with its opponents exchanged, R(c) - G(c) against
   G(s) - R(s). The difference of the two is then twice the colour where all is of one colour, and
   zero where a green thing lies on red, the reverse of the double opponency that the text describes.
-  The difference of R - G at the centre and R - G in the surround is taken, and so of B - Y.
+  The difference of R - G at the centre and R - G in the surround is taken, and so of B - Y. Its
+  amount counts, so that one green among many reds of the same strength does not stand out; one that
+  is blue or yellow does.
 - N(.) finds local maxima among the eight neighbours, above a tenth of the global one. A plateau
   counts once.
 - Differences fade towards the border of the picture, as in the program that the authors' group
