@@ -7,7 +7,10 @@ otherwise look at a bright one. Three benchmarks: `motion`, the frames while som
 on each, by the training engine of the workflow, and all start from the same appearance stream,
 trained on still scenes.
 
-    python bench/motion.py [--seeds 3] [--clips 24] [--iterations 240]
+The predecessor's networks (`--family two_stream`) are asked the same, with its Euclidean loss; its
+table is in bench/results/motion_two_stream.md.
+
+    python bench/motion.py [--family gfsalnet] [--seeds 3] [--clips 24] [--iterations 240]
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,15 +30,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.config import Adam, DisFlow, GaussianDensity, Loss, Training, configured
+from pipeline.config import Adam, DisFlow, GaussianDensity, Loss, Sgd, Training, configured
 from pipeline.datasets.records import Clip
-from pipeline.density import density_map
 from pipeline.estimators import Dis
 from pipeline.fixations import pixels_by_frame
 from pipeline.metrics import score_frame
 from pipeline.miniatures.gaze import Event, Habits, look
 from pipeline.miniatures.scene import Scene, draw_scene, pictures
 from pipeline.networks import build_network
+from pipeline.recipes import density_map
 from pipeline.samples import TrainingSamples, on_device
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, write_store
 from pipeline.training import Run, train
@@ -44,7 +48,19 @@ WIDTH, HEIGHT, LENGTH, RATE = 128, 96, 24, 25.0
 OBSERVERS = 5
 THREADS = 1
 SIGMA = 5.0
-MODELS = ("spatial", "temporal", "gfsalnet", "without_gated_fusion")
+FAMILIES = {
+    "gfsalnet": ("spatial", "temporal", "gfsalnet", "without_gated_fusion"),
+    "two_stream": ("two_stream_spatial", "two_stream_temporal", "late_fusion", "early_fusion"),
+}
+"""Models that are compared; the first one's pretraining starts all."""
+CHANGES: dict[str, dict[str, Any]] = {
+    "gfsalnet": {},
+    "two_stream": {
+        "loss": "euclidean",
+        "optimiser": Sgd(name="sgd", momentum=0.9, weight_decay=5e-4),
+    },
+}
+"""What a family's training has that the other's has not."""
 BENCHMARKS = ("motion", "still", "mixture")
 KINDS = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
 LOSS = Loss(alpha=1.0, beta=0.1, eps=1e-7)
@@ -114,13 +130,13 @@ def _content(name: str, drawn: Drawn, estimate: Dis, recipe: GaussianDensity) ->
     return np.stack(maps).astype(np.float16)
 
 
-def settings(iterations: int, frames: int) -> Training:
-    """So many iterations on so many frames."""
-    return Training(
+def settings(iterations: int, family: str) -> Training:
+    """So many iterations."""
+    recipe = Training(
         datasets=("drawn",),
         batch=8,
-        epochs=8 * iterations / frames,
-        iterations=None,
+        epochs=None,
+        iterations=iterations,
         loss="saliency",
         optimiser=Adam(name="adam", weight_decay=0.0),
         learning_rate=1e-3,
@@ -134,6 +150,7 @@ def settings(iterations: int, frames: int) -> Training:
         shrink=(1,),
         checkpoint=10**9,
     )
+    return recipe.model_copy(update=CHANGES[family])
 
 
 def network(model: str) -> dict[str, Any]:
@@ -142,10 +159,9 @@ def network(model: str) -> dict[str, Any]:
 
 
 def trained(
-    net: nn.Module, samples: TrainingSamples, iterations: int, seed: int, folder: Path
+    net: nn.Module, samples: TrainingSamples, plan: Training, seed: int, folder: Path
 ) -> nn.Module:
     """Trains in place."""
-    plan = settings(iterations, len(samples))
     train(net, samples, Run(plan, LOSS, seed, THREADS, {}, "bench", folder / "checkpoints", None))
     return net.eval()
 
@@ -169,41 +185,44 @@ def measure(net: nn.Module, samples: TrainingSamples) -> tuple[float, list[float
     return float(np.nanmean(scores)), gates
 
 
-def run(seed: int, clips: int, iterations: int, folder: Path) -> list[dict[str, Any]]:
+def run(family: str, seed: int, clips: int, plan: Training, folder: Path) -> list[dict[str, Any]]:
     """Everything once."""
+    models = FAMILIES[family]
     stills = write(folder / "pretraining", "still", range(5000, 5000 + clips))
     torch.manual_seed(seed)
-    start = build_network({**network("spatial"), "streams": "appearance"})
-    trained(start, stills, iterations, seed, folder)
+    start = build_network({**network(models[0]), "streams": "appearance"})
+    trained(start, stills, plan, seed, folder)
     found = []
     for benchmark in BENCHMARKS:
         samples = write(folder / benchmark / "train", benchmark, range(clips))
         test = range(FIRST_TEST, FIRST_TEST + clips // 2)
         held_out = write(folder / benchmark / "test", benchmark, test)
-        for model in MODELS:
+        for model in models:
             torch.manual_seed(seed)
             net = build_network(network(model))
             net.load_stream(start.state_dict())  # type: ignore[operator]
             _, before = measure(net.eval(), held_out) if model == "gfsalnet" else (0, [])
-            nss, gates = measure(trained(net, samples, iterations, seed, folder), held_out)
+            nss, gates = measure(trained(net, samples, plan, seed, folder), held_out)
             row = {"seed": seed, "benchmark": benchmark, "model": model, "nss": nss}
             found.append({**row, "before": before, "gates": gates})
             print(found[-1], flush=True)
     return found
 
 
-def report(found: list[dict[str, Any]], head: str) -> str:
+def report(found: list[dict[str, Any]], models: Sequence[str], head: str) -> str:
     """The Markdown page."""
     lines = ["# The worth of motion on drawn scenes", "", head, ""]
     lines += ["NSS on held-out scenes, mean over seeds (each seed):", ""]
     lines += [f"| network | {' | '.join(BENCHMARKS)} |", "|---|" + "---|" * len(BENCHMARKS)]
-    for model in MODELS:
+    for model in models:
         cells = []
         for benchmark in BENCHMARKS:
             rows = [r for r in found if (r["model"], r["benchmark"]) == (model, benchmark)]
             each = ", ".join(f"{row['nss']:.2f}" for row in rows)
             cells.append(f"{np.mean([row['nss'] for row in rows]):.2f} ({each})")
         lines.append(f"| {model} | {' | '.join(cells)} |")
+    if "gfsalnet" not in models:
+        return "\n".join(lines) + "\n"
     lines += ["", "Gate of motion G_T of gfsalnet, mean over pixels that move / that rest:", ""]
     lines += ["| benchmark | seed | before training | after |", "|---|---|---|---|"]
     for row in found:
@@ -218,21 +237,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     for name, value in (("seeds", 3), ("clips", 24), ("iterations", 240)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--family", choices=FAMILIES, default="gfsalnet")
     given = parser.parse_args()
+    plan = settings(given.iterations, given.family)
     torch.set_num_threads(THREADS)
     found: list[dict[str, Any]] = []
     start = time.process_time()
     for seed in range(given.seeds):
         with tempfile.TemporaryDirectory() as folder:
-            found += run(seed, given.clips, given.iterations, Path(folder))
+            found += run(given.family, seed, given.clips, plan, Path(folder))
     head = (
         f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}. "
         f"{given.clips} training clips and {given.clips // 2} test clips of {LENGTH} frames at "
         f"{WIDTH}x{HEIGHT}, {given.iterations} iterations of 8 frames, {given.seeds} seeds, "
-        f"{time.process_time() - start:.0f} CPU seconds. `python bench/motion.py`."
+        f"{time.process_time() - start:.0f} CPU seconds. "
+        f"`python bench/motion.py --family {given.family}`."
     )
-    page = report(found, head)
-    (ROOT / "bench/results/motion.md").write_text(page)
+    page = report(found, FAMILIES[given.family], head)
+    name = "motion" if given.family == "gfsalnet" else f"motion_{given.family}"
+    (ROOT / f"bench/results/{name}.md").write_text(page)
     print(page)
 
 
