@@ -18,25 +18,24 @@ SMOOTH = 10
 """Iterations of the running mean."""
 COLUMNS = 3
 """Panels side by side."""
-LINES = [(grey, style) for style in ("-", "--", ":", "-.") for grey in ("black", "0.6")]
+LINES = [(colour, style) for style in ("-", "--", ":") for colour in ("black", "0.4", "0.7")]
 """Grey and dashes of one model after another: they can be told apart in print."""
 
 
 def curves(*, logs: list[Path], picture: Path) -> None:
     """Logs <model>/<training>.csv to one PNG, a panel per training."""
     trainings = sorted({log.stem for log in logs})
-    models = sorted({log.parent.name for log in logs})
-    looks = dict(zip(models, cycle(LINES), strict=False))
     columns = min(COLUMNS, len(trainings))
     lines = -(-len(trainings) // columns)
     size = (3.2 * columns, 2.6 * lines)
-    figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False, sharey=True)
+    figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False)
     for axis, training in zip_longest(axes.flat, trainings):
         if training is None:
             axis.axis("off")
             continue
-        for log in (log for log in logs if log.stem == training):
-            _draw(axis, log, *looks[log.parent.name])
+        shown = sorted(log for log in logs if log.stem == training)
+        for log, look in zip(shown, cycle(LINES), strict=False):
+            _draw(axis, log, *look)
         axis.set_title(training, fontsize=9)
         axis.set_xlabel("iteration", fontsize=8)
         axis.set_ylabel("loss", fontsize=8)
