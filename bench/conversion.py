@@ -27,7 +27,8 @@ from typing import Any
 import cv2
 from pydantic import TypeAdapter
 
-from pipeline.config import Config, Density, DisFlow, configured
+from model.image_flow import ImageFlow
+from pipeline.config import Config, Density, DisFlow, Flow, configured
 from pipeline.demo import demo
 from pipeline.density import density
 from pipeline.flow import flow
@@ -35,13 +36,14 @@ from pipeline.frames import frames
 from pipeline.gaze import gaze
 from pipeline.splits import SheetClip, read_sheet
 from pipeline.stores import read_manifest
+from pipeline.weights import save_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared/data"
 REAL = {"dhf1k": 1, "diem": 2}
 """Real datasets, and how many of their clips are converted."""
 FEW = 30
-"""Frames of a clip whose flow is estimated by a network."""
+"""Frames of a clip whose flow is estimated by what is slow."""
 DIS = DisFlow(estimator="dis", preset="medium", cut=None)
 RECIPES: dict[str, dict[str, Any]] = {
     "gaussian": {"sigma": 20.0, "repeats": "each"},
@@ -91,8 +93,10 @@ def timed(stage: Callable[..., None], **arguments: Any) -> float:
 
 
 def at_paper_size(run: str) -> Config:
-    """A run on the paper's frame grid."""
-    return configured(run).model_copy(update={"frames": configured("paper").frames})
+    """A run on the paper's frame grid, its flows among them."""
+    paper = configured("paper")
+    same = {name: getattr(paper, name) for name in ("frames", "other_flows", "image_flow_weights")}
+    return configured(run).model_copy(update=same)
 
 
 def convert(
@@ -116,11 +120,24 @@ def convert(
         some = folder / f"{name}_some.json"
         few = [replace(clips[0], last=(clips[0].first or 1) + FEW - 1)]
         timed(frames, **pictures | {"clips": few}, grid=grid, **stored(some))
-        run(f"flow {cfg.flow.estimator}", flow, frames=some, settings=cfg.flow, threads=1)
+        for settings in measured_flows(cfg, folder):
+            run(f"flow {settings.estimator}", flow, frames=some, settings=settings, threads=1)
     points = run("gaze", gaze, raw=raw, frames=whole, settings=dataset.gaze, grid=grid)
     for recipe, numbers in RECIPES.items():
         settings = DENSITY.validate_python({"recipe": recipe, **numbers})
         run(f"density {recipe}", density, gaze=points, raw=raw, settings=settings, grid=grid)
+
+
+def measured_flows(cfg: Config, folder: Path) -> list[Flow]:
+    """A run's flows; that of a still image with weights that were never trained, as fast as any."""
+    flows = list(cfg.flows(still=False).values())
+    arguments = cfg.image_flow_weights.network
+    weights = folder / "image_flow.safetensors"
+    save_weights(weights, ImageFlow(**arguments), {"network": arguments})
+    image = [
+        flow.model_copy(update={"weights": str(weights)}) for flow in cfg.flows(still=True).values()
+    ]
+    return flows + image
 
 
 def tested(cfg: Config, name: str, most: int) -> list[SheetClip]:

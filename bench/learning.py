@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.config import GaussianDensity, configured
+from pipeline.config import GaussianDensity, Training, configured
 from pipeline.finetune import finetune
 from pipeline.fixations import fixated_map, pixels_by_frame
 from pipeline.metrics import METRICS, Scorer
@@ -117,23 +117,27 @@ def common(folder: Path, weights: Path, seed: int) -> dict[str, Any]:
     }
 
 
-def pretrained(model: str, seed: int, folder: Path) -> Path:
-    """Weights of a model's appearance stream."""
+def pretrained(
+    model: str, network: dict[str, Any], settings: Training, seed: int, folder: Path
+) -> Path:
+    """Weights of a model's appearance stream after the images."""
     weights = folder / f"{model}.safetensors"
     backbone = CFG.imagenet_file(model)
     pretrain(
-        network=CFG.network(model),
+        network=network,
         backbone=[absolute(backbone)] if backbone else [],
         sha256=None,
         **{kind: manifests("salicon", kind, "train") for kind in ("frames", "gaze", "density")},
         **{f"validation_{kind}": [] for kind in ("frames", "gaze", "density")},
-        settings=CFG.pretraining,
+        settings=settings,
         **common(folder, weights, seed),
     )
     return weights
 
 
-def finetuned(model: str, start: Path, seed: int, folder: Path) -> Path:
+def finetuned(
+    model: str, network: dict[str, Any], settings: Training, start: Path, seed: int, folder: Path
+) -> Path:
     """Weights of a model after the clips."""
     weights = folder / f"{model}_diem.safetensors"
     kinds = ("frames", "flow", "gaze", "density")
@@ -141,11 +145,11 @@ def finetuned(model: str, start: Path, seed: int, folder: Path) -> Path:
     if not CFG.sees_motion(model):
         found["flow"] = []
     finetune(
-        network=CFG.network(model),
+        network=network,
         start=start,
         **found,
         **{f"validation_{kind}": [] for kind in kinds},
-        settings=CFG.trainings["setting_1_diem"],
+        settings=settings,
         **common(folder, weights, seed),
     )
     return weights
@@ -263,13 +267,15 @@ def learnt(model: str, seed: int, folder: Path, kept: Kept) -> None:
     weights = folder / f"{start}.safetensors"
     if not weights.is_file():
         before = cpu_seconds()
-        pretrained(start, seed, folder)
+        pretrained(start, CFG.network(start), CFG.pretraining, seed, folder)
         spent = cpu_seconds() - before
         kept.get(f"spent/{start}/{seed}", lambda: Scores({"pretraining": {"NSS": spent}}))
     kept.get(images, lambda: image_scores(of_network(start, weights, streams="appearance")))
 
     def measure() -> Scores:
-        return clip_scores(of_network(model, finetuned(model, weights, seed, folder)))
+        settings = CFG.trainings["setting_1_diem"]
+        found = finetuned(model, CFG.network(model), settings, weights, seed, folder)
+        return clip_scores(of_network(model, found))
 
     kept.get(clips, measure)
 

@@ -7,8 +7,8 @@ otherwise look at a bright one. Three benchmarks: `motion`, the frames while som
 on each, by the training engine of the workflow, and all start from the same appearance stream,
 trained on still scenes.
 
-The predecessor's networks (`--family two_stream`) are asked the same, with its Euclidean loss; its
-table is in bench/results/motion_two_stream.md.
+The predecessor's networks (`--family two_stream`) are asked the same, with its Euclidean loss; that
+table goes to bench/results/motion_two_stream.md.
 
     python bench/motion.py [--family gfsalnet] [--seeds 3] [--clips 24] [--iterations 240]
 """
@@ -30,7 +30,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.config import Adam, DisFlow, GaussianDensity, Loss, Sgd, Training, configured
+from pipeline.config import DisFlow, GaussianDensity, Loss, Training, configured
 from pipeline.datasets.records import Clip
 from pipeline.estimators import Dis
 from pipeline.fixations import pixels_by_frame
@@ -48,19 +48,32 @@ WIDTH, HEIGHT, LENGTH, RATE = 128, 96, 24, 25.0
 OBSERVERS = 5
 THREADS = 1
 SIGMA = 5.0
+CFG = configured("demo")
+
+
+class Family(NamedTuple):
+    """Networks that are compared."""
+
+    models: tuple[str, ...]
+    """The first one's pretraining starts all."""
+    network: dict[str, Any]
+    """What differs from the demo's network."""
+    training: dict[str, Any]
+    """What differs from the demo's pretraining of the first one."""
+
+
 FAMILIES = {
-    "gfsalnet": ("spatial", "temporal", "gfsalnet", "without_gated_fusion"),
-    "two_stream": ("two_stream_spatial", "two_stream_temporal", "late_fusion", "early_fusion"),
+    "gfsalnet": Family(
+        models=("spatial", "temporal", "gfsalnet", "without_gated_fusion"),
+        network={},
+        training={"learning_rate": 1e-3},
+    ),
+    "two_stream": Family(
+        models=("two_stream_spatial", "two_stream_temporal", "late_fusion", "early_fusion"),
+        network={"width": 0.25},
+        training={"learning_rate": 1e-2, "precision": "bfloat16"},
+    ),
 }
-"""Models that are compared; the first one's pretraining starts all."""
-CHANGES: dict[str, dict[str, Any]] = {
-    "gfsalnet": {},
-    "two_stream": {
-        "loss": "euclidean",
-        "optimiser": Sgd(name="sgd", momentum=0.9, weight_decay=5e-4),
-    },
-}
-"""What a family's training has that the other's has not."""
 BENCHMARKS = ("motion", "still", "mixture")
 KINDS = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
 LOSS = Loss(alpha=1.0, beta=0.1, eps=1e-7)
@@ -132,30 +145,16 @@ def _content(name: str, drawn: Drawn, estimate: Dis, recipe: GaussianDensity) ->
 
 def settings(iterations: int, family: str) -> Training:
     """So many iterations."""
-    recipe = Training(
-        datasets=("drawn",),
-        batch=8,
-        epochs=None,
-        iterations=iterations,
-        loss="saliency",
-        optimiser=Adam(name="adam", weight_decay=0.0),
-        learning_rate=1e-3,
-        step=max(1, iterations // 2),
-        gamma=0.2,
-        batch_norm="train",
-        precision="float32",
-        micro_batch=None,
-        recompute=False,
-        compile=False,
-        shrink=(1,),
-        checkpoint=10**9,
-    )
-    return recipe.model_copy(update=CHANGES[family])
+    chosen = FAMILIES[family]
+    recipe = CFG.all_trainings()[CFG.pretraining_name(chosen.models[0])]
+    count = {"epochs": None, "iterations": iterations, "step": max(1, iterations // 2)}
+    changes = {"datasets": ("drawn",), "gamma": 0.2, "checkpoint": 10**9}
+    return Training.model_validate(recipe.model_dump() | count | changes | chosen.training)
 
 
-def network(model: str) -> dict[str, Any]:
-    """The demo's networks."""
-    return configured("demo").network(model)
+def network(family: str, model: str) -> dict[str, Any]:
+    """Arguments of a model's network here."""
+    return CFG.network(model) | FAMILIES[family].network
 
 
 def trained(
@@ -187,10 +186,10 @@ def measure(net: nn.Module, samples: TrainingSamples) -> tuple[float, list[float
 
 def run(family: str, seed: int, clips: int, plan: Training, folder: Path) -> list[dict[str, Any]]:
     """Everything once."""
-    models = FAMILIES[family]
+    models = FAMILIES[family].models
     stills = write(folder / "pretraining", "still", range(5000, 5000 + clips))
     torch.manual_seed(seed)
-    start = build_network({**network(models[0]), "streams": "appearance"})
+    start = build_network(network(family, models[0]) | {"streams": "appearance"})
     trained(start, stills, plan, seed, folder)
     found = []
     for benchmark in BENCHMARKS:
@@ -199,7 +198,7 @@ def run(family: str, seed: int, clips: int, plan: Training, folder: Path) -> lis
         held_out = write(folder / benchmark / "test", benchmark, test)
         for model in models:
             torch.manual_seed(seed)
-            net = build_network(network(model))
+            net = build_network(network(family, model))
             net.load_stream(start.state_dict())  # type: ignore[operator]
             _, before = measure(net.eval(), held_out) if model == "gfsalnet" else (0, [])
             nss, gates = measure(trained(net, samples, plan, seed, folder), held_out)
@@ -253,7 +252,7 @@ def main() -> None:
         f"{time.process_time() - start:.0f} CPU seconds. "
         f"`python bench/motion.py --family {given.family}`."
     )
-    page = report(found, FAMILIES[given.family], head)
+    page = report(found, FAMILIES[given.family].models, head)
     name = "motion" if given.family == "gfsalnet" else f"motion_{given.family}"
     (ROOT / f"bench/results/{name}.md").write_text(page)
     print(page)

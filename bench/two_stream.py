@@ -30,20 +30,19 @@ from learning import (
     Predict,
     Scores,
     centre_bias,
-    common,
     cpu_seconds,
+    finetuned,
     make_stores,
     manifests,
     mean_map,
+    pretrained,
 )
 
 from pipeline.config import Training
-from pipeline.finetune import finetune
 from pipeline.fixations import fixated_map
 from pipeline.metrics import auc_shuffled, cc, chi_square, nss
 from pipeline.networks import load_network
 from pipeline.predict import saliency_maps
-from pipeline.pretrain import pretrain
 from pipeline.protocols import protocol
 from pipeline.scoring import GroundTruth, ground_truth
 from pipeline.stores import FLOW, FRAMES, Store, open_parts
@@ -70,39 +69,6 @@ FINETUNING = recipe(iterations=250, step=150, learning_rate=3e-3)
 def network(model: str) -> dict[str, Any]:
     """Arguments of a model's network here."""
     return CFG.network(model) | NARROW
-
-
-def pretrained(seed: int, folder: Path) -> Path:
-    """Weights of the spatial network after the images."""
-    weights = folder / "start.safetensors"
-    pretrain(
-        network=network(START),
-        backbone=[],
-        sha256=None,
-        **{kind: manifests("salicon", kind, "train") for kind in ("frames", "gaze", "density")},
-        **{f"validation_{kind}": [] for kind in ("frames", "gaze", "density")},
-        settings=PRETRAINING,
-        **common(folder, weights, seed),
-    )
-    return weights
-
-
-def finetuned(model: str, start: Path, seed: int, folder: Path) -> Path:
-    """Weights of a model after the clips."""
-    weights = folder / f"{model}.safetensors"
-    kinds = ("frames", "flow", "gaze", "density")
-    found = {kind: manifests("diem", kind, "train") for kind in kinds}
-    if not CFG.sees_motion(model):
-        found["flow"] = []
-    finetune(
-        network=network(model),
-        start=start,
-        **found,
-        **{f"validation_{kind}": [] for kind in kinds},
-        settings=FINETUNING,
-        **common(folder, weights, seed),
-    )
-    return weights
 
 
 def of_network(model: str, weights: Path) -> Predict:
@@ -163,12 +129,12 @@ def learnt(seed: int, models: list[str], folder: Path, kept: Kept) -> None:
     if not missing:
         return
     before = cpu_seconds()
-    start = pretrained(seed, folder)
+    start = pretrained(START, network(START), PRETRAINING, seed, folder)
     spend(kept, "pretraining", seed, before)
     kept.get(f"clips/pretrained/{seed}", lambda: clip_scores(of_network(START, start)))
     for model in missing:
         before = cpu_seconds()
-        weights = finetuned(model, start, seed, folder)
+        weights = finetuned(model, network(model), FINETUNING, start, seed, folder)
         spend(kept, model, seed, before)
         kept.get(f"clips/{model}/{seed}", lambda: clip_scores(of_network(model, weights)))  # noqa: B023
 

@@ -17,6 +17,7 @@ from model.flow_image import ENCODINGS, FlowEncoding
 from model.fusion import ConvFusion, GatedFusion
 from model.maps import Maps
 from model.options import pick
+from model.sides import check_sides
 from model.stream import SaliencyStream
 
 Streams = Literal["both", "appearance", "motion"]
@@ -118,12 +119,12 @@ class GFSalNet(nn.Module):
         """
         S_A = S_T = attention_A = attention_T = None
         if self.appearance is not None:
-            check_sides(frame)
+            check_sides(frame, STRIDE)
             S_A, attention_A = self.appearance(self.normalise(frame))
         if self.motion is not None:
             if flow is None:
                 raise ValueError("a network with a motion stream needs flow, got None")
-            check_sides(flow)
+            check_sides(flow, STRIDE)
             S_T, attention_T = self.motion(self.normalise(self.encode_flow(flow)))
         if self.fusion is not None:
             maps: Maps = self.fusion(S_A, S_T)
@@ -170,17 +171,3 @@ class GFSalNet(nn.Module):
                 stream.load_state_dict(weights)
             except RuntimeError as error:
                 raise ValueError(f"these weights are of another layout: {error}") from error
-
-
-def check_sides(image: Tensor) -> None:
-    """Refuse an image [B, C, H, W] whose levels would not align.
-
-    Raises:
-        ValueError: Height or width is not a positive multiple of 32.
-    """
-    height, width = image.shape[-2:]
-    if height % STRIDE or width % STRIDE or not height or not width:
-        raise ValueError(
-            f"width and height must be multiples of {STRIDE} pixels, got {width}x{height};"
-            " choose another frame size"
-        )

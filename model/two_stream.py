@@ -19,6 +19,7 @@ from model.flow_image import ENCODINGS, FlowEncoding
 from model.losses import MIDDLE, RANGE, uncentred
 from model.maps import Maps
 from model.options import pick
+from model.sides import check_sides
 
 Streams = Literal["both", "appearance", "motion"]
 Fusion = Literal["late", "early"]
@@ -131,12 +132,12 @@ class TwoStream(nn.Module):
         """
         seen: list[Tensor] = []
         if self.appearance is not None:
-            check_sides(frame)
+            check_sides(frame, STRIDE)
             seen.append(self.appearance(normalise(frame)))
         if self.motion is not None:
             if flow is None:
                 raise ValueError("a network with a motion stream needs flow, got None")
-            check_sides(flow)
+            check_sides(flow, STRIDE)
             seen.append(self.motion(normalise(self.encode_flow(flow))))
         density = uncentred(self.upsample(self.join(seen)).float())
         return Maps(density if self.training else density.clamp_min(0))
@@ -281,17 +282,3 @@ def normalise(picture: Tensor) -> Tensor:
 def within_stream(key: str) -> str:
     """Drop the stream's name from a key of a state dict."""
     return key.removeprefix("appearance.").removeprefix("motion.")
-
-
-def check_sides(image: Tensor) -> None:
-    """Refuse an image [B, C, H, W] whose map would not have its size.
-
-    Raises:
-        ValueError: Height or width is not a positive multiple of 4.
-    """
-    height, width = image.shape[-2:]
-    if height % STRIDE or width % STRIDE or not height or not width:
-        raise ValueError(
-            f"width and height must be multiples of {STRIDE} pixels, got {width}x{height};"
-            " choose another frame size"
-        )

@@ -538,7 +538,7 @@ class Fitting(Section):
     iterations: PositiveInt
     """Of the independent component analysis, at most."""
     tolerance: PositiveFloat
-    """1 - |cosine| by which no component turns any more when the analysis ends."""
+    """1 - |cosine| by which no component turns any more when the analysis ends (FastICA)."""
 
 
 PROTOCOLS = ("mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis")
@@ -873,6 +873,30 @@ class Config(Section):
             label: Measured(model=model, training=UNTRAINED) for label, model in self.sanity.items()
         }
         return rows | sanity
+
+    def flows_of(self, dataset: str) -> list[str]:
+        """Flows of a dataset that rows of this run's tables need, in the order of `flows`."""
+        used = set[str]()
+        for name, table in self.tables.items():
+            for row in self.measured(name).values():
+                used |= self._flows_of(row, dataset, {self.over(table.dataset)})
+        return [name for name in self.flows() if name in used and self.has_flow(name, dataset)]
+
+    def _flows_of(self, row: Measured, dataset: str, seen: set[str]) -> set[str]:
+        """Flows of a dataset that a row needs where it sees these datasets and its training's."""
+        known, used = self.all_trainings(), set[str]()
+        if row.training in known:
+            seen = seen | {*known[row.training].datasets}
+        if self.sees_motion(row.model):
+            name = self.flow_name(row.model)
+            used |= {name} if dataset in seen else set()
+            made_here = name in self.flows(still=True)
+            trained = made_here and dataset in self.image_flow_weights.training.datasets
+            used |= {MAIN_FLOW} if trained else set()
+        if (start := self.models[row.model].start) is not None:
+            before = Measured(model=start, training=self.pretraining_name(row.model))
+            used |= self._flows_of(before, dataset, set()) if before != row else set()
+        return used
 
     def ground_truth(self, dataset: str) -> str:
         """The variant of a dataset's ground truth and how it was made, in words."""

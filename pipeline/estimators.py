@@ -139,8 +139,8 @@ def load_image_flow(path: Path, sha256: str | None) -> ImageFlow:
     """
     if not path.is_file():
         raise InputError(
-            f"{path}: no such weights of ImageFlow; name a file in flow.weights of config.yaml, or "
-            "make one with the target train_image_flow"
+            f"{path}: no such weights of ImageFlow; make them with the target train_image_flow, or "
+            "name a file as weights of that flow, in other_flows of config.yaml"
         )
     check_digest(path, sha256)
     try:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.decomposition import FastICA
 from torch import Tensor, nn
 
 from model.classical.coding_length import CodingLength
@@ -23,7 +24,6 @@ from model.mean_map import MeanMap
 from pipeline.config import Fitting
 from pipeline.disk import whole, writing
 from pipeline.errors import InputError
-from pipeline.ica import fast_ica
 from pipeline.networks import build_network
 from pipeline.samples import frame_tensor
 from pipeline.stage import main
@@ -78,20 +78,26 @@ def fit_coding_length(network: nn.Module, inputs: Inputs) -> Facts:
     for frame in every_nth(FRAMES, inputs.frames, settings.every):
         small = network.working_frame(frame_tensor(frame)[None])[0]
         patches += [random_patches(small, network.patch, each, random)]
-    samples = torch.cat(patches)[: settings.patches].numpy()
+    samples = torch.cat(patches)[: settings.patches].double().numpy()
     count = len(network.filters)
-    try:
-        found = fast_ica(samples, count, inputs.seed, settings.iterations, settings.tolerance)
-    except ValueError as error:
+    rank = np.linalg.matrix_rank(samples - samples.mean(axis=0))
+    if rank < count:
         raise InputError(
             f"{inputs.frames[0]} and others: {len(samples)} patches of {network.patch}x"
-            f"{network.patch}: {error}; lower networks.coding_length.features or raise "
-            "fitting.patches in config.yaml"
-        ) from error
-    network.filters.copy_(torch.from_numpy(found.filters).view_as(network.filters))
-    network.mean.copy_(torch.from_numpy(found.mean).view_as(network.mean))
-    facts = {"frames": frames, "patches": len(samples)}
-    return facts | {"iterations": found.iterations, "change": found.change}
+            f"{network.patch}: {rank} dimensions vary, {count} components are asked for; lower "
+            "networks.coding_length.features or raise fitting.patches in config.yaml"
+        )
+    found = FastICA(
+        count,
+        whiten="unit-variance",
+        whiten_solver="eigh",
+        max_iter=settings.iterations,
+        tol=settings.tolerance,
+        random_state=inputs.seed,
+    ).fit(samples)
+    network.filters.copy_(torch.from_numpy(found.components_).view_as(network.filters))
+    network.mean.copy_(torch.from_numpy(found.mean_).view_as(network.mean))
+    return {"frames": frames, "patches": len(samples), "iterations": found.n_iter_}
 
 
 def random_patches(frame: Tensor, side: int, count: int, random: np.random.Generator) -> Tensor:

@@ -18,10 +18,11 @@ The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `
     totals      [{split, what, expected, found, source}]: what differs from the known totals
     extra       [{pattern, clips}]: clips that no split sheet lists
     options     options of the gaze's reader that are required and not set
-    stages      {stage: {bytes, core_hours}}; null where the number of frames is not known
+    stages      {stage or flow: {bytes, core_hours}}, every flow that a table needs of the dataset;
+                null where the number of frames is not known
 
-Core hours and bytes are reckoned with workflow/costs.csv and the area of the frame grid. Gaze is
-read only where no option is lacking.
+Core hours and bytes are reckoned with workflow/costs.csv and the area of the frame grid (gaze: the
+frames alone). Gaze is read only where no option is lacking.
 """
 
 from __future__ import annotations
@@ -49,8 +50,6 @@ from pipeline.stores import write_json
 
 _COSTS = Path("workflow/costs.csv")
 _MEASURED_AREA = 640 * 480
-_GRID = {"frames", "flow", "density"}
-"""Stages whose cost grows with the area of the frame grid."""
 _FAULTS = ("missing", "unreadable", "short", "totals", "options")
 
 
@@ -81,20 +80,20 @@ def _stages(
     cfg: Config, name: str, frames: int | None, costs: Mapping[str, tuple[float, float]]
 ) -> dict[str, dict[str, float | None]]:
     """Bytes and core hours of each data stage of a dataset."""
-    recipe = cfg.datasets[name].density.recipe
+    flows = cfg.flows()
     settings = {
-        "frames": cfg.frames.codec,
-        "flow": cfg.flow.estimator,
-        "gaze": "",
-        "density": recipe,
+        "frames": f"frames {cfg.frames.codec}",
+        "gaze": "gaze",
+        "density": f"density {cfg.datasets[name].density.recipe}",
+        **{flow: f"flow {flows[flow].estimator}" for flow in cfg.flows_of(name)},
     }
     found: dict[str, dict[str, float | None]] = {}
     for stage, setting in settings.items():
-        cost = costs.get(f"{stage} {setting}".strip())
+        cost = costs.get(setting)
         found[stage] = {"bytes": None, "core_hours": None}
         if cost is not None and frames is not None:
             area = cfg.frames.width * cfg.frames.height / _MEASURED_AREA
-            times = frames * (area if stage in _GRID else 1.0)
+            times = frames * (1.0 if stage == "gaze" else area)
             found[stage] = {
                 "bytes": round(times * cost[1]),
                 "core_hours": round(times / cost[0] / 3600, 4),

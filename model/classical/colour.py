@@ -17,14 +17,18 @@ def opponents(frame: Tensor, dark: float) -> Tensor:
     """R - G and B - Y of frames [B, 3, H, W]: [B, 2, H, W].
 
     Each channel is divided by I, to decouple hue from intensity, but is zero where I is not larger
-    than the share ``dark`` of its maximum over the frame. R, G, B and Y are broadly tuned, and
-    negative values set to zero, as the paper has it.
+    than the share ``dark`` of its maximum over the frame. Negative values of R, G, B and Y are set
+    to zero, as the paper has it.
     """
     light = intensity(frame)
     bright = light > dark * light.amax(dim=(2, 3), keepdim=True)
     hue = torch.where(bright, frame / light.clamp(min=_TINY), 0)
-    r, g, b = hue.unbind(1)
-    red, green, blue = r - (g + b) / 2, g - (r + b) / 2, b - (r + g) / 2
-    yellow = (r + g) / 2 - (r - g).abs() / 2 - b
-    red, green, blue, yellow = (tuned.clamp(min=0) for tuned in (red, green, blue, yellow))
+    red, green, blue, yellow = tuned(hue).clamp(min=0).unbind(1)
     return torch.stack([red - green, blue - yellow], dim=1)
+
+
+def tuned(frame: Tensor) -> Tensor:
+    """R, G, B and Y of frames [B, 3, H, W], broadly tuned: [B, 4, H, W]."""
+    r, g, b = frame.unbind(1)
+    yellow = (r + g) / 2 - (r - g).abs() / 2 - b
+    return torch.stack([r - (g + b) / 2, g - (r + b) / 2, b - (r + g) / 2, yellow], dim=1)

@@ -21,6 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from model.classical.colour import intensity, tuned
 from model.classical.gaussian import blurred
 from model.classical.resize import resized
 from model.maps import Maps
@@ -70,12 +71,10 @@ class PQFT(nn.Module):
 
 def quaternion_image(frame: Tensor, before: Tensor) -> Tensor:
     """M, RG, BY and I as [B, 4, H, W], of frames [B, 3, H, W] and those tau before."""
-    r, g, b = frame[:, 0:1], frame[:, 1:2], frame[:, 2:3]
-    red, green, blue = r - (g + b) / 2, g - (r + b) / 2, b - (r + g) / 2
-    yellow = (r + g) / 2 - (r - g).abs() / 2 - b
-    intensity = frame.mean(dim=1, keepdim=True)
-    change = (intensity - before.mean(dim=1, keepdim=True)).abs()
-    return torch.cat([change, red - green, blue - yellow, intensity], dim=1)
+    red, green, blue, yellow = tuned(frame).chunk(4, dim=1)
+    light = intensity(frame)
+    change = (light - intensity(before)).abs()
+    return torch.cat([change, red - green, blue - yellow, light], dim=1)
 
 
 def quaternion_fft(image: Tensor) -> tuple[Tensor, Tensor]:

@@ -248,7 +248,7 @@ def test_one_still_image_has_a_flow_in_pixels_of_the_frames(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no such weights of ImageFlow; name a file in flow.weights"),
+        (None, "no such weights of ImageFlow; make them with the target"),
         (b"", "not weights of train_image_flow"),
         (b"\x08" + 7 * b"\x00" + b"garbage!", "not weights of train_image_flow"),
     ],

@@ -201,6 +201,23 @@ def test_costs_grow_with_the_grid(report, checkout):
     assert stages["gaze"]["bytes"] == 1800
     assert stages["flow"]["core_hours"] == round(180 / 10 * area / 3600, 4)
     assert stages["density"] == {"bytes": None, "core_hours": None}
+    assert stages["deepflow"] == {"bytes": None, "core_hours": None}
+
+
+def test_flows_are_reckoned_where_a_table_needs_them(report):
+    _, facts, _ = report("--no-probe")
+    flows = {
+        name: {*found["stages"]} - {"frames", "gaze", "density"}
+        for name, found in facts["datasets"].items()
+    }
+    assert flows == {
+        "ucf_sports": {"flow"},
+        "hollywood2": {"flow"},
+        "dhf1k": {"flow"},
+        "diem": {"flow", "deepflow"},
+        "ledov": {"flow"},
+        "salicon": {"image_flow"},
+    }
 
 
 def test_missing_sheet_list_folder_and_option(report, checkout):

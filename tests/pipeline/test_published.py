@@ -1,4 +1,4 @@
-"""The transcribed tables of the paper."""
+"""The transcribed tables of both papers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ FOLDER = Path(__file__).parents[2] / "workflow" / "published"
 ROWS = {1: 13, 2: 14, 3: 12, 4: 14, 5: 5, 6: 5, 7: 6, 8: 6, 9: 6}
 RANGES = {"AUC-J": (0.6, 1), "CC": (0.1, 0.6), "NSS": (0.5, 3.5), "SIM": (0.1, 0.5)}
 RANGES["KLDiv"] = (1, 4)
+PREDECESSOR = {  # rows and columns
+    1: (5, ["sAUC", "chi-square"]),
+    2: (5, ["sAUC", "chi-square"]),
+    3: (7, ["AUC-J", "sAUC", "CC"]),
+}
 
 # Underlined in the paper's text, yet not second: third or worse, or level with the best.
 NOT_SECOND = {
@@ -38,8 +43,8 @@ NOT_MARKED = {
 }
 
 
-def sheet(number):
-    return {row.method: row for row in read_published(FOLDER / f"table_{number}.csv")}
+def sheet(number, paper="table"):
+    return {row.method: row for row in read_published(FOLDER / f"{paper}_{number}.csv")}
 
 
 @pytest.mark.parametrize("number", ROWS)
@@ -113,6 +118,49 @@ def test_spot_values(number, method, values):
     assert [*sheet(number)[method].values.values()] == values
 
 
+@pytest.mark.parametrize("number", PREDECESSOR)
+def test_rows_and_columns_of_the_predecessor(number):
+    rows, metrics = PREDECESSOR[number]
+    found = sheet(number, "two_stream")
+    assert len(found) == rows
+    for row in found.values():
+        assert [*row.values] == metrics
+        for metric, value in row.values.items():
+            low, high = {"chi-square": (0.2, 0.6), "CC": (0.1, 0.7)}.get(metric, (0.6, 0.9))
+            assert low < value < high, (row.method, metric)
+
+
+def test_the_predecessor_tells_what_is_deep():
+    shallow = [[m for m, row in sheet(n, "two_stream").items() if not row.deep] for n in (1, 2, 3)]
+    assert shallow == [
+        [],
+        ["Rudoy", "GBVS", "PQFT", "Hou and Zhang"],
+        ["Rare 2012 Improved", "Xindian", "GBVS", "Itti"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "method", "values"),
+    [
+        (1, "Spatial Stream", [0.69, 0.48]),
+        (1, "Early Fusion", [0.83, 0.29]),
+        (2, "GBVS", [0.70, 0.47]),
+        (2, "Hou and Zhang", [0.64, 0.57]),
+        (3, "Early Fusion", [0.84, 0.73, 0.59]),
+        (3, "Deep Conv", [0.85, 0.72, 0.62]),
+        (3, "Itti", [0.66, 0.61, 0.20]),
+    ],
+)
+def test_spot_values_of_the_predecessor(number, method, values):
+    assert [*sheet(number, "two_stream")[method].values.values()] == values
+
+
+def test_the_augmented_row_of_the_predecessor_stands_in_both_tables():
+    first, second = (sheet(number, "two_stream") for number in (1, 2))
+    augmented = first["Early Fusion w/ Augmentation"].values
+    assert augmented == second["Early Fusion w/ Aug."].values
+
+
 def test_the_full_model_of_table_7_is_setting_1_of_table_1():
     assert sheet(7)["full model"].values == sheet(1)["Setting 1"].values
 
@@ -144,3 +192,22 @@ def test_marks_are_the_underlines_of_the_papers_text():
     marks = read_marks(FOLDER / "marks.csv")
     values = [sheet(name[6:])[method].values[metric] for name, method, metric in marks]
     assert sorted(map(float, underlined)) == sorted(values)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("number", PREDECESSOR)
+def test_the_predecessors_numbers_are_those_of_its_text(number):
+    paper = FOLDER.parents[2] / "shared" / "papers" / "two_stream_networks.txt"
+    if not paper.is_file():
+        pytest.skip(f"{paper} is not there")
+    lines = paper.read_text().splitlines()
+    ends = [
+        next(i for i, line in enumerate(lines) if line.startswith(f"Table {n}."))
+        for n in range(1, number + 1)
+    ]
+    # Captions stand below; each number on a line of its own.
+    begin = ends[-2] if number > 1 else ends[-1] - 40
+    printed = [line for line in lines[begin : ends[-1]] if re.fullmatch(r"0\.\d\d", line)]
+    rows = sheet(number, "two_stream").values()
+    transcribed = [value for row in rows for value in row.values.values()]
+    assert sorted(map(float, printed)) == sorted(transcribed)
