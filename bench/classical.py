@@ -3,11 +3,11 @@
 Measures entries of config.yaml's `models` whose `start` is null, by name: 100 images in SALICON's
 layout, scored at 640x480 against all sampled points, and ten clips in DIEM's layout, on their own
 grid (`run: real` says what they are; they are not distributed). What is fitted without gradients
-takes its weights from a file. The stores are the workflow's, and are made where they are missing.
-Nothing is learned from these recordings here, so all ten clips count. Writes
+is fitted to 400 other images. The stores are the workflow's, and are made where they are missing.
+Nothing is learned from the measured recordings, so all ten clips count. Writes
 bench/results/classical.md.
 
-    python bench/classical.py [--models itti gbvs ...] [--weights NAME=FILE ...] [--every 10]
+    python bench/classical.py [--models itti gbvs ...] [--every 10]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import datetime
 import itertools
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -28,20 +29,19 @@ import numpy as np
 import torch
 from learning import CFG, FULL, RECIPE, ROOT, THREADS, Scores, make_stores, manifests
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from pipeline.errors import InputError
+from pipeline.fit import fit
 from pipeline.fixations import fixated_map, pixels_by_frame
 from pipeline.metrics import METRICS, Scorer, auc_shuffled
 from pipeline.networks import load_network
+from pipeline.predict import saliency_maps
 from pipeline.recipes import density_map
-from pipeline.samples import batches_of, frame_tensor
 from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, Kind, Store, open_parts
 
 SHUFFLED = "sAUC"
 IMAGES = ("AUC-J", SHUFFLED, "NSS", "CC", "SIM", "KLDiv")
 CLIPS = ("AUC-J", "NSS", "CC", "SIM", "KLDiv")
-BATCH = 8
 TIMED = 4
 """Frames of a timed batch."""
 KINDS: dict[str, Kind] = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
@@ -64,26 +64,12 @@ class Image(NamedTuple):
     fixated: NDArray[np.bool_]
 
 
-def before(frames: Any, chosen: Sequence[int], count: int) -> Tensor:
-    """The frames before each chosen one, [B, count, 3, H, W]; the first one is repeated."""
-    return torch.stack(
-        [
-            torch.stack([frame_tensor(frames[max(0, time - back)]) for back in range(count, 0, -1)])
-            for time in chosen
-        ]
-    )
-
-
-@torch.inference_mode()
 def maps_of(
     network: nn.Module, frames: Any, flow: Any, chosen: list[int]
 ) -> Iterator[NDArray[np.float32]]:
     """Maps [y, x] of a clip's chosen frames."""
-    earlier = getattr(network, "earlier", 0)
-    for number, (pictures, motion) in enumerate(batches_of(frames, flow, chosen, BATCH)):
-        times = chosen[number * BATCH :][:BATCH]
-        more = (before(frames, times, earlier),) if earlier else ()
-        yield from network(pictures, motion, *more).saliency[:, 0].float().numpy()
+    for maps in saliency_maps(network, frames, flow, chosen):
+        yield from maps.astype(np.float32)
 
 
 def opened(dataset: str, stage: str, splits: Sequence[str]) -> dict[str, Store]:
@@ -123,7 +109,7 @@ def image_scores(network: nn.Module) -> Scores:
 
 
 def clip_scores(network: nn.Module, every: int) -> Scores:
-    """Of each clip, the mean over every so manieth frame; those nobody looked at do not count."""
+    """Of each clip, the mean over one frame of so many; those nobody looked at do not count."""
     stores = {stage: opened("diem", stage, ["train", "test"]) for stage in KINDS}
     size = (CFG.frames.height, CFG.frames.width)
     scorer, found = Scorer(size), {}
@@ -157,9 +143,27 @@ def speed(network: nn.Module) -> float:
     return TIMED / min(taken)
 
 
-def measured(model: str, weights: dict[str, Path], every: int) -> Measured:
+def fitted(model: str) -> list[Path]:
+    """Weights of a model that is fitted to the 400 training images; none of the others."""
+    if not CFG.models[model].fitted:
+        return []
+    folder = Path(tempfile.mkdtemp())
+    fit(
+        network=CFG.network(model),
+        **{stage: manifests("salicon", stage, "train") for stage in ("frames", "density")},
+        settings=CFG.fitting.model_copy(update={"every": 1}),
+        seed=0,
+        threads=THREADS,
+        code="bench",
+        weights=folder / "fitted.safetensors",
+        log=folder / "fitted.csv",
+    )
+    return [folder / "fitted.safetensors"]
+
+
+def measured(model: str, every: int) -> Measured:
     """Everything of one model."""
-    network = load_network(CFG.network(model), [weights[model]] if model in weights else []).cpu()
+    network = load_network(CFG.network(model), fitted(model)).cpu()
     found = Measured(image_scores(network), clip_scores(network, every), speed(network))
     shown = f"NSS {found.images.mean('NSS'):.3f}, {found.clips.mean('NSS'):.3f}"
     print(f"{model}: {shown}, {found.speed:.1f} frames/s", flush=True)
@@ -230,36 +234,20 @@ def page(found: dict[str, Measured], every: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def given_weights(pairs: Sequence[str]) -> dict[str, Path]:
-    """Model -> file, from NAME=FILE.
-
-    Raises:
-        InputError: A pair is none, or names no model.
-    """
-    found = {}
-    for pair in pairs:
-        model, _, file = pair.partition("=")
-        if not file or model not in CFG.models:
-            raise InputError(f"--weights {pair}: expected NAME=FILE, NAME one of config.yaml's")
-        found[model] = Path(file).resolve()
-    return found
-
-
 def main() -> None:
     """Measures and writes bench/results/classical.md."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     plain = [name for name, entry in CFG.models.items() if entry.network and entry.start is None]
     parser.add_argument("--models", nargs="*", default=plain, choices=plain)
-    parser.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE")
     parser.add_argument("--every", type=int, default=10, help="frames of a clip that are scored")
     given = parser.parse_args()
-    weights = given_weights(given.weights)
     torch.set_num_threads(THREADS)
     wanted = [("salicon", stage, "val") for stage in ("frames", "gaze")]
+    wanted += [("salicon", stage, "train") for stage in ("frames", "density")]
     wanted += [("diem", stage, split) for stage in KINDS for split in ("train", "test")]
     if not all(path.is_file() for names in wanted for path in manifests(*names)):
         make_stores()
-    found = {model: measured(model, weights, given.every) for model in given.models}
+    found = {model: measured(model, given.every) for model in given.models}
     (ROOT / "bench/results/classical.md").write_text(page(found, given.every))
 
 

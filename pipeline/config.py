@@ -350,7 +350,7 @@ class Model(BaseModel):
     network: str | None = None
     """Key of model/registry.py."""
     start: str | None = None
-    """Model whose SALICON weights start this one; null: nothing to train."""
+    """Model whose weights of `pretraining` start this one; null: nothing to train."""
     pretraining: str | None = None
     """Key of `other_pretrainings` or `trainings` that made these weights; null: `pretraining`."""
     flow: str | None = None
@@ -586,8 +586,8 @@ class Measured(Section):
 
     model: str
     training: str
-    """One of `trainings`; `salicon`: the pretraining alone, of a model that starts others; `given`:
-    none, of maps that somebody else made."""
+    """One of `trainings`; `salicon` or one of `other_pretrainings`: the pretraining alone, of a
+    model that starts others; `untrained`: none; `given`: none, of maps that somebody else made."""
 
 
 class Table(Section):
@@ -637,8 +637,10 @@ class TablesSettings(Section):
     tables: dict[str, Table]
     left_out: tuple[str, ...]
     """Datasets that were not scored: their tables show printed values only."""
-    lacking: dict[str, dict[str, list[str]]]
-    """Table -> row that this run cannot measure -> datasets that its training lacks."""
+    lacking: dict[str, dict[str, str]]
+    """Table -> row that this run cannot measure -> why."""
+    observed: tuple[str, ...]
+    """Models that are the observers themselves: no rivals of the others."""
 
 
 class Config(Section):
@@ -845,17 +847,24 @@ class Config(Section):
         )
         return self.model_copy(update={"tables": {"loss_weights": table}})
 
-    def can_train(self, row: Measured) -> bool:
-        """Whether every dataset of a row's training is part of the run."""
-        return not self._lacking(row)
+    def unmeasured(self, table: str) -> dict[str, str]:
+        """Rows of a table that this run cannot measure, and why."""
+        density = self.datasets[self.over(self.tables[table].dataset)].density
+        found = dict[str, str]()
+        for label, row in self.tables[table].measured.items():
+            if lacking := self._lacking(row):
+                found[label] = f"its training needs {', '.join(lacking)}"
+            elif self.observed(row.model) and isinstance(density, ReleasedDensity):
+                found[label] = "released maps do not tell observers apart"
+        return found
 
     def _lacking(self, row: Measured) -> list[str]:
         """Datasets of a training, or of those that it starts from, that are left out."""
         known, needed = self.all_trainings(), list[str]()
         if row.training not in (UNTRAINED, GIVEN):
             needed += known.get(row.training, self.pretraining).datasets
-        if self.sees_motion(row.model) and self.flow_name(row.model) in self.flows(still=True):
-            needed += self.image_flow_weights.training.datasets
+        if self.sees_motion(row.model):
+            needed += self.teaches_flow(self.flow_name(row.model))
         lacking = [dataset for dataset in needed if self.left_out(dataset)]
         if (start := self.models[row.model].start) is not None:
             before = Measured(model=start, training=self.pretraining_name(row.model))
@@ -866,13 +875,18 @@ class Config(Section):
         """Rows of a table that this run measures, the sanity rows among them."""
         if self.left_out(self.tables[table].dataset):
             return {}
-        rows = {
-            label: row for label, row in self.tables[table].measured.items() if self.can_train(row)
-        }
+        without, entry = self.unmeasured(table), self.tables[table]
+        rows = {label: row for label, row in entry.measured.items() if label not in without}
         sanity = {
             label: Measured(model=model, training=UNTRAINED) for label, model in self.sanity.items()
         }
         return rows | sanity
+
+    def teaches_flow(self, name: str) -> tuple[str, ...]:
+        """Datasets that a flow is learned from in this run; none if its weights are a file."""
+        flow = self.other_flows.get(name, self.flow)
+        made = isinstance(flow, ImageFlowEstimator) and "<results>" in flow.weights
+        return self.image_flow_weights.training.datasets if made else ()
 
     def flows_of(self, dataset: str) -> list[str]:
         """Flows of a dataset that rows of this run's tables need, in the order of `flows`."""
@@ -890,9 +904,7 @@ class Config(Section):
         if self.sees_motion(row.model):
             name = self.flow_name(row.model)
             used |= {name} if dataset in seen else set()
-            made_here = name in self.flows(still=True)
-            trained = made_here and dataset in self.image_flow_weights.training.datasets
-            used |= {MAIN_FLOW} if trained else set()
+            used |= {MAIN_FLOW} if dataset in self.teaches_flow(name) else set()
         if (start := self.models[row.model].start) is not None:
             before = Measured(model=start, training=self.pretraining_name(row.model))
             used |= self._flows_of(before, dataset, set()) if before != row else set()
@@ -927,14 +939,8 @@ class Config(Section):
                 for name, dataset in tested.items()
             },
             left_out=tuple(name for name in tested if self.left_out(name)),
-            lacking={
-                name: {
-                    label: self._lacking(row)
-                    for label, row in table.measured.items()
-                    if not self.can_train(row)
-                }
-                for name, table in self.tables.items()
-            },
+            lacking={name: self.unmeasured(name) for name in self.tables},
+            observed=tuple(name for name in self.models if self.observed(name)),
             tables={
                 name: table.model_copy(
                     update={

@@ -48,7 +48,10 @@ def finetune(
     try:
         _start(whole, load_weights(start))
     except (RuntimeError, ValueError) as error:
-        raise InputError(f"{start}: not a stream of this model: {error}") from error
+        raise InputError(
+            f"{start}: not a stream of this model: {error}; make it anew with: snakemake --force "
+            f"{start}"
+        ) from error
     samples = TrainingSamples(frames, flow, gaze, density)
     held_out = None
     if validation_frames:

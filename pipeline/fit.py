@@ -49,7 +49,9 @@ Facts = dict[str, float]
 def every_nth(kind: Kind, manifests: Sequence[Path], step: int) -> Iterator[NDArray[Any]]:
     """Every n-th frame of all clips in their order, counted through, so images are skipped too."""
     if not manifests:
-        raise InputError(f"fit: no {kind.name} stores; name those of training parts")
+        raise InputError(
+            f"fit: no {kind.name} stores; name manifests of training parts, as rule fit does"
+        )
     passed = 0
     for manifest in manifests:
         store = open_store(kind, manifest)
@@ -73,12 +75,12 @@ def fit_coding_length(network: nn.Module, inputs: Inputs) -> Facts:
     assert isinstance(network, CodingLength)
     settings, random = inputs.settings, np.random.default_rng(inputs.seed)
     frames = chosen(FRAMES, inputs.frames, settings.every)
-    each = -(-settings.patches // max(1, frames))
     patches: list[Tensor] = []
-    for frame in every_nth(FRAMES, inputs.frames, settings.every):
+    for place, frame in enumerate(every_nth(FRAMES, inputs.frames, settings.every)):
         small = network.working_frame(frame_tensor(frame)[None])[0]
-        patches += [random_patches(small, network.patch, each, random)]
-    samples = torch.cat(patches)[: settings.patches].double().numpy()
+        count = shared(settings.patches, frames, place)
+        patches += [random_patches(small, network.patch, count, random)]
+    samples = torch.cat(patches).double().numpy()
     count = len(network.filters)
     rank = np.linalg.matrix_rank(samples - samples.mean(axis=0))
     if rank < count:
@@ -97,7 +99,13 @@ def fit_coding_length(network: nn.Module, inputs: Inputs) -> Facts:
     ).fit(samples)
     network.filters.copy_(torch.from_numpy(found.components_).view_as(network.filters))
     network.mean.copy_(torch.from_numpy(found.mean_).view_as(network.mean))
-    return {"frames": frames, "patches": len(samples), "iterations": found.n_iter_}
+    facts = {"frames": frames, "patches": len(samples), "iterations": found.n_iter_}
+    return facts | {"converged": found.n_iter_ < settings.iterations}
+
+
+def shared(total: int, among: int, place: int) -> int:
+    """What the one at a place gets of a total, so that no two differ by more than one."""
+    return total * (place + 1) // among - total * place // among
 
 
 def random_patches(frame: Tensor, side: int, count: int, random: np.random.Generator) -> Tensor:

@@ -43,6 +43,7 @@ def footer(
         told |= {"Ground truth": dataset.variant, "Split": dataset.split}
         told |= _frames(table, measured, settings)
         told |= {"Average": AVERAGES[_first(measured).average], "Intervals": _intervals(measured)}
+        told |= _observers(table, settings)
     if odd:
         told["Marks in the paper's text"] = "; ".join(map(str, odd))
     return told | {
@@ -51,6 +52,18 @@ def footer(
         "Code": settings.code,
         "Seed": str(settings.seed),
     }
+
+
+def _observers(table: Table, settings: TablesSettings) -> dict[str, str]:
+    """What the row of the observers is, where there is one."""
+    rows = [label for label, row in table.measured.items() if row.model in settings.observed]
+    if not rows:
+        return {}
+    said = (
+        "no model: each is predicted by the gaze of all others. CC, SIM, KLDiv and chi-square are "
+        "of one person's gaze, and not comparable with a model's. Not ranked, not tested"
+    )
+    return {", ".join(rows): said}
 
 
 def _first(measured: Mapping[str, Measurement]) -> Measurement:

@@ -30,6 +30,9 @@ def saliency_maps(
     """Maps [B, y, x] of a clip's chosen frames, in their order.
 
     A network with an attribute `earlier` also gets so many frames before each.
+
+    Raises:
+        FloatingPointError: A map is not finite.
     """
     held = chain(network.parameters(), network.buffers())
     where = next((tensor.device for tensor in held), torch.device("cpu"))
@@ -38,7 +41,7 @@ def saliency_maps(
         maps = network(*(tensor.to(where) for tensor in given))
         saliency = maps.saliency[:, 0].float().cpu()
         if not torch.isfinite(saliency).all():
-            raise InputError("the network's map is not finite; train it anew with a lower rate")
+            raise FloatingPointError("a map of the network is not finite")
         # float16 ends at 65,504; a map's scale carries no meaning for any metric.
         yield saliency.clamp(-6e4, 6e4).numpy().astype(np.float16)
 
@@ -68,12 +71,17 @@ def predict(
             motion = motions[clip][clip] if motions else None
             maps = saliency_maps(model, pictures[clip][clip], motion, chosen)
             numbers = frame_numbers(clips[clip])
-            writer.add(
-                clip,
-                maps,
-                frames=chosen if frame_list else None,
-                numbers=[numbers[place] for place in chosen],
-            )
+            try:
+                writer.add(
+                    clip,
+                    maps,
+                    frames=chosen if frame_list else None,
+                    numbers=[numbers[place] for place in chosen],
+                )
+            except FloatingPointError as error:
+                remedy = "train it anew with a lower rate" if weights else "check its numbers"
+                name = weights[0] if weights else f"config.yaml: networks.{network['network']}"
+                raise InputError(f"{name}: clip {clip}: {error}; {remedy}") from error
             print(f"{clip}: {len(chosen)} maps")
 
 

@@ -57,7 +57,10 @@ def pretrain(
                 torch.load(file, map_location="cpu", weights_only=True)
             )
         except (OSError, RuntimeError, ValueError) as error:
-            raise InputError(f"{file}: not weights of this backbone: {error}") from error
+            raise InputError(
+                f"{file}: not weights of this backbone: {error}; name another file in "
+                "backbone_weights of config.yaml, or torchvision"
+            ) from error
     samples = TrainingSamples(frames, [], gaze, density)
     held_out = None
     if validation_frames:

@@ -191,7 +191,9 @@ def clips_with_video(root: Path, pattern: str) -> list[str]:
 
 def used_splits(cfg: Config, dataset: str) -> set[str]:
     """The splits of a dataset that some training or some table of the run asks for."""
-    training = any(dataset in training.datasets for training in cfg.all_trainings().values())
+    learnt = [training.datasets for training in cfg.all_trainings().values()]
+    learnt += [cfg.teaches_flow(name) for name in cfg.other_flows]
+    training = any(dataset in datasets for datasets in learnt)
     tested = {table.dataset for table in cfg.tables.values()}
     names = {name for name in tested if cfg.over(name) == dataset}
     return {cfg.test(name).split for name in names} | ({"train"} if training else set())

@@ -9,7 +9,7 @@ input gives the same bytes.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -52,7 +52,7 @@ def tables(*, scores: list[Path], published: Path, out: Path, settings: TablesSe
     read = cache(lambda path: read_scores(path, settings.protocol))
     odd = disagreements(published) if (published / "marks.csv").exists() else []
     measured = {
-        name: _measure(name, table, found, read, settings)
+        name: _measure(name, _reported(table, settings), found, read, settings)
         for name, table in settings.tables.items()
     }
     pages = [
@@ -88,6 +88,13 @@ def _measure(
     meta = settings.datasets[table.dataset].meta
     average = table.average or protocol(settings.protocol).averaging(meta=meta)
     return {label: summarise(sheet, average, settings.seed) for label, sheet in sheets.items()}
+
+
+def _reported(table: Table, settings: TablesSettings) -> Table:
+    """A table without the metrics that the protocol does not report, unless that is all."""
+    known = protocol(settings.protocol).reports
+    metrics = tuple(metric for metric in table.metrics if metric in known)
+    return table.model_copy(update={"metrics": metrics or table.metrics})
 
 
 def _find(key: Key, found: Mapping[Key, Path]) -> Path:
@@ -145,28 +152,35 @@ def _page(
     odd: Sequence[Disagreement],
     settings: TablesSettings,
 ) -> Page:
-    table = settings.tables[name]
+    table = _reported(settings.tables[name], settings)
+    observed = _observed(table, settings)
+    rivals = {label: entry for label, entry in measured.items() if label not in observed}
     entries = [*printed, *_unprinted(printed, measured, settings)]
-    columns = [_column(metric, entries, measured) for metric in table.metrics]
+    columns = [_column(metric, entries, measured, observed) for metric in table.metrics]
     rows = [
         Row(entry.group, entry.method, entry.deep, entry.method in measured, cells)
         for entry, cells in zip(entries, zip(*columns, strict=True), strict=True)
     ]
     attributes = _attributes(name, settings)
-    pairs = contrasts.compared(measured, settings.sanity, table.metrics, settings.seed)
+    pairs = contrasts.compared(rivals, settings.sanity, table.metrics, settings.seed)
     return Page(
         name=name,
         caption=table.title,
         metrics={metric: BETTER[metric] for metric in table.metrics},
         rows=tuple(rows),
         pairs=pairs,
-        pairs_told=contrasts.told(pairs, table.metrics, measured),
-        clips=contrasts.by_clip(measured, settings.sanity, table.metrics),
+        pairs_told=contrasts.told(pairs, table.metrics, rivals),
+        clips=contrasts.by_clip(rivals, settings.sanity, table.metrics),
         attributes=contrasts.by_attribute(measured, attributes, table.metrics),
         remarks=_remarks(name, table, settings),
         links=_links(name, bool(measured)),
         footer=footer(table, measured, [one for one in odd if one.table == name], settings),
     )
+
+
+def _observed(table: Table, settings: TablesSettings) -> set[str]:
+    """Rows that are the observers themselves."""
+    return {label for label, row in table.measured.items() if row.model in settings.observed}
 
 
 def _links(name: str, measured: bool) -> dict[str, str]:
@@ -189,14 +203,21 @@ def _unprinted(
 
 
 def _column(
-    metric: str, entries: Sequence[PrintedRow], measured: Mapping[str, Measurement]
+    metric: str,
+    entries: Sequence[PrintedRow],
+    measured: Mapping[str, Measurement],
+    unranked: Collection[str],
 ) -> list[Cell]:
     """The cells of a metric, a row each."""
     printed = [entry.values.get(metric) for entry in entries]
     rows = [measured.get(entry.method) for entry in entries]
     ours = [None if row is None else row.means[metric] for row in rows]
     between = [None if row is None else row.intervals[metric] for row in rows]
-    columns = (printed, ours, between, ranks(metric, printed), ranks(metric, ours))
+    rivals = [
+        None if entry.method in unranked else value
+        for entry, value in zip(entries, ours, strict=True)
+    ]
+    columns = (printed, ours, between, ranks(metric, printed), ranks(metric, rivals))
     return [Cell(*values) for values in zip(*columns, strict=True)]
 
 
@@ -204,9 +225,12 @@ def _remarks(name: str, table: Table, settings: TablesSettings) -> tuple[str, ..
     remarks = [*_run_remark(settings.run)]
     if table.dataset in settings.left_out:
         remarks.append(f"{table.dataset} is left out of this run: printed values only.")
-    elif lacking := settings.lacking.get(name):
-        rows = [f"{label} (its training needs {', '.join(of)})" for label, of in lacking.items()]
-        remarks.append(f"Not measured, for want of data: {'; '.join(rows)}.")
+        return tuple(remarks)
+    if lacking := settings.lacking.get(name):
+        rows = [f"{label} ({why})" for label, why in lacking.items()]
+        remarks.append(f"Not measured: {'; '.join(rows)}.")
+    if dropped := [m for m in settings.tables[name].metrics if m not in table.metrics]:
+        remarks.append(f"Protocol {settings.protocol} does not report {', '.join(dropped)}.")
     return tuple(remarks)
 
 

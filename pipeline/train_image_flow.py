@@ -4,8 +4,8 @@ Walker et al., ICCV 2015 (model/image_flow.py): the flow of training videos, as 
 it, is averaged on the network's grid; its vectors are clustered by k-means; the network learns each
 cell's cluster. The paper's labels are hard, its loss weighs all clusters alike, and so do ours.
 Differences: the paper's flow is of UCF-101 and HMDB-51, ours of whatever datasets are named; it
-crops and mirrors its pictures, we do neither. What is only measured is the end-point error on
-held-out clips, on the grid of the stores.
+crops and mirrors its pictures, we do neither. On held-out clips the end-point error is measured, on
+the grid of the stores; nothing is chosen by it.
 """
 
 from __future__ import annotations

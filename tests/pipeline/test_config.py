@@ -325,7 +325,27 @@ def test_without_salicon_nothing_can_be_trained_and_all_else_stands() -> None:
         starts = [cfg.models[row.model].start for row in cfg.measured(table).values()]
         assert starts == [None] * len(starts)
     assert not cfg.measured("two_stream_3")
-    assert cfg.tables_settings("code").lacking["table_1"]["Setting 1"] == ["salicon"]
+    assert (
+        cfg.tables_settings("code").lacking["table_1"]["Setting 1"] == "its training needs salicon"
+    )
+
+
+def test_observers_need_gaze_that_tells_them_apart() -> None:
+    raw = content("paper")
+    raw["datasets"]["ucf_sports"]["variant"] = "release"
+    cfg = load(raw)
+    told = "released maps do not tell observers apart"
+    assert cfg.unmeasured("table_1")["Observers"] == told
+    assert "Observers" not in cfg.measured("table_1")
+    assert "Observers" in cfg.measured("table_2") and "PQFT" in cfg.measured("table_1")
+    assert cfg.tables_settings("code").observed == ("observers",)
+
+
+def test_flow_weights_in_a_file_need_no_datasets() -> None:
+    raw = content("paper") | {"without": ["hollywood2"]}
+    assert "Early Fusion" not in load(raw).measured("two_stream_3")
+    raw["other_flows"]["image_flow"]["weights"] = "flow.safetensors"
+    assert "Early Fusion" in load(raw).measured("two_stream_3")
 
 
 def test_an_unknown_run_lists_the_known_ones() -> None:

@@ -13,7 +13,7 @@ import torch
 from model.mean_map import MeanMap
 from pipeline.config import Fitting
 from pipeline.errors import InputError
-from pipeline.fit import every_nth, fit
+from pipeline.fit import every_nth, fit, shared
 from pipeline.networks import load_network
 from pipeline.stores import DENSITY, FRAMES, Kind, write_store
 from pipeline.weights import load_weights, weights_facts
@@ -100,6 +100,23 @@ def test_coding_length_is_fitted_and_runs(tmp_path: Path, frames: Path) -> None:
     assert facts["fitting"] == FITTING.model_dump() and facts["network"] == CODING
     rows = dict(csv.reader((tmp_path / "icl.csv").open()))
     assert (rows["frames"], rows["patches"]) == ("3", "600")
+
+
+@pytest.mark.parametrize(("total", "among"), [(600, 3), (30_000, 18_000), (5, 7), (0, 4)])
+def test_frames_share_the_patches_evenly(total: int, among: int) -> None:
+    shares = [shared(total, among, place) for place in range(among)]
+    assert sum(shares) == total and max(shares) - min(shares) <= 1
+
+
+def test_every_frame_gives_patches(tmp_path: Path) -> None:
+    """The last of them too: a quarter of all pixels, and of all patches, is white."""
+    tones = np.array([0, 0, 0, 255], np.uint8)
+    noise = np.random.default_rng(0).integers(0, 2, (4, 30, 40, 3), np.uint8)
+    content = np.abs(tones[:, None, None, None].astype(int) - noise).astype(np.uint8)
+    path = written(FRAMES, tmp_path, {"a": content[:2], "b": content[2:]})
+    settings = FITTING.model_copy(update={"every": 1, "patches": 603})
+    weights = run(tmp_path, CODING | {"features": 6}, "x", frames=[path], settings=settings)
+    assert load_weights(weights)["mean"].mean().item() == pytest.approx(0.25, abs=0.005)
 
 
 def test_the_same_fit_gives_the_same_bytes(tmp_path: Path, frames: Path) -> None:

@@ -13,7 +13,7 @@ from pipeline.config import Dhf1kDensity, GaussianDensity, ReleasedDensity
 from pipeline.density import density_map
 from pipeline.errors import InputError
 from pipeline.fixations import fixated_map
-from pipeline.metrics import score_frame
+from pipeline.metrics import auc, score_frame
 from pipeline.observers import observers
 from pipeline.stores import DENSITY, GAZE, write_store
 
@@ -53,7 +53,7 @@ def sheet(stores: Path, **changes: Any) -> list[dict[str, str]]:
     }
     observers(**{**given, **changes})
     first, *lines = (stores / "scores.csv").read_text().splitlines()
-    assert first == "# protocol: mit"
+    assert first == f"# protocol: {changes.get('protocol', 'mit')}"
     return list(csv.DictReader(lines))
 
 
@@ -65,12 +65,35 @@ def test_each_observer_is_predicted_by_the_others(stores: Path) -> None:
         others = density_map(np.delete(at, one, axis=0), (H, W), RECIPE).astype(np.float32)
         own = at[[one]]
         truth = density_map(own, (H, W), RECIPE).astype(np.float32)
-        each.append(score_frame(others, truth, fixated_map(own, (H, W))).values)
+        fixated = fixated_map(own, (H, W))
+        values = score_frame(others, truth, fixated).values
+        each.append(values | {"AUC-J": auc(others[fixated], others)})
     for metric, value in each[0].items():
         mean = np.mean([found[metric] for found in each])
         assert float(rows["odd", "0"][metric]) == pytest.approx(mean, abs=2e-5), (metric, value)
     assert float(rows["agree", "0"]["NSS"]) > 4 > float(rows["odd", "0"]["NSS"])
     assert float(rows["agree", "0"]["CC"]) > 0.9
+
+
+@pytest.mark.parametrize("protocol", ["mit", "unisal", "pysaliency"])
+def test_observers_who_know_nothing_of_each_other_are_at_chance(
+    stores: Path, protocol: str
+) -> None:
+    random = np.random.default_rng(0)
+    count, people = 200, 5
+    at = np.stack([random.integers(0, W, (count, people)), random.integers(0, H, (count, people))])
+    rows = [[t, *at[:, t, o], o] for t in range(count) for o in range(people)]
+    with write_store(GAZE, stores / "any.zarr", stores / "any.json") as gaze:
+        gaze.add("any", [np.array(rows, np.float32)], frames=count, height=2 * H, width=2 * W)
+    maps = [density_map(at[::-1, t].T.astype(np.int32), (H, W), RECIPE) for t in range(count)]
+    with write_store(DENSITY, stores / "maps.zarr", stores / "maps.json") as density:
+        density.add("any", [np.stack(maps)])
+    changes = {"gaze": [stores / "any.json"], "density": [stores / "maps.json"]}
+    found = sheet(stores, **changes, held_out=5, protocol=protocol)
+    areas = [float(row["AUC-J"]) for row in found]
+    # Where nobody looked maps are 0 and equal, so an area has little spread.
+    assert np.mean(areas) == pytest.approx(0.5, abs=4 * np.std(areas) / count**0.5)
+    assert np.std(areas) / count**0.5 < 0.02
 
 
 def test_a_frame_of_one_observer_has_no_value_and_one_of_none_is_left_out_as_ever(

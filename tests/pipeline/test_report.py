@@ -60,7 +60,14 @@ class Page(HTMLParser):
 
 def settings(**changes):
     given = {"run": "demo", "protocol": "mit", "seed": 3, "config_digest": "c0ffee00"}
-    empty = {"sanity": {}, "datasets": {}, "tables": {}, "left_out": [], "lacking": {}}
+    empty = {
+        "sanity": {},
+        "datasets": {},
+        "tables": {},
+        "left_out": [],
+        "lacking": {},
+        "observed": [],
+    }
     return TablesSettings.model_validate(given | {"code": "0123abcd"} | empty | changes)
 
 

@@ -105,6 +105,13 @@ def _score(
     return rows
 
 
+def test_a_network_whose_maps_are_not_finite_is_named(stores: dict[str, Path]) -> None:
+    told = r"networks\.centre_bias: clip a: a map of the network is not finite; check its numbers"
+    with pytest.raises(InputError, match=told):
+        _predict(stores, {"network": "centre_bias", "sigma": float("nan")})
+    assert not (stores["folder"] / "saliency.json").exists()
+
+
 def test_every_frame_has_its_row_and_its_own_score(stores: dict[str, Path]) -> None:
     manifest = _predict(stores, {"network": "chance"})
     rows = _score(stores, manifest)

@@ -90,6 +90,7 @@ def settings(**changes):
         },
         "left_out": [],
         "lacking": {},
+        "observed": [],
     }
     return TablesSettings.model_validate(defaults | changes)
 
@@ -435,10 +436,45 @@ def test_a_wrong_published_sheet_is_refused(old, new, complaint, published):
 
 def test_a_row_whose_training_lacks_data_says_so(published, scores, tmp_path):
     out = tmp_path / "out"
-    lacking = {"table_1": {"Setting 2": ["hollywood2"]}}
+    lacking = {"table_1": {"Setting 2": "its training needs hollywood2"}}
     tables(scores=scores, published=published, out=out, settings=settings(lacking=lacking))
     page = (out / "table_1.md").read_text()
-    assert "Not measured, for want of data: Setting 2 (its training needs hollywood2)." in page
+    assert "Not measured: Setting 2 (its training needs hollywood2)." in page
+
+
+def test_observers_are_no_rivals(scores, published, tmp_path):
+    out = tmp_path / "out"
+    tables(scores=scores, published=published, out=out, settings=settings(observed=[]))
+    as_model = (out / "table_1.md").read_text()
+    tables(scores=scores, published=published, out=out, settings=settings(observed=["gfsalnet"]))
+    alone = (out / "table_1.md").read_text()
+    assert "\\*" in as_model and "\\*" in alone  # the best measured value has a star
+    starred = [line.split("|")[2].strip() for line in alone.splitlines() if "\\*" in line]
+    assert set(starred) == {"Centre bias"}
+    assert "| Setting 1 | Setting 2 |" in as_model
+    assert "| Setting 1 | Setting 2 |" not in alone
+    assert "Setting 1, Setting 2: no model: each is predicted by the gaze" in alone
+
+
+def test_columns_that_a_protocol_does_not_report_are_left_out(tmp_path, published):
+    header = HEADER.replace(",KLDiv", "").replace("# protocol: mit", "# protocol: dhf1k")
+    sheets = {
+        "gfsalnet/setting_1": SETTING_1,
+        "gfsalnet/setting_2": SETTING_2,
+        "centre_bias/untrained": CENTRE,
+    }
+    scores = []
+    for name, text in sheets.items():
+        rows = re.sub(r",[\d.]*,(ok|AUC-J=|CC=)", r",\1", text)
+        rows = re.sub(r" KLDiv=\w+", "", rows)
+        path = write(tmp_path, name, rows)
+        path.write_text(f"{header}\n{rows}\n")
+        scores.append(path)
+    out = tmp_path / "out"
+    tables(scores=scores, published=published, out=out, settings=settings(protocol="dhf1k"))
+    page = (out / "table_1.md").read_text()
+    assert "Protocol dhf1k does not report KLDiv." in page
+    assert "KLDiv" not in (out / "table_1.csv").read_text()
 
 
 def test_a_metric_that_a_sheet_lacks_is_named_with_the_sheet(scores, published, tmp_path):

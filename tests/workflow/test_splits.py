@@ -27,13 +27,15 @@ Parts = set[tuple[str, str]]
 
 
 def _parts_that_train(whole: Project, *settings: str) -> tuple[Parts, Parts]:
-    """(dataset, part) that pretrain and finetune learn from, and that they only measure."""
+    """(dataset, part) that anything learns from, and that it only measures."""
     said = whole.run(
         "--dry-run", "--printshellcmds", "--forceall", *settings, "--", "results/tables"
     )
     learnt, measured = Parts(), Parts()
     for block in re.split(r"\n(?=\[|Job stats)", said):
-        if re.search(r"^(?:local)?rule (pretrain|finetune):", block, re.MULTILINE):
+        if re.search(
+            r"^(?:local)?rule (pretrain|finetune|fit|train_image_flow):", block, re.MULTILINE
+        ):
             for option in re.findall(r"--\S+(?: data/demo/\S+)+", block):
                 found = set(re.findall(r"data/demo/(\w+)/\w+/(\d{4})\.", option))
                 (measured if option.startswith("--validation") else learnt).update(found)
@@ -47,7 +49,8 @@ def test_every_part_that_trains_holds_training_clips_only(whole: Project, share:
     path = whole.folder / "share.yaml"
     path.write_text(yaml.safe_dump({"datasets": chosen}))
     seen, measured = _parts_that_train(whole, "--configfile", "share.yaml")
-    trained = {of for training in cfg.all_trainings().values() for of in training.datasets}
+    trainings = [*cfg.all_trainings().values(), cfg.image_flow_weights.training]
+    trained = {of for training in trainings for of in training.datasets}
     assert {dataset for dataset, _ in seen} == trained
     for dataset in trained:
         entry = cfg.datasets[dataset]

@@ -119,7 +119,7 @@ rule observers:
 
 
 rule tables:
-    """Tables I to IX: printed value, ours and the difference (Sec. IV-D, IV-E)."""
+    """Every table of both papers: printed value, ours and the difference (Sec. IV-D, IV-E)."""
     input:
         scores=measured_scores(),
         published=published_sheets(),
