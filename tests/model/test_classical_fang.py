@@ -127,6 +127,16 @@ def test_the_odd_colour_stands_out(odd: tuple[int, int]) -> None:
         assert cell_of_maximum(saliency) == odd
 
 
+@pytest.mark.parametrize("odd", [(1, 6), (4, 2), (2, 0)])
+def test_the_odd_orientation_stands_out(odd: tuple[int, int]) -> None:
+    frame = torch.full((1, 3, H, W), 0.3)
+    for row, column in itertools.product(range(H // CELL), range(W // CELL)):
+        y, x = row * CELL + 8, column * CELL + 8
+        tall, wide = (1, 5) if (row, column) == odd else (5, 1)
+        frame[0, :, y - tall : y + tall + 1, x - wide : x + wide + 1] = 0.8
+    assert cell_of_maximum(fang(motion=False)(frame, None).saliency) == odd
+
+
 @pytest.mark.parametrize("background", [(0.0, 0.0), (3.0, -2.0)])
 def test_what_moves_otherwise_stands_out_to_the_moving_version_alone(
     background: tuple[float, float],

@@ -92,6 +92,16 @@ def test_the_odd_colour_stands_out(odd: tuple[int, int]) -> None:
     assert cell_of_maximum(network(frame, None, still(frame)).saliency) == odd
 
 
+@pytest.mark.parametrize("odd", [(1, 6), (4, 2), (2, 0)])
+def test_the_odd_orientation_stands_out(odd: tuple[int, int]) -> None:
+    frame = torch.full((1, 3, H, W), 0.3)
+    for row, column in itertools.product(range(H // CELL), range(W // CELL)):
+        y, x = row * CELL + 8, column * CELL + 8
+        tall, wide = (1, 5) if (row, column) == odd else (5, 1)
+        frame[0, :, y - tall : y + tall + 1, x - wide : x + wide + 1] = 0.8
+    assert cell_of_maximum(PQFT(motion=False, height=64, sigma=3.0)(frame, None).saliency) == odd
+
+
 def test_what_moved_stands_out_to_the_moving_version_alone() -> None:
     frame = bars(None, (0, 0, 0))
     before = frame.clone()

@@ -330,6 +330,17 @@ def test_without_salicon_nothing_can_be_trained_and_all_else_stands() -> None:
     )
 
 
+@pytest.mark.parametrize("run", ["paper", "demo"])
+def test_twelve_tables_each_with_its_printed_sheet(run: str) -> None:
+    cfg = load(content(run))
+    sheets = {path.stem for path in (ROOT / "workflow/published").glob("*.csv")} - {"marks"}
+    assert set(cfg.tables) == sheets and len(sheets) == 12
+    for table in cfg.tables:
+        rows = cfg.measured(table)
+        assert rows.keys() - cfg.sanity.keys(), table
+        assert not cfg.unmeasured(table)
+
+
 def test_observers_need_gaze_that_tells_them_apart() -> None:
     raw = content("paper")
     raw["datasets"]["ucf_sports"]["variant"] = "release"
