@@ -210,7 +210,8 @@ def page(found: dict[str, Measured], every: int) -> str:
         "",
         f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, threads: "
         f"{THREADS}. Means [95 %, bootstrap over images or clips].",
-        "`python bench/classical.py`.",
+        "What is fitted is fitted to 400 other images, for the clips too. `python",
+        "bench/classical.py`.",
         "",
         f"100 images in SALICON's layout, read at {size}, scored at 640x480 against every sampled",
         f"point; {SHUFFLED} against the points of the other 99:",
