@@ -62,7 +62,7 @@ def recipe(**changes: Any) -> Training:
 
 
 PRETRAINING = recipe(datasets=("salicon",), iterations=700, step=500, learning_rate=1e-3)
-FINETUNING = recipe(iterations=800, step=560, learning_rate=5e-3)
+FINETUNING = recipe(iterations=500, step=350, learning_rate=3e-3)
 
 
 def network(model: str) -> dict[str, Any]:
