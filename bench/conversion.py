@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import torch
 from pydantic import TypeAdapter
 
 from model.image_flow import ImageFlow
@@ -129,11 +130,15 @@ def convert(
 
 
 def measured_flows(cfg: Config, folder: Path) -> list[Flow]:
-    """A run's flows; that of a still image with weights that were never trained, as fast as any."""
+    """A run's flows; that of a still image with weights drawn by chance, as fast as any."""
     flows = list(cfg.flows(still=False).values())
     arguments = cfg.image_flow_weights.network
+    torch.manual_seed(0)
+    network = ImageFlow(**arguments)
+    network.start_from(torch.randn_like(network.centres) / 100, torch.ones(len(network.centres)))
+    torch.nn.init.normal_(network.choice.weight)  # so that the flow differs from cell to cell
     weights = folder / "image_flow.safetensors"
-    save_weights(weights, ImageFlow(**arguments), {"network": arguments})
+    save_weights(weights, network, {"network": arguments})
     image = [
         flow.model_copy(update={"weights": str(weights)}) for flow in cfg.flows(still=True).values()
     ]

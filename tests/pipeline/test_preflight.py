@@ -299,7 +299,7 @@ def test_committed_costs_and_totals(monkeypatch):
     assert {
         "frames lossless",
         "flow dis",
-        "flow pwcnet",
+        *(f"flow {flow.estimator}" for flow in configured("paper").flows().values()),
         "gaze",
         "density gaussian",
     } <= costs.keys()
