@@ -143,11 +143,10 @@ def speed(network: nn.Module) -> float:
     return TIMED / min(taken)
 
 
-def fitted(model: str) -> list[Path]:
+def fitted(model: str, folder: Path) -> list[Path]:
     """Weights of a model that is fitted to the 400 training images; none of the others."""
     if not CFG.models[model].fitted:
         return []
-    folder = Path(tempfile.mkdtemp())
     fit(
         network=CFG.network(model),
         **{stage: manifests("salicon", stage, "train") for stage in ("frames", "density")},
@@ -163,7 +162,8 @@ def fitted(model: str) -> list[Path]:
 
 def measured(model: str, every: int) -> Measured:
     """Everything of one model."""
-    network = load_network(CFG.network(model), fitted(model)).cpu()
+    with tempfile.TemporaryDirectory() as folder:
+        network = load_network(CFG.network(model), fitted(model, Path(folder))).cpu()
     found = Measured(image_scores(network), clip_scores(network, every), speed(network))
     shown = f"NSS {found.images.mean('NSS'):.3f}, {found.clips.mean('NSS'):.3f}"
     print(f"{model}: {shown}, {found.speed:.1f} frames/s", flush=True)
