@@ -5,9 +5,9 @@ frames -> flow ;  gaze -> density ;  pretrain -> finetune ;  predict -> score ->
 
 import sys
 
-from pipeline.config import load, run_file
-from pipeline.provenance import code_digest, use_this_python
-from pipeline.raw import missing_message
+from pipeline.config.config import load, run_file
+from pipeline.planning.provenance import code_digest, use_this_python
+from pipeline.planning.missing import missing_message
 from snakemake.utils import min_version
 
 min_version("9.27")

@@ -31,13 +31,15 @@ from learning import CFG, FULL, RECIPE, ROOT, THREADS, Scores, make_stores, mani
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.fit import fit
-from pipeline.fixations import fixated_map, pixels_by_frame
-from pipeline.metrics import METRICS, Scorer, auc_shuffled
-from pipeline.networks import load_network
-from pipeline.predict import saliency_maps
-from pipeline.recipes import density_map
-from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, Kind, Store, open_parts
+from pipeline.evaluation.metrics.auc import auc_shuffled
+from pipeline.evaluation.metrics.fast import METRICS, Scorer
+from pipeline.evaluation.predict import saliency_maps
+from pipeline.preprocessing.density_recipes import density_map
+from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, Kind
+from pipeline.stores.reading import Store, open_parts
+from pipeline.training.fit import fit
+from pipeline.training.networks import load_network
 
 SHUFFLED = "sAUC"
 IMAGES = ("AUC-J", SHUFFLED, "NSS", "CC", "SIM", "KLDiv")

@@ -28,16 +28,17 @@ import cv2
 import torch
 from pydantic import TypeAdapter
 
-from model.image_flow import ImageFlow
-from pipeline.config import Config, Density, DisFlow, Flow, configured
-from pipeline.demo import demo
-from pipeline.density import density
-from pipeline.flow import flow
-from pipeline.frames import frames
-from pipeline.gaze import gaze
-from pipeline.splits import SheetClip, read_sheet
-from pipeline.stores import read_manifest
-from pipeline.weights import save_weights
+from model.flow.image_flow import ImageFlow
+from pipeline.config.config import Config, configured
+from pipeline.config.data import Density, DisFlow, Flow
+from pipeline.demo.draw import demo
+from pipeline.preprocessing.density import density
+from pipeline.preprocessing.flow import flow
+from pipeline.preprocessing.frames import frames
+from pipeline.preprocessing.gaze import gaze
+from pipeline.raw.splits import SheetClip, read_sheet
+from pipeline.stores.reading import read_manifest
+from pipeline.stores.weights import save_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared/data"

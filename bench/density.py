@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import TypeAdapter
 from scipy.ndimage import gaussian_filter
 
-from pipeline.recipes import PointDensity, density_map, released_map
+from pipeline.preprocessing.density_recipes import PointDensity, density_map, released_map
 
 ROOT = Path(__file__).resolve().parents[1]
 GRID, VIDEO = (480, 640), (360, 640)

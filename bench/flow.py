@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 python bench/flow.py [--weights FILE ...]
 
 Accuracy is the mean end-point error in pixels over all pixels: on held-out pairs of
-`pipeline.flow_pairs`, whose flow is exact, and on a pair of film frames (1024x436, mean flow 5.8
-pixels) against what the released PWC-Net says of it, where that pair lies beside the checkout
-(../shared/data/flow_pair). A flow on the quarter grid is upsampled bilinearly. Time is CPU time of
+`pipeline.training.flow_pairs`, whose flow is exact, and on a pair of film frames (1024x436, mean
+flow 5.8 pixels) against what the released PWC-Net says of it, where that pair lies beside the
+checkout (../shared/data/flow_pair). A flow on the quarter grid is upsampled bilinearly. Time is CPU time of
 one thread on a pair of 640x480, the fastest of several, all estimators in turn. Last, speed inside
 moving balls and outside (../shared/data/diem). Writes bench/results/flow.md.
 """
@@ -27,13 +27,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.flow_image import colorwheel
-from pipeline.config import PwcnetFlow, configured
-from pipeline.estimators import Pwcnet
-from pipeline.flow_pairs import pair
-from pipeline.frames import decode
-from pipeline.splits import SheetClip
-from pipeline.train_flow import held_out_seed
+from model.flow.encoding import colorwheel
+from pipeline.config.config import configured
+from pipeline.config.data import PwcnetFlow
+from pipeline.preprocessing.flow_estimators import Pwcnet
+from pipeline.preprocessing.frames import decode
+from pipeline.raw.splits import SheetClip
+from pipeline.training.flow_pairs.scenes import pair
+from pipeline.training.train_flow import held_out_seed
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIR = ROOT.parent / "shared/data/flow_pair"

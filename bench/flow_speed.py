@@ -29,8 +29,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample, pad, unfold
 
-from model.correlation import correlation
-from model.pwcnet import CHANNELS, FINEST, REACH, PWCNet
+from model.flow.correlation import correlation
+from model.flow.pwcnet import CHANNELS, FINEST, REACH, PWCNet
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = 8
@@ -87,7 +87,7 @@ def unfolded(first: Tensor, second: Tensor, reach: int = REACH) -> Tensor:
 
 
 CORRELATIONS = {
-    "`model.correlation`": correlation,
+    "`model.flow.correlation`": correlation,
     "loop of shifts": shift_loop,
     "grid_sample, 81 times": sampled,
     "unfold and einsum": unfolded,
@@ -163,7 +163,7 @@ def networks(rounds: int) -> list[str]:
     plain.load_state_dict(own.state_dict())
     first, second = torch.rand(2, 1, 3, *FRAME)
     run = partial(own.quarter_flow, first, second)
-    looped = patch("model.pwcnet.correlation", shift_loop)
+    looped = patch("model.flow.pwcnet.correlation", shift_loop)
 
     def naive() -> None:
         with looped:

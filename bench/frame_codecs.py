@@ -28,11 +28,11 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec
 
-from pipeline.codecs import Jpeg
-from pipeline.config import Frames
-from pipeline.frames import decode
-from pipeline.splits import SheetClip
-from pipeline.stores import ENCODINGS, SHARD
+from pipeline.config.data import Frames
+from pipeline.preprocessing.frames import decode
+from pipeline.raw.splits import SheetClip
+from pipeline.stores.jpeg import Jpeg
+from pipeline.stores.kinds import ENCODINGS, SHARD
 
 ROOT = Path(__file__).resolve().parents[1]
 GRID = Frames(width=640, height=480, filter="bicubic", codec="lossless")

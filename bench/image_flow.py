@@ -1,10 +1,11 @@
 """Can flow be seen in a still image? On real recordings, beside what needs no picture.
 
-Trains the network of model/image_flow.py (Walker et al., ICCV 2015) on clips in DIEM's layout and
-measures the end-point error of the flow that it predicts on clips it never saw (`run: real` says
-what they are; they are not distributed). First on the split of the workflow, seven clips and three,
-with several seeds; then with each part of the dataset held out in turn, which measures all ten. The
-truth is the flow that stage `flow` estimated from both frames. Writes bench/results/image_flow.md.
+Trains the network of model/flow/image_flow.py (Walker et al., ICCV 2015) on clips in DIEM's layout
+and measures the end-point error of the flow that it predicts on clips it never saw (`run: real`
+says what they are; they are not distributed). First on the split of the workflow, seven clips and
+three, with several seeds; then with each part of the dataset held out in turn, which measures all
+ten. The truth is the flow that stage `flow` estimated from both frames. Writes
+bench/results/image_flow.md.
 
     python bench/image_flow.py [--seeds 3] [--no-turns] [--weights FOLDER]
 """
@@ -28,10 +29,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
-from model.image_flow import ImageFlow
-from pipeline.estimators import QUARTER, load_image_flow
-from pipeline.samples import MotionSamples, upsampled
-from pipeline.train_image_flow import train_image_flow
+from model.flow.image_flow import ImageFlow
+from pipeline.preprocessing.flow_estimators import QUARTER, load_image_flow
+from pipeline.preprocessing.tensors import upsampled
+from pipeline.training.samples import MotionSamples
+from pipeline.training.train_image_flow import train_image_flow
 
 NETWORK = {"clusters": 40, "grid": [20, 20], "backbone": "mobilenet_v2", "channels": 64}
 RECIPE = CFG.trainings["setting_1_diem"].model_copy(update={"epochs": 1.0})

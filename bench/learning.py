@@ -30,17 +30,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.config import GaussianDensity, Training, configured
-from pipeline.finetune import finetune
-from pipeline.fixations import fixated_map, pixels_by_frame
-from pipeline.metrics import METRICS, Scorer
-from pipeline.networks import build_network, load_network
-from pipeline.predict import saliency_maps
-from pipeline.pretrain import pretrain
-from pipeline.recipes import density_map
-from pipeline.splits import part_names, parts
-from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, Store, open_parts
-from pipeline.training import iterations_of
+from pipeline.config.config import configured
+from pipeline.config.data import GaussianDensity
+from pipeline.config.training import Training
+from pipeline.evaluation.metrics.fast import METRICS, Scorer
+from pipeline.evaluation.predict import saliency_maps
+from pipeline.preprocessing.density_recipes import density_map
+from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame
+from pipeline.raw.splits import part_names, parts
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
+from pipeline.stores.reading import Store, open_parts
+from pipeline.training.finetune import finetune
+from pipeline.training.loop import iterations_of
+from pipeline.training.networks import build_network, load_network
+from pipeline.training.pretrain import pretrain
 
 ROOT = Path(__file__).resolve().parents[1]
 CFG = configured("real")

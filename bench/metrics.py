@@ -27,7 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from pipeline.metrics import METRICS, Scorer, auc_shuffled, score_frame
+from pipeline.evaluation.metrics.auc import auc_shuffled
+from pipeline.evaluation.metrics.fast import METRICS, Scorer, score_frame
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = (480, 640)

@@ -30,18 +30,22 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.config import DisFlow, GaussianDensity, Loss, Training, configured
+from pipeline.config.config import configured
+from pipeline.config.data import DisFlow, GaussianDensity
+from pipeline.config.training import Loss, Training
 from pipeline.datasets.records import Clip
-from pipeline.estimators import Dis
-from pipeline.fixations import pixels_by_frame
-from pipeline.metrics import score_frame
-from pipeline.miniatures.gaze import Event, Habits, look
-from pipeline.miniatures.scene import Scene, draw_scene, pictures
-from pipeline.networks import build_network
-from pipeline.recipes import density_map
-from pipeline.samples import TrainingSamples, on_device
-from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, write_store
-from pipeline.training import Run, train
+from pipeline.demo.gaze import Event, Habits, look
+from pipeline.demo.scene import Scene, draw_scene, pictures
+from pipeline.evaluation.metrics.fast import score_frame
+from pipeline.preprocessing.density_recipes import density_map
+from pipeline.preprocessing.fixations import pixels_by_frame
+from pipeline.preprocessing.flow_estimators import Dis
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
+from pipeline.stores.writing import write_store
+from pipeline.training.loop import Run
+from pipeline.training.networks import build_network
+from pipeline.training.saliency import train
+from pipeline.training.samples import TrainingSamples, on_device
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT, LENGTH, RATE = 128, 96, 24, 25.0

@@ -19,11 +19,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from pipeline.config import Adam, Loss, Training, configured
-from pipeline.networks import build_network
-from pipeline.samples import TrainingSamples
-from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, write_store
-from pipeline.training import Run, train
+from pipeline.config.config import configured
+from pipeline.config.training import Adam, Loss, Training
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
+from pipeline.stores.writing import write_store
+from pipeline.training.loop import Run
+from pipeline.training.networks import build_network
+from pipeline.training.saliency import train
+from pipeline.training.samples import TrainingSamples
 
 ROOT = Path(__file__).resolve().parents[1]
 HEIGHT, WIDTH, COUNT = 64, 96, 4

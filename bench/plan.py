@@ -23,9 +23,9 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.config import Config, load
-from pipeline.raw import patterns
-from pipeline.splits import read_sheet
+from pipeline.config.config import Config, load
+from pipeline.raw.patterns import patterns
+from pipeline.raw.splits import read_sheet
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("Snakefile", "config.yaml", "workflow", "pipeline", "model", "profiles", "envs")

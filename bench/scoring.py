@@ -23,12 +23,21 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.config import GaussianDensity
-from pipeline.density import density_map
-from pipeline.protocols import protocol
-from pipeline.scoring import GroundTruth, Row, StoredMaps, ground_truth, tasks, write_scores
-from pipeline.stores import DENSITY, GAZE, SALIENCY, open_store, write_store
-from pipeline.workers import computed
+from pipeline.config.data import GaussianDensity
+from pipeline.evaluation.protocols import protocol
+from pipeline.evaluation.scoring import (
+    GroundTruth,
+    Row,
+    StoredMaps,
+    ground_truth,
+    tasks,
+    write_scores,
+)
+from pipeline.preprocessing.density import density_map
+from pipeline.runtime.workers import computed
+from pipeline.stores.kinds import DENSITY, GAZE, SALIENCY
+from pipeline.stores.reading import open_store
+from pipeline.stores.writing import write_store
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE, CLIPS, LENGTH, LOOKS = (480, 640), 8, 64, 20

@@ -30,12 +30,14 @@ from torch.utils.checkpoint import checkpoint
 from model.batch_norm import fold, freeze
 from model.losses import saliency_loss
 from model.registry import build
-from pipeline.config import configured
-from pipeline.demo import demo
-from pipeline.frames import decode
-from pipeline.samples import TrainingSamples
-from pipeline.splits import SheetClip
-from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, read_in_rust, write_store
+from pipeline.config.config import configured
+from pipeline.demo.draw import demo
+from pipeline.preprocessing.frames import decode
+from pipeline.raw.splits import SheetClip
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
+from pipeline.stores.reading import read_in_rust
+from pipeline.stores.writing import write_store
+from pipeline.training.samples import TrainingSamples
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT.parent / "shared/data/dhf1k/video/002.AVI"

@@ -40,11 +40,12 @@ from learning import (
 )
 from numpy.typing import NDArray
 
-from pipeline.config import Training
-from pipeline.networks import load_network
-from pipeline.predict import saliency_maps
-from pipeline.scoring import ground_truth, score_frames
-from pipeline.stores import FLOW, FRAMES, Store, open_parts
+from pipeline.config.training import Training
+from pipeline.evaluation.predict import saliency_maps
+from pipeline.evaluation.scoring import ground_truth, score_frames
+from pipeline.stores.kinds import FLOW, FRAMES
+from pipeline.stores.reading import Store, open_parts
+from pipeline.training.networks import load_network
 
 START = "two_stream_spatial"
 MODELS = (START, "two_stream_temporal", "late_fusion", "early_fusion")

@@ -7,7 +7,7 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
-from model.maps import Maps
+from model.outputs import Maps
 
 
 class CentreBias(nn.Module):

@@ -12,13 +12,13 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from model.arguments import pick
 from model.backbones import STRIDE, BackboneName, ImageNetNormalise, load_imagenet
-from model.flow_image import ENCODINGS, FlowEncoding
-from model.fusion import ConvFusion, GatedFusion
-from model.maps import Maps
-from model.options import pick
+from model.blocks.fusion import ConvFusion, GatedFusion
+from model.blocks.stream import SaliencyStream
+from model.flow.encoding import ENCODINGS, FlowEncoding
+from model.outputs import Maps
 from model.sides import check_sides
-from model.stream import SaliencyStream
 
 Streams = Literal["both", "appearance", "motion"]
 Fusion = Literal["gated", "conv"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from model.classical.resize import resized
-from model.maps import Maps
+from model.outputs import Maps
 
 
 class MeanMap(nn.Module):

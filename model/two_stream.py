@@ -15,10 +15,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.flow_image import ENCODINGS, FlowEncoding
+from model.arguments import pick
+from model.flow.encoding import ENCODINGS, FlowEncoding
 from model.losses import MIDDLE, RANGE, uncentred
-from model.maps import Maps
-from model.options import pick
+from model.outputs import Maps
 from model.sides import check_sides
 
 Streams = Literal["both", "appearance", "motion"]

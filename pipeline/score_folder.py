@@ -21,17 +21,18 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.comparison import measured_by, write_comparison
-from pipeline.config import PROTOCOLS, Config, configured
-from pipeline.errors import InputError
-from pipeline.given import GivenMaps, expected_maps
-from pipeline.maps.findings import Finding
-from pipeline.maps.opening import Maps, open_maps
-from pipeline.measurements import Measurement
-from pipeline.protocols import protocol as rules_of
-from pipeline.scoring import GroundTruth, ground_truth, tasks, write_scores
-from pipeline.splits import part_names, parts
-from pipeline.workers import computed
+from pipeline.config.config import Config, configured
+from pipeline.config.evaluation import PROTOCOLS
+from pipeline.evaluation.external_maps.findings import Finding
+from pipeline.evaluation.external_maps.given import GivenMaps, expected_maps
+from pipeline.evaluation.external_maps.reader import Maps, open_maps
+from pipeline.evaluation.protocols import protocol as rules_of
+from pipeline.evaluation.scoring import GroundTruth, ground_truth, tasks, write_scores
+from pipeline.raw.splits import part_names, parts
+from pipeline.reporting.comparison import measured_by, write_comparison
+from pipeline.reporting.means import Measurement
+from pipeline.runtime.errors import InputError
+from pipeline.runtime.workers import computed
 
 
 def manifests(cfg: Config, dataset: str, stage: str, split: str) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import itertools
 import re
 import subprocess
@@ -16,10 +17,43 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(path for name in ("pipeline", "model") for path in (ROOT / name).rglob("*.py"))
-STAGES = ["frames", "flow", "gaze", "density", "pretrain", "finetune", "predict", "score", "tables"]
-SNAKEMAKE_SIDE = ("pipeline.config", "pipeline.raw", "pipeline.splits", "pipeline.provenance")
-# Readers are called by stages; they know records and errors, nothing of stores or stages.
-ABOVE_READERS = {"pipeline.stores", "pipeline.samples", "pipeline.training", "pipeline.stage"}
+STAGES = {
+    "frames": "preprocessing",
+    "flow": "preprocessing",
+    "gaze": "preprocessing",
+    "density": "preprocessing",
+    "pretrain": "training",
+    "finetune": "training",
+    "fit": "training",
+    "train_flow": "training",
+    "train_image_flow": "training",
+    "predict": "evaluation",
+    "gather": "evaluation",
+    "score": "evaluation",
+    "observers": "evaluation",
+    "tables": "reporting",
+}
+"""Stage -> chapter."""
+CHAPTERS = (
+    ("runtime",),
+    ("config",),
+    ("stores", "raw", "datasets"),
+    ("planning", "preprocessing", "demo"),
+    ("checks", "training"),
+    ("evaluation",),
+    ("reporting",),
+    ("score_folder",),
+)
+"""From the bottom up: a chapter imports those below it and those beside it that stand before it."""
+SNAKEMAKE_SIDE = (
+    "pipeline.config.config",
+    "pipeline.config.evaluation",
+    "pipeline.config.section",
+    "pipeline.raw.patterns",
+    "pipeline.raw.splits",
+    "pipeline.planning.missing",
+    "pipeline.planning.provenance",
+)
 TOP_LEVEL = {
     *("Makefile", "README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md"),
     *("Snakefile", "config.yaml", "pyproject.toml"),
@@ -56,22 +90,44 @@ def tracked() -> list[str]:
     return [name for name in done.stdout.splitlines() if (ROOT / name).exists()]
 
 
+ORDER = [chapter for beside in CHAPTERS for chapter in beside]
+
+
+def chapter(module: str) -> int:
+    """Place of a module's chapter in the order."""
+    return ORDER.index(module.split(".")[1])
+
+
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_imports_point_one_way(path: Path) -> None:
     name, imported = dotted(path), set(imports(path))
-    own = name.split(".")[0]
-    if own == "model":
+    if name.startswith("model"):
         allowed = {"model", "torch", "torchvision", *sys.stdlib_module_names}
         assert {module.split(".")[0] for module in imported} <= allowed
-    stages = {f"pipeline.{stage}" for stage in STAGES} - {name}
+    elif name != "pipeline":
+        below = {module for module in imported if module.startswith("pipeline.")}
+        upwards = {module for module in below if chapter(module) > chapter(name)}
+        assert not upwards, f"{name} imports {upwards}"
+        if ORDER[chapter(name)] in ORDER[: ORDER.index("preprocessing")]:
+            assert not {module for module in imported if module.split(".")[0] == "model"}
+    stages = {f"pipeline.{folder}.{stage}" for stage, folder in STAGES.items()} - {name}
     assert not imported & stages, "a stage is run, never imported"
-    if name.startswith("pipeline.datasets."):
-        assert not imported & ABOVE_READERS
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    modules = {dotted(path) for path in MODULES}
+    graph = {dotted(path): set(imports(path)) & modules for path in MODULES}
+    tuple(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_readers_know_no_stores() -> None:
+    for path in (ROOT / "pipeline/datasets").glob("*.py"):
+        assert not [name for name in imports(path) if name.startswith("pipeline.stores")]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_is_one_word(stage: str) -> None:
-    assert (ROOT / "pipeline" / f"{stage}.py").is_file()
+    assert (ROOT / "pipeline" / STAGES[stage] / f"{stage}.py").is_file()
     rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     assert re.search(rf"^rule {stage}:$", rules, re.MULTILINE), f"no rule {stage}"
 
@@ -90,7 +146,7 @@ def test_rules_import_the_snakemake_side_only() -> None:
     files = [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]
     pattern = re.compile(r"^\s*(?:from|import) ((?:pipeline|model)[\w.]*)", re.MULTILINE)
     found = {module for path in files for module in pattern.findall(path.read_text())}
-    assert found <= {*SNAKEMAKE_SIDE, "pipeline.errors"}
+    assert found <= {*SNAKEMAKE_SIDE, "pipeline.runtime.errors"}
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.name == "__init__.py"], ids=dotted)

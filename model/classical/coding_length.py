@@ -34,7 +34,7 @@ from torch.nn import functional
 
 from model.classical.gaussian import blurred
 from model.classical.resize import resized
-from model.maps import Maps
+from model.outputs import Maps
 
 Increment = Literal["paper", "normalised"]
 

@@ -44,7 +44,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.classical.resize import resized
-from model.maps import Maps
+from model.outputs import Maps
 
 LEVEL = 1e-4
 """Contrasts whose range is below this share of full scale are rounding errors, not a pattern."""

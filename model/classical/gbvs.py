@@ -31,7 +31,7 @@ from model.classical.gabor import filters, orientations
 from model.classical.gaussian import blurred, pyramid
 from model.classical.random_walk import EMPTY, activation, closeness, concentration
 from model.classical.resize import longer_size, resized, to_longer_side
-from model.maps import Maps
+from model.outputs import Maps
 
 Dissimilarity = Literal["log", "difference"]
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))

@@ -34,7 +34,7 @@ from model.classical.colour import intensity, opponents
 from model.classical.gabor import filters, orientations
 from model.classical.gaussian import pyramid
 from model.classical.resize import resized, to_longer_side
-from model.maps import Maps
+from model.outputs import Maps
 
 EMPTY = 1e-4
 """Range below which a map holds nothing."""

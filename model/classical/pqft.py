@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from model.classical.colour import intensity, tuned
 from model.classical.gaussian import blurred
 from model.classical.resize import resized
-from model.maps import Maps
+from model.outputs import Maps
 
 LATENCY = 3
 """tau, in frames."""

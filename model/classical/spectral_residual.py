@@ -21,7 +21,7 @@ from torch.nn.functional import avg_pool2d, pad
 from model.classical.colour import intensity
 from model.classical.gaussian import Border, blurred
 from model.classical.resize import resized, to_longer_side
-from model.maps import Maps
+from model.outputs import Maps
 
 EVEN = 1e-4
 """Range of grey below which there is nothing in a frame."""

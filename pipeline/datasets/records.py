@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError
+from pipeline.runtime.errors import InputError
 
 Samples = NDArray[np.float64]
 """One value per recorded sample, in whatever unit the variable's name or docstring says."""

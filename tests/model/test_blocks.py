@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from model.channel_attention import ChannelAttention
-from model.deconvolution import deconvolution, window
-from model.fusion import ConvFusion, GatedFusion
-from model.multi_level import LevelFusion, MultiLevelInformation
-from model.spatial_attention import SpatialAttention
+from model.blocks.channel_attention import ChannelAttention
+from model.blocks.deconvolution import deconvolution, window
+from model.blocks.fusion import ConvFusion, GatedFusion
+from model.blocks.multi_level import LevelFusion, MultiLevelInformation
+from model.blocks.spatial_attention import SpatialAttention
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from model import correlation as module
-from model.correlation import correlation
+from model.flow import correlation as module
+from model.flow.correlation import correlation
 
 # Smaller than a tile, not a multiple of it, exactly one, one row, one column, a batch.
 SHAPES = [(1, 3, 5, 3), (2, 3, 9, 21), (1, 4, 8, 8), (3, 2, 1, 17), (1, 5, 11, 1), (2, 7, 16, 24)]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.flow_image import ENCODINGS, colorwheel, uvm, wheel
+from model.flow.encoding import ENCODINGS, colorwheel, uvm, wheel
 
 
 def uniform(u: float, v: float) -> Tensor:

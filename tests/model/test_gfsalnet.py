@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from model.backbones import BACKBONES
 from model.gfsalnet import GFSalNet
-from model.maps import Maps
+from model.outputs import Maps
 
 PAPER: dict[str, Any] = {
     "streams": "both",

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.backbones import BACKBONES
-from model.image_flow import ImageFlow, cluster_loss, places
+from model.flow.image_flow import ImageFlow, cluster_loss, places
 
 SETTINGS: dict[str, Any] = {
     "clusters": 3,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, grid_sample, interpolate, leaky_relu, pad
 
-from model.pwcnet import PWCNet, averaged, flow_loss, released_names, warp
+from model.flow.pwcnet import PWCNet, averaged, flow_loss, released_names, warp
 
 WIDTHS = {1: 16, 2: 32, 3: 64, 4: 96, 5: 128, 6: 196}
 UPDATES = (128, 128, 96, 64, 32)

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import relu
 
+from model.blocks.revived_relu import revived_relu
 from model.losses import saliency_loss
-from model.revived_relu import revived_relu
 
 
 def test_the_function_is_relu() -> None:

@@ -28,20 +28,22 @@ import zarr
 from PIL import Image
 from scipy.io import loadmat, savemat
 
-from pipeline.config import Config, Variant, load, merged
+from pipeline.config.config import Config, load, merged
+from pipeline.config.data import Variant
 from pipeline.datasets.records import Clip
-from pipeline.demo import demo, draw
-from pipeline.density import density
-from pipeline.flow import flow
-from pipeline.frames import frames
-from pipeline.gaze import gaze
-from pipeline.miniatures.encode import write_video
-from pipeline.miniatures.films import film
-from pipeline.miniatures.scene import pictures
-from pipeline.recipes import density_map
-from pipeline.splits import SheetClip, read_sheet
-from pipeline.stage import main
-from pipeline.stores import DENSITY, FLOW, FRAMES, GAZE, open_store, read_manifest
+from pipeline.demo.draw import demo, draw
+from pipeline.demo.encode import write_video
+from pipeline.demo.films import film
+from pipeline.demo.scene import pictures
+from pipeline.preprocessing.density import density
+from pipeline.preprocessing.density_recipes import density_map
+from pipeline.preprocessing.flow import flow
+from pipeline.preprocessing.frames import frames
+from pipeline.preprocessing.gaze import gaze
+from pipeline.raw.splits import SheetClip, read_sheet
+from pipeline.runtime.cli import main
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
+from pipeline.stores.reading import open_store, read_manifest
 
 ROOT = Path(__file__).parents[2]
 SEED = 5

@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.config import PROTOCOLS
-from pipeline.stores import SALIENCY, frame_numbers, open_store
+from pipeline.config.evaluation import PROTOCOLS
+from pipeline.stores.kinds import SALIENCY, frame_numbers
+from pipeline.stores.reading import open_store
 
 MAPS = "results/demo/saliency/gfsalnet/setting_1_ucf_sports/ucf_sports.json"
 SCORES = "results/demo/scores/mit/gfsalnet/setting_1_ucf_sports/ucf_sports.csv"

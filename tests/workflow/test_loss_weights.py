@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.weights import weights_facts
+from pipeline.stores.weights import weights_facts
 
 
 def test_each_loss_has_weights_and_a_row(project: Any) -> None:

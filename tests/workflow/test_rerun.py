@@ -80,7 +80,9 @@ def test_changing_gaze_reruns_what_looks_at_it(
     assert bool(untrained) is ("finetune" not in rules)
 
 
-@pytest.mark.parametrize("module", ["pipeline/flow.py", "pipeline/stores.py", "model/gfsalnet.py"])
+@pytest.mark.parametrize(
+    "module", ["pipeline/preprocessing/flow.py", "pipeline/stores/reading.py", "model/gfsalnet.py"]
+)
 def test_a_comment_or_a_docstring_reruns_nothing(project: Project, module: str) -> None:
     with project.changed(module, _append("\n# A remark.\n")):
         assert project.planned() == {}
@@ -89,12 +91,14 @@ def test_a_comment_or_a_docstring_reruns_nothing(project: Project, module: str) 
 
 
 def test_editing_flow_reruns_flow_and_below(project: Project) -> None:
-    with project.changed("pipeline/flow.py", _replace("_COARSE = 16", "_COARSE = 4 * 4")):
+    with project.changed(
+        "pipeline/preprocessing/flow.py", _replace("_COARSE = 16", "_COARSE = 4 * 4")
+    ):
         assert set(project.planned()) == BELOW_FLOW
 
 
 def test_editing_a_helper_that_flow_imports_reruns_flow(project: Project) -> None:
-    with project.changed("pipeline/stores.py", _replace("SHARD = 32", "SHARD = 2 * 16")):
+    with project.changed("pipeline/stores/reading.py", _replace("SHARD = 32", "SHARD = 2 * 16")):
         assert set(project.planned()) >= BELOW_FLOW
 
 

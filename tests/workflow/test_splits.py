@@ -9,8 +9,8 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from pipeline.config import Config, load
-from pipeline.splits import part_names, parts, read_sheet
+from pipeline.config.config import Config, load
+from pipeline.raw.splits import part_names, parts, read_sheet
 from tests.workflow.conftest import Project
 
 ROOT = Path(__file__).parents[2]

@@ -4,9 +4,11 @@ import json
 import re
 from pathlib import Path
 
-from pipeline.config import GIVEN, MAIN_FLOW, PRETRAINING, PROTOCOLS, UNTRAINED
-from pipeline.raw import gaze_files, listing, tree_digest, used_splits, video_file
-from pipeline.splits import part_names, parts, read_sheet
+from pipeline.config.section import GIVEN, MAIN_FLOW, PRETRAINING, UNTRAINED
+from pipeline.config.evaluation import PROTOCOLS
+from pipeline.raw.patterns import gaze_files, listing, tree_digest, video_file
+from pipeline.planning.missing import used_splits
+from pipeline.raw.splits import part_names, parts, read_sheet
 
 STAGES = (
     "frames flow gaze density pretrain finetune fit predict gather score observers tables".split()
@@ -185,7 +187,7 @@ def test_folders(*stages):
 
 def reader_digest(wildcards):
     reader = cfg.datasets[wildcards.dataset].gaze.reader
-    return code_digest("pipeline.gaze", f"pipeline.datasets.{reader}")
+    return code_digest("pipeline.preprocessing.gaze", f"pipeline.datasets.{reader}")
 
 
 def network_json(wildcards):

@@ -19,14 +19,14 @@ rule frames:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.frames"),
+        code=code_digest("pipeline.preprocessing.frames"),
         raw=raw_folder,
         numbered=numbered("frames"),
         clips=clips_json,
         dataset=section("frames"),
         grid=cfg.frames.model_dump_json(),
     shell:
-        "python -m pipeline.frames --raw {params.raw:q} --clips {params.clips:q}"
+        "python -m pipeline.preprocessing.frames --raw {params.raw:q} --clips {params.clips:q}"
         " --dataset {params.dataset:q} --grid {params.grid:q}"
         " --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
 
@@ -50,10 +50,10 @@ rule flow:
         "../../envs/torch.yaml"
     threads: 1
     params:
-        code=code_digest("pipeline.flow"),
+        code=code_digest("pipeline.preprocessing.flow"),
         settings=flow_json,
     shell:
-        "python -m pipeline.flow --frames {input.frames:q} --settings {params.settings:q}"
+        "python -m pipeline.preprocessing.flow --frames {input.frames:q} --settings {params.settings:q}"
         " --threads {threads} --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
 
 
@@ -83,7 +83,7 @@ rule gaze:
         settings=section("gaze"),
         grid=cfg.frames.model_dump_json(),
     shell:
-        "python -m pipeline.gaze --raw {params.raw:q} --frames {input.frames:q}"
+        "python -m pipeline.preprocessing.gaze --raw {params.raw:q} --frames {input.frames:q}"
         " --settings {params.settings:q} --grid {params.grid:q}"
         " --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
 
@@ -104,13 +104,13 @@ rule density:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.density"),
+        code=code_digest("pipeline.preprocessing.density"),
         raw=raw_folder,
         numbered=numbered("density"),
         settings=section("density"),
         grid=cfg.frames.model_dump_json(),
     shell:
-        "python -m pipeline.density --gaze {input.gaze:q} --raw {params.raw:q}"
+        "python -m pipeline.preprocessing.density --gaze {input.gaze:q} --raw {params.raw:q}"
         " --settings {params.settings:q} --grid {params.grid:q}"
         " --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
 
@@ -125,4 +125,4 @@ rule preflight:
         run=cfg.run,
         findings=preflight_findings,
     shell:
-        "python -m pipeline.preflight --run {params.run} --json {params.findings:q} 2> {log:q}"
+        "python -m pipeline.checks.preflight --run {params.run} --json {params.findings:q} 2> {log:q}"

@@ -14,10 +14,10 @@ rule demo:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.demo"),
+        code=code_digest("pipeline.demo.draw"),
         raw=raw_root,
         splits=sheets_folder,
         seed=cfg.seed,
     shell:
-        "python -m pipeline.demo --raw {params.raw:q} --splits {params.splits:q}"
+        "python -m pipeline.demo.draw --raw {params.raw:q} --splits {params.splits:q}"
         " --seed {params.seed} &> {log:q}"

@@ -25,10 +25,10 @@ rule predict:
     resources:
         mem_mb=8000,
     params:
-        code=code_digest("pipeline.predict"),
+        code=code_digest("pipeline.evaluation.predict"),
         network=network_json,
     shell:
-        "python -m pipeline.predict --network {params.network:q} --weights {input.weights:q}"
+        "python -m pipeline.evaluation.predict --network {params.network:q} --weights {input.weights:q}"
         " --frames {input.frames:q} --flow {input.flow:q} --frame-list {input.frame_list:q}"
         " --threads {threads} --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
 
@@ -50,10 +50,10 @@ rule gather:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.gather"),
+        code=code_digest("pipeline.evaluation.gather"),
         files=given_files,
     shell:
-        "python -m pipeline.gather --maps {input.maps:q} --density {input.density:q}"
+        "python -m pipeline.evaluation.gather --maps {input.maps:q} --density {input.density:q}"
         " --frame-list {input.frame_list:q} --store {output.store:q} --manifest {output.manifest:q}"
         " --findings {output.findings:q} &> {log:q}"
 
@@ -80,10 +80,10 @@ rule score:
     resources:
         scheduler="threads",
     params:
-        code=code_digest("pipeline.score"),
+        code=code_digest("pipeline.evaluation.score"),
         seed=cfg.seed,
     shell:
-        "python -m pipeline.score --saliency {input.saliency:q} --density {input.density:q}"
+        "python -m pipeline.evaluation.score --saliency {input.saliency:q} --density {input.density:q}"
         " --gaze {input.gaze:q} --protocol {wildcards.protocol} --seed {params.seed}"
         " --scheduler {resources.scheduler} --threads {threads} --scores {output.scores:q} &> {log:q}"
 
@@ -107,12 +107,12 @@ rule observers:
         "../../envs/data.yaml"
     threads: 1
     params:
-        code=code_digest("pipeline.observers"),
+        code=code_digest("pipeline.evaluation.observers"),
         recipe=density_recipe,
         held_out=held_out,
         seed=cfg.seed,
     shell:
-        "python -m pipeline.observers --gaze {input.gaze:q} --density {input.density:q}"
+        "python -m pipeline.evaluation.observers --gaze {input.gaze:q} --density {input.density:q}"
         " --frame-list {input.frame_list:q} --recipe {params.recipe:q}"
         " --held-out {params.held_out} --protocol {wildcards.protocol} --seed {params.seed}"
         " --threads {threads} --scores {output.scores:q} &> {log:q}"
@@ -138,11 +138,11 @@ rule tables:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.tables"),
+        code=code_digest("pipeline.reporting.tables"),
         published=published_folder,
         settings=tables_json(),
     shell:
-        "python -m pipeline.tables --scores {input.scores:q} --published {params.published:q}"
+        "python -m pipeline.reporting.tables --scores {input.scores:q} --published {params.published:q}"
         " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
 
 
@@ -160,11 +160,11 @@ rule loss_weights:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.tables"),
+        code=code_digest("pipeline.reporting.tables"),
         published=published_folder,
         settings=tables_json(cfg.searching()),
     shell:
-        "python -m pipeline.tables --scores {input.scores:q} --published {params.published:q}"
+        "python -m pipeline.reporting.tables --scores {input.scores:q} --published {params.published:q}"
         " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
 
 
@@ -184,13 +184,13 @@ rule compare:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.compare"),
+        code=code_digest("pipeline.reporting.compare"),
         title="{model}, {training}, on {dataset}",
         truth=ground_truth,
         average=averaged,
         seed=cfg.seed,
     shell:
-        "python -m pipeline.compare --scores {input.scores:q} --title {params.title:q}"
+        "python -m pipeline.reporting.compare --scores {input.scores:q} --title {params.title:q}"
         " --truth {params.truth:q} --average {params.average} --seed {params.seed}"
         " --out {output.page:q} &> {log:q}"
 
@@ -209,9 +209,9 @@ rule submission:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.submission"),
+        code=code_digest("pipeline.reporting.submission"),
         expected=submission_json,
     shell:
-        "python -m pipeline.submission --saliency {input.saliency:q}"
+        "python -m pipeline.reporting.submission --saliency {input.saliency:q}"
         " --expected {params.expected:q} --method {wildcards.model}_{wildcards.training}"
         " --zip {output.archive:q} &> {log:q}"

@@ -27,12 +27,12 @@ rule pictures:
     conda:
         "../../envs/torch.yaml"
     params:
-        code=code_digest("pipeline.pictures"),
+        code=code_digest("pipeline.reporting.pictures"),
         labels=pictured_labels,
         protocol=cfg.score.protocol,
         seed=cfg.seed,
     shell:
-        "python -m pipeline.pictures --frames {input.frames:q} --flow {input.flow:q}"
+        "python -m pipeline.reporting.pictures --frames {input.frames:q} --flow {input.flow:q}"
         " --density {input.density:q} --saliency {input.saliency:q} --scores {input.scores:q}"
         " --labels {params.labels:q} --protocol {params.protocol} --seed {params.seed}"
         " --picture {output.picture:q} --sheet {output.sheet:q} &> {log:q}"
@@ -65,10 +65,10 @@ rule gates:
         "../../envs/torch.yaml"
     threads: 1
     params:
-        code=code_digest("pipeline.gates"),
+        code=code_digest("pipeline.reporting.gates"),
         network=network_json,
     shell:
-        "python -m pipeline.gates --network {params.network:q} --weights {input.weights:q}"
+        "python -m pipeline.reporting.gates --network {params.network:q} --weights {input.weights:q}"
         " --frames {input.frames:q} --flow {input.flow:q} --threads {threads}"
         " --sheet {output.sheet:q} --curves {output.curves:q} --panels {output.panels:q} &> {log:q}"
 
@@ -90,9 +90,9 @@ rule curves:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.curves"),
+        code=code_digest("pipeline.reporting.curves"),
     shell:
-        "python -m pipeline.curves --logs {input.logs:q} --picture {output.picture:q} &> {log:q}"
+        "python -m pipeline.reporting.curves --logs {input.logs:q} --picture {output.picture:q} &> {log:q}"
 
 
 rule statistics:
@@ -117,9 +117,9 @@ rule statistics:
         "../../envs/data.yaml"
     threads: 1
     params:
-        code=code_digest("pipeline.statistics"),
+        code=code_digest("pipeline.checks.statistics"),
     shell:
-        "python -m pipeline.statistics --frames {input.frames:q} --flow {input.flow:q}"
+        "python -m pipeline.checks.statistics --frames {input.frames:q} --flow {input.flow:q}"
         " --gaze {input.gaze:q} --density {input.density:q} --threads {threads}"
         " --sheet {output.sheet:q} &> {log:q}"
 
@@ -144,10 +144,10 @@ rule alignment:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.alignment"),
+        code=code_digest("pipeline.checks.alignment"),
         settings=cfg.alignment.model_dump_json(),
     shell:
-        "python -m pipeline.alignment --frames {input.frames:q} --flow {input.flow:q}"
+        "python -m pipeline.checks.alignment --frames {input.frames:q} --flow {input.flow:q}"
         " --gaze {input.gaze:q} --settings {params.settings:q} --sheet {output.sheet:q} &> {log:q}"
 
 
@@ -167,13 +167,13 @@ rule report:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.report"),
+        code=code_digest("pipeline.reporting.report"),
         # No input: they are nobody's output, and what was timed anew tells nothing new.
         benchmarks=benchmarks_folder,
         absent=rules_without_use(),
         settings=tables_json(),
     shell:
-        "python -m pipeline.report --tables {input.tables:q} --pictures {input.pictures:q}"
+        "python -m pipeline.reporting.report --tables {input.tables:q} --pictures {input.pictures:q}"
         " --logs {input.logs:q} --gates {input.gates:q} --alignment {input.alignment:q}"
         " --benchmarks {params.benchmarks:q} --rules {input.rules:q} --absent {params.absent:q}"
         " --settings {params.settings:q} --page {output.page:q} &> {log:q}"

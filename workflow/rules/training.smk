@@ -16,7 +16,7 @@ rule imagenet:
     conda:
         "../../envs/torch.yaml"
     shell:
-        "python -m pipeline.imagenet --weights {output.weights:q} &> {log:q}"
+        "python -m pipeline.training.imagenet --weights {output.weights:q} &> {log:q}"
 
 
 rule pretrain:
@@ -46,7 +46,7 @@ rule pretrain:
         mem_mb=16000,
         processes=1,
     params:
-        code=code_digest("pipeline.pretrain"),
+        code=code_digest("pipeline.training.pretrain"),
         network=network_json,
         settings=pretraining_json,
         sha256=json.dumps(cfg.backbone_sha256),
@@ -55,7 +55,7 @@ rule pretrain:
         checkpoints=beside_weights("checkpoints"),
         board=beside_weights("tensorboard"),
     shell:
-        "exec python -m pipeline.launch {resources.processes} pipeline.pretrain"
+        "exec python -m pipeline.runtime.launch {resources.processes} pipeline.training.pretrain"
         " --network {params.network:q} --backbone {input.backbone:q} --sha256 {params.sha256:q}"
         " --frames {input.frames:q} --gaze {input.gaze:q} --density {input.density:q}"
         " --validation-frames {input.validation_frames:q}"
@@ -97,7 +97,7 @@ rule finetune:
         mem_mb=16000,
         processes=1,
     params:
-        code=code_digest("pipeline.finetune"),
+        code=code_digest("pipeline.training.finetune"),
         network=network_json,
         settings=training_json,
         loss=cfg.loss.model_dump_json(),
@@ -105,7 +105,7 @@ rule finetune:
         checkpoints=beside_weights("checkpoints"),
         board=beside_weights("tensorboard"),
     shell:
-        "exec python -m pipeline.launch {resources.processes} pipeline.finetune"
+        "exec python -m pipeline.runtime.launch {resources.processes} pipeline.training.finetune"
         " --network {params.network:q} --start {input.start:q}"
         " --frames {input.frames:q} --flow {input.flow:q}"
         " --gaze {input.gaze:q} --density {input.density:q}"
@@ -137,12 +137,12 @@ rule fit:
         "../../envs/torch.yaml"
     threads: 1
     params:
-        code=code_digest("pipeline.fit"),
+        code=code_digest("pipeline.training.fit"),
         network=network_json,
         settings=cfg.fitting.model_dump_json(),
         seed=cfg.seed,
     shell:
-        "python -m pipeline.fit --network {params.network:q} --frames {input.frames:q}"
+        "python -m pipeline.training.fit --network {params.network:q} --frames {input.frames:q}"
         " --density {input.density:q} --settings {params.settings:q} --seed {params.seed}"
         " --threads {threads} --code {params.code}"
         " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
@@ -166,12 +166,12 @@ rule train_flow:
     resources:
         mem_mb=8000,
     params:
-        code=code_digest("pipeline.train_flow"),
+        code=code_digest("pipeline.training.train_flow"),
         network=json.dumps(cfg.flow_weights.network),
         settings=cfg.flow_weights.training.model_dump_json(),
         seed=cfg.seed,
     shell:
-        "python -m pipeline.train_flow --settings {params.settings:q} --network {params.network:q}"
+        "python -m pipeline.training.train_flow --settings {params.settings:q} --network {params.network:q}"
         " --images {input.images:q} --start {input.start:q} --seed {params.seed} --threads {threads}"
         " --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
@@ -200,7 +200,7 @@ rule train_image_flow:
         mem_mb=16000,
         processes=1,
     params:
-        code=code_digest("pipeline.train_image_flow"),
+        code=code_digest("pipeline.training.train_image_flow"),
         network=json.dumps(cfg.image_flow_weights.network),
         clustered=cfg.image_flow_weights.clustered,
         settings=cfg.image_flow_weights.training.model_dump_json(),
@@ -209,7 +209,7 @@ rule train_image_flow:
         checkpoints=in_results("checkpoints/flow/image_flow"),
         board=in_results("tensorboard/flow/image_flow"),
     shell:
-        "exec python -m pipeline.launch {resources.processes} pipeline.train_image_flow"
+        "exec python -m pipeline.runtime.launch {resources.processes} pipeline.training.train_image_flow"
         " --network {params.network:q} --clustered {params.clustered}"
         " --backbone {input.backbone:q} --sha256 {params.sha256:q}"
         " --frames {input.frames:q} --flow {input.flow:q}"

@@ -11,10 +11,10 @@ import pytest
 from scipy.io import savemat
 
 from pipeline.datasets.records import Gaze
-from pipeline.demo import draw
-from pipeline.miniatures.films import Film, film, looks
-from pipeline.miniatures.gaze import Event
-from pipeline.splits import read_sheet
+from pipeline.demo.draw import draw
+from pipeline.demo.films import Film, film, looks
+from pipeline.demo.gaze import Event
+from pipeline.raw.splits import read_sheet
 
 ROOT = Path(__file__).parents[3]
 SEED = 3

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.datasets import ledov
 from pipeline.datasets.records import Clip, ReaderError
-from pipeline.miniatures.films import looks
-from pipeline.miniatures.layouts import fixations
+from pipeline.demo.films import looks
+from pipeline.demo.layouts import fixations
 
 CLIP = Clip("animal_cat01", 10, 200, 100, 25.0)
 

@@ -1,0 +1,163 @@
+"""Optical flow of a single still image, as a choice among a few vectors for every cell of a grid.
+
+Walker, Gupta and Hebert, "Dense Optical Flow Prediction from a Static Image", ICCV 2015: the flow
+of training videos is averaged on a coarse grid (20x20) and clustered (k-means, 40 centres), and a
+network tells for each cell which centre its flow belongs to. A choice can leave a question open
+(left or right?) where a regression would answer with the mean; the flow that is predicted is the
+expectation over the centres, which is small where the network cannot tell. Two-Stream
+Convolutional Networks (Sec. 4.2) takes it for the motion of SALICON's still images.
+
+What differs from the original:
+
+- Its AlexNet (200x200 pixels, two fully connected layers of 4096) is one of this repository's
+  trunks, which takes frames of any size. Features of strides 8, 16 and 32 are brought to the grid
+  and meet there, in 3x3 convolutions.
+- A fully connected layer knows where in the picture it looks, a convolution does not: each cell is
+  told its place in two more channels.
+- The last bias starts at the logarithm of how often each centre is met in training.
+- The centres are kept as shares of the picture's sides, so that flow comes out in pixels of
+  whatever grid the network is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, interpolate
+
+from model.arguments import pick
+from model.backbones import BACKBONES, BackboneName, ImageNetNormalise, load_imagenet
+
+
+class ImageFlow(nn.Module):
+    """Logits of the flow's cluster in each cell, and the flow that follows from them.
+
+    Args:
+        clusters: Flow vectors to choose from; the paper's are 40.
+        grid: Rows and columns of the coarse grid; the paper's are 20 and 20.
+        backbone: The trunk; for its ImageNet weights see load_backbone.
+        channels: Of each level's features on the grid and of the two convolutions there; ours.
+    """
+
+    centres: Tensor
+    place: Tensor
+
+    def __init__(
+        self, *, clusters: int, grid: tuple[int, int], backbone: BackboneName, channels: int
+    ) -> None:
+        """Build the network, all centres at zero; see the class for the arguments."""
+        super().__init__()
+        if min(clusters, *grid, channels) < 1:
+            raise ValueError(
+                f"clusters, grid, channels: expected positive numbers, got {clusters}, {grid}, "
+                f"{channels}"
+            )
+        self.grid = (grid[0], grid[1])
+        self.normalise = ImageNetNormalise()
+        self.trunk = pick("backbone", backbone, BACKBONES)()
+        self.levels = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in self.trunk.channels[1:])
+        self.head = nn.Sequential(
+            nn.Conv2d(3 * channels + 2, channels, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.ReLU(inplace=True),
+        )
+        self.choice = nn.Conv2d(channels, clusters, 1)
+        self.register_buffer("centres", torch.zeros(clusters, 2))
+        self.register_buffer("place", places(self.grid), persistent=False)
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """Compute the logits of the clusters.
+
+        Args:
+            frame: RGB [B, 3, H, W] in [0, 1].
+
+        Returns:
+            [B, clusters, rows, columns].
+        """
+        features = self.trunk(self.normalise(frame))[1:]
+        on_grid = [self._to_grid(layer(f)) for layer, f in zip(self.levels, features, strict=True)]
+        place = self.place.to(on_grid[0].dtype).expand(len(frame), -1, -1, -1)
+        logits: Tensor = self.choice(self.head(torch.cat([*on_grid, place], 1)))
+        return logits
+
+    def _to_grid(self, features: Tensor) -> Tensor:
+        """Bring features [B, C, h, w], finer or coarser, to the grid."""
+        return interpolate(
+            features.float(), self.grid, mode="bilinear", align_corners=False, antialias=True
+        ).relu()
+
+    @torch.no_grad()
+    def start_from(self, centres: Tensor, shares: Tensor) -> None:
+        """Set the flow vectors to choose from, and how likely each is before anything is seen.
+
+        Args:
+            centres: [clusters, 2], right and down, as shares of the picture's width and height.
+            shares: [clusters], of the cells that belong to each; they add up to 1.
+        """
+        self.centres.copy_(centres)
+        assert self.choice.bias is not None
+        self.choice.bias.copy_(shares.clamp_min(1e-6).log())
+
+    def vectors(self, size: tuple[int, int]) -> Tensor:
+        """Give the centres [clusters, 2] in pixels of a picture of a height and width."""
+        return self.centres * self.centres.new_tensor([size[1], size[0]])
+
+    def targets(self, flow: Tensor, size: tuple[int, int]) -> Tensor:
+        """Tell the cluster of each cell, [B, rows, columns]: the nearest centre in pixels.
+
+        Args:
+            flow: On the grid [B, 2, rows, columns], pixels per frame.
+            size: Height and width of the frames, pixels.
+        """
+        cells = flow.permute(0, 2, 3, 1)
+        return torch.cdist(cells.flatten(0, 2), self.vectors(size)).argmin(1).view(cells.shape[:3])
+
+    def expectation(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """Weigh the centres by their probability: flow [B, 2, rows, columns] in pixels per frame.
+
+        Args:
+            logits: [B, clusters, rows, columns].
+            size: Height and width of the frames, pixels.
+        """
+        return torch.einsum("bcij,ck->bkij", logits.float().softmax(1), self.vectors(size))
+
+    def expected_flow(self, frame: Tensor) -> Tensor:
+        """Predict the flow of frames [B, 3, H, W], in pixels of these frames per frame.
+
+        Returns:
+            [B, 2, rows, columns], right and down.
+        """
+        return self.expectation(self(frame), (frame.shape[2], frame.shape[3]))
+
+    def segments(self) -> list[nn.Module]:
+        """List the parts whose maps fill the memory of a training: those of the trunk."""
+        return self.trunk.segments()
+
+    def load_backbone(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Start the trunk from torchvision's ImageNet weights.
+
+        Raises:
+            ValueError: The weights are not this backbone's.
+        """
+        load_imagenet(self.trunk, state_dict)
+
+
+def places(grid: tuple[int, int]) -> Tensor:
+    """Row and column of each cell's centre, [1, 2, rows, columns], from -1 to 1."""
+    rows, columns = ((torch.arange(n) + 0.5) * 2 / n - 1 for n in grid)
+    return torch.stack(torch.meshgrid(rows, columns, indexing="ij"))[None]
+
+
+def cluster_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Negative log-likelihood of the clusters, summed over the cells and the frames.
+
+    The paper's softmax loss: every cell counts alike, and so does every cluster, however rare.
+
+    Args:
+        logits: [B, clusters, rows, columns].
+        targets: [B, rows, columns].
+    """
+    return cross_entropy(logits.float(), targets, reduction="sum")

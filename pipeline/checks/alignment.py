@@ -1,0 +1,319 @@
+"""Stage alignment: does the gaze fit the pictures, in time and in place (Sec. IV-A)?
+
+Two faults of a conversion leave no trace in a store: gaze that belongs to another moment, and gaze
+whose axis is turned over. Both show against the motion, which draws gaze in most videos. The speed
+of the flow is z-scored over each frame and read at the gaze points, as NSS (Peters et al., 2005)
+reads a saliency map; no network takes part.
+
+Lag k compares the gaze of frame t with the motion of frame t - k, so that a positive best lag means
+that gaze comes late. Eyes follow a moving thing by 0 to 100 ms, so a few frames are no fault. Flips
+compare at lag 0 with x -> width - 1 - x or y -> height - 1 - y. Left out are frames whose speed is
+the same everywhere and each clip's last frame, whose flow repeats the one before it.
+
+Motion does not always draw gaze: a panning camera or a talking head moves elsewhere than people
+look. A lag or a flip is called a fault only where gaze is clearly on the motion once it is undone,
+and clearly less as it stands. Without that there is no flag, which proves nothing; what is pooled
+over the clips, printed last, says more than any one of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any, Self
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.config.evaluation import Alignment
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import FLOW, FRAMES, GAZE, SHARD
+from pipeline.stores.reading import Store, open_parts
+from pipeline.stores.verify import damage
+
+COLUMNS = (
+    *("clip", "frames", "seconds", "gaze_seconds", "shortest_gaze_seconds", "difference"),
+    *("recordings", "observers_per_frame", "least_observers", "points", "samples"),
+    *("outside_share", "dropped", "nss_0", "best_lag", "nss_best", "nss_flip_x", "nss_flip_y"),
+    "flags",
+)
+OUTSIDE = ("outside", "point outside the picture")
+"""Reasons of dropped samples that say: usable, but beside the video."""
+STILL = 1e-3
+"""Pixels per frame of spread below which a frame's speed counts as the same everywhere."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Sums of the z-scored speed at gaze points and the number of those points."""
+
+    lags: NDArray[np.float64]
+    """[lag, (sum, points)] for lags -n to n."""
+    flips: NDArray[np.float64]
+    """[(x, y), (sum, points)]."""
+    frames: int
+    """Frames with motion."""
+
+    @classmethod
+    def nothing(cls, lags: int) -> Self:
+        """Of no clip at all."""
+        return cls(np.zeros((2 * lags + 1, 2)), np.zeros((2, 2)), 0)
+
+    def __add__(self, other: Agreement) -> Agreement:
+        return Agreement(
+            self.lags + other.lags, self.flips + other.flips, self.frames + other.frames
+        )
+
+    def curve(self) -> NDArray[np.float64]:
+        """[lag] NSS; nan for lags that lose more than half of the points of lag 0."""
+        points = self.lags[:, 1]
+        enough = (points > 0) & (points >= points[len(points) // 2] / 2)
+        curve = np.full(len(points), np.nan)
+        curve[enough] = self.lags[enough, 0] / points[enough]
+        return curve
+
+    def facts(self) -> dict[str, float | int]:
+        """NSS at lag 0, the best lag and its NSS, NSS of the flips; empty without motion."""
+        curve, middle = self.curve(), len(self.lags) // 2
+        if np.isnan(curve[middle]):
+            return {}
+        best = int(np.nanargmax(curve))
+        flip_x, flip_y = self.flips[:, 0] / self.flips[:, 1]
+        return {
+            "nss_0": float(curve[middle]),
+            "best_lag": best - middle,
+            "nss_best": float(curve[best]),
+            "nss_flip_x": float(flip_x),
+            "nss_flip_y": float(flip_y),
+        }
+
+
+def _speed(block: NDArray[np.float16]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Speed [time, y, x], z-scored over each frame, and which frames have any contrast."""
+    flow = block.astype(np.float32)
+    speed = np.hypot(flow[:, 0], flow[:, 1])
+    spread = speed.std(axis=(1, 2))
+    speed -= speed.mean(axis=(1, 2), keepdims=True)
+    speed /= np.maximum(spread, STILL)[:, None, None]
+    return speed, np.asarray(spread > STILL, bool)
+
+
+def agreement(
+    flow: zarr.Array[Any], points: NDArray[np.float32], shape: tuple[int, int], lags: int
+) -> Agreement:
+    """Gaze of a clip on its motion, at each lag and flipped; a shard of flow is held at a time.
+
+    Args:
+        flow: A FLOW array.
+        points: A GAZE array, ordered by frame.
+        shape: Height and width of the frame grid in pixels.
+        lags: The largest lag, in frames.
+    """
+    frame = points[:, 0].astype(np.int64)
+    # Cells of the flow grid, which divides the frame grid evenly.
+    cell = np.array(shape) / flow.shape[2:]
+    upright = points[:, [2, 1]]
+    place, flipped = _cells(upright, cell), _cells(np.array(shape) - 1 - upright, cell)
+    found, frames = Agreement.nothing(lags), 0
+    last = flow.shape[0] - 1
+    for start in range(0, last, SHARD):
+        stop = min(start + SHARD, last)
+        speed, moves = _speed(np.asarray(flow[start:stop]))
+        frames += int(moves.sum())
+        for i, lag in enumerate(range(-lags, lags + 1)):
+            seen = slice(*np.searchsorted(frame, [start + lag, stop + lag]))
+            at = frame[seen] - lag - start
+            found.lags[i] += _read(speed, moves, at, *place[seen].T)
+            if lag == 0:
+                found.flips[0] += _read(speed, moves, at, place[seen, 0], flipped[seen, 1])
+                found.flips[1] += _read(speed, moves, at, flipped[seen, 0], place[seen, 1])
+    return replace(found, frames=frames)
+
+
+def _cells(points: NDArray[Any], cell: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.floor((points + 0.5) / cell).astype(np.int64)
+
+
+def _read(
+    speed: NDArray[np.float32],
+    moves: NDArray[np.bool_],
+    frame: NDArray[np.int64],
+    row: NDArray[np.int64],
+    column: NDArray[np.int64],
+) -> tuple[float, int]:
+    """Sum of the speed at points, and their number, in frames that have any contrast."""
+    kept = moves[frame]
+    values = speed[frame[kept], row[kept], column[kept]]
+    return float(values.sum(dtype=np.float64)), int(kept.sum())
+
+
+def motion_flags(compared: Agreement, settings: Alignment) -> list[str]:
+    """What lag and flips say against a clip; nothing where motion does not draw gaze."""
+    found = compared.facts()
+    if not found or compared.frames < settings.min_frames:
+        return []
+    best = found["nss_best"]
+    flips = {f"flipped_{axis}": found[f"nss_flip_{axis}"] for axis in "xy"}
+    flags = [
+        flag
+        for flag, nss in flips.items()
+        if nss >= settings.min_nss and nss - best >= settings.flip_margin * nss
+    ]
+    gains = best >= settings.min_nss and best - found["nss_0"] >= settings.lag_margin * best
+    if not flags and gains and abs(found["best_lag"]) > settings.usual_lag:
+        flags.append("late" if found["best_lag"] > 0 else "early")
+    return flags
+
+
+def _observers(points: NDArray[np.float32], frames: int) -> NDArray[np.int64]:
+    """[frame] number of observers who look at something in it."""
+    seen = np.unique(points[:, [0, 3]].astype(np.int64), axis=0)
+    return np.bincount(seen[:, 0], minlength=frames)
+
+
+def _observer_facts(
+    facts: Mapping[str, Any], points: NDArray[np.float32], frames: int
+) -> dict[str, Any]:
+    """Nothing where it is not known whose the points are: released maps do not tell."""
+    if facts["observers"] is None:
+        return {}
+    observers = _observers(points, frames)
+    return {
+        "recordings": len(facts["seconds"]) or facts["observers"],
+        "observers_per_frame": float(observers.mean()),
+        "least_observers": int(observers.min()),
+    }
+
+
+def _gaze_facts(
+    facts: Mapping[str, Any], points: NDArray[np.float32], frames: int
+) -> dict[str, Any]:
+    """Everything that the gaze alone tells of a clip."""
+    seconds = (facts["first"] - 1 + frames) / facts["rate"]
+    recorded = facts["seconds"] if frames > 1 else []
+    dropped = facts["dropped"]
+    outside = sum(dropped.get(reason, 0) for reason in OUTSIDE)
+    others = {reason: n for reason, n in sorted(dropped.items()) if reason not in OUTSIDE and n}
+    lengths: dict[str, float] = {}
+    if recorded:
+        usual = float(median(recorded))
+        lengths = {
+            "gaze_seconds": usual,
+            "shortest_gaze_seconds": float(min(recorded)),
+            "difference": usual - seconds,
+        }
+    return {
+        "frames": frames,
+        "seconds": seconds,
+        **lengths,
+        **_observer_facts(facts, points, frames),
+        "points": len(points),
+        "samples": facts["samples"],
+        "outside_share": outside / max(1, outside + len(points)),
+        "dropped": "; ".join(f"{reason}: {count}" for reason, count in others.items()),
+    }
+
+
+def _gaze_flags(row: Mapping[str, Any], settings: Alignment, *, cut: bool) -> list[str]:
+    shortest, usual = row.get("shortest_gaze_seconds"), row.get("gaze_seconds")
+    length = row["seconds"]
+    raised = {
+        "short_gaze": shortest is not None and shortest < (1 - settings.length_margin) * length,
+        # Of a clip that the sheet ends early, the recordings go on.
+        "long_gaze": usual is not None
+        and not cut
+        and usual > (1 + settings.length_margin) * length,
+        "few_observers": row.get("observers_per_frame", math.inf) < settings.min_observers,
+        "outside": row["outside_share"] > settings.max_outside,
+    }
+    return [flag for flag, is_raised in raised.items() if is_raised]
+
+
+def _cell(value: object) -> object:
+    return f"{value:.4g}" if isinstance(value, float) else value
+
+
+def _told(name: str, found: Mapping[str, float | int], flags: str) -> str:
+    if not found:
+        return f"{name}: no motion to compare gaze with; {flags or 'no flag'}"
+    return (
+        f"{name}: NSS on motion {found['nss_0']:.2f}, best {found['nss_best']:.2f} at lag "
+        f"{found['best_lag']:+d}, x flipped {found['nss_flip_x']:.2f}, y flipped "
+        f"{found['nss_flip_y']:.2f}; {flags or 'no flag'}"
+    )
+
+
+def _row(
+    clip: str, pictures: Store, motion: Store, looked: Store, settings: Alignment
+) -> tuple[dict[str, Any], Agreement]:
+    """A row of the sheet, and what it adds to the pooled curve."""
+    frames, height, width, _ = pictures.clips[clip]["shape"]
+    flow, facts = motion[clip], looked.clips[clip]
+    if flow.shape[0] != frames or facts["frames"] != frames:
+        raise InputError(
+            f"{clip}: {frames} frames, flow of {flow.shape[0]}, gaze of {facts['frames']}; "
+            f"rerun {motion.path.with_suffix('.json')} and {looked.path.with_suffix('.json')}"
+        )
+    points = np.asarray(looked[clip][:])
+    row = _gaze_facts(facts, points, frames)
+    flags = _gaze_flags(row, settings, cut=facts.get("last") is not None)
+    found = agreement(flow, points, (height, width), settings.lags)
+    if frames > 1 and len(points) and not found.facts():
+        flags.append("no_motion")
+    flags += motion_flags(found, settings)
+    return {"clip": clip, **row, **found.facts(), "flags": " ".join(flags)}, found
+
+
+def _totals(rows: list[dict[str, Any]], pooled: Agreement, settings: Alignment) -> None:
+    """Prints the flagged clips and what all clips say together."""
+    for row in rows:
+        if row["flags"]:
+            print(_told(row["clip"], row if "nss_0" in row else {}, row["flags"]))
+    points = sum(row["points"] for row in rows)
+    usable = sum(row["points"] / (1 - row["outside_share"]) for row in rows if row["points"])
+    flagged = sum(bool(row["flags"]) for row in rows)
+    share = points / usable if usable else 0.0
+    print(
+        f"{len(rows)} clips, {flagged} flagged; {points} points, "
+        f"{share:.4f} of the usable samples inside the video"
+    )
+    flags = " ".join(motion_flags(pooled, settings))
+    print(_told("pooled over all clips", pooled.facts(), flags))
+
+
+def alignment(
+    *, frames: list[Path], flow: list[Path], gaze: list[Path], settings: Alignment, sheet: Path
+) -> None:
+    """Stores of a dataset to a sheet with a row per clip, `COLUMNS`; prints the flagged clips."""
+    pictures, motions, gazes = (
+        open_parts(kind, parts) for kind, parts in ((FRAMES, frames), (FLOW, flow), (GAZE, gaze))
+    )
+    if not pictures.keys() == motions.keys() == gazes.keys():
+        everywhere = pictures.keys() & motions.keys() & gazes.keys()
+        odd = sorted((pictures.keys() | motions.keys() | gazes.keys()) - everywhere)
+        raise InputError(
+            f"{odd[0]}: not in all of the frames, flow and gaze stores given; "
+            "give all parts of the dataset, made from one split sheet"
+        )
+    pooled = Agreement.nothing(settings.lags)
+    rows = []
+    for clip, part in pictures.items():
+        row, found = _row(clip, part, motions[clip], gazes[clip], settings)
+        rows.append(row)
+        pooled += found
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    with sheet.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+    _totals(rows, pooled, settings)
+
+
+if __name__ == "__main__":
+    main(alignment, damage)

@@ -1,0 +1,325 @@
+"""Are the raw data of a run complete, readable and worth starting with? Converts nothing.
+
+    python -m pipeline.checks.preflight [--run paper] [--dataset NAME ...] [--json PATH]
+    [--no-probe]
+
+Run from the repository's root. Exit status 0: nothing is missing, unreadable, short, unset or
+against the known totals (workflow/splits/totals.csv); 1 otherwise. Extra clips are only told.
+
+The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `meta_datasets`
+{name: {file, there, obtain, licence}} and `datasets`, for each:
+
+    title, variant, obtain, licence, folder, there (whether the folder is), ready
+    sheet       {file, there, command}; command is null where the sheet is there
+    splits      {split: {listed, there, frames, known_clips, known_frames, source}}: clips of the
+                sheet, those with all their files, frames that they hold (null: not counted)
+    missing     [{pattern, clips, of, files}]: clips that lack a file, and the lacking files
+    unreadable  [{clip, file, problem}]
+    short       [{clip, file, problem}]: recordings or videos
+    totals      [{split, what, expected, found, source}]: what differs from the known totals
+    extra       [{pattern, clips}]: clips that no split sheet lists
+    options     options of the gaze's reader that are required and not set
+    stages      {stage or flow: {bytes, core_hours}}, every flow that a table needs of the dataset;
+                null where the number of frames is not known
+
+Core hours and bytes are reckoned with workflow/costs.csv and the area of the frame grid (gaze: the
+frames alone). Gaze is read only where no option is lacking.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from pipeline.checks.preflight_report import show
+from pipeline.checks.probing import Probed, empty_files, extra_clips, probe
+from pipeline.config.config import Config, configured
+from pipeline.planning.missing import missing_files, used_splits
+from pipeline.raw.splits import SPLITS, SheetClip, Total, read_sheet, read_totals
+from pipeline.runtime.errors import InputError
+from pipeline.stores.writing import write_json
+
+_COSTS = Path("workflow/costs.csv")
+_MEASURED_AREA = 640 * 480
+_FAULTS = ("missing", "unreadable", "short", "totals", "options")
+
+
+def read_costs(path: Path) -> dict[str, tuple[float, float]]:
+    """Stage, with its setting -> frames per second and core, and bytes per frame, at 640x480.
+
+    Raises:
+        InputError: The file is missing or does not fit.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(line for line in file if not line.startswith("#"))
+            return {
+                row["stage"]: (
+                    float(row["frames_per_second_a_core"]),
+                    float(row["bytes_a_frame"]),
+                )
+                for row in rows
+            }
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: {error}; expected stage,frames_per_second_a_core,bytes_a_frame, as "
+            "bench/conversion.py writes it"
+        ) from None
+
+
+def _stages(
+    cfg: Config, name: str, frames: int | None, costs: Mapping[str, tuple[float, float]]
+) -> dict[str, dict[str, float | None]]:
+    """Bytes and core hours of each data stage of a dataset."""
+    flows = cfg.flows()
+    settings = {
+        "frames": f"frames {cfg.frames.codec}",
+        "gaze": "gaze",
+        "density": f"density {cfg.datasets[name].density.recipe}",
+        **{flow: f"flow {flows[flow].estimator}" for flow in cfg.flows_of(name)},
+    }
+    found: dict[str, dict[str, float | None]] = {}
+    for stage, setting in settings.items():
+        cost = costs.get(setting)
+        found[stage] = {"bytes": None, "core_hours": None}
+        if cost is not None and frames is not None:
+            area = cfg.frames.width * cfg.frames.height / _MEASURED_AREA
+            times = frames * (1.0 if stage == "gaze" else area)
+            found[stage] = {
+                "bytes": round(times * cost[1]),
+                "core_hours": round(times / cost[0] / 3600, 4),
+            }
+    return found
+
+
+def _known(sheet: Path, dataset: str, variant: str) -> dict[str, Total]:
+    """Known totals by split, from the folder of the sheet; a variant's own folder has none itself.
+
+    Sheets that lie elsewhere, such as the demo's, are of other clips, and so without totals.
+    """
+    folder = sheet.parent.parent if sheet.parent.name == variant else sheet.parent
+    totals = read_totals(folder / "totals.csv")
+    return {
+        split: total
+        for (of, made, split), total in totals.items()
+        if (of, made) == (dataset, variant)
+    }
+
+
+def _split_facts(
+    clips: Sequence[SheetClip],
+    lacking: set[str],
+    probed: Mapping[str, Probed],
+    known: Total | None,
+) -> dict[str, Any]:
+    counts = [probed[clip.name].frames if clip.name in probed else None for clip in clips]
+    counted = [count for count in counts if count is not None]
+    return {
+        "listed": len(clips),
+        "there": sum(clip.name not in lacking for clip in clips),
+        "frames": sum(counted) if len(counted) == len(clips) else None,
+        "known_clips": known.clips if known else None,
+        "known_frames": known.frames if known else None,
+        "source": known.source if known else None,
+    }
+
+
+def _differences(splits: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Clips listed and frames counted that are not the known totals."""
+    return [
+        {"split": split, "what": what, "expected": known, "found": found, "source": facts["source"]}
+        for split, facts in splits.items()
+        for what, found, known in (
+            ("clips", facts["listed"], facts["known_clips"]),
+            ("frames", facts["frames"], facts["known_frames"]),
+        )
+        if known is not None and found is not None and found != known
+    ]
+
+
+def _frames_of(splits: Mapping[str, Mapping[str, Any]]) -> int | None:
+    """Frames to convert: as counted, or else as known; None if neither is there for a split."""
+    counts = [
+        facts["known_frames"] if facts["frames"] is None else facts["frames"]
+        for facts in splits.values()
+    ]
+    return None if None in counts else sum(counts)
+
+
+def _files(
+    cfg: Config, name: str, clips: Sequence[SheetClip], *, probing: bool, workers: int
+) -> tuple[dict[str, Any], set[str], dict[str, Probed]]:
+    """Findings about the files of some clips, the clips that lack files, and what was probed."""
+    root, dataset = Path(cfg.pathvars["raw"], name), cfg.datasets[name]
+    missing = missing_files(root, dataset, clips)
+    empty = empty_files(root, dataset, clips)
+    probed: dict[str, Probed] = {}
+    if probing:
+        broken = {finding.clip for finding in empty}
+        whole = [clip for clip in clips if clip.name not in broken]
+        with ThreadPoolExecutor(workers) as pool:
+            results = pool.map(partial(probe, root, dataset), whole)
+            probed = {clip.name: found for clip, found in zip(whole, results, strict=True)}
+    unreadable = empty + [one for found in probed.values() for one in found.unreadable]
+    findings = {
+        "missing": [
+            {
+                "pattern": pattern,
+                "clips": len(lacking),
+                "of": len(clips),
+                "files": list(dict.fromkeys(file for files in lacking.values() for file in files)),
+            }
+            for pattern, lacking in missing.items()
+        ],
+        "unreadable": [asdict(finding) for finding in unreadable],
+        "short": [asdict(one) for found in probed.values() for one in found.short],
+    }
+    return findings, {clip for lacking in missing.values() for clip in lacking}, probed
+
+
+def inspect_dataset(
+    cfg: Config, name: str, *, probing: bool, workers: int, costs: Mapping[str, tuple[float, float]]
+) -> dict[str, Any]:
+    """All facts of a dataset, as the JSON has them."""
+    dataset = cfg.datasets[name]
+    root, sheet = Path(cfg.pathvars["raw"], name), Path(dataset.splits)
+    known = _known(sheet, name, dataset.variant)
+    used = sorted(used_splits(cfg, name), key=SPLITS.index)
+    rows = read_sheet(sheet) if sheet.is_file() else ()
+    by_split = {split: [clip for clip in rows if clip.split == split] for split in used}
+    clips = [clip for its_clips in by_split.values() for clip in its_clips]
+    findings, lacking, probed = _files(cfg, name, clips, probing=probing, workers=workers)
+    splits = {
+        split: _split_facts(its_clips, lacking, probed, known.get(split))
+        for split, its_clips in by_split.items()
+    }
+    if not rows:
+        for facts in splits.values():
+            facts["frames"] = None
+    options = [key for key, value in dataset.gaze.options.items() if value is None]
+    extra = extra_clips(root, dataset, (clip.name for clip in rows)) if rows else {}
+    report = {
+        "title": dataset.source.title,
+        "variant": dataset.variant,
+        "obtain": dataset.source.obtain,
+        "licence": dataset.source.licence,
+        "folder": str(root),
+        "there": root.is_dir(),
+        "sheet": {
+            "file": str(sheet),
+            "there": sheet.is_file(),
+            "command": None
+            if sheet.is_file()
+            else f"python -m pipeline.checks.split_sheet --dataset {name}",
+        },
+        "splits": splits,
+        **findings,
+        "totals": _differences(splits) if rows else [],
+        "extra": [{"pattern": pattern, "clips": names} for pattern, names in extra.items()],
+        "options": options,
+        "stages": _stages(cfg, name, _frames_of(splits), costs),
+    }
+    report["ready"] = bool(rows) and not any(report[fault] for fault in _FAULTS)
+    return report
+
+
+def _meta(cfg: Config, name: str) -> dict[str, Any]:
+    meta = cfg.meta_datasets[name]
+    file = Path(cfg.pathvars["raw"], name, meta.frame_list)
+    return {
+        "file": str(file),
+        "there": file.is_file(),
+        "obtain": meta.source.obtain,
+        "licence": meta.source.licence,
+    }
+
+
+def _disk(cfg: Config, datasets: Mapping[str, Any]) -> dict[str, Any]:
+    """Free space where the stores will lie, and what they need as far as it is known."""
+    target = Path(cfg.pathvars["data"]).absolute()
+    there = next(folder for folder in (target, *target.parents) if folder.exists())
+    sizes = [stage["bytes"] for facts in datasets.values() for stage in facts["stages"].values()]
+    return {
+        "path": cfg.pathvars["data"],
+        "free_bytes": shutil.disk_usage(there).free,
+        "needed_bytes": sum(size for size in sizes if size is not None),
+    }
+
+
+def preflight(cfg: Config, names: Sequence[str], *, probing: bool, workers: int) -> dict[str, Any]:
+    """The report on some datasets and meta datasets of a run; all of them if none is named.
+
+    Raises:
+        InputError: A name is not known, or a file of the repository does not fit.
+    """
+    everything = [*cfg.datasets, *cfg.meta_datasets]
+    for name in names:
+        if name not in everything:
+            raise InputError(f"--dataset {name}: known are {', '.join(everything)}")
+    wanted = names or [name for name in everything if not cfg.left_out(name)]
+    costs = read_costs(_COSTS)
+    datasets = {
+        name: inspect_dataset(cfg, name, probing=probing, workers=workers, costs=costs)
+        for name in wanted
+        if name in cfg.datasets
+    }
+    metas = {name: _meta(cfg, name) for name in wanted if name in cfg.meta_datasets}
+    ready = [facts["ready"] for facts in datasets.values()]
+    ready += [facts["there"] for facts in metas.values()]
+    disk = _disk(cfg, datasets)
+    return {
+        "run": cfg.run,
+        "ready": all(ready),
+        "disk": disk,
+        "datasets": datasets,
+        "meta_datasets": metas,
+    }
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.checks.preflight",
+        description="Checks that the raw data of a run are complete and readable.",
+    )
+    parser.add_argument("--run", default="paper", help="a run of config.yaml (default: paper)")
+    parser.add_argument("--dataset", nargs="+", default=[], metavar="NAME", help="only these")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON, too")
+    parser.add_argument(
+        "--no-probe", action="store_true", help="do not look into videos, images and gaze"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=2, help="files probed at a time (default: 2)"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; exits with 1 where something is wrong."""
+    given = _arguments(arguments)
+    try:
+        report = preflight(
+            configured(given.run),
+            given.dataset,
+            probing=not given.no_probe,
+            workers=max(1, given.workers),
+        )
+        if given.json is not None:
+            write_json(given.json, report)
+    except InputError as error:
+        sys.exit(f"python -m pipeline.checks.preflight: {error}")
+    show(report, Console(width=100))
+    sys.exit(0 if report["ready"] else 1)
+
+
+if __name__ == "__main__":
+    main()

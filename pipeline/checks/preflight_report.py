@@ -1,0 +1,113 @@
+"""The report of `pipeline.checks.preflight` for people: a table, then what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_SHOWN = 3
+"""Names shown of a longer list."""
+_LINES = 10
+"""Files shown of a longer list."""
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _of(found: int | None, known: int | None) -> str:
+    counted = "not counted" if found is None else f"{found:,}"
+    return counted if known is None else f"{counted} of {known:,}"
+
+
+def _sum(stages: Iterable[Mapping[str, float | None]], key: str, unit: float) -> str:
+    """Sum over the stages; at least that much if the cost of one of them is not known."""
+    values = [stage[key] for stage in stages]
+    known = [value for value in values if value is not None]
+    least = ">" if len(known) < len(values) else ""
+    return f"{least}{sum(known) / unit:.2f}" if known else "?"
+
+
+def _overview(report: Mapping[str, Any]) -> Table:
+    table = Table(box=box.ASCII2, title=f"Raw data of run {report['run']}", title_justify="left")
+    for heading in ("dataset", "split", "clips", "frames", "GB", "core h", "ready"):
+        table.add_column(heading, justify="left" if heading in ("dataset", "split") else "right")
+    for name, facts in report["datasets"].items():
+        stages = facts["stages"].values()
+        size, hours = _sum(stages, "bytes", 1e9), _sum(stages, "core_hours", 1)
+        for i, (split, its) in enumerate(facts["splits"].items()):
+            ready = "yes" if facts["ready"] else "NO"
+            once = (name, size, hours, ready) if i == 0 else ("", "", "", "")
+            listed = its["known_clips"] or its["listed"] or None
+            clips, frames = _of(its["there"], listed), _of(its["frames"], its["known_frames"])
+            table.add_row(once[0], split, clips, frames, *once[1:])
+    for name, facts in report["meta_datasets"].items():
+        table.add_row(name, "list", "", "", "", "", "yes" if facts["there"] else "NO")
+    return table
+
+
+def _problems(name: str, facts: Mapping[str, Any]) -> list[str]:
+    """Everything that is wrong with a dataset, a line each; files below its raw folder."""
+    folder = f"{facts['folder']}/"
+    lines = [] if facts["there"] else [f"no folder {facts['folder']}"]
+    sheet = facts["sheet"]
+    if not sheet["there"]:
+        lines.append(f"no split sheet {sheet['file']}; make it with: {sheet['command']}")
+    lines += [
+        f"missing: {one['pattern']} of {one['clips']} of {one['of']} clips: "
+        + _some([file.removeprefix(folder) for file in one["files"]])
+        for one in (facts["missing"] if facts["there"] else ())
+    ]
+    for kind in ("unreadable", "short"):
+        found = [
+            f"{kind}: {one['file'].removeprefix(folder)}: {one['problem']}" for one in facts[kind]
+        ]
+        more = (
+            [f"{kind}: and {len(found) - _LINES} more, all in the JSON"]
+            if len(found) > _LINES
+            else []
+        )
+        lines += found[:_LINES] + more
+    for one in facts["totals"]:
+        lines.append(
+            f"totals: {one['found']:,} {one['what']} under {one['split']}, "
+            f"known are {one['expected']:,} ({one['source']})"
+        )
+    for one in facts["extra"]:
+        lines.append(f"extra: {one['pattern']}: in no split sheet: {_some(one['clips'])}")
+    lines += [
+        f"not set: datasets.{name}.variants.{facts['variant']}.gaze.options.{option}"
+        for option in facts["options"]
+    ]
+    return lines
+
+
+def show(report: Mapping[str, Any], console: Console) -> None:
+    """Prints a report for people."""
+    console.print(_overview(report))
+    # A name is never broken in two: it may be copied.
+    say = partial(console.print, markup=False, highlight=False, overflow="ignore", crop=False)
+    for name, facts in report["datasets"].items():
+        lines = _problems(name, facts)
+        if lines:
+            say(f"\n{facts['title']} ({facts['folder']}, variant {facts['variant']})")
+        for line in lines:
+            say(f"  {line}")
+        if facts["missing"] or not facts["there"]:
+            say(f"  obtain:  {facts['obtain']}\n  licence: {facts['licence']}")
+    for name, facts in report["meta_datasets"].items():
+        if not facts["there"]:
+            say(f"\n{name}\n  missing: {facts['file']}")
+            say(f"  obtain:  {facts['obtain']}\n  licence: {facts['licence']}")
+    disk = report["disk"]
+    say(
+        f"\nStores in {disk['path']} need {disk['needed_bytes'] / 1e9:.2f} GB as far as frames "
+        f"are known; {disk['free_bytes'] / 1e9:.2f} GB are free."
+    )
+    say("Ready." if report["ready"] else "Not ready. Layouts: docs/datasets.md.")

@@ -1,0 +1,196 @@
+"""Files whose names fit a clip's, put together as that clip's maps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from pipeline.evaluation.external_maps.containers import DEEPEST, FILMS, Place
+from pipeline.evaluation.external_maps.findings import Expected
+
+_VIDEO: Final = re.compile(r"\.(avi|mp4|mov|mkv|mpe?g|wmv|webm)$", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"(\d+)\D*$")
+_FLAT: Final = re.compile(r"(.+)_(\d+)$")
+_OUTPUT: Final = "_out"
+"""What OM-CNN's demo adds to the name of a video."""
+_GLUED: Final = re.compile(r"(\d{5})")
+"""How SalEMA's script numbers a map, right behind all but the last character of its clip's name."""
+
+
+def _keys(name: str) -> Iterator[str]:
+    """What must be equal for a fit, from the closest kind of fit on."""
+    bare = name.lstrip("0") or "0"
+    yield name
+    yield bare
+    yield bare.casefold()
+    folded = _VIDEO.sub("", bare).casefold()
+    yield folded
+    yield folded.replace("-", "_")
+
+
+class _Fit(NamedTuple):
+    closeness: int
+    """0 is equal."""
+    clip: str
+
+
+class Names:
+    """The names of the clips."""
+
+    def __init__(self, clips: Iterable[str]) -> None:
+        self._tables: list[dict[str, set[str]]] = [{}, {}, {}, {}, {}]
+        self._known: dict[str, _Fit | None] = {}
+        for clip in clips:
+            for table, key in zip(self._tables, _keys(clip), strict=True):
+                table.setdefault(key, set()).add(clip)
+
+    def find(self, name: str) -> _Fit | None:
+        """The one clip that fits best."""
+        if name not in self._known:
+            keyed = zip(self._tables, _keys(name), strict=True)
+            found = (table.get(key, ()) for table, key in keyed)
+            fits = (_Fit(i, *clips) for i, clips in enumerate(found) if len(clips) == 1)
+            self._known[name] = next(fits, None)
+        return self._known[name]
+
+
+@dataclass
+class Group:
+    """Maps that bear one name: numbered files, or a film or array."""
+
+    name: str
+    folder: str
+    """With / at the end, or empty."""
+    files: dict[int, list[str]] = field(default_factory=dict)
+    """Number -> names within the folder."""
+    stack: str | None = None
+    stranger: bool = False
+    """Whether it is no clip's, whatever its name."""
+
+    @property
+    def where(self) -> str:
+        """Name of its folder or only file."""
+        if self.stack is not None or len(self.files) == 1:
+            return self.file(next(iter(self.files), 0))
+        return self.folder.rstrip("/")
+
+    def file(self, number: int) -> str:
+        """Name of the file that holds the map of a number."""
+        return self.stack or self.folder + self.files[number][0]
+
+
+@dataclass
+class Grouping:
+    """Puts the files of a folder or zip together that bear one name."""
+
+    names: Names
+    expected: Mapping[str, Expected]
+    level: int = 0
+    """Folders above those that bear the clips' names."""
+    groups: dict[tuple[str, str], Group] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+    """Files that are no maps, or do not say of which frame."""
+
+    def add(self, folder: str, files: Sequence[str]) -> None:
+        """The maps that lie in a folder."""
+        parts = folder.split("/")[:-1]
+        bearer = parts[self.level] if len(parts) > self.level else ""
+        fit = self.names.find(bearer) if bearer else None
+        for file in files:
+            stem, suffix = split_name(file)
+            if suffix in FILMS:
+                self._stack(bearer if fit else self._filmed(stem), folder, file)
+            elif fit:
+                self._in_clip(bearer, self.expected[fit.clip], folder, file, len(files))
+            else:
+                self._loose(stem, bearer, folder, file)
+
+    def inner(self, group: Group) -> list[str]:
+        """The folders between the one that bears the clip's name and the maps."""
+        return group.folder.split("/")[self.level + 1 : -1]
+
+    def _filmed(self, stem: str) -> str:
+        """The name of the video that a film is of."""
+        video = stem.removesuffix(_OUTPUT)
+        return video if not self.names.find(stem) and self.names.find(video) else stem
+
+    def _stack(self, name: str, folder: str, file: str) -> None:
+        self.groups[(folder + file, name)] = Group(name, folder, stack=folder + file)
+
+    def _number(self, name: str, folder: str, file: str, number: int) -> None:
+        group = self.groups.setdefault((folder, name), Group(name, folder))
+        group.files.setdefault(number, []).append(file)
+
+    def _in_clip(self, name: str, e: Expected, folder: str, file: str, files: int) -> None:
+        stem, _ = split_name(file)
+        number = _number_in(stem, name)
+        # An image's only map may be called anything, also what the image is called.
+        if files == e.frames == 1 and (number is None or self.names.find(stem)):
+            self._number(name, folder, file, e.numbers[0])
+        elif number is None:
+            self.others.append(folder + file)
+        else:
+            self._number(name, folder, file, number)
+
+    def _loose(self, stem: str, bearer: str, folder: str, file: str) -> None:
+        """A file whose own name says the clip."""
+        fit, flat = self.names.find(stem), _FLAT.fullmatch(stem)
+        if fit and file.lower().endswith(".npy"):
+            self._stack(stem, folder, file)
+        elif fit and self.expected[fit.clip].frames == 1:
+            self._number(stem, folder, file, self.expected[fit.clip].numbers[0])
+        elif flat and self.names.find(flat[1]):
+            self._number(flat[1], folder, file, int(flat[2]))
+        elif fit:  # one picture cannot be a clip of several frames
+            self.others.append(folder + file)
+        else:  # no clip's: what a finding calls it
+            images = all(e.frames == 1 for e in self.expected.values())
+            name = bearer or (stem if images or not flat else flat[1])
+            group = Group(name, folder, stranger=True)
+            files = self.groups.setdefault(("", name), group).files
+            files.setdefault(len(files), []).append(file)
+
+
+def _number_in(stem: str, clip: str) -> int | None:
+    """The last digits, if any, of a map's name in the folder that bears its clip's."""
+    glued = "" if clip.isdigit() else stem.removeprefix(clip[:-1])
+    digits = _GLUED.fullmatch(glued) or _NUMBER.search(stem)
+    return int(digits[1]) if digits else None
+
+
+def split_name(file: str) -> tuple[str, str]:
+    """A file's stem, and suffix in small letters."""
+    stem, _, suffix = file.rpartition(".")
+    return (stem, f".{suffix.lower()}") if stem else (file, "")
+
+
+def _level(folders: Iterable[str], names: Names) -> int:
+    """How deep the folders lie that bear the clips' names."""
+    fits: list[set[str]] = [set() for _ in range(DEEPEST + 1)]
+    for folder in folders:
+        for found, part in zip(fits, folder.split("/")[:-1], strict=False):
+            if fit := names.find(part):
+                found.add(fit.clip)
+    return max(range(len(fits)), key=lambda level: len(fits[level]))
+
+
+def grouped(place: Place, expected: Mapping[str, Expected]) -> Grouping:
+    """All maps of a place, by the names they bear."""
+    grouping = Grouping(Names(expected), expected)
+    if not place.suffixes:
+        for name in place.files():
+            grouping.groups[("", name)] = Group(name, "", stack=name)
+        return grouping
+    folders: dict[str, list[str]] = {}
+    for path in place.files():
+        folder, _, file = path.rpartition("/")
+        if split_name(file)[1] in place.suffixes:
+            folders.setdefault(folder + "/" if folder else "", []).append(file)
+        else:
+            grouping.others.append(path)
+    grouping.level = _level(folders, grouping.names)
+    for folder in sorted(folders):
+        grouping.add(folder, sorted(folders[folder]))
+    return grouping

@@ -1,0 +1,174 @@
+"""What was expected of somebody's maps, what was found instead, and how that is said."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Literal, NamedTuple
+
+import cv2
+
+from pipeline.raw.video import DAMAGED
+from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import of_the_disk
+
+Kind = Literal[
+    "missing_clip",
+    "unknown_clip",
+    "ambiguous_clip",
+    "missing_frame",
+    "extra_frame",
+    "duplicate_frame",
+    "off_by_one",
+    "shifted",
+    "other_file",
+    "truncated",
+    "not_a_map",
+    "not_finite",
+    "zero_map",
+    "constant_map",
+    "negative",
+    "other_size",
+    "mixed_sizes",
+    "alpha_channel",
+    "colour",
+    "jpeg",
+    "film",
+    "eight_bit",
+    "sixteen_bit",
+]
+"""From names, down to `other_file`; from what is read, the others."""
+
+_SHOWN: Final = 20
+"""Ranges of frames, or names, that a text lists."""
+TEXTS: Final[dict[Kind, str]] = {
+    "truncated": "expected a whole file, found one that cannot be decoded ({}); left out; make it "
+    "anew",
+    "not_a_map": "expected a map [y, x] of numbers, found {}; left out; save it as [y, x], or a "
+    "whole clip as <clip>.npy [time, y, x]",
+    "not_finite": "expected numbers, found {}; left out; make it anew",
+    "zero_map": "expected a map with a maximum, found 0 everywhere; read as it is: CC and NSS are "
+    "undefined and KLDiv is about 30; make it anew unless the model means it",
+    "constant_map": "expected a map with a maximum, found {} everywhere; read as it is: CC, NSS "
+    "and SIM are undefined and AUC-J is about 0.5; make it anew unless the model means it",
+    "negative": "expected values from 0, found {}; read as it is: KLDiv is undefined where a value "
+    "is below 0; save probabilities, not their logarithms",
+    "alpha_channel": "expected a grey picture, found one with transparency, which was dropped; "
+    "save it without",
+    "colour": "expected a grey picture, found colours, of which the luminance was taken; a colour "
+    "map such as jet is no saliency, so save the grey values",
+    "jpeg": "expected a lossless picture, found JPEG, which was read; its coding leaves "
+    "artefacts where the map was 0; save PNG of 16 bits or .npy",
+    "film": "expected a lossless map, found a film, which was read; coding changes its values by "
+    "some levels; save PNG of 16 bits or .npy",
+    "eight_bit": "expected 16 bits or floating point, found 8 bits, which were read; a peaky map's "
+    "KLDiv then rises from 2.0 to about 10, and AUC-J loses the order of values that became "
+    "equal; save PNG of 16 bits or .npy",
+    "sixteen_bit": "found more than 8 bits, read at full depth; nothing to mend",
+}
+"""Of what reading shows, but sizes; {} stands for what was found."""
+_BROKEN: Final = (
+    *DAMAGED,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,  # an encrypted zip, or a checksum of zarr's
+    NotImplementedError,  # a compression that zipfile lacks
+    MemoryError,
+    cv2.error,
+)
+"""What reading raises where a file is not whole."""
+
+
+class Expected(NamedTuple):
+    """A clip that maps are wanted for."""
+
+    clip: str
+    frames: int
+    """Frames of the clip in our stores."""
+    numbers: list[int]
+    """Number of each frame in its whole video, from 1."""
+    shape: tuple[int, int]
+    """Height and width of the frame grid; maps may have any."""
+    wanted: list[int] | None = None
+    """Frames that are to be scored, from 0; None: all."""
+
+    @property
+    def chosen(self) -> list[int]:
+        """The frames that a map is wanted for, ascending."""
+        every = range(self.frames)
+        return list(every if self.wanted is None else sorted(set(self.wanted) & set(every)))
+
+
+class Finding(NamedTuple):
+    """Something about the maps that their maker should know."""
+
+    kind: Kind
+    clip: str
+    """Clip, or the name that is no clip's; empty if it concerns several."""
+    frame: int | None
+    """Number as in the file's name, or place in the film or array from 1."""
+    file: str
+    """Path; inside a zip as `archive.zip!inner`."""
+    text: str
+    """What was expected, what was found, what was done, and the remedy."""
+
+
+class UnreadableMap(InputError):  # noqa: N818 - it is one map that is left out, no fault of a run
+    """A map that must be left out; the finding says why."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding)
+        self.finding = finding
+
+    def __str__(self) -> str:
+        return f"{self.finding.file}: {self.finding.text}"
+
+
+class MapError(Exception):
+    """Why a file holds no map; an `UnreadableMap` once clip and frame are known."""
+
+    def __init__(self, kind: Kind, detail: str) -> None:
+        super().__init__(kind, detail)
+        self.kind, self.detail = kind, detail
+
+    def __str__(self) -> str:
+        return TEXTS[self.kind].format(self.detail)
+
+
+@contextmanager
+def decodable() -> Iterator[None]:
+    """Turns what a broken file raises into a `MapError`, unless more than that file is concerned.
+
+    A disk that fails, or a store of ours that is not whole, is no fault of one map.
+    """
+    try:
+        yield
+    except _BROKEN as error:
+        if isinstance(error, InputError) or (isinstance(error, OSError) and of_the_disk(error)):
+            raise
+        raise MapError("truncated", said(error)) from None
+
+
+def said(error: BaseException) -> str:
+    """The message of an error, in one short line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def some(names: Sequence[str]) -> str:
+    """Names with commas; after many, three dots."""
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Numbers as `3, 7-9`; after many ranges, how many numbers follow."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs[:_SHOWN])
+    rest = sum(b - a + 1 for a, b in runs[_SHOWN:])
+    return f"{shown} and {rest} more" if rest else shown

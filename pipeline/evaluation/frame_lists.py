@@ -1,0 +1,44 @@
+"""Which frames of a split are scored: all, or those that a meta dataset lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.datasets.meta import read_frame_list
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import frame_numbers
+
+
+def listed_frames(
+    frame_lists: Sequence[Path], clips: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[int]]:
+    """Places, in the stores, of the frames of each clip that count.
+
+    Args:
+        frame_lists: The list of a meta dataset, or nothing for every frame.
+        clips: Clip -> facts of its manifest.
+
+    Raises:
+        InputError: The list names no frame of any clip.
+    """
+    if not frame_lists:
+        return {clip: list(range(facts["shape"][0])) for clip, facts in clips.items()}
+    listed = read_frame_list(frame_lists[0])
+    chosen: dict[str, list[int]] = {}
+    for clip, facts in clips.items():
+        frames = listed.get(clip, [])
+        places = {number - 1: place for place, number in enumerate(frame_numbers(facts))}
+        # The sheet may end a clip early: DIEM's test clips count for 300 frames (Sec. IV-A).
+        within = [places[frame] for frame in frames if frame in places]
+        if len(within) < len(frames):
+            print(f"{clip}: {len(frames) - len(within)} of {len(frames)} listed frames left out")
+        if within:
+            chosen[clip] = within
+    if not chosen:
+        raise InputError(
+            f"{frame_lists[0]}: lists no frame that a clip of the scored split has; "
+            "check its video names against the split sheet"
+        )
+    return chosen

@@ -1,0 +1,37 @@
+"""Scaling."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Map = NDArray[np.floating[Any]]
+Points = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]
+"""Rows and columns of fixations, in which a pixel may come more than once."""
+
+EPSILON: Final = 2.0**-52
+"""Matlab's eps, which KLdiv.m and InfoGain.m add to the prediction and inside the logarithm."""
+
+
+def shares(field: Map, epsilon: float = 0.0) -> Map:
+    """`field` divided by its sum plus `epsilon`; zeros stay zeros."""
+    shares: Map = field / (field.sum() + epsilon) if field.any() else field
+    return shares
+
+
+def without_offset(field: Map) -> Map:
+    """`field` scaled to 0..1, then to sum 1; zeros stay zeros, other constants become NaN."""
+    if not field.any():
+        return field
+    if is_constant(field):
+        return np.full_like(field, np.nan)
+    lifted: Map = field - field.min()
+    lifted /= lifted.sum()
+    return lifted
+
+
+def is_constant(field: Map) -> bool:
+    """Whether all values of a map are equal."""
+    return bool(field.min() == field.max())

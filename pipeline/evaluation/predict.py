@@ -1,0 +1,92 @@
+"""Stage predict: saliency maps of the test frames (Sec. III)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from pipeline.evaluation.frame_lists import listed_frames
+from pipeline.preprocessing.tensors import batches_of
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import FLOW, FRAMES, SALIENCY, frame_numbers
+from pipeline.stores.reading import open_parts
+from pipeline.stores.verify import damage
+from pipeline.stores.writing import write_store
+from pipeline.training.networks import load_network
+
+BATCH = 8
+"""Frames that go through the network together."""
+
+
+@torch.inference_mode()
+def saliency_maps(
+    network: nn.Module, frames: Any, flow: Any, chosen: list[int]
+) -> Iterator[NDArray[np.float16]]:
+    """Maps [B, y, x] of a clip's chosen frames, in their order.
+
+    A network with an attribute `earlier` also gets so many frames before each.
+
+    Raises:
+        FloatingPointError: A map is not finite.
+    """
+    held = chain(network.parameters(), network.buffers())
+    where = next((tensor.device for tensor in held), torch.device("cpu"))
+    earlier = int(getattr(network, "earlier", 0))
+    for given in batches_of(frames, flow, chosen, BATCH, earlier):
+        maps = network(*(tensor.to(where) for tensor in given))
+        saliency = maps.saliency[:, 0].float().cpu()
+        if not torch.isfinite(saliency).all():
+            raise FloatingPointError("a map of the network is not finite")
+        # float16 ends at 65,504; a map's scale carries no meaning for any metric.
+        yield saliency.clamp(-6e4, 6e4).numpy().astype(np.float16)
+
+
+def predict(
+    *,
+    network: dict[str, Any],
+    weights: list[Path],
+    frames: list[Path],
+    flow: list[Path],
+    frame_list: list[Path],
+    threads: int,
+    store: Path,
+    manifest: Path,
+) -> None:
+    """FRAMES and FLOW stores of a test split to one SALIENCY store.
+
+    `weights` is one file, or none for what needs no training; `frame_list` is the list of a meta
+    dataset, or none for every frame; `flow` is empty for still images.
+    """
+    torch.set_num_threads(threads)
+    model = load_network(network, weights)
+    pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
+    clips = {clip: part.clips[clip] for clip, part in pictures.items()}
+    with write_store(SALIENCY, store, manifest) as writer:
+        for clip, chosen in listed_frames(frame_list, clips).items():
+            motion = motions[clip][clip] if motions else None
+            maps = saliency_maps(model, pictures[clip][clip], motion, chosen)
+            numbers = frame_numbers(clips[clip])
+            try:
+                writer.add(
+                    clip,
+                    maps,
+                    frames=chosen if frame_list else None,
+                    numbers=[numbers[place] for place in chosen],
+                )
+            except FloatingPointError as error:
+                remedy = "train it anew with a lower rate" if weights else "check its numbers"
+                name = weights[0] if weights else f"config.yaml: networks.{network['network']}"
+                raise InputError(f"{name}: clip {clip}: {error}; {remedy}") from error
+            print(f"{clip}: {len(chosen)} maps")
+
+
+if __name__ == "__main__":
+    main(predict, damage)

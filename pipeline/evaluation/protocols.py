@@ -1,0 +1,240 @@
+"""Scoring protocols by name: everything that two scorers of the same maps can do differently.
+
+A protocol fixes the convention of each metric, how a map of another size is resized, which frames
+are scored, the reference set of the shuffled AUC, the averages, and what a degenerate frame counts.
+Numbers of different protocols do not compare. Each restates what a public scorer does:
+
+- `mit`: the MIT benchmark's Matlab code, AUC-J's noise replaced by its expectation (Sec. IV-C).
+- `mit_jitter`: the same with noise, drawn from a seed.
+- `dhf1k`: DHF1K's official code: 8-bit maps, a random 50,000 frames for each metric.
+- `unisal`: UNISAL's evaluation: maps that sum to 1, means over videos.
+- `pysaliency`: the Python library: Mann-Whitney areas, fixations counted each time, std with N.
+- `msu_ntire26`: the scorer of the NTIRE 2026 challenge (MSU): 8-bit, min-max, repeated fixations.
+- `stavis`: STAViS's eval_code: 8-bit maps smoothed with sigma 2, sAUC against the same video.
+
+What their authors leave open is chosen here. A picture of pysaliency is a frame, so that its sAUC
+refers to all other frames. `dhf1k` draws its ten frames without asking whether this one is among
+them. `unisal` interpolates bilinearly, as its network does at its end.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.evaluation.metrics.scaling import EPSILON
+from pipeline.runtime.errors import InputError
+
+Metric = Literal["AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv", "chi-square"]
+MetricStatus = Literal[
+    "ok", "no_fixation", "constant_prediction", "empty_density", "negative_prediction"
+]
+Case = Literal[
+    "no_fixation",
+    "constant_prediction",
+    "zero_prediction",
+    "empty_density",
+    "negative_prediction",
+]
+Average = Literal["frame", "clip"]
+UNDEFINED: Final = float("nan")
+
+
+class MetricScore(NamedTuple):
+    """Value of a metric (NaN: none) and why it may be odd."""
+
+    value: float
+    status: MetricStatus
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where the negatives of sAUC come from."""
+
+    origin: Literal["other_clips", "whole_set", "one_per_clip", "other_frames", "same_clip"]
+    """Frames to choose from; `one_per_clip`: a random frame of each of some random clips."""
+    frames: int | None
+    """How many are drawn at random; None: all."""
+    repeats: bool = False
+    """Whether a place fixated in several frames counts each time, or once (a binary union)."""
+    without_own: bool = False
+    """Whether places fixated in the scored frame itself are left out."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a named scorer does. Defaults are those of the MIT code."""
+
+    name: str
+    reports: tuple[Metric, ...] = ("AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv")
+    """Its metrics; sAUC where a reference set is given."""
+    reference: Reference | None = Reference("other_clips", 10)
+    """Reference set of sAUC."""
+    auc: Literal["expected", "jitter", "distinct", "repeated", "mann_whitney"] = "expected"
+    """AUC-J: the function of metrics.auc; `jitter` draws its noise from the generator."""
+    sauc: Literal["stepped", "below_top", "mann_whitney"] = "stepped"
+    """sAUC: thresholds in tenths with or without the top one, or every value."""
+    repeats: bool = False
+    """Whether several fixations on a pixel count each time in NSS and the areas."""
+    ddof: int = 1
+    """Delta degrees of freedom of the standard deviation in NSS."""
+    epsilon: float = 0.0
+    """Added to standard deviations (CC, NSS) and sums (SIM)."""
+    min_max: bool = True
+    """Whether SIM scales both maps to 0..1 before it makes them sum to 1."""
+    proper: bool = False
+    """Whether for SIM and KLDiv a negative map is lifted to 0 and an empty one is uniform."""
+    kldiv_epsilon: float = EPSILON
+    kldiv_floor: float = 0.0
+    """Added to both maps before they are made to sum to 1."""
+    levels: int | None = None
+    """Grey levels to which both maps are rounded, the largest value being the highest level."""
+    scaled: Literal["no", "prediction", "both"] = "no"
+    """Which maps are scaled to 0..1 before smoothing and resizing."""
+    smoothing: float = 0.0
+    """Sigma in pixels of a Gaussian over the prediction, as wide as three of it to either side."""
+    resize: Literal["matlab_bicubic", "bilinear", "corner_bilinear"] = "matlab_bicubic"
+    """How a prediction gets the density's size: imresize; OpenCV and torch; scipy's zoom."""
+    sample: int | None = None
+    """Frames drawn anew for each metric where a dataset has more; None: all."""
+    average: Average = "frame"
+    """Mean over all frames, or over each clip's frames and then over clips."""
+    meta_average: Average = "clip"
+    """For frame lists over other datasets: DIEM-Meta and LEDOV-Meta."""
+    left_out: frozenset[MetricStatus] = frozenset()
+    """Statuses whose values enter no mean; a NaN never does."""
+    degenerate: Mapping[tuple[Case, Metric], float] = field(default_factory=dict)
+    """What counts in place of the formula's value; NaN also for a scorer that stops."""
+
+    def averaging(self, *, meta: bool) -> Average:
+        """How a dataset's frames are averaged, or those of a frame list over another dataset."""
+        return self.meta_average if meta else self.average
+
+
+_MIT: Final = Protocol(
+    "mit",
+    # The last is the predecessor paper's, which says no more of it than its name.
+    reports=("AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv", "chi-square"),
+    left_out=frozenset({"no_fixation", "empty_density"}),
+)
+_ALL: Final = [
+    _MIT,
+    replace(_MIT, name="mit_jitter", auc="jitter"),
+    Protocol(
+        "dhf1k",
+        reports=("AUC-J", "sAUC", "CC", "NSS", "SIM"),
+        reference=Reference("whole_set", 10),
+        levels=256,
+        sample=50_000,
+    ),
+    Protocol(
+        "unisal",
+        reference=Reference("one_per_clip", 10),
+        auc="distinct",
+        sauc="below_top",
+        min_max=False,
+        proper=True,
+        kldiv_epsilon=0.0,
+        resize="bilinear",
+        average="clip",
+        degenerate={("no_fixation", "NSS"): 1.0, ("constant_prediction", "AUC-J"): UNDEFINED},
+    ),
+    Protocol(
+        "pysaliency",
+        reference=Reference("other_frames", None, repeats=True),
+        auc="mann_whitney",
+        sauc="mann_whitney",
+        repeats=True,
+        ddof=0,
+        min_max=False,
+        proper=True,
+        kldiv_epsilon=0.0,
+        kldiv_floor=1e-20,
+        resize="corner_bilinear",
+        degenerate={
+            ("empty_density", "CC"): UNDEFINED,
+            ("constant_prediction", "CC"): 0.0,
+            ("constant_prediction", "NSS"): 0.0,
+        },
+    ),
+    Protocol(
+        "msu_ntire26",
+        reports=("AUC-J", "CC", "NSS", "SIM"),
+        reference=None,
+        auc="repeated",
+        repeats=True,
+        ddof=0,
+        epsilon=1e-7,
+        min_max=False,
+        levels=256,
+        scaled="both",
+        resize="bilinear",
+        average="clip",
+    ),
+    Protocol(
+        "stavis",
+        reports=("AUC-J", "sAUC", "CC", "NSS", "SIM"),
+        reference=Reference("same_clip", None, without_own=True),
+        levels=256,
+        scaled="prediction",
+        smoothing=2.0,
+        average="clip",
+    ),
+]
+PROTOCOLS: Final[Mapping[str, Protocol]] = {protocol.name: protocol for protocol in _ALL}
+
+
+def protocol(name: str = "mit") -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        InputError: There is none.
+    """
+    if name not in PROTOCOLS:
+        raise InputError(f"protocol {name!r}: not known; choose one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+def sampled_frames(rules: Protocol, total: int, metric: Metric, *, seed: int) -> NDArray[np.intp]:
+    """Which of a dataset's frames enter a metric's mean, ascending.
+
+    The same seed gives the same frames, and each metric others. `replace(rules, sample=None)`
+    turns sampling off.
+    """
+    if rules.sample is None or total <= rules.sample:
+        return np.arange(total)
+    rng = np.random.default_rng([seed, zlib.crc32(metric.encode())])
+    return np.sort(rng.choice(total, rules.sample, replace=False, shuffle=False))
+
+
+def mean_of(
+    rules: Protocol,
+    scores: Mapping[str, Sequence[MetricScore]],
+    how: Average | None = None,
+) -> float:
+    """Mean of a metric over a dataset.
+
+    Args:
+        rules: The protocol.
+        scores: Per clip the scores of its frames.
+        how: Average to take instead of the protocol's own.
+
+    Returns:
+        The mean of the values that count; NaN if none does.
+    """
+    kept = [
+        [score.value for score in frames if score.status not in rules.left_out]
+        for frames in scores.values()
+    ]
+    clips = [[value for value in values if not np.isnan(value)] for values in kept]
+    clips = [values for values in clips if values]
+    if not clips:
+        return UNDEFINED
+    if (how or rules.average) == "clip":
+        return float(np.mean([np.mean(values) for values in clips]))
+    return float(np.mean(np.concatenate(clips)))

@@ -1,0 +1,50 @@
+"""Stage score: maps against gaze and density by a protocol, a row per frame (Sec. IV-C)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.evaluation.protocols import protocol as rules_of
+from pipeline.evaluation.scoring import GroundTruth, StoredMaps, ground_truth, tasks, write_scores
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.runtime.workers import computed
+from pipeline.stores.kinds import SALIENCY
+from pipeline.stores.reading import open_store
+from pipeline.stores.verify import damage
+
+
+def score(
+    *,
+    saliency: Path,
+    density: list[Path],
+    gaze: list[Path],
+    protocol: str,
+    seed: int,
+    scheduler: str,
+    threads: int,
+    scores: Path,
+) -> None:
+    """SALIENCY, DENSITY and GAZE stores to a sheet with a row per frame."""
+    # The workers of a cluster may run in any folder.
+    store = open_store(SALIENCY, saliency.resolve())
+    truth = ground_truth([path.resolve() for path in density], [path.resolve() for path in gaze])
+    maps = StoredMaps(store)
+    for clip in store.clips:
+        _check(maps, truth, clip)
+    blocks = computed(tasks(maps, truth, store.clips, protocol, seed), scheduler, threads)
+    write_scores(scores, rules_of(protocol), (row for block in blocks for row in block))
+
+
+def _check(maps: StoredMaps, truth: GroundTruth, clip: str) -> None:
+    store, facts = maps.store, maps.store.clips[clip]
+    remedy = f"rerun {store.path.with_suffix('.json')}"
+    if clip not in truth.pixels:
+        raise InputError(f"{store.path / clip}: no ground truth for this clip; {remedy}")
+    wanted, found = len(facts["frames"] or truth.pixels[clip]), facts["shape"][0]
+    if found != wanted:
+        raise InputError(f"{store.path / clip}: {found} maps for {wanted} frames; {remedy}")
+
+
+if __name__ == "__main__":
+    main(score, damage)

@@ -1,0 +1,85 @@
+"""Shuffled reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from pipeline.evaluation.protocols import Protocol
+
+
+def reference_frames(
+    rules: Protocol, lengths: Sequence[int], clip: int, frame: int, rng: Generator
+) -> list[tuple[int, int]]:
+    """The frames whose fixations are the reference set of sAUC.
+
+    Args:
+        rules: The protocol; it must have a reference set.
+        lengths: Frames of each clip of the dataset.
+        clip: Index of the scored clip.
+        frame: Index of the scored frame in it.
+        rng: Draws them, if the protocol takes some only.
+
+    Returns:
+        Clip and frame of each, as many as the protocol wants or as there are.
+    """
+    if (wanted := rules.reference) is None:
+        raise ValueError(f"protocol {rules.name} has no sAUC")
+    if wanted.origin == "one_per_clip":
+        count = min(len(lengths), wanted.frames or len(lengths))
+        chosen = rng.choice(len(lengths), count, replace=False)
+        return [(int(other), int(rng.integers(lengths[other]))) for other in chosen]
+    ends = np.cumsum(lengths)
+    here = (int(ends[clip]) - lengths[clip], int(ends[clip]))
+    if wanted.origin == "same_clip":
+        positions = here[0] + _some(lengths[clip], wanted.frames, rng)
+    else:
+        gap = {
+            "whole_set": (0, 0),
+            "other_clips": here,
+            "other_frames": (here[0] + frame, here[0] + frame + 1),
+        }[wanted.origin]
+        positions = _some(int(ends[-1]) - (gap[1] - gap[0]), wanted.frames, rng)
+        positions[positions >= gap[0]] += gap[1] - gap[0]
+    clips = np.searchsorted(ends, positions, side="right")
+    starts = ends - np.asarray(lengths)
+    return [(int(other), int(i)) for other, i in zip(clips, positions - starts[clips], strict=True)]
+
+
+def _some(total: int, wanted: int | None, rng: Generator) -> NDArray[np.intp]:
+    if wanted is None or wanted >= total:
+        return np.arange(total)
+    return rng.choice(total, wanted, replace=False).astype(np.intp)
+
+
+def reference_positions(
+    rules: Protocol,
+    pixels: Sequence[NDArray[np.integer[Any]]],
+    shapes: Sequence[tuple[int, int]],
+    fixated: NDArray[np.bool_],
+) -> NDArray[np.intp]:
+    """The reference set of sAUC as positions in the flattened map.
+
+    Args:
+        rules: The protocol; it must have a reference set.
+        pixels: Per frame of the reference [n, (y, x)], a row for each look.
+        shapes: Height and width on which each was recorded.
+        fixated: Fixated pixels of the scored frame; its size is the one to rescale to.
+    """
+    if (wanted := rules.reference) is None:
+        raise ValueError(f"protocol {rules.name} has no sAUC")
+    rescaled = [
+        np.floor((points + 0.5) * np.divide(fixated.shape, shape)).astype(np.intp)
+        for points, shape in zip(pixels, shapes, strict=True)
+    ]
+    y, x = np.concatenate([np.empty((0, 2), np.intp), *rescaled]).T
+    positions: NDArray[np.intp] = y * fixated.shape[1] + x
+    if not wanted.repeats:
+        positions = np.unique(positions)
+    if wanted.without_own:
+        positions = positions[~fixated.ravel()[positions]]
+    return positions

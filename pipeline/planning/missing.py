@@ -1,0 +1,143 @@
+"""Missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from pipeline.config.config import Config
+from pipeline.config.data import Dataset
+from pipeline.raw.patterns import fitting, patterns, stays_inside, video_file
+from pipeline.raw.splits import SheetClip, read_sheet
+from pipeline.runtime.errors import InputError
+
+
+def used_splits(cfg: Config, dataset: str) -> set[str]:
+    """The splits of a dataset that some training or some table of the run asks for."""
+    learnt = [training.datasets for training in cfg.all_trainings().values()]
+    learnt += [cfg.teaches_flow(name) for name in cfg.other_flows]
+    training = any(dataset in datasets for datasets in learnt)
+    tested = {table.dataset for table in cfg.tables.values()}
+    names = {name for name in tested if cfg.over(name) == dataset}
+    return {cfg.test(name).split for name in names} | ({"train"} if training else set())
+
+
+def _lacking(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[str]:
+    try:
+        files = fitting(root, pattern, dataset.gaze, clip.name, clip.split)
+    except InputError as error:
+        return [str(error)]
+    if not files:
+        return [str(video_file(root, pattern, clip.name, clip.split))]
+    try:
+        stays_inside(root, files[:1])
+    except InputError as error:
+        return [str(error)]
+    if "{frame}" in pattern:  # found by listing a folder, so they are there
+        return []
+    return [str(file) for file in files if not _exists(file)]
+
+
+def missing_files(
+    root: Path, dataset: Dataset, clips: Iterable[SheetClip]
+) -> dict[str, dict[str, list[str]]]:
+    """Pattern -> clip -> its files that are not there.
+
+    Where the names of the files cannot be told, what stands is the pattern itself.
+    """
+    missing: dict[str, dict[str, list[str]]] = {}
+    for clip in clips:
+        for pattern in patterns(dataset):
+            if lacking := _lacking(root, dataset, pattern, clip):
+                missing.setdefault(pattern, {})[clip.name] = lacking
+    return missing
+
+
+def _files_missing(cfg: Config, name: str) -> list[str]:
+    root, dataset = Path(cfg.pathvars["raw"], name), cfg.datasets[name]
+    splits = used_splits(cfg, name)
+    clips = [clip for clip in read_sheet(Path(dataset.splits)) if clip.split in splits]
+    return [
+        f"{root / pattern} of {len(lacking)} of {len(clips)} clips, "
+        f"the first is {next(iter(lacking))}"
+        for pattern, lacking in missing_files(root, dataset, clips).items()
+    ]
+
+
+@cache
+def _exists(file: Path) -> bool:
+    return file.is_file()
+
+
+def _missing(cfg: Config) -> dict[str, list[str]]:
+    raw = Path(cfg.pathvars["raw"])
+    problems: dict[str, list[str]] = {}
+    for name, dataset in cfg.datasets.items():
+        if cfg.left_out(name):
+            continue
+        lines = problems.setdefault(name, [])
+        if not (raw / name).is_dir():
+            lines.append(f"no folder {raw / name}")
+        elif Path(dataset.splits).is_file():
+            lines += _files_missing(cfg, name)
+        if not Path(dataset.splits).is_file():
+            lines.append(
+                f"no split sheet {dataset.splits}; once the folder is there, make it with\n"
+                f"              python -m pipeline.checks.split_sheet --dataset {name}"
+            )
+        lines += [
+            f"config.yaml: datasets.{name}.variants.{dataset.variant}.gaze.options.{option} "
+            "is required and not set"
+            for option, value in dataset.gaze.options.items()
+            if value is None
+        ]
+    for name, meta in cfg.meta_datasets.items():
+        frame_list = raw / name / meta.frame_list
+        if not cfg.left_out(name) and not frame_list.is_file():
+            problems[name] = [f"no frame list {frame_list}"]
+    return {name: lines for name, lines in problems.items() if lines}
+
+
+def _missing_maps(cfg: Config) -> list[str]:
+    """What tables want of somebody else's maps that are not there."""
+    wanted = {
+        (row.model, str(cfg.models[row.model].maps).format(dataset=table.dataset))
+        for name, table in cfg.tables.items()
+        for row in cfg.measured(name).values()
+        if cfg.given(row.model)
+    }
+    return [
+        f"config.yaml: models.{model}.maps: no {path}; correct the path, or take the model's rows "
+        "out of tables"
+        for model, path in sorted(wanted)
+        if not Path(path).exists()
+    ]
+
+
+def missing_message(cfg: Config) -> str | None:
+    """What raw data a run lacks, in one message; None if nothing is missing."""
+    weights = cfg.backbone_weights
+    if weights not in (None, "torchvision") and not Path(weights).is_file():
+        return (
+            f"config.yaml: backbone_weights: no file {weights}; name a torchvision state dict with "
+            "ImageNet weights, torchvision to have it fetched, or null for a random start"
+        )
+    if maps := _missing_maps(cfg):
+        return "\n".join(maps)
+    missing = {} if cfg.run == "demo" else _missing(cfg)
+    if not missing:
+        return None
+    lines = [f"run: {cfg.run} needs raw data that is not there.", ""]
+    for name, problems in missing.items():
+        source = (cfg.datasets | cfg.meta_datasets)[name].source
+        lines += [f"  {source.title} ({name})"]
+        lines += [f"    missing:  {problem}" for problem in problems]
+        lines += [f"    obtain:   {source.obtain}", f"    licence:  {source.licence}", ""]
+    lines += [
+        "Layouts: docs/datasets.md. Another folder: pathvars.raw in config.yaml.",
+        "Everything that is there, missing, short or unreadable:  snakemake --cores 2 preflight",
+        f"To leave them out:  without: [{', '.join(missing)}]  in config.yaml.",
+        "To see the workflow run without any data:  run: demo  in config.yaml.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,142 @@
+"""Stage density: gaze points, or distributed maps, to fixation densities (S of Eq. 4, Sec. IV-B).
+
+Each frame's density has the maximum 1, or is zero everywhere: without gaze, or without a map where
+maps are taken as somebody distributes them. Both are counted in the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.data import Density, Frames, GaussianDensity, ReleasedDensity
+from pipeline.preprocessing.density_recipes import PointDensity, Shape, density_map, released_map
+from pipeline.preprocessing.fixations import video_pixels
+from pipeline.raw.patterns import numbered_files, stays_inside, video_file
+from pipeline.raw.video import DAMAGED, opened
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import DENSITY, GAZE, frame_facts
+from pipeline.stores.reading import open_store
+from pipeline.stores.verify import damage
+from pipeline.stores.writing import write_store
+
+ASPECT = 0.01
+"""Largest relative difference between the aspects of a distributed map and its video."""
+
+
+_TINT = 2
+"""Levels by which JPEG lets the channels of a grey picture differ."""
+
+
+def _of_points(
+    points: NDArray[np.float32], facts: dict[str, Any], grid: Shape, settings: PointDensity
+) -> Iterator[NDArray[np.float64]]:
+    on_grid = isinstance(settings, GaussianDensity)
+    video = grid if on_grid else (facts["height"], facts["width"])
+    for pixels in video_pixels(points, facts["frames"], grid, video):
+        yield density_map(pixels, video, settings, grid)[None]
+
+
+def read_map(file: Path) -> NDArray[np.generic]:
+    """A grey picture [y, x] as it is, without its opacity.
+
+    Raises:
+        InputError: The file is missing, damaged, in colour or of absurd dimensions.
+    """
+    plain = {"P": "RGB", "PA": "RGB", "RGBA": "RGB", "LA": "L"}
+    try:
+        with opened(file) as image:
+            picture = np.asarray(image.convert(plain.get(image.mode, image.mode)))
+    except DAMAGED as error:
+        raise InputError(
+            f"{file}: expected a grey picture that can be read, found {error}; fetch it again"
+        ) from error
+    if picture.ndim == 3 and np.ptp(picture, axis=-1).max() > _TINT:
+        raise InputError(
+            f"{file}: expected a density in grey, found colours; correct density.files in "
+            "config.yaml"
+        )
+    return picture if picture.ndim == 2 else picture[..., 0]
+
+
+def maps_by_frame(
+    raw: Path, settings: ReleasedDensity, clip: str, facts: dict[str, Any]
+) -> tuple[list[Path | None], int]:
+    """The map of each frame of a clip, None where there is none; and how many lie beyond the clip.
+
+    Raises:
+        InputError: No frame of the clip has a map.
+    """
+    files = numbered_files(raw, settings.files, clip, facts["split"])
+    stays_inside(raw, files.values())
+    where = video_file(raw, settings.files, clip, facts["split"])
+    still = "{frame}" not in settings.files
+    numbers = facts["numbers"] or range(facts["first"], facts["first"] + facts["frames"])
+    maps = [files.get(number) for number in ([1] if still else numbers)]
+    if len(maps) != facts["frames"]:
+        raise InputError(
+            f"{where}: expected a map for each frame, found one for "
+            f"{facts['frames']} frames of {clip}; write {{frame}} into density.files of config.yaml"
+        )
+    if not any(maps):
+        raise InputError(
+            f"{where}: expected a map of a frame of clip {clip} ({facts['split']}), "
+            f"numbered {min(numbers)} to {max(numbers)}; found {len(files)} of other numbers. "
+            "docs/datasets.md shows the expected layout"
+        )
+    return maps, len(files) - sum(file is not None for file in maps)
+
+
+def _of_aspect(file: Path, clip: str, video: Shape) -> NDArray[np.generic]:
+    """A distributed map, which may be larger or smaller than its video, but not stretched.
+
+    Raises:
+        InputError: It cannot be read, or has another aspect.
+    """
+    picture = read_map(file)
+    height, width = picture.shape
+    if abs(width * video[0] / (height * video[1]) - 1) > ASPECT:
+        raise InputError(
+            f"{file}: the map has {width} x {height} pixels, the frames of {clip} "
+            f"{video[1]} x {video[0]}, which is another aspect; use frames and maps of one release"
+        )
+    return picture
+
+
+def _released(
+    maps: list[Path | None], clip: str, video: Shape, grid: Shape
+) -> Iterator[NDArray[np.float64]]:
+    for file in maps:
+        if file is None:
+            yield np.zeros((1, *grid))
+        else:
+            yield released_map(_of_aspect(file, clip, video), grid)[None]
+
+
+def density(
+    *, gaze: Path, raw: Path, settings: Density, grid: Frames, store: Path, manifest: Path
+) -> None:
+    """GAZE store (its manifest is given), or the maps of a raw folder, to DENSITY store."""
+    source = open_store(GAZE, gaze)
+    shape = (grid.height, grid.width)
+    with write_store(DENSITY, store, manifest) as writer:
+        for clip, facts in source.clips.items():
+            points = np.asarray(source[clip][:])
+            counts = {"frames_without_gaze": facts["frames"] - len(np.unique(points[:, 0]))}
+            if isinstance(settings, ReleasedDensity):
+                maps, beyond = maps_by_frame(raw, settings, clip, facts)
+                counts |= {"frames_without_map": maps.count(None), "maps_beyond_clip": beyond}
+                blocks = _released(maps, clip, (facts["height"], facts["width"]), shape)
+            else:
+                blocks = _of_points(points, facts, shape, settings)
+            writer.add(clip, blocks, **frame_facts(facts), **counts)
+            print(f"{clip}: {facts['frames']} densities; {counts}")
+
+
+if __name__ == "__main__":
+    main(density, damage)

@@ -1,0 +1,106 @@
+"""Stage flow: optical flow from each frame to the next (Sec. IV-B), or of each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.config.data import DeepFlow, DisFlow, Flow, ImageFlowEstimator, PwcnetFlow
+from pipeline.preprocessing.flow_estimators import QUARTER, Estimator, build_estimator
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import FLOW, FRAMES, SHARD, frame_facts
+from pipeline.stores.reading import open_store
+from pipeline.stores.verify import damage
+from pipeline.stores.writing import write_store
+
+_COARSE = 16
+"""Frames are compared for cuts on a grid coarser by this, which motion changes little."""
+
+
+def change(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Mean change of grey from one RGB frame [y, x, 3] to another, as a share of white.
+
+    They are compared on a coarse grid.
+    """
+    size = (max(1, first.shape[1] // _COARSE), max(1, first.shape[0] // _COARSE))
+    coarse = [
+        cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
+        for frame in (first, second)
+    ]
+    return float(np.abs(coarse[0].astype(np.float32) - coarse[1]).mean() / 255)
+
+
+def cuts(frames: NDArray[np.uint8], numbers: Sequence[int], limit: float | None) -> list[bool]:
+    """Whether a scene ends with each frame but the last.
+
+    Args:
+        frames: [time, y, x, 3].
+        numbers: Number of each frame where they come from numbered pictures: a gap is a cut.
+        limit: `cut` of the settings.
+    """
+    gaps = [after - before > 1 for before, after in pairwise(numbers or range(len(frames)))]
+    if limit is None:
+        return gaps
+    return [
+        gap or change(first, second) > limit
+        for gap, (first, second) in zip(gaps, pairwise(frames), strict=True)
+    ]
+
+
+def flow_by_frame(frames: zarr.Array[Any], estimator: Estimator) -> Iterator[NDArray[np.float32]]:
+    """Flow of each frame of a clip by itself, in blocks: neither the end nor a cut is special."""
+    for start in range(0, frames.shape[0], SHARD):
+        yield estimator(np.asarray(frames[start : start + SHARD]))
+
+
+def clip_flow(
+    frames: zarr.Array[Any],
+    numbers: Sequence[int],
+    estimator: Estimator,
+    settings: DisFlow | DeepFlow | PwcnetFlow,
+) -> Iterator[NDArray[np.float32]]:
+    """Flow of a clip in blocks [time, component, y/4, x/4]; stores.py defines its end and cuts."""
+    count, height, width = frames.shape[:3]
+    last = np.zeros((2, height // QUARTER, width // QUARTER), np.float32)
+    for start in range(0, count - 1, SHARD):
+        block = np.asarray(frames[start : start + SHARD + 1])
+        flows = estimator(block)
+        ends = cuts(block, numbers[start : start + SHARD + 1], settings.cut)
+        for i, cut in enumerate(ends):
+            if cut:
+                flows[i] = last
+            last = flows[i]
+        yield flows
+    yield last[None]
+
+
+def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: Path) -> None:
+    """FRAMES store (its manifest is given) to FLOW store."""
+    cv2.setNumThreads(threads)
+    torch.set_num_threads(threads)
+    source = open_store(FRAMES, frames)
+    estimator = build_estimator(settings)
+    with write_store(FLOW, store, manifest) as writer:
+        for clip, facts in source.clips.items():
+            array = source[clip]
+            if array.shape[1] % QUARTER or array.shape[2] % QUARTER:
+                raise InputError(f"config.yaml: frames: sides must be multiples of {QUARTER}")
+            if isinstance(settings, ImageFlowEstimator):
+                flows = flow_by_frame(array, estimator)
+            else:
+                flows = clip_flow(array, facts.get("numbers", []), estimator, settings)
+            count = writer.add(clip, flows, **frame_facts(facts))
+            print(f"{clip}: flow of {count} frames, {settings.estimator}")
+
+
+if __name__ == "__main__":
+    main(flow, damage)

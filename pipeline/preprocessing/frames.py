@@ -1,0 +1,203 @@
+"""Stage frames: raw videos to RGB frames on the frame grid (Sec. IV-B)."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import ffmpeg
+import imageio_ffmpeg
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.config.data import DatasetFrames, Frames
+from pipeline.raw.patterns import asked_for, numbered_files, stays_inside, video_file
+from pipeline.raw.splits import SheetClip
+from pipeline.raw.video import DAMAGED, is_picture, opened, picture_size, probe
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import FRAMES, SHARD
+from pipeline.stores.verify import damage
+from pipeline.stores.writing import write_store
+
+_FILTERS = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "area": Image.Resampling.BOX,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+class DamagedError(Exception):
+    """A video was decoded with errors, or numbered pictures have a gap."""
+
+
+def _decode_images(files: Iterable[Path], frames: Frames) -> Iterator[NDArray[np.uint8]]:
+    size = (frames.width, frames.height)
+    for file in files:
+        try:
+            with opened(file) as image:
+                picture = np.asarray(image.convert("RGB").resize(size, _FILTERS[frames.filter]))
+        except DAMAGED as error:
+            raise InputError(f"{file}: broken image ({error}); fetch it again") from error
+        yield picture[None]
+
+
+def _decode_video(
+    video: Path, frames: Frames, rate: float | None, clip: SheetClip
+) -> Iterator[NDArray[np.uint8]]:
+    stream = ffmpeg.input(str(video)).video
+    if rate is not None:
+        stream = stream.filter("fps", fps=rate)
+    stream = stream.filter("scale", frames.width, frames.height, flags=frames.filter)
+    # Without passthrough ffmpeg doubles or drops frames to even out the rate.
+    options = {"fps_mode": "passthrough", "threads": 1}
+    if clip.last is not None:
+        options["frames:v"] = clip.last
+    command = stream.output("pipe:", format="rawvideo", pix_fmt="rgb24", **options).compile(
+        cmd=[imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error"]
+    )
+    return _frames_of(command, (frames.height, frames.width, 3), (clip.first or 1) - 1, video)
+
+
+def _frames_of(
+    command: list[str], shape: tuple[int, int, int], skip: int, video: Path
+) -> Iterator[NDArray[np.uint8]]:
+    """Frames that a command of ffmpeg writes, without the first `skip`.
+
+    Raises:
+        DamagedError: After the last frame, if ffmpeg complained.
+    """
+    # A file, not a pipe: ffmpeg's complaints about a damaged video would fill a pipe and stop it.
+    with (
+        TemporaryFile() as complaints,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints) as process,
+    ):
+        assert process.stdout is not None
+        size = int(np.prod(shape))
+        while block := process.stdout.read(SHARD * size):
+            whole = len(block) // size * size
+            decoded = np.frombuffer(block[:whole], np.uint8).reshape(-1, *shape)
+            if len(decoded) > skip:
+                yield decoded[skip:]
+            skip = max(0, skip - len(decoded))
+        status = process.wait()
+        complaints.seek(0)
+        lines = complaints.read().decode(errors="replace").split("\n")[:-1]
+    if status or lines:
+        raise DamagedError(
+            f"{video}: ffmpeg reads it with {len(lines)} errors, "
+            f"the first: {next(iter(lines), f'exit status {status}')}"
+        )
+
+
+def decode(
+    video: Path, frames: Frames, rate: float | None, clip: SheetClip
+) -> Iterator[NDArray[np.uint8]]:
+    """RGB frames of a video on the frame grid, in blocks [time, y, x, channel].
+
+    Args:
+        video: Video, or an image, which is a clip of one frame.
+        frames: The frame grid and the resizing filter.
+        rate: Frames per second to resample to; None keeps every frame as it is.
+        clip: Its first and last frame limit what is decoded.
+    """
+    if is_picture(video):
+        return _decode_images([video], frames)
+    return _decode_video(video, frames, rate, clip)
+
+
+def _video(
+    raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
+) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
+    video = video_file(raw, dataset.video, clip.name, clip.split)
+    stays_inside(raw, [video])
+    width, height, rate = probe(video)
+    facts = {
+        "first": clip.first or 1,
+        "source_width": width,
+        "source_height": height,
+        "rate": dataset.rate or rate,
+        "numbers": [],
+    }
+    return facts, _checked(decode(video, grid, dataset.rate, clip), video, dataset.damaged)
+
+
+def _pictures(
+    raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
+) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
+    """A folder of numbered pictures; the sheet's first and last are such numbers."""
+    found = numbered_files(raw, dataset.video, clip.name, clip.split)
+    files, absent = asked_for(found, clip)
+    where = video_file(raw, dataset.video, clip.name, clip.split)
+    if not files:
+        raise InputError(f"{where}: no picture fits; docs/datasets.md shows the expected layout")
+    stays_inside(raw, files.values())
+    sizes = {picture_size(file): file for file in files.values()}
+    if len(sizes) > 1:
+        raise InputError(f"{where}: pictures of several sizes, {sizes}; fetch the folder again")
+    width, height = next(iter(sizes))
+    facts = {
+        "first": 1,
+        "source_width": width,
+        "source_height": height,
+        "rate": dataset.rate,
+        "numbers": list(files),
+    }
+    blocks = _decode_images(files.values(), grid)
+    return facts, _checked(_gap(blocks, absent, where), where, dataset.damaged)
+
+
+def _gap(
+    blocks: Iterator[NDArray[np.uint8]], absent: list[int], where: Path
+) -> Iterator[NDArray[np.uint8]]:
+    yield from blocks
+    if absent:
+        raise DamagedError(f"{where}: {len(absent)} pictures are missing, the first {absent[0]}")
+
+
+def frames(
+    *,
+    raw: Path,
+    clips: list[SheetClip],
+    dataset: DatasetFrames,
+    grid: Frames,
+    store: Path,
+    manifest: Path,
+) -> None:
+    """Raw videos, or folders of numbered pictures, of a part to its FRAMES store."""
+    read = _pictures if "{frame}" in dataset.video else _video
+    with write_store(FRAMES, store, manifest, grid.codec) as writer:
+        for clip in clips:
+            facts, blocks = read(raw, clip, dataset, grid)
+            count = writer.add(clip.name, blocks, split=clip.split, last=clip.last, **facts)
+            print(
+                f"{clip.name}: {count} frames of {facts['source_width']}x{facts['source_height']}"
+            )
+
+
+def _checked(
+    blocks: Iterator[NDArray[np.uint8]], video: Path, damaged: str
+) -> Iterator[NDArray[np.uint8]]:
+    empty = True
+    try:
+        for block in blocks:
+            empty = False
+            yield block
+    except DamagedError as error:
+        if damaged == "stop":
+            raise InputError(
+                f"{error}; fetch it again, take the clip out of the split sheet, or set "
+                "frames.damaged of its dataset to keep in config.yaml"
+            ) from error
+        print(f"kept what was decoded: {error}")
+    if empty:
+        raise InputError(f"{video}: no frame in the range asked for; check the file and the sheet")
+
+
+if __name__ == "__main__":
+    main(frames, damage)

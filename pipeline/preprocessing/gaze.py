@@ -1,0 +1,147 @@
+"""Stage gaze: raw eye tracking to gaze points on the frame grid (Sec. IV-A, IV-B)."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.data import DatasetGaze, Frames
+from pipeline.datasets.records import NOBODY, Clip, Gaze
+from pipeline.preprocessing.fixations import inside
+from pipeline.raw.patterns import gaze_files, stays_inside
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import FRAMES, GAZE
+from pipeline.stores.reading import read_manifest
+from pipeline.stores.verify import damage
+from pipeline.stores.writing import write_store
+
+
+def _reader(name: str) -> Any:
+    """The module of pipeline/datasets that reads a dataset's gaze.
+
+    Raises:
+        InputError: There is no such reader; the message lists those that there are.
+    """
+    names = sorted(path.stem for path in (Path(__file__).parents[1] / "datasets").glob("[a-z]*.py"))
+    reader = importlib.import_module(f"pipeline.datasets.{name}") if name in names else None
+    if hasattr(reader, "read"):
+        return reader
+    modules = {other: importlib.import_module(f"pipeline.datasets.{other}") for other in names}
+    known = [other for other, module in modules.items() if hasattr(module, "read")]
+    raise InputError(
+        f"config.yaml: gaze.reader of this dataset is {name!r}; set it to one of {', '.join(known)}"
+    )
+
+
+def _read(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
+    files = gaze_files(raw, settings, clip.name, split)
+    if not files:
+        raise InputError(
+            f"{raw}: no gaze file of clip {clip.name} fits {', '.join(settings.files)}; "
+            "docs/datasets.md shows the expected layout"
+        )
+    stays_inside(raw, files)
+    reader = _reader(settings.reader)
+    try:
+        gaze: Gaze = reader.read(files, clip, **settings.options)
+    except TypeError as error:
+        raise InputError(
+            f"config.yaml: gaze.options of reader {settings.reader}: {error}"
+        ) from error
+    return gaze
+
+
+def on_grid(
+    gaze: Gaze, clip: Clip, first: int, grid: Frames
+) -> tuple[NDArray[np.float32], dict[str, int]]:
+    """Points of a raw video's frames `first`.. on the frame grid.
+
+    Returns:
+        The GAZE array [point, (frame, x, y, observer)], ordered by frame, then observer; and what
+        was dropped, by reason.
+    """
+    x = (gaze.x.astype(np.float64) + 0.5) * grid.width / clip.width - 0.5
+    y = (gaze.y.astype(np.float64) + 0.5) * grid.height / clip.height - 0.5
+    frame = gaze.frame - (first - 1)
+    kept_frames = (frame >= 0) & (frame < clip.frames - (first - 1))
+    kept = kept_frames & inside(x, y, grid.width, grid.height)
+    dropped = {
+        **gaze.dropped,
+        "frame outside the clip": int((~kept_frames).sum()),
+        "point outside the picture": int((kept_frames & ~kept).sum()),
+    }
+    points = np.stack([frame, x, y, gaze.observer], axis=1)[kept].astype(np.float32)
+    # Rounding to float32 may carry a point over the last pixel's edge.
+    edge = np.array([grid.width - 0.5, grid.height - 0.5], np.float32)
+    points[:, 1:3] = np.minimum(points[:, 1:3], np.nextafter(edge, np.float32(0)))
+    order = np.lexsort((points[:, 3], points[:, 0]))
+    return points[order], {reason: count for reason, count in dropped.items() if count}
+
+
+def gaze(
+    *,
+    raw: Path,
+    frames: Path,
+    settings: DatasetGaze,
+    grid: Frames,
+    store: Path,
+    manifest: Path,
+) -> None:
+    """Raw gaze of a part to its GAZE store; the FRAMES manifest tells lengths, sizes and rates."""
+    with write_store(GAZE, store, manifest) as writer:
+        for name, facts in _clips(frames).items():
+            clip = _clip(name, facts)
+            found = _read(raw, settings, clip, facts["split"])
+            points, dropped = on_grid(found, clip, facts["first"], grid)
+            known = not (found.observer == NOBODY).any()
+            observers = len(np.unique(points[:, 3])) if known else None
+            writer.add(
+                name,
+                [points],
+                frames=facts["shape"][0],
+                split=facts["split"],
+                first=facts["first"],
+                last=facts["last"],
+                numbers=facts["numbers"],
+                width=clip.width,
+                height=clip.height,
+                rate=clip.rate,
+                observers=observers,
+                samples=len(found.frame) + sum(found.dropped.values()),
+                dropped=dropped,
+                seconds=list(found.seconds),
+            )
+            who = f"{observers} observers" if known else "observers that are not told"
+            print(f"{name}: {len(points)} points of {who}; dropped {dropped}")
+
+
+def _clips(frames: Path) -> dict[str, dict[str, Any]]:
+    """Clip -> facts of a FRAMES manifest; its store is not read."""
+    content = read_manifest(frames)
+    if content.get("kind") != FRAMES.name:
+        raise InputError(
+            f"{frames}: expected kind {FRAMES.name}, found {content.get('kind')!r}; give the "
+            "manifest that stage frames wrote"
+        )
+    clips: dict[str, dict[str, Any]] = content["clips"]
+    return clips
+
+
+def _clip(name: str, facts: dict[str, Any]) -> Clip:
+    return Clip(
+        name=name,
+        frames=facts["first"] - 1 + facts["shape"][0],
+        width=facts["source_width"],
+        height=facts["source_height"],
+        rate=facts["rate"],
+        numbers=tuple(facts["numbers"]),
+    )
+
+
+if __name__ == "__main__":
+    main(gaze, damage)

@@ -1,0 +1,63 @@
+"""Tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def upsampled(flow: Tensor, size: tuple[int, int]) -> Tensor:
+    """Flow on a coarser grid, as stored [B, 2, H/4, W/4], to float [B, 2, H, W], bilinearly.
+
+    Values are kept.
+    """
+    return torch.nn.functional.interpolate(
+        flow.float(), size=size, mode="bilinear", align_corners=False
+    )
+
+
+def frame_tensor(frame: Any) -> Tensor:
+    """uint8 [y, x, channel] to float [3, H, W] in 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.asarray(frame), -1, 0))) / 255.0
+
+
+def flow_tensor(flow: Any, size: tuple[int, int]) -> Tensor:
+    """Stored flow [component, y/4, x/4] to float [2, H, W]; see `upsampled`."""
+    return upsampled(torch.from_numpy(np.asarray(flow, np.float32))[None], size)[0]
+
+
+def batches_of(
+    frames: Any, flow: Any, chosen: Sequence[int], batch: int, earlier: int = 0
+) -> Iterator[tuple[Tensor, ...]]:
+    """Frames [B, 3, H, W] and flow [B, 2, H, W] of a clip's chosen frames, in their order.
+
+    Args:
+        frames: FRAMES array of the clip.
+        flow: FLOW array of the clip, or None for zeros.
+        chosen: 0-based frames.
+        batch: Largest B.
+        earlier: Where it is above 0, the frames before each, oldest first, come as a third tensor
+            [B, earlier, 3, H, W]; before a clip's first frame comes that frame again.
+    """
+    read = lru_cache(maxsize=batch + earlier)(lambda time: frame_tensor(frames[time]))
+    for start in range(0, len(chosen), batch):
+        times = chosen[start : start + batch]
+        pictures = torch.stack([read(time) for time in times])
+        size = (pictures.shape[2], pictures.shape[3])
+        if flow is None:
+            motion = torch.zeros(len(times), 2, *size)
+        else:
+            motion = torch.stack([flow_tensor(flow[time], size) for time in times])
+        if not earlier:
+            yield pictures, motion
+            continue
+        before = [
+            torch.stack([read(max(0, time - back)) for back in range(earlier, 0, -1)])
+            for time in times
+        ]
+        yield pictures, motion, torch.stack(before)

@@ -1,0 +1,180 @@
+"""Split sheets, and how a dataset's clips are dealt into parts.
+
+A sheet is `clip,split[,first,last]` below lines of provenance that start with #. `first` and `last`
+are 1-based frame numbers, both included; where they are empty the whole video is used.
+
+Clips for choosing models are held out of the training split only, so that no test clip, and no clip
+of an official validation split that is scored as a test, can take part in a choice.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.runtime.errors import InputError
+
+SPLITS = ("train", "val", "test")
+_NAME = re.compile(r"(?![.\s])[^/\\{}*\x00-\x1f]*[^/\\{}*\x00-\x1f\s]")
+
+
+@dataclass(frozen=True)
+class SheetClip:
+    """A row of a split sheet."""
+
+    name: str
+    split: str
+    first: int | None
+    """First frame, 1-based."""
+    last: int | None
+    """Last frame, 1-based, included."""
+    held_out: bool = False
+    """Whether the clip is kept from training, for choosing models."""
+
+
+def _row(path: Path, line: int, row: dict[str, str]) -> SheetClip:
+    try:
+        clip = SheetClip(
+            row["clip"],
+            row["split"],
+            int(row["first"]) if row.get("first") else None,
+            int(row["last"]) if row.get("last") else None,
+        )
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"{path}: row {line}: {error}; expected clip,split[,first,last]"
+        ) from error
+    if clip.split not in SPLITS:
+        raise InputError(f"{path}: row {line}: split {clip.split!r} is none of {', '.join(SPLITS)}")
+    if not _NAME.fullmatch(clip.name):
+        raise InputError(
+            f"{path}: row {line}: {clip.name!r} cannot be a clip; expected the name of its raw "
+            "file: no slash, brace or asterisk, no blank at an end, no dot in front"
+        )
+    first = 1 if clip.first is None else clip.first
+    if first < 1 or (clip.last is not None and clip.last < first):
+        raise InputError(
+            f"{path}: row {line}: frames {clip.first} to {clip.last} of {clip.name}; frames count "
+            "from 1, and the last is not before the first"
+        )
+    return clip
+
+
+@cache
+def read_sheet(path: Path) -> tuple[SheetClip, ...]:
+    """The rows of a split sheet, in its order.
+
+    Raises:
+        InputError: The sheet is missing, a row does not fit, or a clip is listed twice.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such split sheet; see docs/datasets.md for how it is made")
+    # Spreadsheet programs put a byte order mark in front, which utf-8-sig takes off.
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        try:
+            clips = tuple(_row(path, line, row) for line, row in enumerate(rows, start=1))
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
+    seen: dict[str, str] = {}
+    for clip in clips:
+        if clip.name in seen:
+            splits = f"under {seen[clip.name]} and {clip.split}"
+            raise InputError(f"{path}: clip {clip.name} is listed twice, {splits}; remove a row")
+        seen[clip.name] = clip.split
+    if not clips:
+        raise InputError(f"{path}: no clip listed; add a row clip,split[,first,last] for each")
+    return clips
+
+
+class Total(NamedTuple):
+    """What is known of a split before its files are seen."""
+
+    clips: int | None
+    frames: int | None
+    source: str
+
+
+def read_totals(path: Path) -> dict[tuple[str, str, str], Total]:
+    """Known totals: (dataset, variant, split) -> clips and frames. No file, no totals.
+
+    Raises:
+        InputError: A row does not fit.
+    """
+    if not path.is_file():
+        return {}
+    totals = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        for number, row in enumerate(rows, start=1):
+            try:
+                key = (row["dataset"], row["variant"], row["split"])
+                clips, frames = (
+                    int(row[count]) if row[count] else None for count in ("clips", "frames")
+                )
+                totals[key] = Total(clips, frames, row["source"])
+            except (KeyError, ValueError, TypeError) as error:
+                raise InputError(
+                    f"{path}: row {number}: {error!r}; expected "
+                    "dataset,variant,split,clips,frames,source"
+                ) from error
+    return totals
+
+
+def _hold_out(clips: Iterable[SheetClip], share: float) -> Iterator[SheetClip]:
+    """Marks a share of the training clips, evenly spread over the sheet, and puts them last."""
+    kept: list[SheetClip] = []
+    held: list[SheetClip] = []
+    training = 0
+    for clip in clips:
+        training += clip.split == "train"
+        # The integer part grows by one at every 1/share-th training clip.
+        holds = clip.split == "train" and int(training * share) > int((training - 1) * share)
+        (held if holds else kept).append(replace(clip, held_out=holds))
+    return itertools.chain(kept, held)
+
+
+@cache
+def parts(
+    path: Path, clips_per_part: int, validation: float = 0.0
+) -> dict[str, tuple[SheetClip, ...]]:
+    """Deals the clips of a sheet, in its order, into parts of one split each.
+
+    A part is the grain of the data stages; held-out clips have parts of their own.
+
+    Args:
+        path: The sheet.
+        clips_per_part: Clips in a part, at most.
+        validation: Share of the training clips that is held out.
+
+    Returns:
+        Part name ("0001", ...) -> its clips.
+    """
+    dealt: list[tuple[SheetClip, ...]] = []
+    dealing = _hold_out(read_sheet(path), validation)
+    for _, run in itertools.groupby(dealing, key=lambda clip: (clip.split, clip.held_out)):
+        clips = tuple(run)
+        dealt += [clips[i : i + clips_per_part] for i in range(0, len(clips), clips_per_part)]
+    return {f"{number:04d}": clips for number, clips in enumerate(dealt, start=1)}
+
+
+def part_names(dealt: Mapping[str, Sequence[SheetClip]], split: str) -> list[str]:
+    """The parts that hold clips of a split; training parts are those that are not held out.
+
+    Args:
+        dealt: What `parts` gave.
+        split: A split of the sheet, or `validation` for the clips that are held out.
+    """
+    held_out = split == "validation"
+    wanted = "train" if held_out else split
+    return [
+        part
+        for part, clips in dealt.items()
+        if clips[0].split == wanted and clips[0].held_out == held_out
+    ]

@@ -1,0 +1,151 @@
+"""What sets the measured rows of a table apart: differences between them, overall and by clip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.reporting import means as measurements
+from pipeline.reporting.intervals import FEWEST_CLIPS, compare, drawn_clips, holm
+from pipeline.reporting.means import Measurement
+from pipeline.reporting.page import ClipTable, Pair
+from pipeline.reporting.published import BETTER
+
+LEADING: Final = "NSS"
+"""The metric that says which row is the best one: the papers count it among the fairest."""
+
+
+def leading(metrics: Sequence[str]) -> str:
+    """The metric that rows are ordered by, where one must be chosen."""
+    return LEADING if LEADING in metrics else metrics[0]
+
+
+def compared(
+    measured: Mapping[str, Measurement],
+    sanity: Collection[str],
+    metrics: Sequence[str],
+    seed: int,
+) -> tuple[Pair, ...]:
+    """Every two measured rows, and the best of them against each sanity check.
+
+    Args:
+        measured: Row -> measurement; all have the same clips and are averaged alike.
+        sanity: Rows that are no rivals.
+        metrics: What to compare.
+        seed: Of the draws.
+    """
+    rivals = [label for label in measured if label not in sanity]
+    if not rivals:
+        return ()
+    best = _best(rivals, measured, leading(metrics))
+    named = [*combinations(rivals, 2), *((best, other) for other in measured if other in sanity)]
+    average, drawn = measured[best].average, drawn_clips(len(measured[best].clips), seed)
+    cells = [
+        compare(measured[one].by_clip[metric], measured[other].by_clip[metric], average, drawn)
+        for one, other in named
+        for metric in metrics
+    ]
+    corrected = holm([cell.p for cell in cells])
+    cells = [replace(cell, p=p) for cell, p in zip(cells, corrected, strict=True)]
+    width = len(metrics)
+    return tuple(
+        Pair(one, other, tuple(cells[place * width : (place + 1) * width]))
+        for place, (one, other) in enumerate(named)
+    )
+
+
+def told(pairs: Sequence[Pair], metrics: Sequence[str], measured: Mapping[str, Measurement]) -> str:
+    """What the differences are, and how they were tested, or why they were not."""
+    if not pairs:
+        return ""
+    means = (
+        "The first row's mean less the second one's, with the 95 % interval of a paired bootstrap "
+        f"over clips. Sanity checks are compared with the row that is best by {leading(metrics)}."
+    )
+    tests = sum(cell.p is not None for pair in pairs for cell in pair.cells)
+    clips = len(measured[pairs[0].first].clips)
+    if not tests:
+        return (
+            f"{means} No test is possible: it needs {FEWEST_CLIPS} clips with a value, and there "
+            f"{'is 1' if clips == 1 else f'are {clips}'} in all."
+        )
+    return (
+        f"{means} p: Wilcoxon's signed-rank test of the clips' means, two-sided, corrected by Holm "
+        f"for the {tests} tests of this table; \u2021 marks p < 0.05."
+    )
+
+
+def by_clip(
+    measured: Mapping[str, Measurement], sanity: Collection[str], metrics: Sequence[str]
+) -> ClipTable | None:
+    """The leading metric of each clip; where the best row does worst comes first."""
+    if not measured:
+        return None
+    metric = leading(metrics)
+    rivals = [label for label in measured if label not in sanity] or [*measured]
+    best = _best(rivals, measured, metric)
+    others = [label for label in rivals if label != best] or [m for m in measured if m != best]
+    means = {label: entry.by_clip[metric].means for label, entry in measured.items()}
+    lead = _lead(means[best], [means[label] for label in others], metric)
+    clips = measured[best].clips
+    rows = [
+        (clip, tuple(float(row[place]) for row in means.values()), float(lead[place]))
+        for place, clip in enumerate(clips)
+    ]
+    sign = 1 if BETTER[metric] == "higher" else -1
+    rows.sort(key=lambda row: (math.isnan(row[2]), sign * row[2], row[0]))
+    return ClipTable(metric, _clips_told(best, others), tuple(measured), tuple(rows))
+
+
+def by_attribute(
+    measured: Mapping[str, Measurement], attributes: Path | None, metrics: Sequence[str]
+) -> ClipTable | None:
+    """The leading metric of the clips that have each attribute; None without attributes."""
+    if not measured or attributes is None:
+        return None
+    metric = leading(metrics)
+    means = [measurements.by_attribute(entry, attributes) for entry in measured.values()]
+    rows = tuple(
+        (name, tuple(found[name][metric] for found in means), math.nan) for name in means[0]
+    )
+    told = (
+        f"Means over the clips that {attributes.name} gives each attribute; a clip may have some."
+    )
+    return ClipTable(metric, told, tuple(measured), rows)
+
+
+def _clips_told(best: str, others: Sequence[str]) -> str:
+    if not others:
+        return "One row was measured: no differences."
+    of = f"{others[0]}" if len(others) == 1 else f"the best of {', '.join(others)} in that clip"
+    return f"Difference: {best} less {of}. The clip where {best} does worst comes first."
+
+
+def _lead(
+    best: NDArray[np.float64], others: Sequence[NDArray[np.float64]], metric: str
+) -> NDArray[np.float64]:
+    if not others:
+        return np.full_like(best, np.nan)
+    # fmax and fmin pass over NaN.
+    pick = np.fmax if BETTER[metric] == "higher" else np.fmin
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.float64] = best - pick.reduce(np.stack(others))
+    return found
+
+
+def _best(labels: Sequence[str], measured: Mapping[str, Measurement], metric: str) -> str:
+    """The first of the best ones; a NaN is worse than any value."""
+    sign = 1 if BETTER[metric] == "higher" else -1
+
+    def merit(label: str) -> float:
+        mean = measured[label].means[metric]
+        return -math.inf if math.isnan(mean) else sign * mean
+
+    return max(labels, key=merit)

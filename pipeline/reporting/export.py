@@ -1,0 +1,165 @@
+"""Pictures of a store, for eyes and for other people's tools: PNG files, or a film per clip.
+
+FRAMES are written in colour and FLOW in the colour wheel of the networks, which is white where
+nothing moves. Maps (DENSITY, SALIENCY) become 8-bit grey: zero is black and the largest value of
+the frame, or of the clip, 255. Where all values are the same there is nothing to see: black.
+
+A PNG bears the number of its frame, from 1; of a meta dataset only the listed frames are there.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, Literal
+
+import ffmpeg
+import imageio_ffmpeg
+import numpy as np
+import torch
+import zarr
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.flow.encoding import colorwheel
+from pipeline.reporting.grey_levels import Extent, Picture, extent_of, finite, grey, safe_name
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import whole
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY, Kind, frame_numbers
+from pipeline.stores.reading import Store, open_store, read_manifest
+from pipeline.stores.verify import damage
+
+Form = Literal["png", "mp4"]
+Scale = Literal["frame", "clip"]
+RATE = 30.0
+"""Frames per second of a film whose store does not say."""
+_KINDS = {kind.name: kind for kind in (FRAMES, FLOW, DENSITY, SALIENCY)}
+
+
+def wheel(flow: NDArray[np.float32], extent: Extent) -> Picture:
+    """Flow [component, y, x] in colours [y, x, channel], saturated at the largest speed."""
+    # A little more than the largest speed, which rounding must not take for a faster, dark one.
+    scale = extent.high * (1 + 1e-5) or 1.0
+    colours = colorwheel(torch.from_numpy(flow)[None], scale=scale)[0]
+    return np.asarray(np.rint(colours.permute(1, 2, 0).numpy() * 255).clip(0, 255), np.uint8)
+
+
+def _whole_clip(kind: Kind, array: zarr.Array[Any]) -> Extent:
+    extents = [extent_of(kind, finite(array, index)) for index in range(array.shape[0])]
+    return Extent(min(one.low for one in extents), max(one.high for one in extents))
+
+
+def _pictures(
+    kind: Kind, array: zarr.Array[Any], scale: Scale, negative: list[int]
+) -> Iterator[Picture]:
+    """Pictures of a clip; of each map, the number of values below zero is put into `negative`."""
+    if kind is FRAMES:
+        yield from (np.asarray(array[index], np.uint8) for index in range(array.shape[0]))
+        return
+    fixed = _whole_clip(kind, array) if scale == "clip" else None
+    for index in range(array.shape[0]):
+        values = finite(array, index)
+        extent = fixed or extent_of(kind, values)
+        if kind is FLOW:
+            yield wheel(values, extent)
+        else:
+            negative.append(int(np.count_nonzero(values < 0)))
+            yield grey(values, extent)
+
+
+def _write_folder(folder: Path, pictures: Iterator[Picture], facts: dict[str, Any]) -> None:
+    with whole(folder) as partial:
+        partial.mkdir()
+        for number, picture in zip(frame_numbers(facts), pictures, strict=True):
+            Image.fromarray(picture).save(partial / f"{number:04d}.png")
+
+
+def _write_film(film: Path, pictures: Iterator[Picture], facts: dict[str, Any]) -> None:
+    first = next(pictures)
+    with whole(film) as partial, _encoder(partial, first, facts.get("rate") or RATE) as send:
+        send(first)
+        for picture in pictures:
+            send(picture)
+
+
+@contextmanager
+def _encoder(film: Path, first: Picture, rate: float) -> Iterator[Callable[[Picture], object]]:
+    """ffmpeg, taking pictures as they come.
+
+    Raises:
+        InputError: It failed.
+    """
+    form = "gray" if first.ndim == 2 else "rgb24"
+    size = f"{first.shape[1]}x{first.shape[0]}"
+    stream = ffmpeg.input("pipe:", format="rawvideo", pix_fmt=form, s=size, framerate=rate)
+    # Players want 4:2:0, which wants even sides.
+    stream = stream.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
+    coding = {"format": "mp4", "vcodec": "libx264", "crf": 18, "pix_fmt": "yuv420p"}
+    # One thread, no date, no version: the same pictures give the same bytes.
+    repeatable = {"threads": 1, "fflags": "+bitexact", "flags:v": "+bitexact", "map_metadata": -1}
+    command = stream.output(f"file:{film}", **coding, **repeatable).compile(
+        cmd=[imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-y"]
+    )
+    with TemporaryFile() as complaints:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=complaints)
+        assert process.stdin is not None
+        sink, broken = process.stdin, False
+        try:
+            yield lambda picture: sink.write(np.ascontiguousarray(picture).data)
+            sink.close()
+        except BrokenPipeError:
+            broken = True
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            with suppress(BrokenPipeError):
+                sink.close()
+            process.wait()
+        complaints.seek(0)
+        lines = complaints.read().decode(errors="replace").strip().splitlines()
+    if broken or process.returncode:
+        raise InputError(
+            f"{film}: ffmpeg could not write it: {lines[-1] if lines else 'it stopped'}; "
+            "is the disk full or read-only?"
+        )
+
+
+def _open(manifest: Path) -> Store:
+    name = read_manifest(manifest).get("kind")
+    if name not in _KINDS:
+        raise InputError(f"{manifest}: {name} has no pictures; give one of {', '.join(_KINDS)}")
+    return open_store(_KINDS[name], manifest)
+
+
+def _free_place(out: Path, clip: str, form: Form) -> Path:
+    """Where a clip goes.
+
+    Raises:
+        InputError: Something is there.
+    """
+    safe_name(clip, "clip")
+    place = out / clip if form == "png" else out / f"{clip}.mp4"
+    if place.is_file() or (place.is_dir() and any(place.iterdir())):
+        raise InputError(f"{place}: is there already; remove it, or choose another --out")
+    return place
+
+
+def export(*, manifest: Path, out: Path, form: Form, scale: Scale) -> None:
+    """A store of FRAMES, FLOW, DENSITY or SALIENCY to `out`/clip/0001.png or `out`/clip.mp4."""
+    store = _open(manifest)
+    places = {clip: _free_place(out, clip, form) for clip in store.clips}
+    write = _write_folder if form == "png" else _write_film
+    for clip, place in places.items():
+        array, negative = store[clip], list[int]()
+        write(place, _pictures(store.kind, array, scale, negative), store.clips[clip])
+        note = f", {sum(negative)} negative values clipped to 0" if any(negative) else ""
+        print(f"{place}: {array.shape[0]} pictures{note}")
+
+
+if __name__ == "__main__":
+    main(export, damage)

@@ -1,0 +1,60 @@
+"""Grids of small pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.flow.encoding import colorwheel
+from pipeline.preprocessing.tensors import flow_tensor
+
+mpl.use("agg")
+import matplotlib.pyplot as plt
+
+
+def grid(rows: int, columns: int, cell: tuple[float, float] = (1.6, 1.3)) -> tuple[Any, Any]:
+    """A figure and its cells [row, column], of a size in inches."""
+    size = (cell[0] * columns, cell[1] * rows)
+    return plt.subplots(rows, columns, figsize=size, squeeze=False)
+
+
+def save(figure: Any, picture: Path) -> None:
+    """Writes a figure as PNG, the same bytes for the same figure."""
+    figure.tight_layout(pad=0.4)
+    figure.savefig(picture, dpi=150, metadata={"Software": None})
+    plt.close(figure)
+
+
+def flow_picture(flow: Any, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Stored flow in Middlebury's colours [y, x, channel], full at its own fastest place."""
+    motion = flow_tensor(flow, size)[None]
+    scale = max(1.0, float(torch.linalg.vector_norm(motion, dim=1).max()))
+    picture: NDArray[np.float32] = colorwheel(motion, scale=scale)[0].permute(1, 2, 0).numpy()
+    return picture
+
+
+def draw(axis: Any, picture: NDArray[Any], title: str | None, top: float | None = None) -> None:
+    """Puts a picture or a map [y, x] into a cell of a grid.
+
+    Args:
+        axis: The cell.
+        picture: [y, x, channel], or a map [y, x] from dark to bright.
+        title: Said above.
+        top: Value of a map that is brightest, 0 being darkest; None: as its own values go.
+    """
+    colours = None if picture.ndim == 3 else "magma"
+    axis.imshow(
+        picture.clip(0, 1) if picture.dtype.kind == "f" and picture.ndim == 3 else picture,
+        cmap=colours,
+        vmin=None if top is None else 0,
+        vmax=top,
+    )
+    axis.set_xticks([])
+    axis.set_yticks([])
+    if title is not None:
+        axis.set_title(title, fontsize=8)

@@ -1,0 +1,153 @@
+"""Stage gates: which stream the gate listens to, and when (Sec. III-C, Fig. 4 and 6).
+
+For every test frame the mean of G_T, the weight of the motion stream, over the places that move and
+over those that rest; and for some frames the maps that the prediction was made of.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from model.outputs import Maps
+from pipeline.preprocessing.tensors import batches_of
+from pipeline.reporting.figures import draw, flow_picture, grid, save
+from pipeline.runtime.cli import main
+from pipeline.runtime.devices import device
+from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import whole
+from pipeline.stores.kinds import FLOW, FRAMES, frame_numbers
+from pipeline.stores.reading import Store, open_parts
+from pipeline.stores.verify import damage
+from pipeline.training.networks import load_network
+
+COLUMNS = ("clip", "frame", "moving_share", "G_T_moving", "G_T_resting")
+MOVING = 1.0
+"""Pixels per frame from which on a place counts as moving."""
+PANELS = 4
+"""Frames whose maps are shown, and clips whose curves are."""
+BATCH = 8
+"""Frames that go through the network together."""
+
+
+class FrameGate(NamedTuple):
+    """The gate of one frame."""
+
+    moving_share: float
+    moving: float
+    """Mean G_T where things move; NaN if nothing does."""
+    resting: float
+    """Mean G_T elsewhere."""
+
+
+def frame_gate(gate_motion: NDArray[Any], flow: NDArray[Any]) -> FrameGate:
+    """Means of G_T [y, x] over what moves and what rests, by flow [2, y, x] in pixels per frame."""
+    moves = np.hypot(flow[0], flow[1]) >= MOVING
+    values = [
+        float(gate_motion[mask].mean()) if mask.any() else float("nan") for mask in (moves, ~moves)
+    ]
+    return FrameGate(float(moves.mean()), *values)
+
+
+@torch.inference_mode()
+def gates_of(network: nn.Module, frames: Any, flow: Any) -> Iterator[FrameGate]:
+    """The gate of each frame of a clip."""
+    for pictures, motion in batches_of(frames, flow, range(frames.shape[0]), BATCH):
+        maps: Maps = network(pictures.to(device()), motion.to(device()))
+        if maps.gate_motion is None:
+            raise InputError("this network has no gate; name one with fusion: gated")
+        for gate, moved in zip(maps.gate_motion[:, 0].float().cpu(), motion, strict=True):
+            yield frame_gate(gate.numpy(), moved.numpy())
+
+
+@torch.inference_mode()
+def _panel(
+    network: nn.Module, frames: Any, flow: Any, time: int
+) -> list[tuple[str, Any, float | None]]:
+    """Title, picture and brightest value of what Fig. 4 shows of a frame."""
+    ((picture, motion),) = batches_of(frames, flow, [time], 1)
+    maps = network(picture.to(device()), motion.to(device()))._asdict()
+    shot = np.asarray(frames[time])
+    colours = flow_picture(flow[time], (shot.shape[0], shot.shape[1]))
+    shown: list[tuple[str, Any, float | None]] = [("frame", shot, None), ("flow", colours, None)]
+    names = {"S_A": "appearance", "G_A": "gate_appearance", "S_T": "motion", "G_T": "gate_motion"}
+    for title, name in {**names, "S": "saliency"}.items():
+        values = maps[name][0, 0].float().cpu().numpy()
+        shown.append((title, values, 1.0 if title.startswith("G") else None))
+    return shown
+
+
+def _draw_panels(
+    network: nn.Module, clips: list[tuple[str, Any, Any]], times: list[int], picture: Path
+) -> None:
+    figure, axes = grid(len(clips), 7)
+    for row, ((clip, frames, flow), time) in enumerate(zip(clips, times, strict=True)):
+        panel = _panel(network, frames, flow, time)
+        for axis, (title, content, top) in zip(axes[row], panel, strict=True):
+            draw(axis, content, None if row else title, top)
+        axes[row, 0].set_ylabel(f"{clip[:18]}\n{time}", fontsize=6)
+    save(figure, picture)
+
+
+def _draw_curves(found: dict[str, list[FrameGate]], picture: Path) -> None:
+    figure, axes = grid(len(found), 1, cell=(7, 1.6))
+    for axis, (clip, gates) in zip(axes[:, 0], found.items(), strict=True):
+        axis.plot([gate.moving for gate in gates], color="black", label="moving")
+        axis.plot([gate.resting for gate in gates], color="grey", ls="--", label="resting")
+        axis.set_ylabel("mean G_T", fontsize=7)
+        axis.set_title(clip, fontsize=8)
+    axes[0, 0].legend(fontsize=7)
+    axes[-1, 0].set_xlabel("frame")
+    save(figure, picture)
+
+
+def gates(
+    *,
+    network: dict[str, Any],
+    weights: Path,
+    frames: list[Path],
+    flow: list[Path],
+    threads: int,
+    sheet: Path,
+    curves: Path,
+    panels: Path,
+) -> None:
+    """FRAMES and FLOW of a test split and a gated network to a sheet, curves and panels."""
+    torch.set_num_threads(threads)
+    gated = load_network(network, [weights])
+    pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
+    found = {clip: _gates_of(gated, clip, pictures, motions) for clip in pictures}
+    _write(sheet, {clip: frame_numbers(pictures[clip].clips[clip]) for clip in found}, found)
+    some = list(found)[:: max(1, len(found) // PANELS)][:PANELS]
+    _draw_curves({clip: found[clip] for clip in some}, curves)
+    liveliest = [int(np.argmax([gate.moving_share for gate in found[clip]])) for clip in some]
+    _draw_panels(gated, [(c, pictures[c][c], motions[c][c]) for c in some], liveliest, panels)
+
+
+def _gates_of(
+    network: nn.Module, clip: str, pictures: dict[str, Store], motions: dict[str, Store]
+) -> list[FrameGate]:
+    found = list(gates_of(network, pictures[clip][clip], motions[clip][clip]))
+    print(f"{clip}: {len(found)} frames")
+    return found
+
+
+def _write(sheet: Path, numbers: dict[str, Any], found: dict[str, list[FrameGate]]) -> None:
+    with whole(sheet) as partial, partial.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for clip, of_frames in found.items():
+            for number, gate in zip(numbers[clip], of_frames, strict=True):
+                cells = ("" if np.isnan(value) else f"{value:.5f}" for value in gate)
+                writer.writerow([clip, number, *cells])
+
+
+if __name__ == "__main__":
+    main(gates, damage)

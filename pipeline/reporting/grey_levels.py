@@ -1,0 +1,60 @@
+"""Maps as 8-bit grey levels, and the names that their pictures bear."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import FLOW, Kind
+
+Picture = NDArray[np.uint8]
+"""Grey [y, x] or RGB [y, x, channel]."""
+
+
+class Extent(NamedTuple):
+    """The smallest and largest value (of FLOW, speed) of a frame or clip."""
+
+    low: float
+    high: float
+
+
+def extent_of(kind: Kind, values: NDArray[np.float32]) -> Extent:
+    """The extent of one map or flow field."""
+    size = np.hypot(values[0], values[1]) if kind is FLOW else values
+    return Extent(float(size.min()), float(size.max()))
+
+
+def grey(values: NDArray[np.float32], extent: Extent) -> Picture:
+    """Map [y, x] as grey levels: zero and below black, the extent's maximum 255."""
+    if extent.high <= max(0.0, extent.low):
+        return np.zeros(values.shape, np.uint8)
+    levels = np.rint(values.clip(0) / np.float32(extent.high) * 255)
+    return levels.clip(0, 255).astype(np.uint8)
+
+
+def finite(array: zarr.Array[Any], index: int) -> NDArray[np.float32]:
+    """A stored map or flow.
+
+    Raises:
+        InputError: It has infinite or undefined values.
+    """
+    values = np.asarray(array[index], np.float32)
+    if not np.isfinite(values).all():
+        where = str(array.store_path).removeprefix("file://")
+        raise InputError(f"{where}: frame {index + 1} is not finite; make the store anew")
+    return values
+
+
+def safe_name(name: str, what: str) -> str:
+    """A name that can be that of a file or folder anywhere.
+
+    Raises:
+        InputError: It would leave the folder that it is put in.
+    """
+    if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
+        raise InputError(f"{what} {name!r}: not a plain file name; rename it without / and ..")
+    return name

@@ -1,0 +1,146 @@
+"""How sure a mean is: intervals and paired tests over clips.
+
+Frames of a clip resemble each other, so clips are what is drawn anew. A mean over frames is then a
+ratio of two sums that both depend on the draw (clips differ in length), a mean over clips is one
+too, of clips' means to their number. Every model of a table is given the same draws, so that the
+interval of a difference is that of a paired bootstrap.
+
+Whether two models differ is tested by Wilcoxon's signed-rank test of the clips' means. It is exact
+for few clips, where a bootstrap rejects too often: test sets here have as few as 20 clips, and
+p values of a bootstrap stop at one in as many draws as were made, which Holm's correction for
+dozens of comparisons would drown. Intervals are of the table's own mean, tests weigh clips alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import wilcoxon
+
+from pipeline.evaluation.protocols import Average
+
+DRAWS: Final = 2000
+LEVEL: Final = 0.95
+FEWEST_CLIPS: Final = 6
+"""With five pairs the smallest two-sided p of the test is 1/16: nothing could be significant."""
+SIGNIFICANT: Final = 0.05
+_DECIMALS: Final = 9
+"""Differences of clips that agree to these are ties: scores are written with six."""
+
+Interval = tuple[float, float]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ClipSums:
+    """One metric of one model, per clip."""
+
+    sums: Floats
+    """Of the frames that count."""
+    counts: NDArray[np.int64]
+    """How many frames count."""
+
+    @property
+    def means(self) -> Floats:
+        """NaN where no frame counts."""
+        with np.errstate(invalid="ignore"):
+            return self.sums / self.counts
+
+    def of(self, used: NDArray[np.bool_]) -> ClipSums:
+        """The same without the clips that are not used."""
+        return ClipSums(np.where(used, self.sums, 0.0), np.where(used, self.counts, 0))
+
+    def terms(self, average: Average) -> tuple[Floats, Floats]:
+        """Numerators and denominators per clip, whose sums' quotient is the average."""
+        if average == "frame":
+            return self.sums, self.counts.astype(np.float64)
+        scored = self.counts > 0
+        return np.where(scored, self.means, 0.0), scored.astype(np.float64)
+
+    def mean(self, average: Average) -> float:
+        """The average over all clips; NaN where no frame counts."""
+        above, below = self.terms(average)
+        return float(above.sum() / below.sum()) if below.any() else float("nan")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of two models on the same clips."""
+
+    difference: float
+    """The first one's mean less the second one's; NaN where either is, or both are infinite."""
+    interval: Interval | None
+    p: float | None
+    """None: too few clips, or no finite difference."""
+
+
+@lru_cache(maxsize=2)
+def drawn_clips(clips: int, seed: int) -> Floats:
+    """How often each clip is in each draw: [draws, clips], each row summing to `clips`."""
+    chosen = np.random.default_rng(seed).integers(clips, size=(DRAWS, clips))
+    places = chosen + clips * np.arange(DRAWS)[:, None]
+    counted = np.bincount(places.ravel(), minlength=DRAWS * clips)
+    found = counted.reshape(DRAWS, clips).astype(np.float64)
+    found.flags.writeable = False
+    return found
+
+
+def drawn_means(scores: ClipSums, average: Average, drawn: Floats) -> Floats:
+    """The mean in each draw; NaN where no frame of a draw counts."""
+    above, below = scores.terms(average)
+    with np.errstate(invalid="ignore"):
+        means: Floats = (drawn @ above) / (drawn @ below)
+    return means
+
+
+def interval(scores: ClipSums, average: Average, drawn: Floats) -> Interval | None:
+    """Percentile interval of a mean.
+
+    None with fewer than two clips that have a value, or with an infinite one (KLDiv without eps).
+    """
+    if np.count_nonzero(scores.counts) < 2 or not np.isfinite(scores.sums).all():
+        return None
+    return _percentiles(drawn_means(scores, average, drawn))
+
+
+def compare(first: ClipSums, second: ClipSums, average: Average, drawn: Floats) -> Comparison:
+    """Difference of two models, its paired interval and its p, not corrected for others.
+
+    All three are of the clips in which both have a value.
+    """
+    both = (first.counts > 0) & (second.counts > 0)
+    first, second = first.of(both), second.of(both)
+    difference = first.mean(average) - second.mean(average)
+    if np.count_nonzero(both) < 2 or not np.isfinite(difference):
+        return Comparison(difference, None, None)
+    draws = drawn_means(first, average, drawn) - drawn_means(second, average, drawn)
+    return Comparison(difference, _percentiles(draws), _p(first.means[both] - second.means[both]))
+
+
+def holm(values: Sequence[float | None]) -> list[float | None]:
+    """Corrects p values for being several (Holm 1979); None stays and does not count."""
+    known = sorted((p, place) for place, p in enumerate(values) if p is not None)
+    corrected: list[float | None] = [None] * len(values)
+    largest = 0.0
+    for rank, (p, place) in enumerate(known):
+        largest = max(largest, min(1.0, p * (len(known) - rank)))
+        corrected[place] = largest
+    return corrected
+
+
+def _percentiles(draws: Floats) -> Interval:
+    low, high = np.nanpercentile(draws, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+    return float(low), float(high)
+
+
+def _p(differences: Floats) -> float | None:
+    if len(differences) < FEWEST_CLIPS:
+        return None
+    rounded = np.round(differences, _DECIMALS)
+    unequal = rounded[rounded != 0]
+    return float(wilcoxon(unequal).pvalue) if len(unequal) else 1.0

@@ -1,0 +1,231 @@
+"""What a model scored on a dataset: its sheet of scores, the means, and what they leave out.
+
+Which frames enter a mean is the protocol's business (`pipeline.evaluation.protocols`): a value
+whose status it leaves out does not count, a NaN never does, and some protocols draw some frames for
+each metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.evaluation.protocols import (
+    Average,
+    Metric,
+    MetricStatus,
+    Protocol,
+    protocol,
+    sampled_frames,
+)
+from pipeline.reporting.intervals import ClipSums, Interval, drawn_clips, interval
+from pipeline.runtime.errors import InputError
+
+STATUSES: Final[tuple[MetricStatus, ...]] = get_args(MetricStatus)
+NO_ATTRIBUTE: Final = "no attribute"
+_PROTOCOL_LINE: Final = "# protocol: "
+
+Codes = NDArray[np.int8]
+"""Per frame an index into `STATUSES`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A file of scores, as read."""
+
+    path: Path
+    rules: Protocol
+    frames: pd.DataFrame
+    """A row per frame: clip, frame, a column per metric (NaN where it has no value)."""
+    statuses: dict[Metric, Codes]
+    """Metric of the sheet -> status of each frame."""
+
+    def left_out(self, metric: Metric) -> NDArray[np.bool_]:
+        """The frames whose status keeps them out of the mean."""
+        codes = [STATUSES.index(status) for status in self.rules.left_out]
+        return np.isin(self.statuses[metric], codes)
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """One model on one dataset: means, and what went into them."""
+
+    average: Average
+    frames: int
+    clips: tuple[str, ...]
+    """Names, ascending."""
+    by_clip: dict[str, ClipSums]
+    """Metric -> sums and counts in the order of `clips`."""
+    means: dict[str, float]
+    """Mean per metric, NaN where no frame has a value."""
+    intervals: dict[str, Interval | None]
+    """Of each mean; None where fewer than two clips have a value."""
+    statuses: dict[str, dict[str, int]]
+    """Metric -> status -> frames, those that are left out among them."""
+    undefined: dict[str, int]
+    """Metric that is NaN in frames that do count -> number of those frames."""
+
+
+def read_scores(path: Path, name: str) -> Sheet:
+    """A file of scores of the protocol of that name.
+
+    Raises:
+        InputError: The file is missing, of another protocol, has other columns, or no row.
+    """
+    rules = protocol(name)
+    remedy = f"make it anew with: snakemake --force {path}"
+    metrics = _metrics(path, rules, remedy)
+    try:
+        # Names of clips such as 001 or NA are text.
+        frames = pd.read_csv(
+            path,
+            skiprows=1,
+            dtype={"clip": str, "frame": np.int64, "status": str},
+            keep_default_na=False,
+            na_values={metric: [""] for metric in metrics},
+        )
+        frames = frames.astype({metric: np.float64 for metric in metrics})
+    except ValueError as error:
+        raise InputError(f"{path}: not a table of numbers ({error}); {remedy}") from error
+    if frames.empty:
+        raise InputError(f"{path}: holds no frame; {remedy}")
+    try:
+        statuses = _statuses(frames.pop("status"), metrics)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; {remedy}") from None
+    return Sheet(path, rules, frames, statuses)
+
+
+def _metrics(path: Path, rules: Protocol, remedy: str) -> list[Metric]:
+    """Checks the two lines above the numbers; the metrics are what stands between frame, status."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file of scores; make it with: snakemake {path}")
+    with path.open(encoding="utf-8") as lines:
+        told, header = next(lines, "").strip(), next(lines, "").strip()
+    if told != f"{_PROTOCOL_LINE}{rules.name}":
+        raise InputError(
+            f"{path}: expected the line {_PROTOCOL_LINE}{rules.name}, found {told!r}; {remedy}"
+        )
+    metrics = [metric for metric in rules.reports if metric in header.split(",")]
+    if header != ",".join(["clip", "frame", *metrics, "status"]) or not metrics:
+        raise InputError(
+            f"{path}: expected columns clip,frame,{','.join(rules.reports)},status (or without "
+            f"some of these metrics), found {header}; {remedy}"
+        )
+    return metrics
+
+
+def _statuses(column: pd.Series[str], metrics: Sequence[Metric]) -> dict[Metric, Codes]:
+    """Reads `ok`, or a list such as `AUC-J=no_fixation NSS=no_fixation`; few of them differ."""
+    codes, texts = pd.factorize(column)
+    told = [_told(text) for text in texts]
+    if unknown := {metric for one in told for metric in one} - {*metrics}:
+        raise ValueError(f"a status is of {', '.join(sorted(unknown))}, which has no column")
+    places = {metric: [STATUSES.index(one.get(metric, "ok")) for one in told] for metric in metrics}
+    return {metric: np.array(place, np.int8)[codes] for metric, place in places.items()}
+
+
+def _told(text: str) -> dict[str, MetricStatus]:
+    known: dict[str, MetricStatus] = {status: status for status in STATUSES}
+    found = {}
+    for part in text.split() if text != "ok" else ():
+        metric, _, status = part.partition("=")
+        if status not in known:
+            raise ValueError(f"status {text!r}: expected ok, or metric=one of {', '.join(known)}")
+        found[metric] = known[status]
+    if not text:
+        raise ValueError("a frame has no status")
+    return found
+
+
+def summarise(sheet: Sheet, average: Average, seed: int) -> Measurement:
+    """Averages a file of scores over frames, or over each clip's frames and then over clips.
+
+    Args:
+        sheet: The scores.
+        average: How.
+        seed: Draws clips for the intervals, and frames where the protocol averages some only.
+    """
+    codes, names = pd.factorize(sheet.frames["clip"], sort=True)
+    by_clip, undefined = dict[str, ClipSums](), dict[str, int]()
+    for metric in sheet.statuses:
+        values = sheet.frames[metric].to_numpy()
+        chosen = ~sheet.left_out(metric) & _drawn(sheet, metric, seed)
+        missing = np.isnan(values)
+        undefined[metric] = int(np.count_nonzero(chosen & missing))
+        by_clip[metric] = _clip_sums(codes, len(names), values, chosen & ~missing)
+    drawn = drawn_clips(len(names), seed)
+    return Measurement(
+        average=average,
+        frames=len(sheet.frames),
+        clips=tuple(map(str, names)),
+        by_clip=by_clip,
+        means={metric: scores.mean(average) for metric, scores in by_clip.items()},
+        intervals={metric: interval(one, average, drawn) for metric, one in by_clip.items()},
+        statuses={metric: _counts(found) for metric, found in sheet.statuses.items()},
+        undefined={metric: count for metric, count in undefined.items() if count},
+    )
+
+
+def _clip_sums(
+    codes: NDArray[np.intp], clips: int, values: NDArray[np.float64], used: NDArray[np.bool_]
+) -> ClipSums:
+    sums = np.bincount(codes[used], weights=values[used], minlength=clips).astype(np.float64)
+    return ClipSums(sums, np.bincount(codes[used], minlength=clips))
+
+
+def _drawn(sheet: Sheet, metric: Metric, seed: int) -> NDArray[np.bool_]:
+    """The frames that the protocol draws for a metric: mostly all."""
+    drawn = np.zeros(len(sheet.frames), bool)
+    drawn[sampled_frames(sheet.rules, len(drawn), metric, seed=seed)] = True
+    return drawn
+
+
+def _counts(codes: Codes) -> dict[str, int]:
+    counts = np.bincount(codes, minlength=len(STATUSES))
+    return {status: int(n) for status, n in zip(STATUSES, counts, strict=True) if n}
+
+
+def by_attribute(entry: Measurement, attributes: Path) -> dict[str, dict[str, float]]:
+    """Means over the clips that have an attribute: attribute -> metric -> mean.
+
+    Args:
+        entry: What was measured.
+        attributes: CSV clip,attribute, a row for each of a clip's attributes; clips of other splits
+            may be in it, and clips without any make up `NO_ATTRIBUTE`.
+
+    Raises:
+        InputError: The attributes cannot be read, or are of none of the clips.
+    """
+    means: dict[str, dict[str, float]] = {}
+    for name, rows in _attributes(attributes, entry.clips).items():
+        parts = {m: ClipSums(s.sums[rows], s.counts[rows]) for m, s in entry.by_clip.items()}
+        means[name] = {metric: part.mean(entry.average) for metric, part in parts.items()}
+    return means
+
+
+def _attributes(path: Path, clips: tuple[str, ...]) -> Mapping[str, NDArray[np.intp]]:
+    """Attribute -> places of its clips, attributes in ascending order."""
+    try:
+        found = pd.read_csv(path, dtype=str, keep_default_na=False, comment="#")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a sheet of attributes ({error}); name another") from None
+    if [*found.columns] != ["clip", "attribute"]:
+        told = ",".join(found.columns)
+        raise InputError(f"{path}: expected columns clip,attribute, found {told}; mend its header")
+    places = {clip: place for place, clip in enumerate(clips)}
+    groups: dict[str, set[int]] = {}
+    for clip, attribute in zip(found["clip"], found["attribute"], strict=True):
+        if clip in places:
+            groups.setdefault(attribute, set()).add(places[clip])
+    if not groups:
+        raise InputError(f"{path}: none of its clips was scored, as {clips[0]} was; name another")
+    if rest := {*places.values()}.difference(*groups.values()):
+        groups[NO_ATTRIBUTE] = rest
+    return {name: np.array(sorted(groups[name]), np.intp) for name in sorted(groups)}

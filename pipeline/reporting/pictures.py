@@ -1,0 +1,216 @@
+"""Stage pictures: the best, the median and the worst clip of a dataset, map by map (Fig. 4, 5).
+
+Clips are ordered by their mean NSS of the last model given, as the protocol averages it. Of a clip
+that frame is shown whose NSS is nearest to the clip's mean, the earliest of several. Where there
+are two clips none is the median; for an even number it is the better one of the middle two.
+
+A clip takes two lines: frame, density and every model's saliency, and below them the flow and the
+error |density - saliency| of each, both stretched to 0..1, from black (none) to white (1).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.reporting.figures import draw, flow_picture, grid, save
+from pipeline.reporting.means import Sheet, read_scores, summarise
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import whole
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY, frame_numbers
+from pipeline.stores.reading import Store, open_parts, open_store
+from pipeline.stores.verify import damage
+
+COLUMNS = ("place", "clip", "frame", "model", "NSS", "clip_NSS")
+"""Of the sheet: `frame` is the number in the video, NSS the frame's, clip_NSS the clip's mean."""
+_LINE = 18
+"""Letters that fit into a cell."""
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One frame that is shown."""
+
+    place: str
+    """best, median, worst; only clip; no NSS."""
+    clip: str
+    time: int
+    """Frame of the stored clip, from 0."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's maps and what they scored."""
+
+    label: str
+    store: Store
+    nss: dict[str, dict[int, float]]
+    """Clip -> frame -> NSS, NaN where it does not count."""
+    means: dict[str, float]
+    """Clip -> mean NSS, NaN where no frame has one."""
+
+    def saliency(self, shown: Shown) -> Map:
+        """The map of a frame."""
+        return np.asarray(self.store[shown.clip][self._place(shown)], np.float32)
+
+    def number(self, shown: Shown) -> int:
+        """Number of a frame in its whole video."""
+        return frame_numbers(self.store.clips[shown.clip])[self._place(shown)]
+
+    def _place(self, shown: Shown) -> int:
+        frames: list[int] | None = self.store.clips[shown.clip]["frames"]
+        return frames.index(shown.time) if frames else shown.time
+
+
+def chosen(means: Mapping[str, float]) -> dict[str, str]:
+    """What place a clip takes -> clip, by means that may be NaN."""
+    ranked = sorted(
+        (clip for clip, mean in means.items() if not np.isnan(mean)),
+        key=lambda clip: (-means[clip], clip),
+    )
+    if not ranked:
+        return {"no NSS": min(means)}
+    if len(ranked) == 1:
+        return {"only clip": ranked[0]}
+    middle = {"median": ranked[(len(ranked) - 1) // 2]} if len(ranked) > 2 else {}
+    return {"best": ranked[0], **middle, "worst": ranked[-1]}
+
+
+def typical(values: Mapping[int, float], mean: float) -> int:
+    """The frame whose value is nearest to the mean; without values the middle one."""
+    known = {frame: abs(value - mean) for frame, value in values.items() if not np.isnan(value)}
+    if not known:
+        return sorted(values)[len(values) // 2]
+    return min(sorted(known), key=known.__getitem__)
+
+
+def stretched(values: NDArray[Any]) -> Map:
+    """A map in 0..1; one that is the same everywhere is 0."""
+    values = np.asarray(values, np.float32)
+    spread = float(values.max() - values.min())
+    return (values - values.min()) / spread if spread else np.zeros_like(values)
+
+
+def error(density: NDArray[Any], saliency: NDArray[Any]) -> Map:
+    """|density - saliency| [y, x], each stretched to 0..1; maps of another size are resized."""
+    given = stretched(saliency)
+    if given.shape != density.shape:
+        size = (density.shape[1], density.shape[0])
+        given = np.asarray(Image.fromarray(given).resize(size, Image.Resampling.BILINEAR))
+    difference: Map = np.abs(stretched(density) - given)
+    return difference
+
+
+def _model(label: str, saliency: Path, sheet: Sheet, seed: int) -> Model:
+    if "NSS" not in sheet.statuses:
+        raise InputError(
+            f"{sheet.path}: expected a column NSS, found {', '.join(sheet.statuses)}; "
+            "choose a score.protocol in config.yaml that has it"
+        )
+    rows = sheet.frames[["clip", "frame"]].assign(
+        NSS=sheet.frames["NSS"].mask(sheet.left_out("NSS"))
+    )
+    measured = summarise(sheet, "clip", seed)
+    sums = measured.by_clip["NSS"]
+    return Model(
+        label,
+        open_store(SALIENCY, saliency),
+        {str(clip): dict(zip(of["frame"], of["NSS"], strict=True)) for clip, of in _clips(rows)},
+        dict(zip(measured.clips, map(float, sums.means), strict=True)),
+    )
+
+
+def _clips(rows: Any) -> Iterator[tuple[Any, Any]]:
+    return iter(rows.groupby("clip", sort=False))
+
+
+def _same_frames(one: Model, other: Model) -> bool:
+    return {clip: {*of} for clip, of in one.nss.items()} == {
+        clip: {*of} for clip, of in other.nss.items()
+    }
+
+
+def _draw(axes: Any, parts: Sequence[Any], models: Sequence[Model], shown: Shown) -> None:
+    """Two lines of the grid: maps, and errors below them."""
+    shot, motion, truth = (np.asarray(part[shown.clip][shown.clip][shown.time]) for part in parts)
+    draw(axes[0, 0], shot, "frame")
+    draw(axes[0, 1], truth.astype(np.float32), "density")
+    draw(axes[1, 0], flow_picture(motion, (shot.shape[0], shot.shape[1])), "flow")
+    axes[1, 1].axis("off")
+    mean, number = models[-1].means[shown.clip], models[-1].number(shown)
+    told = f"{shown.place}\n{fill(shown.clip, _LINE)}\nframe {number}\nclip's NSS {mean:.2f}"
+    axes[1, 1].text(0.5, 0.5, told, ha="center", va="center", fontsize=8)
+    for column, model in enumerate(models, start=2):
+        saliency = model.saliency(shown)
+        draw(axes[0, column], saliency, model.label)
+        nss = model.nss[shown.clip][shown.time]
+        draw(axes[1, column], error(truth, saliency), f"error; NSS {nss:.2f}", 1.0)
+        axes[1, column].images[0].set_cmap("gray")
+
+
+def _write(sheet: Path, models: Sequence[Model], rows: Sequence[Shown]) -> None:
+    with whole(sheet) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for shown in rows:
+            for model in models:
+                values = (model.nss[shown.clip][shown.time], model.means[shown.clip])
+                cells = ("" if np.isnan(value) else f"{value:.4f}" for value in values)
+                number = model.number(shown)
+                writer.writerow([shown.place, shown.clip, number, model.label, *cells])
+
+
+def pictures(
+    *,
+    frames: list[Path],
+    flow: list[Path],
+    density: list[Path],
+    saliency: list[Path],
+    scores: list[Path],
+    labels: list[str],
+    protocol: str,
+    seed: int,
+    picture: Path,
+    sheet: Path,
+) -> None:
+    """A grid of test frames as PNG, and a sheet of what it shows: `COLUMNS`.
+
+    `saliency`, `scores` and `labels` are of the same models in the same order; the last model's NSS
+    chooses clips and frames.
+    """
+    kinds = ((FRAMES, frames), (FLOW, flow), (DENSITY, density))
+    parts = [open_parts(kind, manifests) for kind, manifests in kinds]
+    models = [
+        _model(label, maps, read_scores(scored, protocol), seed)
+        for label, maps, scored in zip(labels, saliency, scores, strict=True)
+    ]
+    last = models[-1]
+    for model, scored in zip(models, scores, strict=True):
+        if not _same_frames(model, last):
+            raise InputError(
+                f"{scored}: expected the frames that {scores[-1]} scores, found others; "
+                "make both anew"
+            )
+    rows = [
+        Shown(place, clip, typical(last.nss[clip], last.means[clip]))
+        for place, clip in chosen(last.means).items()
+    ]
+    figure, axes = grid(2 * len(rows), 2 + len(models))
+    for i, shown in enumerate(rows):
+        _draw(axes[2 * i : 2 * i + 2], parts, models, shown)
+    save(figure, picture)
+    _write(sheet, models, rows)
+
+
+if __name__ == "__main__":
+    main(pictures, damage)

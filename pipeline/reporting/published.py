@@ -1,0 +1,159 @@
+"""The paper's printed tables, and which values of a column are the best and the second best.
+
+The paper prints its best values bold and its second best underlined. The copy of its text that was
+transcribed has lost the bold, not the underlines; they are in workflow/published/marks.csv. What
+our tables mark is derived from the numbers, and `disagreements` tells where the two differ.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from pipeline.evaluation.metrics.fast import METRICS
+from pipeline.runtime.errors import InputError
+
+Rank = Literal["best", "second"]
+
+BETTER: Final[Mapping[str, Literal["higher", "lower"]]] = {
+    **METRICS,
+    "sAUC": "higher",
+    "chi-square": "lower",
+}
+"""Which of two values of a metric is the better one."""
+DECIMALS: Final = 3
+"""Of every value that is shown, so that equal looks are equal ranks."""
+
+
+@dataclass(frozen=True)
+class PrintedRow:
+    """A row of a table of the paper; a value that is missing there is missing here."""
+
+    group: str
+    method: str
+    deep: bool
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, order=True)
+class Disagreement:
+    """A printed value whose mark is not the one that the numbers give it."""
+
+    table: str
+    method: str
+    metric: str
+    value: float
+    marked: Rank | None
+    derived: Rank | None
+
+    def __str__(self) -> str:
+        """As a clause about the paper."""
+        told = {"best": "the best", "second": "the second best", None: "neither"}
+        marked = f"marked {self.marked}" if self.marked else "not marked"
+        return f"{self.method} {self.metric} {self.value:.3f}: {marked}, is {told[self.derived]}"
+
+
+def ranks(metric: str, values: Iterable[float | None]) -> list[Rank | None]:
+    """Rank of each value of a column; equal ones share it, and what is not finite has none.
+
+    As in the paper, the value below two best ones is the second best (SIM of Table I).
+    """
+    shown = [math.nan if value is None else round(value, DECIMALS) for value in values]
+    distinct = {value for value in shown if math.isfinite(value)}
+    order = sorted(distinct, reverse=BETTER[metric] == "higher")
+    names = dict(zip(order, get_args(Rank), strict=False))
+    return [names.get(value) for value in shown]
+
+
+def read_published(path: Path) -> list[PrintedRow]:
+    """A sheet of workflow/published: columns group, method, deep, then metrics. No file, no rows.
+
+    Raises:
+        InputError: A column is missing or unknown, or a method comes twice.
+    """
+    if not path.exists():
+        return []
+    words, lines = _read(path)
+    if words[:3] != ["group", "method", "deep"] or not {*words[3:]} <= BETTER.keys():
+        raise InputError(
+            f"{path}: expected the columns group,method,deep and metrics out of "
+            f"{','.join(BETTER)}, found {','.join(words)}; mend its first line"
+        )
+    rows = [_printed_row(path, line, words[3:]) for line in lines]
+    methods = [row.method for row in rows]
+    if twice := sorted({method for method in methods if methods.count(method) > 1}):
+        raise InputError(f"{path}: {', '.join(twice)} comes twice; leave one of the rows")
+    return rows
+
+
+def read_marks(path: Path) -> dict[tuple[str, str, str], Rank]:
+    """Table, method and metric -> mark, of the sheet table,method,metric,mark.
+
+    Raises:
+        InputError: Other columns, or a mark that is neither best nor second.
+    """
+    words, lines = _read(path)
+    if words != ["table", "method", "metric", "mark"]:
+        found = ",".join(words)
+        raise InputError(f"{path}: expected the columns table,method,metric,mark, found {found}")
+    known: dict[str, Rank] = {rank: rank for rank in get_args(Rank)}
+    marks = {}
+    for line in lines:
+        if line["mark"] not in known:
+            raise InputError(f"{path}: mark {line['mark']!r} is none of {', '.join(known)}")
+        marks[line["table"], line["method"], line["metric"]] = known[line["mark"]]
+    return marks
+
+
+def disagreements(published: Path) -> list[Disagreement]:
+    """Where the marks of the paper are not those that its numbers give, table by table.
+
+    A kind of mark of which a table has none in marks.csv could not be read and is not compared.
+
+    Raises:
+        InputError: A mark is on a cell that the sheets do not have.
+    """
+    marks, found = read_marks(published / "marks.csv"), list[Disagreement]()
+    for name in dict.fromkeys(table for table, _, _ in marks):
+        own = {key[1:]: mark for key, mark in marks.items() if key[0] == name}
+        rows = read_published(published / f"{name}.csv")
+        there = {(row.method, metric) for row in rows for metric in row.values}
+        if lost := sorted(own.keys() - there):
+            raise InputError(
+                f"{published / 'marks.csv'}: {name} has no value {' '.join(lost[0])}; mend the mark"
+            )
+        found += _differing(name, rows, own)
+    return found
+
+
+def _differing(
+    name: str, rows: Sequence[PrintedRow], marks: Mapping[tuple[str, str], Rank]
+) -> Iterator[Disagreement]:
+    readable = {*marks.values()}
+    for metric in dict.fromkeys(metric for row in rows for metric in row.values):
+        derived = ranks(metric, [row.values.get(metric) for row in rows])
+        for row, rank in zip(rows, derived, strict=True):
+            mark = marks.get((row.method, metric))
+            if (mark or rank in readable) and mark != rank:
+                yield Disagreement(name, row.method, metric, row.values[metric], mark, rank)
+
+
+def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            sheet = csv.DictReader(line for line in file if not line.startswith("#"))
+            return list(sheet.fieldnames or []), list(sheet)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a sheet ({error}); restore it from the repository") from None
+
+
+def _printed_row(path: Path, line: Mapping[str, str], metrics: Sequence[str]) -> PrintedRow:
+    try:
+        values = {metric: float(line[metric]) for metric in metrics if line[metric]}
+    except ValueError as error:
+        raise InputError(f"{path}: {line['method']}: {error}; write a number or nothing") from None
+    return PrintedRow(line["group"], line["method"], line["deep"] != "no", values)

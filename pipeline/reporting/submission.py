@@ -1,0 +1,175 @@
+"""Submission to DHF1K's benchmark: a zip of saliency maps of the test videos, method/video/frame.
+
+The test videos' gaze is hidden; their maps are scored by the benchmark's authors. Every map is an
+8-bit grey PNG of the size of the videos, its largest value 255. The zip is checked before it
+appears, and the same maps give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.config.data import Submission
+from pipeline.reporting.grey_levels import extent_of, finite, grey, safe_name
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import whole
+from pipeline.stores.kinds import SALIENCY, frame_numbers
+from pipeline.stores.reading import Store, open_store
+from pipeline.stores.verify import damage
+
+_METHOD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest date that a zip knows."""
+_READABLE = 0o644 << 16
+_HEADER = struct.Struct(">8s4x4sIIBB")
+"""Start of a PNG file: signature, chunk name, width, height, bit depth, colour type."""
+_SHOWN = 10
+
+
+def _map_name(layout: str, clip: str, frame: int) -> str:
+    """Path of a map below the method's folder.
+
+    Raises:
+        InputError: The layout is not one.
+    """
+    try:
+        name = layout.format(clip=clip, frame=frame)
+    except (LookupError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"layout {layout!r}: {error!r}; write {{clip:0>4}} and {{frame:04d}}, or the like, in "
+            "the submission's layout in config.yaml"
+        ) from None
+    parts = name.split("/")
+    if not name.endswith(".png") or {"", ".", ".."} & set(parts) or "\\" in name:
+        raise InputError(
+            f"layout {layout!r}: {name!r} is no path of a .png below a folder; correct the "
+            "submission's layout in config.yaml"
+        )
+    return name
+
+
+def _counted(store: Store, expected: Submission) -> None:
+    """Compares the numbers of videos and frames with the expected ones."""
+    for clip, facts in store.clips.items():
+        if frame_numbers(facts) != list(range(1, facts["shape"][0] + 1)):
+            raise InputError(f"{store.path}: clip {clip}: only listed frames; predict all of them")
+    found = {
+        "videos": (len(store.clips), expected.videos),
+        "frames": (sum(facts["shape"][0] for facts in store.clips.values()), expected.frames),
+    }
+    for what, (number, wanted) in found.items():
+        if wanted is not None and number != wanted:
+            raise InputError(
+                f"{store.path}: expected {wanted:,} {what}, found {number:,}; predict all test "
+                f"videos, or set the submission's {what} to null in config.yaml"
+            )
+
+
+def _names(store: Store, expected: Submission, method: str) -> dict[str, tuple[str, int]]:
+    """Path in the zip -> (clip, index), sorted."""
+    if not _METHOD.fullmatch(method):
+        raise InputError(
+            f"--method {method!r}: not a safe folder name; use letters, digits, dot, - and _"
+        )
+    names: dict[str, tuple[str, int]] = {}
+    for clip, facts in store.clips.items():
+        safe_name(clip, "clip")
+        for index, number in enumerate(frame_numbers(facts)):
+            name = f"{method}/{_map_name(expected.layout, clip, number)}"
+            if name in names:
+                raise InputError(
+                    f"{store.path}: clips {names[name][0]} and {clip} both become {name}; "
+                    "correct the submission's layout in config.yaml"
+                )
+            names[name] = (clip, index)
+    return dict(sorted(names.items()))
+
+
+def _resized(values: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+    if values.shape == (height, width):
+        return values
+    # Bilinear: it neither overshoots nor goes below zero, as bicubic does beside a peak.
+    picture = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(picture, np.float32)
+
+
+def _png(values: NDArray[np.float32], expected: Submission) -> tuple[bytes, bool]:
+    """A map as PNG file, and whether it is constant."""
+    resized = _resized(values.clip(0), expected.width, expected.height)
+    levels = grey(resized, extent_of(SALIENCY, resized))
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "PNG")
+    return file.getvalue(), not levels.any()
+
+
+def _write(path: Path, store: Store, names: dict[str, tuple[str, int]], to: Submission) -> None:
+    arrays = {clip: store[clip] for clip in store.clips}
+    constant: dict[str, list[int]] = {}
+    negative: Counter[str] = Counter()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
+        for name, (clip, index) in names.items():
+            values = finite(arrays[clip], index)
+            content, is_constant = _png(values, to)
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr, entry.create_system = _READABLE, 3
+            file.writestr(entry, content)
+            negative[clip] += int(np.count_nonzero(values < 0))
+            if is_constant:
+                constant.setdefault(clip, []).append(index + 1)
+    for clip, frames in constant.items():
+        shown = ", ".join(map(str, frames[:_SHOWN])) + (", ..." if len(frames) > _SHOWN else "")
+        print(f"warning: {clip}: {len(frames)} constant maps, written black: frames {shown}")
+    for clip, count in (+negative).items():
+        print(f"warning: {clip}: {count} negative values clipped to 0")
+
+
+def _headers(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Name of each entry with width, height, bit depth and colour type of the PNG in it."""
+    with zipfile.ZipFile(path) as file:
+        for entry in file.infolist():
+            with file.open(entry) as content:
+                signature, chunk, *rest = _HEADER.unpack(content.read(_HEADER.size))
+            is_png = (signature, chunk) == (b"\x89PNG\r\n\x1a\n", b"IHDR")
+            yield entry.filename, tuple(rest) if is_png else ()
+
+
+def _check(path: Path, store: Store, names: dict[str, tuple[str, int]], to: Submission) -> None:
+    """Reads back what was written."""
+    found = dict(_headers(path))
+    if list(found) != list(names):
+        raise InputError(f"{path}: names differ from what was to be written; run it again")
+    wrong = [name for name, header in found.items() if header != (to.width, to.height, 8, 0)]
+    if wrong:
+        raise InputError(f"{path}: {wrong[0]} is no grey picture of {to.width}x{to.height}")
+    folders = Counter(str(PurePosixPath(name).parent) for name in found)
+    for name, (clip, _) in names.items():
+        count = folders[str(PurePosixPath(name).parent)]
+        if count != store.clips[clip]["shape"][0]:
+            raise InputError(f"{path}: {count} maps of {clip}, which has another number of frames")
+
+
+def submission(*, saliency: Path, expected: Submission, method: str, zip: Path) -> None:
+    """A SALIENCY store (its manifest is given) to the zip that DHF1K's benchmark takes."""
+    store = open_store(SALIENCY, saliency)
+    _counted(store, expected)
+    names = _names(store, expected, method)
+    with whole(zip) as partial:
+        _write(partial, store, names, expected)
+        _check(partial, store, names, expected)
+    size = zip.stat().st_size
+    print(f"{zip}: {len(store.clips)} videos, {len(names):,} frames, {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main(submission, damage)

@@ -1,0 +1,323 @@
+"""The tables of Sec. IV-D and IV-E: the scores of this run beside the values that the paper prints.
+
+`python -m pipeline.reporting.tables` reads a CSV per model, training and dataset (a row per frame)
+and the transcribed sheets of workflow/published. For each table it writes <name>.csv (a row per
+method and metric), <name>_clips.csv, <name>.md, <name>.html and <name>.tex, and an index of them
+all. The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from pipeline.config.evaluation import Table, TablesSettings
+from pipeline.config.section import GIVEN, UNTRAINED
+from pipeline.evaluation.protocols import protocol
+from pipeline.reporting import differences as contrasts
+from pipeline.reporting.footers import footer
+from pipeline.reporting.latex import latex
+from pipeline.reporting.means import Measurement, Sheet, by_attribute, read_scores, summarise
+from pipeline.reporting.page import Cell, Page, Row, html, index_html, index_markdown, markdown
+from pipeline.reporting.published import (
+    BETTER,
+    Disagreement,
+    PrintedRow,
+    disagreements,
+    ranks,
+    read_published,
+)
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+
+SANITY_GROUP: Final = "Sanity checks"
+UNPRINTED_GROUP: Final = "Not in the paper"
+TITLE: Final = "Dynamic saliency: our scores beside the paper's"
+
+Key = tuple[str, str, str]
+"""Model, training, dataset: the last three parts of the path of a file of scores."""
+Read = Callable[[Path], Sheet]
+
+
+def tables(*, scores: list[Path], published: Path, out: Path, settings: TablesSettings) -> None:
+    """Write every table of the settings, and their index, into the folder `out`.
+
+    Args:
+        scores: Files `.../<model>/<training>/<dataset>.csv`, a row per frame.
+        published: Folder of the transcribed tables; a table without a sheet there is a new one.
+        out: Folder to write.
+        settings: Tables, datasets and what the footer says.
+
+    Raises:
+        InputError: A file of scores is missing, or is not what it should be.
+    """
+    found = {(path.parent.parent.name, path.parent.name, path.stem): path for path in scores}
+    read = cache(lambda path: read_scores(path, settings.protocol))
+    odd = disagreements(published) if (published / "marks.csv").exists() else []
+    measured = {
+        name: _measure(name, _reported(table, settings), found, read, settings)
+        for name, table in settings.tables.items()
+    }
+    pages = [
+        _page(name, read_published(published / f"{name}.csv"), entries, odd, settings)
+        for name, entries in measured.items()
+    ]
+    out.mkdir(parents=True, exist_ok=True)
+    for page in pages:
+        _write_long(page, out / f"{page.name}.csv")
+        if measured[page.name]:
+            _write_clips(page, measured[page.name], out / f"{page.name}_clips.csv")
+        if attributes := _attributes(page.name, settings):
+            _write_attributes(page, measured[page.name], attributes, out)
+        for kind, draw in {"md": markdown, "html": html, "tex": latex}.items():
+            _write(out / f"{page.name}.{kind}", draw(page))
+    remarks = (_origin(settings), *_run_remark(settings.run))
+    _write(out / "index.md", index_markdown(pages, TITLE, remarks))
+    _write(out / "index.html", index_html(pages, TITLE, remarks))
+
+
+def _measure(
+    name: str, table: Table, found: Mapping[Key, Path], read: Read, settings: TablesSettings
+) -> dict[str, Measurement]:
+    """Row label -> measurement, for the table's own rows and then the sanity rows."""
+    if table.dataset in settings.left_out:
+        return {}
+    wanted = {label: (row.model, row.training) for label, row in table.measured.items()}
+    wanted |= {label: (model, UNTRAINED) for label, model in settings.sanity.items()}
+    paths = {label: _find((*key, table.dataset), found) for label, key in wanted.items()}
+    sheets = {label: read(path) for label, path in paths.items()}
+    _check_metrics(name, table, sheets.values())
+    _check_same_frames(table, list(sheets.values()))
+    meta = settings.datasets[table.dataset].meta
+    average = table.average or protocol(settings.protocol).averaging(meta=meta)
+    return {label: summarise(sheet, average, settings.seed) for label, sheet in sheets.items()}
+
+
+def _reported(table: Table, settings: TablesSettings) -> Table:
+    """A table without the metrics that the protocol does not report, unless that is all."""
+    known = protocol(settings.protocol).reports
+    metrics = tuple(metric for metric in table.metrics if metric in known)
+    return table.model_copy(update={"metrics": metrics or table.metrics})
+
+
+def _find(key: Key, found: Mapping[Key, Path]) -> Path:
+    if key in found:
+        return found[key]
+    folder = next((path.parents[2] for path in found.values()), Path("scores"))
+    path = folder.joinpath(*key).with_suffix(".csv")
+    raise InputError(f"{path}: not among the scores given; make it with: snakemake {path}")
+
+
+def _check_metrics(name: str, table: Table, sheets: Iterable[Sheet]) -> None:
+    for sheet in sheets:
+        if lacking := [metric for metric in table.metrics if metric not in sheet.statuses]:
+            raise InputError(
+                f"{sheet.path}: table {name} wants {', '.join(lacking)}, which this sheet of "
+                f"protocol {sheet.rules.name} lacks: it has {', '.join(sheet.statuses)}; take it "
+                f"out of tables.{name}.metrics in config.yaml, or choose another score.protocol"
+            )
+
+
+def _check_same_frames(table: Table, sheets: Sequence[Sheet]) -> None:
+    """Rows of a table compare only if all have the same frames, and leave out the same ones."""
+    for sheet in sheets[1:]:
+        first, columns = sheets[0], ["clip", "frame"]
+        same = sheet is first or (
+            sheet.frames[columns].equals(first.frames[columns])
+            and all(
+                np.array_equal(sheet.left_out(metric), first.left_out(metric))
+                for metric in table.metrics
+            )
+        )
+        if not same:
+            raise InputError(
+                f"{sheet.path}: its frames are not those of {first.path}; make both anew "
+                f"with: snakemake --force {first.path} {sheet.path}{_gaps(first, sheet)}"
+            )
+
+
+def _gaps(*sheets: Sheet) -> str:
+    """Where to look if one of the sheets is of maps that somebody else made."""
+    given = [sheet.path for sheet in sheets if sheet.path.parent.name == GIVEN]
+    if not given:
+        return ""
+    model, dataset = given[0].parents[1].name, given[0].name
+    return (
+        f"; maps that were made elsewhere must have every frame: what {model} lacks is told in "
+        f"saliency/{model}/{GIVEN}/{dataset} beside the folder of scores"
+    )
+
+
+def _page(
+    name: str,
+    printed: Sequence[PrintedRow],
+    measured: Mapping[str, Measurement],
+    odd: Sequence[Disagreement],
+    settings: TablesSettings,
+) -> Page:
+    table = _reported(settings.tables[name], settings)
+    observed = _observed(table, settings)
+    rivals = {label: entry for label, entry in measured.items() if label not in observed}
+    entries = [*printed, *_unprinted(printed, measured, settings)]
+    columns = [_column(metric, entries, measured, observed) for metric in table.metrics]
+    rows = [
+        Row(entry.group, entry.method, entry.deep, entry.method in measured, cells)
+        for entry, cells in zip(entries, zip(*columns, strict=True), strict=True)
+    ]
+    attributes = _attributes(name, settings)
+    pairs = contrasts.compared(rivals, settings.sanity, table.metrics, settings.seed)
+    return Page(
+        name=name,
+        caption=table.title,
+        metrics={metric: BETTER[metric] for metric in table.metrics},
+        rows=tuple(rows),
+        pairs=pairs,
+        pairs_told=contrasts.told(pairs, table.metrics, rivals),
+        clips=contrasts.by_clip(rivals, settings.sanity, table.metrics),
+        attributes=contrasts.by_attribute(measured, attributes, table.metrics),
+        remarks=_remarks(name, table, settings),
+        links=_links(name, bool(measured)),
+        footer=footer(table, measured, [one for one in odd if one.table == name], settings),
+    )
+
+
+def _observed(table: Table, settings: TablesSettings) -> set[str]:
+    """Rows that are the observers themselves."""
+    return {label for label, row in table.measured.items() if row.model in settings.observed}
+
+
+def _links(name: str, measured: bool) -> dict[str, str]:
+    links = {"index.html": "All tables", f"{name}.csv": "CSV", f"{name}.tex": "LaTeX"}
+    return links | ({f"{name}_clips.csv": "CSV of the clips"} if measured else {})
+
+
+def _unprinted(
+    printed: Sequence[PrintedRow],
+    measured: Mapping[str, Measurement],
+    settings: TablesSettings,
+) -> list[PrintedRow]:
+    """Rows for what was measured and is not in the paper; sanity checks come last."""
+    known = {row.method for row in printed}
+    return [
+        PrintedRow(SANITY_GROUP if label in settings.sanity else UNPRINTED_GROUP, label, True, {})
+        for label in measured
+        if label not in known
+    ]
+
+
+def _column(
+    metric: str,
+    entries: Sequence[PrintedRow],
+    measured: Mapping[str, Measurement],
+    unranked: Collection[str],
+) -> list[Cell]:
+    """The cells of a metric, a row each."""
+    printed = [entry.values.get(metric) for entry in entries]
+    rows = [measured.get(entry.method) for entry in entries]
+    ours = [None if row is None else row.means[metric] for row in rows]
+    between = [None if row is None else row.intervals[metric] for row in rows]
+    rivals = [
+        None if entry.method in unranked else value
+        for entry, value in zip(entries, ours, strict=True)
+    ]
+    columns = (printed, ours, between, ranks(metric, printed), ranks(metric, rivals))
+    return [Cell(*values) for values in zip(*columns, strict=True)]
+
+
+def _remarks(name: str, table: Table, settings: TablesSettings) -> tuple[str, ...]:
+    remarks = [*_run_remark(settings.run)]
+    if table.dataset in settings.left_out:
+        remarks.append(f"{table.dataset} is left out of this run: printed values only.")
+        return tuple(remarks)
+    if lacking := settings.lacking.get(name):
+        rows = [f"{label} ({why})" for label, why in lacking.items()]
+        remarks.append(f"Not measured: {'; '.join(rows)}.")
+    if dropped := [m for m in settings.tables[name].metrics if m not in table.metrics]:
+        remarks.append(f"Protocol {settings.protocol} does not report {', '.join(dropped)}.")
+    return tuple(remarks)
+
+
+def _run_remark(run: str) -> tuple[str, ...]:
+    if run == "paper":
+        return ()
+    kind = " on drawn miniatures" if run == "demo" else ""
+    return (
+        f"Our numbers are of the run {run}{kind}. They show that the workflow works; they are "
+        "not comparable with the paper's, and the differences mean nothing.",
+    )
+
+
+def _origin(settings: TablesSettings) -> str:
+    return (
+        "Each table sets what this run measured beside what the paper prints. "
+        f"Run {settings.run}, protocol {settings.protocol}, configuration "
+        f"{settings.config_digest}, code {settings.code}, seed {settings.seed}."
+    )
+
+
+def _write_long(page: Page, path: Path) -> None:
+    """A line per row and metric: printed and ours in full, difference = ours - printed."""
+    head = ["group", "method", "source", "metric", "printed", "ours", "low", "high", "difference"]
+    lines = []
+    for row in page.rows:
+        source = "measured" if row.measured else "printed"
+        for metric, cell in zip(page.metrics, row.cells, strict=True):
+            low, high = cell.interval or (None, None)
+            printed = "" if cell.printed is None else f"{cell.printed:.3f}"
+            numbers = map(_in_full, (cell.ours, low, high, cell.difference))
+            lines.append([row.group, row.method, source, metric, printed, *numbers])
+    _write_sheet(path, head, lines)
+
+
+def _write_clips(page: Page, measured: Mapping[str, Measurement], path: Path) -> None:
+    """A line per method, clip and metric; frames are those that enter the mean."""
+    lines = [
+        [method, clip, metric, "" if np.isnan(mean) else _in_full(mean), count]
+        for method, entry in measured.items()
+        for metric, scores in ((metric, entry.by_clip[metric]) for metric in page.metrics)
+        for clip, mean, count in zip(entry.clips, scores.means, scores.counts, strict=True)
+    ]
+    _write_sheet(path, ["method", "clip", "metric", "mean", "frames"], lines)
+
+
+def _attributes(name: str, settings: TablesSettings) -> Path | None:
+    dataset = settings.datasets.get(settings.tables[name].dataset)
+    return dataset.attributes if dataset else None
+
+
+def _write_attributes(
+    page: Page, measured: Mapping[str, Measurement], attributes: Path, out: Path
+) -> None:
+    """A line per method, attribute and metric."""
+    lines = [
+        [method, attribute, metric, "" if np.isnan(means[metric]) else _in_full(means[metric])]
+        for method, entry in measured.items()
+        for attribute, means in by_attribute(entry, attributes).items()
+        for metric in page.metrics
+    ]
+    head = ["method", "attribute", "metric", "mean"]
+    _write_sheet(out / f"{page.name}_attributes.csv", head, lines)
+
+
+def _in_full(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
+def _write_sheet(path: Path, head: Sequence[str], lines: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        sheet = csv.writer(file, lineterminator="\n")
+        sheet.writerow(head)
+        sheet.writerows(lines)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main(tables)

@@ -1,0 +1,77 @@
+"""What the jobs of each rule took, from the files that Snakemake's `benchmark:` writes."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from pipeline.runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class Timing:
+    """All jobs of a rule; None: too short to be looked at while they ran."""
+
+    rule: str
+    jobs: int
+    wall: float
+    """Seconds, summed over jobs."""
+    cpu: float | None
+    """Seconds of all cores, summed over jobs."""
+    memory: float | None
+    """Median over jobs of each one's peak of resident memory, in MB."""
+    peak: float | None
+    """The largest of those peaks, in MB."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    wall: float
+    cpu: float | None
+    memory: float | None
+
+
+def read_timings(folder: Path) -> list[Timing]:
+    """Timings by rule, the longest first, of files <folder>/<rule>/.../<job>.tsv.
+
+    Raises:
+        InputError: A file is not what Snakemake writes.
+    """
+    jobs: dict[str, list[_Job]] = {}
+    for path in sorted(folder.rglob("*.tsv")):
+        jobs.setdefault(path.relative_to(folder).parts[0], []).append(_read(path))
+    timings = [_summed(rule, of_rule) for rule, of_rule in jobs.items()]
+    return sorted(timings, key=lambda timing: (-timing.wall, timing.rule))
+
+
+def _summed(rule: str, jobs: list[_Job]) -> Timing:
+    cpu = [job.cpu for job in jobs if job.cpu is not None]
+    memory = [job.memory for job in jobs if job.memory is not None]
+    return Timing(
+        rule,
+        len(jobs),
+        sum(job.wall for job in jobs),
+        sum(cpu) if cpu else None,
+        median(memory) if memory else None,
+        max(memory, default=None),
+    )
+
+
+def _read(path: Path) -> _Job:
+    """The only row of a file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    try:
+        row = rows[0]
+        cells = (row["s"], row["cpu_time"], row["max_rss"])
+        wall, cpu, memory = (None if cell in ("NA", "-", "") else float(cell) for cell in cells)
+        if wall is None:
+            raise ValueError("no seconds")
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected a row with s, cpu_time and max_rss, as Snakemake's benchmark "
+            f"writes it, found {rows[:1]} ({error}); delete it"
+        ) from None
+    return _Job(wall, cpu, memory)

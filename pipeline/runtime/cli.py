@@ -1,0 +1,97 @@
+"""A stage is a function, and the function's signature is its command line.
+
+`def flow(*, frames: Path, settings: Flow)` is called as
+`python -m pipeline.preprocessing.flow --frames PATH --settings '{"estimator": "dis", ...}'`:
+paths, numbers and words as they stand, lists as several words, everything else as JSON.
+What a user can mend becomes one line and exit status 1; an error of the code keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import explain, fullest, of_the_disk
+
+_WORDS = (Path, str, int, float)
+_CHECKED = re.compile("decompression error|checksum", re.IGNORECASE)
+"""What codecs say of bytes that are not those that were written."""
+
+
+def _add(parser: argparse.ArgumentParser, name: str, kind: Any) -> None:
+    option = f"--{name.replace('_', '-')}"
+    if get_origin(kind) is list and get_args(kind)[0] in _WORDS:
+        parser.add_argument(option, dest=name, nargs="*", required=True, type=get_args(kind)[0])
+    elif kind in _WORDS:
+        parser.add_argument(option, dest=name, required=True, type=kind)
+    elif get_origin(kind) is Literal:
+        parser.add_argument(option, dest=name, required=True, choices=get_args(kind))
+    else:
+        parser.add_argument(option, dest=name, required=True, type=_parser(kind), metavar="JSON")
+
+
+def _parser(kind: Any) -> Callable[[str], Any]:
+    validate = TypeAdapter(kind).validate_json
+
+    def parse(text: str) -> Any:
+        try:
+            return validate(text)
+        except ValidationError as error:
+            reasons = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise argparse.ArgumentTypeError(f"{'; '.join(reasons)}, in {text}") from None
+
+    return parse
+
+
+def main(
+    function: Callable[..., None],
+    damage: Callable[[list[Path]], str] | None = None,
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Run a stage with the command line.
+
+    Args:
+        function: The stage.
+        damage: Says which of the paths that the stage was given are not as they were written; asked
+            when a codec reports a checksum that does not hold.
+        arguments: The command line; None: that of the process.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m pipeline.{function.__name__}", description=inspect.getdoc(function)
+    )
+    hints = get_type_hints(function)
+    for name in inspect.signature(function).parameters:
+        _add(parser, name, hints[name])
+    values = vars(parser.parse_args(arguments))
+    try:
+        function(**values)
+    except ValidationError as error:
+        sys.exit(f"{parser.prog}: {error}")
+    except InputError as error:
+        sys.exit(f"{parser.prog}: {error}")
+    except OSError as error:
+        if not of_the_disk(error):
+            raise
+        sys.exit(f"{parser.prog}: {explain(error, _place(values.values()))}")
+    except (RuntimeError, ValueError) as error:
+        if damage is None or not _CHECKED.search(str(error)):
+            raise
+        sys.exit(f"{parser.prog}: {damage(_paths(values.values()))}")
+
+
+def _paths(values: Iterable[Any]) -> list[Path]:
+    lists = (value if isinstance(value, list) else [value] for value in values)
+    return [value for values in lists for value in values if isinstance(value, Path)]
+
+
+def _place(values: Iterable[Any]) -> Path:
+    """The path among the arguments whose disk is the fullest: an error at writing names none."""
+    return fullest(_paths(values)) or Path.cwd()

@@ -1,0 +1,156 @@
+"""What a disk refuses, in one line with the remedy; and files that are whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pipeline.runtime.errors import InputError
+
+_MOVE = "move pathvars in config.yaml to another disk"
+_FULL = {
+    errno.ENOSPC: ("no space left on its disk", f"free space there, or {_MOVE}"),
+    errno.EDQUOT: ("the quota of its disk is used up", f"free space there, or {_MOVE}"),
+}
+_REFUSED = {
+    errno.EROFS: ("its disk is read-only", f"make it writable, or {_MOVE}"),
+    errno.EACCES: ("no permission", "change its permissions, or move pathvars in config.yaml"),
+    errno.EPERM: ("no permission", "change its permissions, or move pathvars in config.yaml"),
+    errno.ENOTDIR: (
+        "a file is where a folder should be",
+        "move the file away, or move pathvars in config.yaml",
+    ),
+    errno.EEXIST: (
+        "something of that name is in the way",
+        "move it away, or move pathvars in config.yaml",
+    ),
+    errno.EISDIR: ("a folder is where a file should be", "move the folder away"),
+    errno.ENOENT: ("no such file or folder", "check the path, or rerun what makes it"),
+    errno.ENAMETOOLONG: ("the name is too long for its disk", "move pathvars in config.yaml"),
+    errno.EIO: ("its disk fails to read or write", "check the disk, then rerun"),
+    errno.ESTALE: ("its network disk lost it", "rerun"),
+    errno.EMFILE: ("too many open files", "raise `ulimit -n`, then rerun"),
+    errno.ENFILE: ("too many open files on this machine", "close some, then rerun"),
+}
+_UNITS = ("bytes", "KB", "MB", "GB", "TB")
+
+
+def of_the_disk(error: OSError) -> bool:
+    """Whether the surroundings, not the code, are what is wrong."""
+    return error.errno in _FULL or error.errno in _REFUSED
+
+
+def explain(error: OSError, path: Path, needed: int | None = None) -> str:
+    """One line: path, what happened, remedy.
+
+    Args:
+        error: One that is `of_the_disk`.
+        path: What was being read or written, if the error does not say itself.
+        needed: Bytes that were about to be written, at most.
+    """
+    where = _culprit(error, path)
+    if error.errno not in _FULL:
+        what, remedy = _REFUSED[error.errno or 0]
+        return f"{where}: {what} ({error.strerror}); {remedy}"
+    what, remedy = _FULL[error.errno]
+    facts = _room(where) + ([f"up to {_size(needed)} needed next"] if needed else [])
+    return f"{where}: {what} ({', '.join(facts) or error.strerror}); {remedy}"
+
+
+def _culprit(error: OSError, path: Path) -> Path:
+    """The path that an error names, but `path` for what lies in it; of a file amid folders, it."""
+    named = Path(os.fsdecode(error.filename)) if error.filename else path
+    where = path if named.is_relative_to(path) else named
+    if error.errno == errno.ENOTDIR:
+        return next((parent for parent in where.parents if parent.is_file()), where)
+    return where
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the disk of `path` refuses within the block into an `InputError`.
+
+    Errors that name a path elsewhere, such as a missing input, are none of its business.
+    """
+    try:
+        yield
+    except OSError as error:
+        if of_the_disk(error) and concerns(error, path):
+            raise InputError(explain(error, path)) from error
+        raise
+
+
+def concerns(error: OSError, path: Path) -> bool:
+    """Whether an error is about `path`, what lies in or beside it, or a folder that holds it."""
+    if not error.filename or not isinstance(error.filename, (str, bytes)):
+        return True
+    named = Path(os.fsdecode(error.filename)).absolute()
+    home = path.absolute().parent
+    return named.is_relative_to(home) or home.is_relative_to(named)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path for a file or folder that becomes `path` when the block ends, and goes if it fails.
+
+    Raises:
+        InputError: The disk refuses it.
+    """
+    partial = path.with_name(path.name + ".partial")
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            remove(partial)
+            yield partial
+            partial.replace(path)
+        except BaseException:
+            remove(partial)
+            raise
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, as far as that is possible."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def fullest(paths: list[Path]) -> Path | None:
+    """The path with the least free space on its disk."""
+    known = {path: free for path in paths if (free := _free(path)) is not None}
+    return min(known, key=known.__getitem__, default=None)
+
+
+def _room(path: Path) -> list[str]:
+    """What is left on the disk of a path."""
+    free = _free(path)
+    state = os.statvfs(_there(path))
+    inodes = ["no inode free"] if state.f_files and not state.f_favail else []
+    return inodes + ([] if free is None else [f"{_size(free)} free"])
+
+
+def _free(path: Path) -> int | None:
+    """Free bytes on the disk of a path, which need not be there yet."""
+    with suppress(OSError):
+        return shutil.disk_usage(_there(path)).free
+    return None
+
+
+def _there(path: Path) -> Path:
+    """The path or the first folder above it that is there."""
+    above = (path.absolute(), *path.absolute().parents)
+    return next((folder for folder in above if os.access(folder, os.F_OK)), Path("/"))
+
+
+def _size(count: float) -> str:
+    for unit in _UNITS:
+        if count < 1000 or unit == _UNITS[-1]:
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == _UNITS[0] else f"{count:.1f} {unit}"

@@ -1,0 +1,76 @@
+"""Stage finetune: the whole network on video, started from SALICON weights (Sec. IV-B)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.config.training import Loss, Training
+from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
+from pipeline.stores.verify import damage
+from pipeline.stores.weights import load_weights
+from pipeline.training.loop import Run
+from pipeline.training.networks import build_network
+from pipeline.training.saliency import train_to
+from pipeline.training.samples import TrainingSamples
+
+
+def finetune(
+    *,
+    network: dict[str, Any],
+    start: Path,
+    frames: list[Path],
+    flow: list[Path],
+    gaze: list[Path],
+    density: list[Path],
+    validation_frames: list[Path],
+    validation_flow: list[Path],
+    validation_gaze: list[Path],
+    validation_density: list[Path],
+    settings: Training,
+    loss: Loss,
+    seed: int,
+    threads: int,
+    code: str,
+    checkpoints: Path,
+    board: Path,
+    weights: Path,
+    log: Path,
+) -> None:
+    """Trains a model on the training splits of one dataset (Setting 1) or several (Setting 2).
+
+    The stores of `validation_*` hold clips that are only measured; there may be none.
+    """
+    torch.manual_seed(seed)
+    whole = build_network(network)
+    try:
+        _start(whole, load_weights(start))
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"{start}: not a stream of this model: {error}; make it anew with: snakemake --force "
+            f"{start}"
+        ) from error
+    samples = TrainingSamples(frames, flow, gaze, density)
+    held_out = None
+    if validation_frames:
+        held_out = TrainingSamples(
+            validation_frames, validation_flow, validation_gaze, validation_density
+        )
+    run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
+    train_to(weights, log, whole, samples, run, held_out)
+
+
+def _start(whole: nn.Module, state: dict[str, Tensor]) -> None:
+    """From weights of the same network, or of one stream for all of its streams."""
+    if state.keys() == whole.state_dict().keys():
+        whole.load_state_dict(state)
+    else:
+        whole.load_stream(state)  # type: ignore[operator]
+
+
+if __name__ == "__main__":
+    main(finetune, damage)

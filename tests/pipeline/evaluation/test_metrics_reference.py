@@ -1,0 +1,194 @@
+"""The metrics against the values that the MIT benchmark's Matlab code gave under Octave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation.frame_scores import score_by
+from pipeline.evaluation.metrics.auc import auc_borji, auc_judd, auc_shuffled
+from pipeline.evaluation.metrics.distributions import cc, emd, info_gain, kldiv, nss, sim
+from pipeline.evaluation.metrics.fast import METRICS, Scorer, score_frame
+from pipeline.evaluation.protocols import protocol
+
+FOLDER = Path(__file__).parents[3].parent / "shared" / "reference"
+FILES = {"small": "metric_reference_small.npz", "full": "metric_reference.npz"}
+DOWNSIZE = {"small": 4, "full": 32}
+CASES = [
+    *("00_cont_n5", "01_cont_n7", "02_cont_n10", "03_cont_n12", "04_cont_n14"),
+    *("05_cont_n17", "06_cont_n19", "07_cont_n22", "08_u8_n24", "09_u8_n26", "10_u8_n29"),
+    *("11_u8_n31", "12_u8_n33", "13_u8_n36", "14_zeros60_n38", "15_zeros60_n41"),
+    *("16_zeros60_n43", "17_8levels_n45", "18_f32_n48", "19_negative_values_n50"),
+    *("20_constant_map", "21_no_fixations", "22_one_fixation", "23_zero_map"),
+    "24_pred_equals_density",
+]
+NEGATIVE = CASES.index("19_negative_values_n50")
+ONE_FIXATION = CASES.index("22_one_fixation")
+
+pytestmark = pytest.mark.shared
+every_case = pytest.mark.parametrize("case", range(25), ids=CASES)
+
+
+@pytest.fixture(scope="module", params=FILES)
+def reference(request):
+    path = FOLDER / FILES[request.param]
+    if not path.exists():
+        pytest.skip(f"no {path}: values of the MIT benchmark's Matlab code")
+    with np.load(path) as file:
+        return {"downsize": DOWNSIZE[request.param], **file}
+
+
+def inputs(reference, case):
+    fixated = reference["fixation"][case].astype(bool)
+    return reference["saliency"][case], reference["density"][case], fixated
+
+
+def drawn(reference, kind, case):
+    """Octave's draws, in its order of pixels (by column), as positions in our order (by row)."""
+    height, width = reference["fixation"].shape[1:]
+    stored = reference.get(f"{kind}_idx_{case:02d}", np.zeros(0, int))
+    return stored % height * width + stored // height
+
+
+def test_the_cases_are_those_of_the_file(reference):
+    assert [str(name) for name in reference["name"]] == CASES
+
+
+@every_case
+def test_auc_judd_without_jitter(reference, case):
+    saliency, _, fixated = inputs(reference, case)
+    got = auc_judd(saliency, fixated, jitter=False)
+    assert got == pytest.approx(reference["ref_AUC_Judd_nojitter"][case], abs=1e-9, nan_ok=True)
+
+
+@every_case
+def test_auc_judd_is_the_expectation_of_the_jitter(reference, case):
+    saliency, _, fixated = inputs(reference, case)
+    error = np.nan_to_num(reference["ref_AUC_Judd_jitter_std"][case]) / np.sqrt(10)
+    mean = reference["ref_AUC_Judd_jitter_mean"][case]
+    got = auc_judd(saliency, fixated)
+    # 1e-6: MIT's noise also swaps values of a continuous map that are closer than it.
+    assert got == pytest.approx(mean, abs=max(4 * error, 1e-6), nan_ok=True)
+
+
+@every_case
+def test_auc_judd_drawn_is_as_the_ten_draws(reference, case):
+    saliency, _, fixated = inputs(reference, case)
+    rng = np.random.default_rng(case)
+    got = np.array([auc_judd(saliency, fixated, jitter=rng) for _ in range(10)])
+    deviation = np.nan_to_num(reference["ref_AUC_Judd_jitter_std"][case])
+    mean = reference["ref_AUC_Judd_jitter_mean"][case]
+    tolerance = max(4 * deviation * np.sqrt(2 / 10), 1e-5)
+    assert got.mean() == pytest.approx(mean, abs=tolerance, nan_ok=True)
+
+
+@every_case
+def test_auc_borji(reference, case):
+    saliency, _, fixated = inputs(reference, case)
+    expected = reference["ref_AUC_Borji"][case]
+    got = auc_borji(saliency, fixated, drawn(reference, "borji", case))
+    assert got == pytest.approx(expected, abs=1e-9, nan_ok=True)
+    if case == ONE_FIXATION:
+        # One draw a split turns Octave's column of values into a row, and its code stops.
+        assert np.isnan(expected)
+        assert 0.5 < auc_borji(saliency, fixated) < 1
+
+
+@every_case
+def test_auc_shuffled(reference, case):
+    saliency, _, fixated = inputs(reference, case)
+    places = np.flatnonzero(reference["other"][case])
+    got = auc_shuffled(saliency, fixated, places, drawn(reference, "shuf", case))
+    assert got == pytest.approx(reference["ref_AUC_shuffled"][case], abs=1e-9, nan_ok=True)
+
+
+@every_case
+@pytest.mark.parametrize("kind", ["Borji", "shuffled"])
+def test_expectation_of_the_splits_is_within_five_runs_of_octave(reference, case, kind):
+    saliency, _, fixated = inputs(reference, case)
+    runs = reference[f"ref_AUC_{kind}_5seeds"][case]
+    places = np.flatnonzero(reference["other"][case])
+    got = (
+        auc_borji(saliency, fixated) if kind == "Borji" else auc_shuffled(saliency, fixated, places)
+    )
+    if np.isnan(runs).any():
+        assert np.isnan(got) or (case, kind) == (ONE_FIXATION, "Borji")
+        return
+    assert got == pytest.approx(runs.mean(), abs=5 * runs.std(ddof=1) / np.sqrt(5) + 1e-9)
+
+
+@every_case
+def test_nss(reference, case):
+    saliency, _, fixated = inputs(reference, case)
+    expected = reference["ref_NSS"][case]
+    assert nss(saliency, fixated) == pytest.approx(expected, abs=1e-6, nan_ok=True)
+
+
+@every_case
+def test_cc(reference, case):
+    saliency, density, _ = inputs(reference, case)
+    expected = reference["ref_CC"][case]
+    assert cc(saliency, density) == pytest.approx(expected, abs=1e-6, nan_ok=True)
+
+
+@every_case
+def test_sim(reference, case):
+    saliency, density, _ = inputs(reference, case)
+    expected = reference["ref_similarity"][case]
+    assert sim(saliency, density) == pytest.approx(expected, abs=1e-6, nan_ok=True)
+
+
+@every_case
+def test_kldiv(reference, case):
+    saliency, density, _ = inputs(reference, case)
+    is_complex = bool(np.nan_to_num(reference["ref_KLdiv_imag"][case]))
+    assert is_complex == (case == NEGATIVE)
+    expected = np.nan if is_complex else reference["ref_KLdiv"][case]
+    assert kldiv(saliency, density) == pytest.approx(expected, abs=1e-6, nan_ok=True)
+
+
+@every_case
+def test_info_gain(reference, case):
+    saliency, _, fixated = inputs(reference, case)
+    got = info_gain(saliency, fixated, reference["density"][0])
+    assert got == pytest.approx(reference["ref_InfoGain"][case], abs=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("case", range(20), ids=CASES[:20])
+def test_emd(reference, case):
+    pytest.importorskip("ot")
+    saliency, density, _ = inputs(reference, case)
+    got = emd(saliency, density, downsize=reference["downsize"])
+    assert got == pytest.approx(reference["ref_EMD"][case], rel=0.03)
+
+
+@every_case
+def test_scorer_is_the_float64_functions(reference, case):
+    saliency, density, fixated = inputs(reference, case)
+    saliency, density = saliency.astype(np.float32), density.astype(np.float32)
+    fast = Scorer(saliency.shape).score(saliency, density, fixated)
+    exact = score_frame(saliency.astype(np.float64), density.astype(np.float64), fixated)
+    assert fast.status == exact.status
+    assert fast.values == pytest.approx(exact.values, abs=1e-5, nan_ok=True)
+    assert fast.values["AUC-J"] == pytest.approx(exact.values["AUC-J"], abs=1e-12, nan_ok=True)
+
+
+@every_case
+def test_protocol_mit_is_the_functions(reference, case):
+    saliency, density, fixated = inputs(reference, case)
+    got = score_by(protocol(), saliency, density, np.argwhere(fixated))
+    values = {name: got[name].value for name in METRICS}
+    assert values == pytest.approx(score_frame(saliency, density, fixated).values, nan_ok=True)
+    assert {*got} == {*METRICS, "chi-square"}
+
+
+def test_statuses(reference):
+    statuses = [score_frame(*inputs(reference, case)).status for case in range(25)]
+    odd = {CASES[i]: status for i, status in enumerate(statuses) if status != "ok"}
+    assert odd == {
+        "20_constant_map": "constant_prediction",
+        "21_no_fixations": "no_fixation",
+        "23_zero_map": "constant_prediction",
+    }

@@ -1,0 +1,96 @@
+"""Gates: means over what moves and what rests, for networks whose gate is known."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pipeline.reporting.gates import COLUMNS, frame_gate, gates
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import FLOW, FRAMES
+from pipeline.stores.weights import save_weights
+from pipeline.stores.writing import write_store
+from pipeline.training.networks import build_network
+
+NETWORK: dict[str, Any] = {
+    "network": "gfsalnet",
+    "streams": "both",
+    "fusion": "gated",
+    "backbone": "mobilenet_v2",
+    "spatial_attention": True,
+    "channel_attention": True,
+    "multi_level": True,
+    "main_channels": (8, 8),
+    "side_channels": (8, 8, 8),
+    "multi_level_channels": (16, 8, 8),
+    "attention_reduction": 4,
+    "last_bias": 1.0,
+    "flow_encoding": "uvm",
+    "flow_scale": 4.0,
+}
+
+
+def test_means_are_over_what_moves_and_what_rests() -> None:
+    gate, flow = np.arange(4.0).reshape(2, 2), np.zeros((2, 2, 2))
+    flow[0, 0, 0], flow[1, 1, 1] = 1.0, -2.0
+    assert frame_gate(gate, flow) == (0.5, 1.5, 1.5)
+    flow[0, 0, 0] = 0.9
+    assert frame_gate(gate, flow) == (0.25, 3.0, 1.0)
+    still = frame_gate(gate, 0 * flow)
+    assert (still.moving_share, still.resting) == (0, 1.5)
+    assert np.isnan(still.moving)
+
+
+def stores(folder: Path) -> dict[str, list[Path]]:
+    drawn = np.random.default_rng(0)
+    for kind, name, shape in ((FRAMES, "frames", (64, 96, 3)), (FLOW, "flow", (2, 16, 24))):
+        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json") as writer:
+            for clip in "ab":
+                facts = {"first": 5} if name == "frames" else {}
+                content = 3 * drawn.random((10, *shape)) * (30 if name == "frames" else 1)
+                writer.add(clip, [content.astype(kind.dtype)], **facts)
+    return {name: [folder / f"{name}.json"] for name in ("frames", "flow")}
+
+
+def run(folder: Path, **changes: Any) -> list[dict[str, str]]:
+    arguments = NETWORK | changes
+    torch.manual_seed(0)
+    network = build_network(arguments)
+    if changes.get("fusion", "gated") == "gated":
+        torch.nn.init.constant_(network.fusion.conv.bias, -1.0)
+    save_weights(folder / "w.safetensors", network, {})
+    out = {name: folder / f"{name}.png" for name in ("sheet", "curves", "panels")}
+    gates(network=arguments, weights=folder / "w.safetensors", threads=1, **stores(folder), **out)
+    with out["sheet"].open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_row_per_frame_and_two_pictures(tmp_path: Path) -> None:
+    rows = run(tmp_path)
+    assert tuple(rows[0]) == COLUMNS
+    assert [(row["clip"], row["frame"]) for row in rows] == [
+        (clip, str(frame)) for clip in "ab" for frame in range(5, 15)
+    ]
+    # Untrained, the gate is sigmoid(-1) everywhere, and G_T what is left.
+    expected = 1 - 1 / (1 + np.exp(1.0))
+    for row in rows:
+        assert float(row["G_T_moving"]) == pytest.approx(expected, abs=1e-4)
+        assert float(row["G_T_resting"]) == pytest.approx(expected, abs=1e-4)
+        assert 0 < float(row["moving_share"]) < 1
+    with (
+        Image.open(tmp_path / "panels.png") as panels,
+        Image.open(tmp_path / "curves.png") as curves,
+    ):
+        assert panels.width > 2 * panels.height
+        assert np.asarray(curves.convert("L")).std() > 5
+
+
+def test_a_network_without_gate_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no gate; name one with fusion: gated"):
+        run(tmp_path, fusion="conv")

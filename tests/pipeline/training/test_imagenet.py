@@ -1,0 +1,99 @@
+"""ImageNet weights: fetched and checked, or one line that says how to come by them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+
+from model.backbones import BACKBONES, models
+from pipeline.config.config import TORCHVISION, configured
+from pipeline.runtime.errors import InputError
+from pipeline.stores.weights import check_digest
+from pipeline.training.imagenet import SERVER, imagenet
+
+
+def test_the_names_are_torchvisions() -> None:
+    enums = {
+        "resnet50": models.ResNet50_Weights,
+        "resnet18": models.ResNet18_Weights,
+        "mobilenet_v2": models.MobileNet_V2_Weights,
+    }
+    assert set(enums) == set(BACKBONES)
+    addresses = {name: enum.IMAGENET1K_V1.url for name, enum in enums.items()}
+    assert addresses == {name: f"{SERVER}/{file}" for name, file in TORCHVISION.items()}
+
+
+def served(folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, begin: str) -> Path:
+    """A folder that plays the server, and where a file of it is wanted."""
+    (folder / "server").mkdir()
+    (folder / f"server/net-{begin}.pth").write_bytes(content)
+    monkeypatch.setattr("pipeline.training.imagenet.SERVER", (folder / "server").as_uri())
+    return folder / f"raw/imagenet/net-{begin}.pth"
+
+
+def test_a_file_is_fetched_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b"weights"
+    begin = hashlib.sha256(content).hexdigest()[:8]
+    wanted = served(tmp_path, monkeypatch, content, begin)
+    imagenet(weights=wanted)
+    assert wanted.read_bytes() == content
+
+
+def test_other_bytes_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = served(tmp_path, monkeypatch, b"else", "0123abcd")
+    with pytest.raises(InputError, match="invalid hash value"):
+        imagenet(weights=wanted)
+    assert list(wanted.parent.iterdir()) == []
+
+
+def test_without_a_network_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", none)
+    wanted = tmp_path / "imagenet/resnet50-0676ba61.pth"
+    with pytest.raises(InputError) as caught:
+        imagenet(weights=wanted)
+    message = str(caught.value)
+    assert f"{wanted}: cannot fetch {SERVER}/{wanted.name} (" in message
+    assert "put it there, or name another file in backbone_weights" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("run", "change", "file"),
+    [
+        ("paper", {}, "raw/imagenet/resnet50-0676ba61.pth"),
+        ("demo", {}, None),
+        (
+            "demo",
+            {"backbone_weights": "torchvision"},
+            "raw/demo/imagenet/mobilenet_v2-b0353104.pth",
+        ),
+        ("demo", {"backbone_weights": "own.pth"}, "own.pth"),
+    ],
+)
+def test_which_file_a_model_starts_from(run: str, change: dict[str, str], file: str | None) -> None:
+    assert configured(run).model_copy(update=change).imagenet_file("gfsalnet") == file
+
+
+@pytest.mark.parametrize("weights", ["torchvision", "own.pth", None])
+def test_a_network_without_a_backbone_starts_from_none(weights: str | None) -> None:
+    cfg = configured("paper").model_copy(update={"backbone_weights": weights})
+    assert cfg.imagenet_file("two_stream_spatial") is None
+
+
+def test_digests_may_be_begins(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"a")
+    whole = hashlib.sha256(b"a").hexdigest()
+    for good in (None, whole, whole[:8].upper()):
+        check_digest(path, good)
+    with pytest.raises(InputError, match=f"expected the sha256 00, found {whole}; fetch it again"):
+        check_digest(path, "00")
