@@ -5,8 +5,8 @@
 Accuracy is the mean end-point error in pixels over all pixels: on held-out pairs of
 `pipeline.training.flow_pairs`, whose flow is exact, and on a pair of film frames (1024x436, mean
 flow 5.8 pixels) against what the released PWC-Net says of it, where that pair lies beside the
-checkout (../shared/data/flow_pair). A flow on the quarter grid is upsampled bilinearly. Time is CPU time of
-one thread on a pair of 640x480, the fastest of several, all estimators in turn. Last, speed inside
+checkout (../shared/data/flow_pair). A flow on the quarter grid is upsampled bilinearly. Time is CPU
+time of one thread on a pair of 640x480, the fastest of several, all estimators in turn. Last, speed inside
 moving balls and outside (../shared/data/diem). Writes bench/results/flow.md.
 """
 
