@@ -316,4 +316,4 @@ def alignment(
 
 
 if __name__ == "__main__":
-    main(alignment, damage)
+    main(alignment, damage=damage)

@@ -79,4 +79,4 @@ def statistics(
 
 
 if __name__ == "__main__":
-    main(statistics, damage)
+    main(statistics, damage=damage)

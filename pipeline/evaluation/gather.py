@@ -73,4 +73,4 @@ def gather(
 
 
 if __name__ == "__main__":
-    main(gather, damage)
+    main(gather, damage=damage)

@@ -190,4 +190,4 @@ def _mean(counted: Scores, each: Sequence[Scores]) -> Scores:
 
 
 if __name__ == "__main__":
-    main(observers, damage)
+    main(observers, damage=damage)

@@ -89,4 +89,4 @@ def predict(
 
 
 if __name__ == "__main__":
-    main(predict, damage)
+    main(predict, damage=damage)

@@ -47,4 +47,4 @@ def _check(maps: StoredMaps, truth: GroundTruth, clip: str) -> None:
 
 
 if __name__ == "__main__":
-    main(score, damage)
+    main(score, damage=damage)

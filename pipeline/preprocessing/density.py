@@ -139,4 +139,4 @@ def density(
 
 
 if __name__ == "__main__":
-    main(density, damage)
+    main(density, damage=damage)

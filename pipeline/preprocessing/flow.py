@@ -103,4 +103,4 @@ def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: P
 
 
 if __name__ == "__main__":
-    main(flow, damage)
+    main(flow, damage=damage)

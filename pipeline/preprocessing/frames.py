@@ -200,4 +200,4 @@ def _checked(
 
 
 if __name__ == "__main__":
-    main(frames, damage)
+    main(frames, damage=damage)

@@ -144,4 +144,4 @@ def _clip(name: str, facts: dict[str, Any]) -> Clip:
 
 
 if __name__ == "__main__":
-    main(gaze, damage)
+    main(gaze, damage=damage)

@@ -162,4 +162,4 @@ def export(*, manifest: Path, out: Path, form: Form, scale: Scale) -> None:
 
 
 if __name__ == "__main__":
-    main(export, damage)
+    main(export, damage=damage)

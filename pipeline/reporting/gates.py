@@ -150,4 +150,4 @@ def _write(sheet: Path, numbers: dict[str, Any], found: dict[str, list[FrameGate
 
 
 if __name__ == "__main__":
-    main(gates, damage)
+    main(gates, damage=damage)

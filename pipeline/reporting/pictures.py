@@ -213,4 +213,4 @@ def pictures(
 
 
 if __name__ == "__main__":
-    main(pictures, damage)
+    main(pictures, damage=damage)

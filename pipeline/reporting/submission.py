@@ -172,4 +172,4 @@ def submission(*, saliency: Path, expected: Submission, method: str, zip: Path) 
 
 
 if __name__ == "__main__":
-    main(submission, damage)
+    main(submission, damage=damage)

@@ -51,21 +51,30 @@ def _parser(kind: Any) -> Callable[[str], Any]:
     return parse
 
 
+def _module(function: Callable[..., None]) -> str:
+    """Dotted name of a stage's module, also where it runs as `__main__`."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if function.__module__ == "__main__" and spec is not None:
+        return str(spec.name)
+    return function.__module__
+
+
 def main(
     function: Callable[..., None],
-    damage: Callable[[list[Path]], str] | None = None,
     arguments: Sequence[str] | None = None,
+    *,
+    damage: Callable[[list[Path]], str] | None = None,
 ) -> None:
     """Run a stage with the command line.
 
     Args:
         function: The stage.
+        arguments: The command line; None: that of the process.
         damage: Says which of the paths that the stage was given are not as they were written; asked
             when a codec reports a checksum that does not hold.
-        arguments: The command line; None: that of the process.
     """
     parser = argparse.ArgumentParser(
-        prog=f"python -m pipeline.{function.__name__}", description=inspect.getdoc(function)
+        prog=f"python -m {_module(function)}", description=inspect.getdoc(function)
     )
     hints = get_type_hints(function)
     for name in inspect.signature(function).parameters:

@@ -73,4 +73,4 @@ def _start(whole: nn.Module, state: dict[str, Tensor]) -> None:
 
 
 if __name__ == "__main__":
-    main(finetune, damage)
+    main(finetune, damage=damage)

@@ -196,4 +196,4 @@ def _write_log(path: Path, facts: Facts) -> None:
 
 
 if __name__ == "__main__":
-    main(fit, damage)
+    main(fit, damage=damage)

@@ -72,4 +72,4 @@ def pretrain(
 
 
 if __name__ == "__main__":
-    main(pretrain, damage)
+    main(pretrain, damage=damage)

@@ -185,4 +185,4 @@ def train_image_flow(
 
 
 if __name__ == "__main__":
-    main(train_image_flow, damage)
+    main(train_image_flow, damage=damage)

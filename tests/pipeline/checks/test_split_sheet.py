@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipeline.checks.split_sheet import DIEM_TEST, sheet
-from pipeline.raw.patterns import patterns as raw
+from pipeline.raw import patterns as raw
 from pipeline.raw.splits import read_sheet
 from pipeline.runtime.errors import InputError
 

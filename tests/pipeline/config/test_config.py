@@ -15,8 +15,9 @@ from model.flow.image_flow import ImageFlow
 from model.registry import NETWORKS, build
 from pipeline.config.config import Config, load, run_file
 from pipeline.config.training import Sgd
+from pipeline.planning import missing
 from pipeline.planning.missing import missing_message
-from pipeline.raw.patterns import patterns as raw
+from pipeline.raw import patterns as raw
 from pipeline.raw.splits import read_sheet
 from pipeline.runtime.errors import InputError
 
@@ -274,7 +275,7 @@ def _raw(folder: Path, **changes: Any) -> Config:
 def _message(cfg: Config) -> str | None:
     raw._by_clip.cache_clear()
     raw._entries.cache_clear()
-    raw._exists.cache_clear()
+    missing._exists.cache_clear()
     return missing_message(cfg)
 
 

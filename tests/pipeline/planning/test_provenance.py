@@ -11,8 +11,6 @@ from pipeline.planning import provenance
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "pipeline").mkdir()
-    (tmp_path / "model").mkdir()
     files = {
         "pipeline/a.py": '"""A."""\nfrom pipeline.b import f\n'
         "from pipeline.config.config import X\n",
@@ -22,6 +20,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "model/c.py": "Z = 1\n",
     }
     for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(provenance, "_ROOT", tmp_path)
     return tmp_path

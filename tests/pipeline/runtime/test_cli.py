@@ -48,7 +48,7 @@ def test_arguments_come_typed() -> None:
 def test_an_input_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(example, [*ARGUMENTS, "--count", "-1", "--frame-list"])
-    assert stopped.value.code == "python -m pipeline.example: a.txt: below zero; count up"
+    assert stopped.value.code == f"python -m {__name__}: a.txt: below zero; count up"
 
 
 def test_a_missing_argument_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +73,7 @@ def test_what_the_disk_refuses_is_one_line(tmp_path: Path, number: int, named: i
     with pytest.raises(SystemExit) as stopped:
         main(fails, arguments)
     assert isinstance(stopped.value.code, str)
-    assert stopped.value.code.startswith(f"python -m pipeline.fails: {out}: ")
+    assert stopped.value.code.startswith(f"python -m {__name__}: {out}: ")
     assert "\n" not in stopped.value.code
 
 
@@ -110,7 +110,7 @@ def test_exit_status_and_output_of_a_real_process(tmp_path: Path) -> None:
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(
-        f"python -m pipeline.touch: {tmp_path / 'file'}: a file is where a folder should be"
+        f"python -m {__name__}: {tmp_path / 'file'}: a file is where a folder should be"
     )
 
 
