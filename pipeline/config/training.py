@@ -188,7 +188,7 @@ class Training(Section):
     compile: bool
     """Whether torch compiles the network, which takes minutes and pays on a GPU."""
     shrink: tuple[PositiveInt, ...]
-    """Factors, one of which is drawn for each batch and divides the size of its frames; [1]: none."""
+    """Factors; one is drawn for each batch and divides the size of its frames. [1]: none."""
     checkpoint: PositiveInt
     """Iterations between checkpoints, at which held-out clips are measured as well."""
 
