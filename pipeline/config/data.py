@@ -1,4 +1,4 @@
-"""Data."""
+"""Sections of config.yaml about datasets, frames, flow and densities."""
 
 from __future__ import annotations
 
@@ -21,58 +21,61 @@ class Frames(Section):
     """The frame grid, to which pictures, flow, gaze and maps are all resized (Sec. IV-B)."""
 
     width: PositiveInt
-    """Pixels."""
+    """Width of the grid in pixels."""
     height: PositiveInt
-    """Pixels."""
+    """Height of the grid in pixels."""
     filter: Literal["bicubic", "bilinear", "area", "lanczos"]
-    """Resizing filter of ffmpeg's scale."""
+    """Filter with which ffmpeg resizes pictures to the grid."""
     codec: Literal["lossless", "jpeg95"]
-    """How FRAMES stores are compressed: Zstandard, or JPEG of quality 95."""
+    """Compression of the stored frames: Zstandard, which loses nothing, or JPEG of quality 95."""
 
 
 class _Cuts(Section):
     cut: NonNegativeFloat | None
-    """Mean change of grey from one frame to the next, as a share of white, from which on the two
-    belong to different scenes and no flow is computed; null: every pair of frames has a flow."""
+    """Smallest mean change of grey between two frames, as a share of white, that counts as a cut
+    between scenes, across which no flow is computed; null: flow is computed for every pair."""
 
 
 class DisFlow(_Cuts):
-    """Dense Inverse Search (Kroeger et al., ECCV 2016), OpenCV's."""
+    """Dense Inverse Search (Kroeger et al., ECCV 2016), as in OpenCV."""
 
     estimator: Literal["dis"]
     preset: Literal["ultrafast", "fast", "medium"]
+    """OpenCV's trade of accuracy for speed."""
 
 
 class DeepFlow(_Cuts):
-    """DeepFlow (Weinzaepfel et al., ICCV 2013), OpenCV's; the predecessor paper's."""
+    """DeepFlow (Weinzaepfel et al., ICCV 2013), as in OpenCV; used by the predecessor paper."""
 
     estimator: Literal["deepflow"]
 
 
 class PwcnetFlow(_Cuts):
-    """PWC-Net (Sun et al., CVPR 2018; Sec. IV-B)."""
+    """PWC-Net (Sun et al., CVPR 2018), used by the paper (Sec. IV-B)."""
 
     estimator: Literal["pwcnet"]
     weights: str
-    """A file of `train_flow`, or the authors' own pwc_net.pth.tar (CC BY-NC-SA 4.0)."""
+    """File of weights: made by target `train_flow`, or the authors' pwc_net.pth.tar (licence CC
+    BY-NC-SA 4.0). `<results>` stands for the results folder of the run."""
     sha256: str | None
-    """Digest that the file must have; null: not checked."""
+    """SHA-256 that the file of weights must have; null: not checked."""
     precision: Literal["float32", "bfloat16"]
-    """bfloat16 is faster on processors that know it."""
+    """Number format of the network; bfloat16 is faster on processors that support it."""
     batch: PositiveInt
-    """Pairs that go through the network together."""
+    """Pairs of frames that go through the network together."""
 
 
 class ImageFlowEstimator(Section):
-    """Flow of every frame by itself (Walker et al., ICCV 2015; the predecessor's Sec. 4.2)."""
+    """Flow predicted from a single frame (Walker et al., ICCV 2015; the predecessor's Sec. 4.2)."""
 
     estimator: Literal["image"]
     weights: str
-    """A file of `train_image_flow`."""
+    """File of weights, made by target `train_image_flow`. `<results>` stands for the results folder
+    of the run."""
     sha256: str | None
-    """Digest that the file must have; null: not checked."""
+    """SHA-256 that the file of weights must have; null: not checked."""
     precision: Literal["float32", "bfloat16"]
-    """bfloat16 is faster on processors that know it."""
+    """Number format of the network; bfloat16 is faster on processors that support it."""
     batch: PositiveInt
     """Frames that go through the network together."""
 
@@ -80,32 +83,32 @@ class ImageFlowEstimator(Section):
 Flow = Annotated[
     DisFlow | DeepFlow | PwcnetFlow | ImageFlowEstimator, Field(discriminator="estimator")
 ]
-"""Optical flow from each frame to the next (Sec. IV-B), or of each frame by itself."""
+"""Optical flow from each frame to the next (Sec. IV-B), or predicted from single frames."""
 
 
 class Source(Section):
-    """Where a dataset comes from; printed when it is missing."""
+    """Where a dataset comes from; printed when its files are missing."""
 
     title: str
-    """The name that the papers print."""
+    """Name of the dataset as the papers print it."""
     obtain: str
-    """Where to get it."""
+    """Address or instructions for getting the dataset."""
     licence: str
-    """Its terms, as far as they are stated."""
+    """Terms of use, as far as its authors state them."""
 
 
 class DatasetFrames(Section):
-    """Where a dataset's pictures lie and how fast they run."""
+    """Where the pictures of a dataset lie, and their frame rate."""
 
     video: str
-    """Path below the dataset's raw folder, with {clip} and {split}; with {frame}, a folder of
-    numbered pictures. A * stands for anything but a slash."""
+    """Path of a video below the dataset's raw folder, with {clip} and {split}; a path with {frame}
+    names numbered pictures instead. A * stands for anything but a slash."""
     rate: PositiveFloat | None
-    """Frames per second after resampling; null keeps the video's own. Of a folder of numbered
-    pictures: the rate that they were taken at."""
+    """Frames per second to which the video is resampled; null keeps the video's own. For numbered
+    pictures: the rate at which they were taken."""
     damaged: Literal["stop", "keep"]
-    """What a video that ffmpeg reads with errors, or a gap in numbered pictures, does: stop the
-    job, or keep what is there."""
+    """What happens if ffmpeg reports errors in a video, or a numbered picture is missing: the job
+    stops, or it keeps the frames that can be read."""
 
     @model_validator(mode="after")
     def _pictures_have_a_rate(self) -> Self:
@@ -116,16 +119,17 @@ class DatasetFrames(Section):
 
 
 class DatasetGaze(Section):
-    """Where a dataset's gaze lies and who reads it."""
+    """Where the gaze of a dataset lies, and the reader for its format."""
 
     reader: str
-    """Module of pipeline/datasets."""
+    """Module of pipeline/datasets that reads the files."""
     files: tuple[str, ...]
-    """Paths below the dataset's raw folder, with {clip}, {split}, {observer} and {frame}."""
-    observers: tuple[str, ...] | None
-    """Values of {observer}; null takes every file that is there."""
-    options: dict[str, Any]
-    """Keyword arguments of the reader."""
+    """Paths of the gaze files below the dataset's raw folder, with {clip}, {split}, {observer} and
+    {frame}."""
+    observers: tuple[str, ...] | None = None
+    """Values of {observer}; null: every observer that has a file."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of the reader, described in its module."""
 
     @model_validator(mode="after")
     def _patterns_can_be_found(self) -> Self:
@@ -135,37 +139,38 @@ class DatasetGaze(Section):
 
 
 class GaussianDensity(Section):
-    """The sum of Gaussians at the gaze points on the frame grid, divided by its maximum."""
+    """Sum of Gaussians at the gaze points on the frame grid, divided by its maximum."""
 
     recipe: Literal["gaussian"]
     sigma: PositiveFloat
-    """Standard deviation in pixels of the frame grid."""
+    """Standard deviation of the Gaussian in pixels of the frame grid."""
     repeats: Literal["each", "once"]
-    """Several gaze points on one pixel of a frame count each time, or once."""
+    """Whether several gaze points on one pixel of a frame count each time or once."""
 
 
 class Dhf1kDensity(Section):
-    """The same in pixels of the raw video, as DHF1K's authors make their maps."""
+    """Sum of Gaussians in pixels of the raw video, as the authors of DHF1K make their maps."""
 
     recipe: Literal["dhf1k"]
     fwhm: PositiveFloat
-    """Full width at half maximum in pixels of the raw video."""
+    """Full width at half maximum of the Gaussian in pixels of the raw video."""
     shift: float
-    """Pixels of the raw video, right and down; 2.0 repeats the official make_gauss_masks.m."""
+    """Shift of the map, right and down, in pixels of the raw video; 2.0 repeats the official
+    make_gauss_masks.m."""
     repeats: Literal["each", "once"]
-    """As in `gaussian`."""
+    """Whether several gaze points on one pixel of a frame count each time or once."""
 
 
 class MatheDensity(Section):
-    """The maps of UCF-Sports and Hollywood-2 that the authors of DHF1K distribute, in 8 bits."""
+    """8-bit maps as the authors of DHF1K distribute them for UCF-Sports and Hollywood-2."""
 
     recipe: Literal["mathe_release"]
     taps: PositiveInt
     """Length of the filter in pixels of the raw video."""
     sigma: PositiveFloat
-    """Standard deviation in pixels of the raw video."""
+    """Standard deviation of the filter in pixels of the raw video."""
     anchor: NonNegativeInt
-    """Tap, from 0, that lies on the filtered pixel: an even filter has no middle one."""
+    """Index, from 0, of the tap on the filtered pixel: an even length has no middle."""
 
     @model_validator(mode="after")
     def _anchor_is_a_tap(self) -> Self:
@@ -175,21 +180,21 @@ class MatheDensity(Section):
 
 
 class MitDensity(Section):
-    """Low-pass filter in the Fourier domain, as in the MIT benchmark's code."""
+    """Gaze points low-pass filtered in the Fourier domain, as in the code of the MIT benchmark."""
 
     recipe: Literal["mit"]
     cutoff: PositiveFloat
-    """Cycles per image at which the amplitude is halved."""
+    """Frequency in cycles per image at which the amplitude is halved."""
     repeats: Literal["each", "once"]
-    """As in `gaussian`."""
+    """Whether several gaze points on one pixel of a frame count each time or once."""
 
 
 class ReleasedDensity(Section):
-    """Maps that somebody distributes, as they are, divided by their maximum."""
+    """Maps that others distribute, read as they are and divided by their maximum."""
 
     recipe: Literal["released"]
     files: str
-    """Path below the dataset's raw folder, with {clip}, {split} and {frame}."""
+    """Paths of the maps below the dataset's raw folder, with {clip}, {split} and {frame}."""
 
     @model_validator(mode="after")
     def _pattern_can_be_found(self) -> Self:
@@ -201,26 +206,27 @@ Density = Annotated[
     GaussianDensity | Dhf1kDensity | MatheDensity | MitDensity | ReleasedDensity,
     Field(discriminator="recipe"),
 ]
-"""How fixations become a density."""
+"""How gaze points become a density map."""
 
 
 class Variant(Section):
-    """A ground truth of a dataset: where it comes from and how it is made."""
+    """A ground truth of a dataset: its files, and how densities are made from them."""
 
     splits: str
-    """Split sheet: clip,split[,first,last]."""
+    """Split sheet, a CSV file of clip,split[,first,last]; frames count from 1, both included."""
     frames: DatasetFrames
     gaze: DatasetGaze
     density: Density
 
 
 class Test(Section):
-    """What is scored."""
+    """The part of a dataset that is scored."""
 
     split: Split
-    """Split that is scored."""
+    """Split whose frames are scored."""
     attributes: Path | None = None
-    """Sheet clip,attribute: tables then tell the means over the clips of each attribute."""
+    """CSV file of clip,attribute, for tables that also show the mean over each attribute's clips;
+    null: none."""
 
 
 class Dataset(Section):
@@ -228,13 +234,14 @@ class Dataset(Section):
 
     source: Source
     variant: str
-    """The ground truth that this run uses; every table names it, and none mixes two."""
+    """Key of `variants`: the ground truth that the run uses. Every table names it."""
     variants: dict[str, Variant]
+    """Ground truths of the dataset by name."""
     clips_per_part: PositiveInt
-    """Clips that one job takes through a data stage."""
+    """Number of clips that one job takes through a stage of preprocessing."""
     validation: Annotated[float, Field(ge=0, lt=1)]
-    """Share of the training clips that no training sees, kept for choosing models; 0: none, as the
-    paper. No stage chooses yet."""
+    """Share of the training clips that is held out: trainings only measure their losses on it. 0:
+    none, as in the paper."""
     test: Test
 
     @model_validator(mode="after")
@@ -265,29 +272,30 @@ class Dataset(Section):
 
 
 class MetaDataset(Section):
-    """A list of frames of another dataset."""
+    """A dataset that consists of listed frames of another one."""
 
     source: Source
     over: str
-    """The dataset whose frames are listed."""
+    """Key of `datasets`: the dataset whose frames are listed."""
     frame_list: str
-    """CSV below the raw folder: video,frame,mask."""
+    """CSV file of video,frame,mask, below the meta dataset's raw folder."""
     test: Test
 
 
 class Submission(Section):
-    """Maps of a split whose gaze is hidden, packed as those want it who score them."""
+    """Maps of a split whose gaze is hidden, packed for the dataset's authors, who score them."""
 
     over: str
-    """The dataset."""
+    """Key of `datasets`: the dataset of the clips."""
     split: Split
+    """Split that maps are predicted for."""
     layout: str
-    """Path of a map below the method's name, with {clip} and {frame} (from 1)."""
+    """Path of a map below the folder named after the method, with {clip} and {frame} (from 1)."""
     width: PositiveInt
-    """Pixels of every map."""
+    """Width of every map in pixels."""
     height: PositiveInt
-    """Pixels of every map."""
+    """Height of every map in pixels."""
     videos: PositiveInt | None
-    """Number of videos that must be there; null: not checked."""
+    """Number of videos that a complete submission has; null: not checked."""
     frames: PositiveInt | None
-    """Number of maps that must be there; null: not checked."""
+    """Number of maps that a complete submission has; null: not checked."""

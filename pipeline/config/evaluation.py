@@ -1,4 +1,4 @@
-"""Evaluation."""
+"""Sections of config.yaml about scores, checks and tables."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Metric = Literal["AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv", "chi-square"]
 
 
 PROTOCOLS = ("mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis")
-"""Names of pipeline/evaluation/protocols.py, here for those who plan without what scoring needs."""
+"""Names of the protocols of pipeline/evaluation/protocols.py, which planning must not import."""
 
 
 class Score(Section):
-    """How maps are scored (docs/protocols.md)."""
+    """How saliency maps are scored (docs/protocols.md)."""
 
     protocol: str
-    """One of `PROTOCOLS`."""
+    """Name of a protocol of docs/protocols.md."""
 
     @model_validator(mode="after")
     def _protocol_is_known(self) -> Self:
@@ -30,67 +30,70 @@ class Score(Section):
 
 
 class Alignment(Section):
-    """When the check of gaze against motion raises a flag."""
+    """Thresholds of the check that compares gaze with motion (`results/<run>/alignment`)."""
 
     lags: NonNegativeInt
-    """Frames by which gaze is shifted against the motion, either way, at most."""
+    """Largest number of frames by which gaze is shifted against the motion, either way."""
     usual_lag: NonNegativeInt
-    """Frames that eyes may lead or follow without a flag."""
+    """Frames by which eyes may lead or follow without a flag."""
     min_frames: NonNegativeInt
-    """Frames with motion below which chance decides about lag and flips: no flag."""
+    """Frames with motion that a clip must have for a flag: with fewer, chance decides."""
     min_nss: float
-    """NSS on the motion below which neither a lag nor a flip is called a fault."""
+    """NSS on the motion that a lag or a flip must reach for a flag."""
     lag_margin: NonNegativeFloat
-    """Share of its NSS that the best lag must gain over lag 0."""
+    """Share of its NSS by which the best lag must exceed lag 0 for a flag."""
     flip_margin: NonNegativeFloat
-    """Share of its NSS that a flip must gain over every lag."""
+    """Share of its NSS by which a flip must exceed every lag for a flag."""
     length_margin: NonNegativeFloat
-    """Share of the video by which recordings may be shorter or longer."""
+    """Share of the video's length by which recordings may be shorter or longer."""
     min_observers: NonNegativeFloat
-    """Observers that a frame must have on average."""
+    """Mean number of observers that a frame must have."""
     max_outside: NonNegativeFloat
-    """Share of usable samples that may lie outside the video."""
+    """Largest share of usable samples that may lie outside the video."""
 
 
 class Measured(Section):
-    """The model and the training behind a table's row."""
+    """The model and the training behind a row of a table."""
 
     model: str
+    """Key of `models`."""
     training: str
-    """One of `trainings`; `salicon` or one of `other_pretrainings`: the pretraining alone, of a
-    model that starts others; `untrained`: none; `given`: none, of maps that somebody else made."""
+    """Key of `trainings`; `salicon` or a key of `other_pretrainings`: the pretraining alone, for a
+    model that starts others; `untrained`: no training; `given`: maps made elsewhere."""
 
 
 class Table(Section):
-    """A table of the paper."""
+    """A table of a paper, with measured values beside the printed ones."""
 
     title: str
+    """Title, as the paper prints it."""
     dataset: str
+    """Key of `datasets` or `meta_datasets`: the dataset that is scored."""
     metrics: tuple[Metric, ...]
-    """Columns, in the paper's order."""
+    """Columns, in the order of the paper."""
     measured: dict[str, Measured]
-    """Row of the published sheet -> what measures it; the other rows are quoted."""
+    """Row of the published sheet, or a new one -> what measures it; all other rows are quoted."""
     average: Literal["clip"] | None = None
-    """Means over each clip's frames and then over clips; null: as the protocol has it."""
-    note: str | None
-    """Said below the table."""
+    """`clip`: means over the frames of each clip, then over clips; null: as the protocol says."""
+    note: str | None = None
+    """Text below the table; null: none."""
 
 
 class ScoredDataset(Section):
-    """What the footer of a table says about its dataset."""
+    """What the footer of a table states about its dataset."""
 
     variant: str
     """Name of the ground truth and how its densities were made."""
     split: Split
     """Split that was scored."""
     meta: bool
-    """Whether it is a list of frames of another dataset, which protocols average otherwise."""
+    """Whether the dataset lists frames of another one, which protocols average differently."""
     attributes: Path | None = None
-    """Sheet clip,attribute."""
+    """CSV file of clip,attribute."""
 
 
 class TablesSettings(Section):
-    """All that the tables depend on besides scores and published values."""
+    """Everything that tables depend on beside scores and published values."""
 
     run: str
     """Name of the run: `paper` for the real thing."""
@@ -105,10 +108,12 @@ class TablesSettings(Section):
     sanity: dict[str, str]
     """Row label -> model without training, in every table."""
     datasets: dict[str, ScoredDataset]
+    """Every dataset and meta dataset by name."""
     tables: dict[str, Table]
+    """Tables with the rows that the run measures."""
     left_out: tuple[str, ...]
     """Datasets that were not scored: their tables show printed values only."""
     lacking: dict[str, dict[str, str]]
     """Table -> row that this run cannot measure -> why."""
     observed: tuple[str, ...]
-    """Models that are the observers themselves: no rivals of the others."""
+    """Models that are the observers themselves, which do not compete with the others."""

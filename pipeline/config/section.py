@@ -1,4 +1,4 @@
-"""Section."""
+"""What all sections of config.yaml share: their base class, the names of splits and trainings."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ from pydantic import BaseModel, ConfigDict
 Split = Literal["train", "val", "test"]
 
 PRETRAINING = "salicon"
-"""What the training is called that all others start from."""
+"""Name of the training that the section `pretraining` describes and all others start from."""
 
 GIVEN = "given"
-"""What stands for a training where maps were made elsewhere."""
+"""Name used for a training in paths and tables where the maps were made elsewhere."""
 
 UNTRAINED = "untrained"
-"""What stands for a training where there is none."""
+"""Name used for a training in paths and tables where a model is not trained."""
 
 MAIN_FLOW = "flow"
-"""What the section `flow` is called among several flows."""
+"""Name of the flow that the section `flow` describes, beside those of `other_flows`."""
 
 
 class Section(BaseModel):
-    """A part of config.yaml: frozen, and a key that it does not know is an error."""
+    """A part of config.yaml: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def check_pattern(pattern: str) -> None:
-    """Raises ValueError where files cannot be told from a pattern."""
+    """Check that a file pattern leaves no doubt about the files it matches.
+
+    Raises:
+        ValueError: It has a * without {frame}, or {frame} is not right before the suffix.
+    """
     if "*" in pattern and "{frame}" not in pattern:
         raise ValueError(f"{pattern}: a * needs {{frame}}; name the folder or the file")
     if "{frame}" in pattern and not re.search(r"\{frame\}\.\w+$", pattern):

@@ -1,4 +1,4 @@
-"""Training."""
+"""Sections of config.yaml about models, losses and trainings."""
 
 from __future__ import annotations
 
@@ -18,29 +18,33 @@ from pipeline.config.section import Section
 
 
 class Model(BaseModel):
-    """A network with its switches, somebody else's maps, or the observers themselves.
+    """A network with its switches, maps made elsewhere, or the observers themselves.
 
-    The further keys are arguments of the network's constructor.
+    Exactly one of `network`, `maps` and `held_out` is set. Further keys are arguments of the
+    network's constructor, beside those that `networks` gives to all models of the network.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     network: str | None = None
-    """Key of model/registry.py."""
+    """Name of the network in model/registry.py; null: no network."""
     start: str | None = None
-    """Model whose weights of `pretraining` start this one; null: nothing to train."""
+    """Key of `models`: the model whose pretrained weights start this one. A network must have the
+    key; null: it is not trained."""
     pretraining: str | None = None
-    """Key of `other_pretrainings` or `trainings` that made these weights; null: `pretraining`."""
+    """Key of `other_pretrainings` or `trainings`: the training of the weights of `start`; null: the
+    section `pretraining`."""
     flow: str | None = None
-    """Flow that is looked at: a key of `other_flows`, or `flow`; null: `flow`, if the network has a
-    motion stream."""
+    """Key of `other_flows`, or `flow`: the optical flow that the network sees; null: `flow` if the
+    network has a motion stream, else none."""
     fitted: bool = False
-    """Whether stage `fit` makes the weights, from statistics of the training frames."""
+    """Whether stage `fit` makes the weights from statistics of the training frames."""
     maps: str | None = None
-    """Folder, zip or Zarr group of maps that were made elsewhere; may hold {dataset}."""
+    """Folder, zip file or Zarr group of maps made elsewhere, its path may contain {dataset}; null:
+    none."""
     held_out: PositiveInt | None = None
-    """No network: each frame's gaze is predicted by the other observers', for so many observers of
-    each frame, drawn by chance."""
+    """Observers per frame, drawn at random, whose gaze is predicted from that of all others; null:
+    the model is not the observers."""
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
@@ -62,12 +66,12 @@ class Model(BaseModel):
 
 
 class FlowTraining(Section):
-    """How the weights of a flow network are trained: Adam, learning rate halved at milestones."""
+    """Training of a flow network: Adam, with a learning rate that is halved at milestones."""
 
     batch: PositiveInt
-    """Pairs per iteration."""
+    """Pairs of frames per iteration."""
     iterations: PositiveInt
-    """Steps of the optimiser."""
+    """Number of steps of the optimiser."""
     size: tuple[PositiveInt, PositiveInt]
     """Height and width of a pair in pixels, multiples of 64."""
     learning_rate: PositiveFloat
@@ -75,47 +79,49 @@ class FlowTraining(Section):
     milestones: tuple[PositiveInt, ...]
     """Iterations after which the learning rate is halved."""
     gradient_norm: PositiveFloat
-    """Longer gradients are shortened to this norm."""
+    """Largest norm of the gradient; longer ones are shortened to it."""
     autocast: bool
-    """Whether to compute in bfloat16 where that is safe: faster on processors that know it."""
+    """Whether to compute in bfloat16 where that is safe, which is faster on processors that support
+    it."""
     checkpoint: PositiveInt
-    """Iterations between checkpoints, at which the held-out error is measured too."""
+    """Iterations between checkpoints, at which the held-out error is measured as well."""
     held_out: PositiveInt
-    """Number of pairs that are only measured on; they are the same for every seed."""
+    """Number of pairs on which the error is measured only; they are the same for every seed."""
 
 
 class FlowWeights(Section):
-    """Weights of our own for PWC-Net (target train_flow)."""
+    """Training of our own weights for PWC-Net on generated pairs (target `train_flow`)."""
 
     network: dict[str, Any]
-    """Arguments of PWCNet."""
+    """Arguments of the constructor of `PWCNet`."""
     images: str | None
-    """Folder of pictures that textures are cut from, besides drawn ones; null: all are drawn."""
+    """Folder of pictures from which textures are cut, beside generated ones; null: all textures are
+    generated."""
     start: str | None
-    """Weights of an earlier training that this one goes on from; null: random start."""
+    """File of weights from which the training starts; null: random weights."""
     training: FlowTraining
 
 
 class Loss(Section):
-    """Eq. (6)."""
+    """Loss of a saliency map, Eq. (6)."""
 
     alpha: float
     """Weight of the KL divergence, Eq. (4)."""
     beta: float
     """Weight of the NSS loss, Eq. (5)."""
     eps: PositiveFloat
-    """Added inside the logarithm's quotient of Eq. (4)."""
+    """Probability per pixel added to divisor and quotient in the logarithm of Eq. (4)."""
 
 
 class LossSearch(Section):
-    """Weights of Eq. (6) that are tried on the pretraining (Sec. IV-B: "determine empirically")."""
+    """Weights of Eq. (6) tried in the pretraining by target `loss_weights` (Sec. IV-B)."""
 
     model: str
-    """Whose pretraining it is; one that others start from."""
+    """Key of `models`: the model that is pretrained with each of the losses."""
     alpha: tuple[NonNegativeFloat, ...] = Field(min_length=1)
-    """Weights of the KL divergence; each is tried with each beta."""
+    """Weights of the KL divergence, Eq. (4); each is tried with each `beta`."""
     beta: tuple[NonNegativeFloat, ...] = Field(min_length=1)
-    """Weights of the NSS loss."""
+    """Weights of the NSS loss, Eq. (5)."""
 
     @model_validator(mode="after")
     def _something_is_learnt(self) -> Self:
@@ -125,59 +131,66 @@ class LossSearch(Section):
 
 
 class Adam(Section):
-    """Kingma and Ba, ICLR 2015; the paper's."""
+    """Adam (Kingma and Ba, ICLR 2015), used by the paper."""
 
     name: Literal["adam"]
     weight_decay: NonNegativeFloat
+    """Factor of the L2 penalty on the weights."""
 
 
 class Sgd(Section):
-    """Stochastic gradient descent; the predecessor paper's."""
+    """Stochastic gradient descent, used by the predecessor."""
 
     name: Literal["sgd"]
     momentum: NonNegativeFloat
+    """Share of the last step that is added to the next one."""
     weight_decay: NonNegativeFloat
+    """Factor of the L2 penalty on the weights."""
 
 
 Optimiser = Annotated[Adam | Sgd, Field(discriminator="name")]
 
 
 class Training(Section):
-    """One training of a model (Sec. IV-B): learning rate reduced in steps."""
+    """Training of a model with a learning rate that is reduced in steps (Sec. IV-B)."""
 
     datasets: tuple[str, ...]
-    """Datasets whose training splits are used together, each frame once an epoch."""
+    """Keys of `datasets`: their training splits are used together, each frame once per epoch."""
     batch: PositiveInt
     """Frames per iteration, on all GPUs together."""
     epochs: PositiveFloat | None
-    """Passes over all training frames; null where `iterations` says how long."""
+    """Number of passes over all training frames; null: `iterations` is set instead."""
     iterations: PositiveInt | None
-    """Steps of the optimiser; null where `epochs` says how long."""
+    """Number of steps of the optimiser; null: `epochs` is set instead."""
     loss: Literal["saliency", "euclidean"]
-    """`saliency`: Eq. (6) with the weights of `loss`; `euclidean`: the predecessor's, on the
-    densities themselves, for networks that predict these."""
+    """`saliency`: Eq. (6) with the weights of the section `loss`; `euclidean`: the predecessor's
+    squared distance to the density, for networks that predict densities."""
     optimiser: Optimiser
+    """Optimiser and its parameters."""
     learning_rate: PositiveFloat
     """Initial learning rate."""
     step: PositiveInt
-    """Iterations after which the learning rate is multiplied by gamma, again and again."""
+    """Iterations between two reductions of the learning rate."""
     gamma: PositiveFloat
-    """Factor of the learning rate."""
+    """Factor by which the learning rate is multiplied at each reduction."""
     batch_norm: Literal["train", "frozen", "folded"]
-    """Statistics: of each batch (of what is computed at once); those of the backbone's weights; the
-    same, and the whole layer folded into the convolution before it, which is faster."""
+    """Statistics of batch normalisation. `train`: those of the frames that are computed at once;
+    `frozen`: those stored with the backbone's weights; `folded`: the stored ones, with each layer
+    folded into the convolution before it, which is faster."""
     precision: Literal["float32", "bfloat16"]
-    """bfloat16 computes in 16 bits where that is safe; weights and loss stay in 32."""
+    """Number format; bfloat16 is used where that is safe, weights and loss stay in float32."""
     micro_batch: PositiveInt | None
-    """Frames that a process computes at once, for small memories; null: all of the batch."""
+    """Frames that a process computes at once, for small memories; null: its whole share of the
+    batch."""
     recompute: bool
-    """Whether to compute a backbone's layers twice instead of keeping their maps."""
+    """Whether to compute the backbone's layers a second time instead of keeping their outputs in
+    memory."""
     compile: bool
-    """Whether to let torch compile the network: minutes that pay on a GPU."""
+    """Whether torch compiles the network, which takes minutes and pays on a GPU."""
     shrink: tuple[PositiveInt, ...]
-    """Factors of which each batch takes one by chance, to be made smaller by it."""
+    """Factors; one is drawn for each batch and divides the size of its frames. [1]: none."""
     checkpoint: PositiveInt
-    """Iterations between checkpoints, at which held-out clips are measured too."""
+    """Iterations between checkpoints, at which held-out clips are measured as well."""
 
     @model_validator(mode="after")
     def _has_one_length(self) -> Self:
@@ -196,24 +209,24 @@ class Training(Section):
 
 
 class ImageFlowWeights(Section):
-    """Weights of the network that sees flow in a still image (target train_image_flow)."""
+    """Training of the network that predicts flow from a still image (target `train_image_flow`)."""
 
     network: dict[str, Any]
-    """Arguments of ImageFlow; `backbone_weights` are of its backbone too."""
+    """Arguments of the constructor of `ImageFlow`; its backbone starts from `backbone_weights`."""
     clustered: PositiveInt
-    """Frames whose flow is clustered, spread evenly over those that are trained on."""
+    """Number of frames whose flow is clustered, spread evenly over the training frames."""
     training: Training
-    """Its datasets are of videos, of whose training splits frames and flow are used together."""
+    """Recipe of the training; its datasets are of videos, whose frames and flow it uses."""
 
 
 class Fitting(Section):
-    """How stage `fit` learns what needs no gradients: sparse features, the mean density."""
+    """How stage `fit` makes weights without gradients: sparse features, and the mean density."""
 
     every: PositiveInt
-    """Every n-th training frame is read."""
+    """Step between the training frames that are read: 10 reads every tenth."""
     patches: PositiveInt
-    """Patches that sparse features are learned from."""
+    """Number of patches from which sparse features are learned."""
     iterations: PositiveInt
-    """Of the independent component analysis, at most."""
+    """Largest number of iterations of the independent component analysis."""
     tolerance: PositiveFloat
-    """1 - |cosine| by which no component turns any more when the analysis ends (FastICA)."""
+    """Change, 1 - |cosine|, of every component below which the analysis ends (FastICA)."""
