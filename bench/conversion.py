@@ -29,9 +29,11 @@ import torch
 from pydantic import TypeAdapter
 
 from model.flow.image_flow import ImageFlow
-from pipeline.config.config import Config, configured
+from pipeline.config.config import Config
 from pipeline.config.data import Density, DisFlow, Flow
 from pipeline.demo.draw import demo
+from pipeline.planning.load import configured
+from pipeline.planning.needs import flows
 from pipeline.preprocessing.density import density
 from pipeline.preprocessing.flow import flow
 from pipeline.preprocessing.frames import frames
@@ -132,7 +134,7 @@ def convert(
 
 def measured_flows(cfg: Config, folder: Path) -> list[Flow]:
     """A run's flows; that of a still image with weights drawn by chance, as fast as any."""
-    flows = list(cfg.flows(still=False).values())
+    moving = list(flows(cfg, still=False).values())
     arguments = cfg.image_flow_weights.network
     torch.manual_seed(0)
     network = ImageFlow(**arguments)
@@ -141,9 +143,10 @@ def measured_flows(cfg: Config, folder: Path) -> list[Flow]:
     weights = folder / "image_flow.safetensors"
     save_weights(weights, network, {"network": arguments})
     image = [
-        flow.model_copy(update={"weights": str(weights)}) for flow in cfg.flows(still=True).values()
+        flow.model_copy(update={"weights": str(weights)})
+        for flow in flows(cfg, still=True).values()
     ]
-    return flows + image
+    return moving + image
 
 
 def tested(cfg: Config, name: str, most: int) -> list[SheetClip]:

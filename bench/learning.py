@@ -30,11 +30,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.config.config import configured
 from pipeline.config.data import GaussianDensity
 from pipeline.config.training import Training
 from pipeline.evaluation.metrics.fast import METRICS, Scorer
 from pipeline.evaluation.predict import saliency_maps
+from pipeline.planning.load import configured
 from pipeline.preprocessing.density_recipes import density_map
 from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame
 from pipeline.raw.splits import part_names, parts

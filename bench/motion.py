@@ -30,13 +30,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.config.config import configured
 from pipeline.config.data import DisFlow, GaussianDensity
 from pipeline.config.training import Loss, Training
 from pipeline.datasets.records import Clip
 from pipeline.demo.gaze import Event, Habits, look
 from pipeline.demo.scene import Scene, draw_scene, pictures
 from pipeline.evaluation.metrics.fast import score_frame
+from pipeline.planning.load import configured
 from pipeline.preprocessing.density_recipes import density_map
 from pipeline.preprocessing.fixations import pixels_by_frame
 from pipeline.preprocessing.flow_estimators import Dis

@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from pipeline.config.config import configured
 from pipeline.config.training import Adam, Loss, Training
+from pipeline.planning.load import configured
+from pipeline.planning.needs import network_arguments
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.writing import write_store
 from pipeline.training.loop import Run
@@ -97,7 +98,7 @@ def settings(iterations: int) -> Training:
 def learn(model: str, seed: int, samples: TrainingSamples, iterations: int) -> Outcome:
     """Trains a variant of the demo's network from a random start."""
     torch.manual_seed(seed)
-    network = build_network(configured("demo").network(model))
+    network = build_network(network_arguments(configured("demo"), model))
     with tempfile.TemporaryDirectory() as folder:
         run = Run(settings(iterations), LOSS, seed, 1, {}, "bench", Path(folder), None)
         rows = np.array([row[:5] for row in train(network, samples, run)], float)

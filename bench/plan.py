@@ -23,7 +23,8 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.config.config import Config, load
+from pipeline.config.config import Config
+from pipeline.planning.load import load
 from pipeline.raw.patterns import patterns
 from pipeline.raw.splits import read_sheet
 

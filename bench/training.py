@@ -30,8 +30,9 @@ from torch.utils.checkpoint import checkpoint
 from model.batch_norm import fold, freeze
 from model.losses import saliency_loss
 from model.registry import build
-from pipeline.config.config import configured
 from pipeline.demo.draw import demo
+from pipeline.planning.load import configured
+from pipeline.planning.needs import network_arguments
 from pipeline.preprocessing.frames import decode
 from pipeline.raw.splits import SheetClip
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
@@ -50,7 +51,7 @@ Work = Callable[[], Any]
 def gfsalnet() -> nn.Module:
     """The paper's network with random weights."""
     torch.manual_seed(0)
-    return build(**configured("paper").network("gfsalnet"))
+    return build(**network_arguments(configured("paper"), "gfsalnet"))
 
 
 def inputs(batch: int, where: str = "cpu", *, channels_last: bool) -> tuple[Tensor, ...]:

@@ -21,27 +21,21 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config.config import Config, configured
+from pipeline.config.config import Config
 from pipeline.config.evaluation import PROTOCOLS
 from pipeline.evaluation.external_maps.findings import Finding
 from pipeline.evaluation.external_maps.given import GivenMaps, expected_maps
 from pipeline.evaluation.external_maps.reader import Maps, open_maps
 from pipeline.evaluation.protocols import protocol as rules_of
 from pipeline.evaluation.scoring import GroundTruth, ground_truth, tasks, write_scores
-from pipeline.raw.splits import part_names, parts
+from pipeline.planning import paths
+from pipeline.planning.load import configured
+from pipeline.planning.needs import over, scored
+from pipeline.planning.rows import truth_in_words
 from pipeline.reporting.comparison import measured_by, write_comparison
 from pipeline.reporting.means import Measurement
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.workers import computed
-
-
-def manifests(cfg: Config, dataset: str, stage: str, split: str) -> list[Path]:
-    """The parts of a stage that hold a split of a dataset, or of what a meta dataset lists."""
-    over = cfg.over(dataset)
-    entry = cfg.datasets[over]
-    dealt = parts(Path(entry.splits), entry.clips_per_part, entry.validation)
-    folder = Path(cfg.pathvars["data"], over, stage)
-    return [folder / f"{part}.json" for part in part_names(dealt, split)]
 
 
 def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundTruth:
@@ -50,11 +44,14 @@ def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundT
     Raises:
         InputError: The split has no clip, or its ground truth cannot be made.
     """
-    found = {stage: manifests(cfg, dataset, stage, split) for stage in ("density", "gaze")}
+    found = {
+        stage: [Path(path) for path in paths.parts(cfg, stage, dataset, split)]
+        for stage in ("density", "gaze")
+    }
     if not found["density"]:
-        sheet = cfg.datasets[cfg.over(dataset)].splits
+        sheet = cfg.datasets[over(cfg, dataset)].splits
         raise InputError(f"{sheet}: {dataset} has no clip of split {split}; choose another --split")
-    wanted = [str(path) for paths in found.values() for path in paths]
+    wanted = [str(path) for listed in found.values() for path in listed]
     print(f"ground truth of {dataset}, {split}: {len(wanted)} stores", flush=True)
     line = [sys.executable, "-m", "snakemake", "--cores", str(threads), "--quiet", "rules"]
     line += ["--config", f"run={cfg.run}", "--", *wanted]
@@ -123,7 +120,7 @@ def score_folder(
     known = [*cfg.datasets, *cfg.meta_datasets]
     if dataset not in known:
         raise InputError(f"--dataset {dataset}: known are {', '.join(known)}")
-    split = split or cfg.test(dataset).split
+    split = split or scored(cfg, dataset).split
     names = list(PROTOCOLS) if protocol == "all" else [protocol or cfg.score.protocol]
     rules_of(names[0])
     truth = opened_truth(cfg, dataset, split, threads)
@@ -131,14 +128,14 @@ def score_folder(
     lists = [Path(cfg.pathvars["raw"], dataset, meta.frame_list)] if meta else []
     opened = open_maps(maps, expected_maps(truth.density, lists))
     name = maps.stem if maps.stem != dataset else f"{maps.resolve().parent.name}_{dataset}"
-    own = split == cfg.test(dataset).split
+    own = split == scored(cfg, dataset).split
     folder = dataset if own else f"{dataset}_{split}"
     out = out or Path(cfg.pathvars["results"], "given", name, folder)
     out.mkdir(parents=True, exist_ok=True)
     sheets = score_by_names(opened, truth, names, cfg.seed, out, threads)
     opened.report(out / "findings.csv")
     measured = measured_by(sheets, meta=meta is not None, seed=cfg.seed)
-    told = {"Maps": str(maps), "Ground truth": cfg.ground_truth(dataset), "Split": split}
+    told = {"Maps": str(maps), "Ground truth": truth_in_words(cfg, dataset), "Split": split}
     title = f"{name} on {dataset}"
     write_comparison(out, measured, title, {**told, "Findings": str(len(opened.findings))})
     show(measured, opened.findings, out)

@@ -43,8 +43,11 @@ from rich.console import Console
 
 from pipeline.checks.preflight_report import show
 from pipeline.checks.probing import Probed, empty_files, extra_clips, probe
-from pipeline.config.config import Config, configured
-from pipeline.planning.missing import missing_files, used_splits
+from pipeline.config.config import Config
+from pipeline.planning.load import configured
+from pipeline.planning.missing import missing_files
+from pipeline.planning.needs import flows, left_out
+from pipeline.planning.rows import flows_of, used_splits
 from pipeline.raw.splits import SPLITS, SheetClip, Total, read_sheet, read_totals
 from pipeline.runtime.errors import InputError
 from pipeline.stores.writing import write_json
@@ -81,12 +84,12 @@ def _stages(
     cfg: Config, name: str, frames: int | None, costs: Mapping[str, tuple[float, float]]
 ) -> dict[str, dict[str, float | None]]:
     """Bytes and core hours of each data stage of a dataset."""
-    flows = cfg.flows()
+    known = flows(cfg)
     settings = {
         "frames": f"frames {cfg.frames.codec}",
         "gaze": "gaze",
         "density": f"density {cfg.datasets[name].density.recipe}",
-        **{flow: f"flow {flows[flow].estimator}" for flow in cfg.flows_of(name)},
+        **{flow: f"flow {known[flow].estimator}" for flow in flows_of(cfg, name)},
     }
     found: dict[str, dict[str, float | None]] = {}
     for stage, setting in settings.items():
@@ -266,7 +269,7 @@ def preflight(cfg: Config, names: Sequence[str], *, probing: bool, workers: int)
     for name in names:
         if name not in everything:
             raise InputError(f"--dataset {name}: known are {', '.join(everything)}")
-    wanted = names or [name for name in everything if not cfg.left_out(name)]
+    wanted = names or [name for name in everything if not left_out(cfg, name)]
     costs = read_costs(_COSTS)
     datasets = {
         name: inspect_dataset(cfg, name, probing=probing, workers=workers, costs=costs)

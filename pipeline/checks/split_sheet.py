@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
 
-from pipeline.config.config import Config, configured
+from pipeline.config.config import Config
 from pipeline.config.section import Split
+from pipeline.planning.load import configured
 from pipeline.raw.patterns import clips_of, clips_with_video
 from pipeline.raw.splits import read_totals
 from pipeline.runtime.cli import main

@@ -1,7 +1,7 @@
-"""Stage demo: draws miniatures of the datasets, in their own layouts on disk, to try the workflow.
+"""Stage demo: draw miniatures of the datasets, in their own layouts on disk, to try the workflow.
 
-What is drawn, and why motion matters in it: `pipeline.demo.scene`. The same seed and sheets
-give the same bytes.
+`pipeline.demo.scene` says what they show and why motion matters in it. The same seed and sheets
+give the same bytes, whichever other sheets are drawn.
 """
 
 from __future__ import annotations
@@ -9,19 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.demo.drawn import FRAME_LISTS
 from pipeline.demo.films import film
-from pipeline.demo.layouts import META, WRITERS, write_frame_list
+from pipeline.demo.layouts import WRITERS, write_frame_list
 from pipeline.raw.splits import SheetClip, read_sheet
 from pipeline.runtime.cli import main
+from pipeline.runtime.errors import InputError
 
 
 def draw(root: Path, clips: Mapping[str, Sequence[SheetClip]], seed: int) -> None:
-    """Writes the raw files of some datasets, and the frame lists over them.
+    """Write the raw files of some datasets, and the frame lists over them.
 
     Args:
         root: Folder that gets a folder per dataset.
-        clips: The rows of each dataset's split sheet.
+        clips: Dataset -> rows of its split sheet.
         seed: Of everything that is left to chance.
+
+    Raises:
+        InputError: A video cannot be encoded.
     """
     films = {
         dataset: [film(dataset, row.name, row.split, i, seed) for i, row in enumerate(rows)]
@@ -29,23 +34,30 @@ def draw(root: Path, clips: Mapping[str, Sequence[SheetClip]], seed: int) -> Non
     }
     for dataset, its_films in films.items():
         WRITERS[dataset](root / dataset, its_films)
-    for meta, dataset in META.items():
+    for name, dataset in FRAME_LISTS.items():
         if dataset in films:
-            write_frame_list(root / meta / f"{meta}.csv", films[dataset])
+            write_frame_list(root / name / f"{name}.csv", films[dataset])
 
 
-def demo(*, raw: Path, splits: Path, seed: int) -> None:
-    """Draws every dataset of the demo.
+def demo(*, raw: Path, sheets: list[Path], seed: int) -> None:
+    """Draw the datasets whose split sheets are given.
 
     Args:
         raw: Folder to write to.
-        splits: Folder of the split sheets, `<dataset>.csv`.
+        sheets: Split sheets, `<dataset>.csv`.
         seed: Of everything that is left to chance.
 
     Raises:
-        InputError: A split sheet is missing or does not fit, or a video cannot be encoded.
+        InputError: A sheet is missing, does not fit or is of a dataset that the demo cannot draw,
+            or a video cannot be encoded.
     """
-    draw(raw, {dataset: read_sheet(splits / f"{dataset}.csv") for dataset in WRITERS}, seed)
+    for sheet in sheets:
+        if sheet.stem not in WRITERS:
+            raise InputError(
+                f"{sheet}: the demo cannot draw a dataset {sheet.stem}; "
+                f"give sheets of {', '.join(WRITERS)}"
+            )
+    draw(raw, {sheet.stem: read_sheet(sheet) for sheet in sheets}, seed)
 
 
 if __name__ == "__main__":

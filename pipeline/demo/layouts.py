@@ -1,7 +1,7 @@
-"""Films written as the datasets are on disk, each as its reader in `pipeline.datasets` describes.
+"""Layouts of the datasets on disk, each as its reader in `pipeline.datasets` describes it.
 
-Every function here is the inverse of a reader's mapping, from pixels of the raw video to what the
-eye tracker's file holds.
+Every function here inverts a reader's mapping: it turns pixels of the raw video into what the eye
+tracker's file holds.
 """
 
 from __future__ import annotations
@@ -197,5 +197,3 @@ WRITERS: dict[str, Callable[[Path, Sequence[Film]], None]] = {
     "ledov": write_ledov,
     "salicon": write_salicon,
 }
-META = {"diem_meta": "diem", "ledov_meta": "ledov"}
-"""Frame lists, and the dataset each is over."""

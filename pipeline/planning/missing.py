@@ -1,26 +1,20 @@
-"""Missing."""
+"""Raw data, sheets and maps that a run needs and that are not there, in one message."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.config.data import Dataset
+from pipeline.planning.load import complete, load
+from pipeline.planning.needs import given, left_out
+from pipeline.planning.rows import measured, used_splits
 from pipeline.raw.patterns import fitting, patterns, stays_inside, video_file
 from pipeline.raw.splits import SheetClip, read_sheet
 from pipeline.runtime.errors import InputError
-
-
-def used_splits(cfg: Config, dataset: str) -> set[str]:
-    """The splits of a dataset that some training or some table of the run asks for."""
-    learnt = [training.datasets for training in cfg.all_trainings().values()]
-    learnt += [cfg.teaches_flow(name) for name in cfg.other_flows]
-    training = any(dataset in datasets for datasets in learnt)
-    tested = {table.dataset for table in cfg.tables.values()}
-    names = {name for name in tested if cfg.over(name) == dataset}
-    return {cfg.test(name).split for name in names} | ({"train"} if training else set())
 
 
 def _lacking(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[str]:
@@ -74,7 +68,7 @@ def _missing(cfg: Config) -> dict[str, list[str]]:
     raw = Path(cfg.pathvars["raw"])
     problems: dict[str, list[str]] = {}
     for name, dataset in cfg.datasets.items():
-        if cfg.left_out(name):
+        if left_out(cfg, name):
             continue
         lines = problems.setdefault(name, [])
         if not (raw / name).is_dir():
@@ -94,7 +88,7 @@ def _missing(cfg: Config) -> dict[str, list[str]]:
         ]
     for name, meta in cfg.meta_datasets.items():
         frame_list = raw / name / meta.frame_list
-        if not cfg.left_out(name) and not frame_list.is_file():
+        if not left_out(cfg, name) and not frame_list.is_file():
             problems[name] = [f"no frame list {frame_list}"]
     return {name: lines for name, lines in problems.items() if lines}
 
@@ -104,8 +98,8 @@ def _missing_maps(cfg: Config) -> list[str]:
     wanted = {
         (row.model, str(cfg.models[row.model].maps).format(dataset=table.dataset))
         for name, table in cfg.tables.items()
-        for row in cfg.measured(name).values()
-        if cfg.given(row.model)
+        for row in measured(cfg, name).values()
+        if given(cfg, row.model)
     }
     return [
         f"config.yaml: models.{model}.maps: no {path}; correct the path, or take the model's rows "
@@ -141,3 +135,25 @@ def missing_message(cfg: Config) -> str | None:
         "To see the workflow run without any data:  run: demo  in config.yaml.",
     ]
     return "\n".join(lines)
+
+
+def planned(keys: Mapping[str, Any], command: Sequence[str]) -> Config:
+    """The configuration of the run that Snakemake is about to plan.
+
+    Args:
+        keys: What the command line or another workflow sets; the rest is config.yaml's.
+        command: Snakemake's command line.
+
+    Raises:
+        SystemExit: It does not fit, or raw data are missing; with one message.
+    """
+    try:
+        cfg = load(complete(keys))
+        # preflight reports more of what is missing; a job of a cluster was planned already.
+        looked = {"preflight", "--target-jobs"} & set(command)
+        message = None if looked else missing_message(cfg)
+    except ValueError as error:
+        message = str(error)
+    if message:
+        raise SystemExit(f"\n{message}")
+    return cfg

@@ -1,4 +1,4 @@
-"""What code made a result: a digest that a comment does not change."""
+"""The code that made a result, as a digest that comments do not change."""
 
 from __future__ import annotations
 
@@ -9,17 +9,27 @@ import sys
 from functools import cache
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+"""The workflow's folder: that of the Snakefile."""
 _PACKAGES = ("pipeline", "model")
-_UNCOUNTED = {
-    "pipeline.config.config"
-}  # types only: a stage's sections are parameters of its rule already
+_UNCOUNTED = (
+    "pipeline.config",  # types: the sections that a stage is given are params of its rule
+    "pipeline.runtime",  # how a job runs, which changes no number
+    "model.registry",  # names: the rules add the network that a job uses
+)
+_TEMPLATES = "jinja2"
+"""A module that imports it fills the templates in the folder `templates` beside it."""
 
 
 def _file(module: str) -> Path | None:
-    path = _ROOT.joinpath(*module.split("."))
+    path = ROOT.joinpath(*module.split("."))
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _is_counted(module: str) -> bool:
+    below = any(module == name or module.startswith(f"{name}.") for name in _UNCOUNTED)
+    return module.split(".")[0] in _PACKAGES and not below and _file(module) is not None
 
 
 def _imports(tree: ast.AST) -> set[str]:
@@ -29,7 +39,7 @@ def _imports(tree: ast.AST) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] in _PACKAGES and _file(name)} - _UNCOUNTED
+    return names
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
@@ -51,28 +61,37 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 
 @cache
-def _read(module: str) -> tuple[str, frozenset[str]]:
+def _parsed(module: str) -> tuple[str, frozenset[str]]:
+    """What a module computes, as text, and the counted modules that it imports."""
     path = _file(module)
     if path is None:
-        raise ModuleNotFoundError(f"no module {module} below {_ROOT}")
+        raise ModuleNotFoundError(f"no module {module} below {ROOT}")
     tree = ast.parse(path.read_text())
-    return ast.dump(_without_docstrings(tree)), frozenset(_imports(tree))
+    imported = _imports(tree)
+    text = ast.dump(_without_docstrings(tree))
+    if _TEMPLATES in imported:
+        templates = sorted(path.parent.glob("templates/*"))
+        text += "".join(template.read_text() for template in templates)
+    return text, frozenset(name for name in imported if _is_counted(name))
 
 
 def use_this_python() -> None:
-    """Makes `python` in shell commands this interpreter, even if nobody activated its environment.
+    """Make `python` in shell commands this interpreter, and let it find the workflow's packages.
 
-    `--sdm conda` puts its own environment before it again.
+    Nobody needs to activate its environment or to work in the workflow's folder. `--sdm conda` puts
+    its own environment before it again.
     """
-    folder = str(Path(sys.executable).parent)
-    os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
+    before = os.environ.get("PATH", os.defpath), os.environ.get("PYTHONPATH")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before[0]])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), before[1]]))
 
 
 @cache
 def code_digest(*modules: str) -> str:
     """Digest (16 hex digits) of modules and of all they import from `pipeline` and `model`.
 
-    Hashes syntax trees without docstrings, so comments, docstrings and layout do not count.
+    Hashes syntax trees without docstrings, so comments, docstrings and layout do not count; nor do
+    the modules in `_UNCOUNTED`.
 
     Args:
         modules: Dotted names, for example "pipeline.preprocessing.flow".
@@ -86,6 +105,6 @@ def code_digest(*modules: str) -> str:
         module = open_modules.pop()
         if module not in seen:
             seen.add(module)
-            open_modules += _read(module)[1]
-    trees = "\n".join(f"{module} {_read(module)[0]}" for module in sorted(seen))
+            open_modules += _parsed(module)[1]
+    trees = "\n".join(f"{module} {_parsed(module)[0]}" for module in sorted(seen))
     return hashlib.sha256(trees.encode()).hexdigest()[:16]

@@ -175,9 +175,7 @@ def pictures(
     frames: list[Path],
     flow: list[Path],
     density: list[Path],
-    saliency: list[Path],
-    scores: list[Path],
-    labels: list[str],
+    pictured: dict[str, tuple[Path, Path]],
     protocol: str,
     seed: int,
     picture: Path,
@@ -185,16 +183,16 @@ def pictures(
 ) -> None:
     """A grid of test frames as PNG, and a sheet of what it shows: `COLUMNS`.
 
-    `saliency`, `scores` and `labels` are of the same models in the same order; the last model's NSS
-    chooses clips and frames.
+    `pictured` has for each label the manifest of a model's maps and its score sheet; the last
+    model's NSS chooses clips and frames.
     """
     kinds = ((FRAMES, frames), (FLOW, flow), (DENSITY, density))
     parts = [open_parts(kind, manifests) for kind, manifests in kinds]
     models = [
         _model(label, maps, read_scores(scored, protocol), seed)
-        for label, maps, scored in zip(labels, saliency, scores, strict=True)
+        for label, (maps, scored) in pictured.items()
     ]
-    last = models[-1]
+    last, scores = models[-1], [scored for _, scored in pictured.values()]
     for model, scored in zip(models, scores, strict=True):
         if not _same_frames(model, last):
             raise InputError(

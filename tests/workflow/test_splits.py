@@ -9,7 +9,9 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from pipeline.config.config import Config, load
+from pipeline.config.config import Config
+from pipeline.planning.load import load
+from pipeline.planning.needs import all_trainings
 from pipeline.raw.splits import part_names, parts, read_sheet
 from tests.workflow.conftest import Project
 
@@ -49,7 +51,7 @@ def test_every_part_that_trains_holds_training_clips_only(whole: Project, share:
     path = whole.folder / "share.yaml"
     path.write_text(yaml.safe_dump({"datasets": chosen}))
     seen, measured = _parts_that_train(whole, "--configfile", "share.yaml")
-    trainings = [*cfg.all_trainings().values(), cfg.image_flow_weights.training]
+    trainings = [*all_trainings(cfg).values(), cfg.image_flow_weights.training]
     trained = {of for training in trainings for of in training.datasets}
     assert {dataset for dataset, _ in seen} == trained
     for dataset in trained:

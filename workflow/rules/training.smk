@@ -1,35 +1,17 @@
 """Stores to weights: one job per model and training."""
 
 
-localrules:
-    imagenet,  # nodes may have no network
-
-
-rule imagenet:
-    """ImageNet weights of a backbone, from torchvision's server (Sec. III)."""
-    output:
-        weights="<raw>/imagenet/{file}.pth",
-    log:
-        "<logs>/imagenet/{file}.log",
-    benchmark:
-        "<logs>/benchmarks/imagenet/{file}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    shell:
-        "python -m pipeline.training.imagenet --weights {output.weights:q} &> {log:q}"
-
-
 rule pretrain:
     """The appearance stream alone on SALICON (Sec. IV-B)."""
     input:
-        backbone=imagenet_weights,
-        frames=training_stores("frames"),
-        gaze=training_stores("gaze"),
-        density=training_stores("density"),
-        validation_frames=training_stores("frames", "validation"),
-        validation_gaze=training_stores("gaze", "validation"),
-        validation_density=training_stores("density", "validation"),
-        stores=ancient(training_folders("frames", "gaze", "density")),
+        backbone=inputs.backbone,
+        frames=inputs.training("frames"),
+        gaze=inputs.training("gaze"),
+        density=inputs.training("density"),
+        validation_frames=inputs.training("frames", "validation"),
+        validation_gaze=inputs.training("gaze", "validation"),
+        validation_density=inputs.training("density", "validation"),
+        stores=ancient(inputs.training_folders("frames", "gaze", "density")),
     output:
         weights="<results>/weights/{model}/{training}.safetensors",
         log="<results>/weights/{model}/{training}.csv",
@@ -38,7 +20,7 @@ rule pretrain:
     benchmark:
         "<logs>/benchmarks/pretrain/{model}/{training}.tsv"
     wildcard_constraints:
-        training=one_of(pretrainings()),
+        training=one_of(targets.pretrainings(cfg)),
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -46,14 +28,14 @@ rule pretrain:
         mem_mb=16000,
         processes=1,
     params:
-        code=code_digest("pipeline.training.pretrain"),
-        network=network_json,
-        settings=pretraining_json,
-        sha256=json.dumps(cfg.backbone_sha256),
-        loss=loss_json,
+        code=settings.network_code("pipeline.training.pretrain"),
+        network=settings.network,
+        settings=settings.training,
+        sha256=as_json(cfg.backbone_sha256),
+        loss=settings.loss,
         seed=cfg.seed,
-        checkpoints=beside_weights("checkpoints"),
-        board=beside_weights("tensorboard"),
+        checkpoints=settings.beside_weights("checkpoints"),
+        board=settings.beside_weights("tensorboard"),
     shell:
         "exec python -m pipeline.runtime.launch {resources.processes} pipeline.training.pretrain"
         " --network {params.network:q} --backbone {input.backbone:q} --sha256 {params.sha256:q}"
@@ -69,17 +51,17 @@ rule pretrain:
 rule finetune:
     """The whole network on video, Setting 1 and Setting 2 (Sec. IV-B)."""
     input:
-        start=start_weights,
-        frames=training_stores("frames"),
-        flow=flow_for(training_stores),
-        gaze=training_stores("gaze"),
-        density=training_stores("density"),
-        validation_frames=training_stores("frames", "validation"),
-        validation_flow=flow_for(training_stores, "validation"),
-        validation_gaze=training_stores("gaze", "validation"),
-        validation_density=training_stores("density", "validation"),
-        stores=ancient(training_folders("frames", "gaze", "density")),
-        flows=ancient(flow_for(training_folders)),
+        start=inputs.start,
+        frames=inputs.training("frames"),
+        flow=inputs.of_the_flow(inputs.training),
+        gaze=inputs.training("gaze"),
+        density=inputs.training("density"),
+        validation_frames=inputs.training("frames", "validation"),
+        validation_flow=inputs.of_the_flow(inputs.training, "validation"),
+        validation_gaze=inputs.training("gaze", "validation"),
+        validation_density=inputs.training("density", "validation"),
+        stores=ancient(inputs.training_folders("frames", "gaze", "density")),
+        flows=ancient(inputs.of_the_flow(inputs.training_folders)),
     output:
         weights="<results>/weights/{model}/{training}.safetensors",
         log="<results>/weights/{model}/{training}.csv",
@@ -88,7 +70,7 @@ rule finetune:
     benchmark:
         "<logs>/benchmarks/finetune/{model}/{training}.tsv"
     wildcard_constraints:
-        model=one_of(models("trained")),
+        model=one_of(targets.models(cfg, "trained")),
         training=one_of(cfg.trainings),
     conda:
         "../../envs/torch.yaml"
@@ -97,13 +79,13 @@ rule finetune:
         mem_mb=16000,
         processes=1,
     params:
-        code=code_digest("pipeline.training.finetune"),
-        network=network_json,
-        settings=training_json,
-        loss=cfg.loss.model_dump_json(),
+        code=settings.network_code("pipeline.training.finetune"),
+        network=settings.network,
+        settings=settings.training,
+        loss=as_json(cfg.loss),
         seed=cfg.seed,
-        checkpoints=beside_weights("checkpoints"),
-        board=beside_weights("tensorboard"),
+        checkpoints=settings.beside_weights("checkpoints"),
+        board=settings.beside_weights("tensorboard"),
     shell:
         "exec python -m pipeline.runtime.launch {resources.processes} pipeline.training.finetune"
         " --network {params.network:q} --start {input.start:q}"
@@ -120,9 +102,9 @@ rule finetune:
 rule fit:
     """Statistics of the training frames, for models that learn no more than these."""
     input:
-        frames=training_stores("frames"),
-        density=training_stores("density"),
-        stores=ancient(training_folders("frames", "density")),
+        frames=inputs.training("frames"),
+        density=inputs.training("density"),
+        stores=ancient(inputs.training_folders("frames", "density")),
     output:
         weights="<results>/weights/{model}/{training}.safetensors",
         log="<results>/weights/{model}/{training}.csv",
@@ -131,15 +113,15 @@ rule fit:
     benchmark:
         "<logs>/benchmarks/fit/{model}/{training}.tsv"
     wildcard_constraints:
-        model=one_of(models("fitted")),
+        model=one_of(targets.models(cfg, "fitted")),
         training=one_of(cfg.trainings),
     conda:
         "../../envs/torch.yaml"
     threads: 1
     params:
-        code=code_digest("pipeline.training.fit"),
-        network=network_json,
-        settings=cfg.fitting.model_dump_json(),
+        code=settings.network_code("pipeline.training.fit"),
+        network=settings.network,
+        settings=as_json(cfg.fitting),
         seed=cfg.seed,
     shell:
         "python -m pipeline.training.fit --network {params.network:q} --frames {input.frames:q}"
@@ -167,8 +149,8 @@ rule train_flow:
         mem_mb=8000,
     params:
         code=code_digest("pipeline.training.train_flow"),
-        network=json.dumps(cfg.flow_weights.network),
-        settings=cfg.flow_weights.training.model_dump_json(),
+        network=as_json(cfg.flow_weights.network),
+        settings=as_json(cfg.flow_weights.training),
         seed=cfg.seed,
     shell:
         "python -m pipeline.training.train_flow --settings {params.settings:q} --network {params.network:q}"
@@ -179,13 +161,13 @@ rule train_flow:
 rule train_image_flow:
     """Weights of a network that sees flow in a still image (the predecessor's Sec. 4.2)."""
     input:
-        backbone=image_flow_backbone,
-        frames=image_flow_stores("frames"),
-        flow=image_flow_stores(MAIN_FLOW),
-        validation_frames=image_flow_stores("frames", "validation"),
-        validation_flow=image_flow_stores(MAIN_FLOW, "validation"),
-        stores=ancient(image_flow_stores("frames", suffix="zarr")),
-        flows=ancient(image_flow_stores(MAIN_FLOW, suffix="zarr")),
+        backbone=inputs.image_flow_backbone(),
+        frames=inputs.image_flow("frames"),
+        flow=inputs.image_flow(MAIN_FLOW),
+        validation_frames=inputs.image_flow("frames", "validation"),
+        validation_flow=inputs.image_flow(MAIN_FLOW, "validation"),
+        stores=ancient(inputs.image_flow("frames", ending=".zarr")),
+        flows=ancient(inputs.image_flow(MAIN_FLOW, ending=".zarr")),
     output:
         weights="<results>/weights/flow/image_flow.safetensors",
         log="<results>/weights/flow/image_flow.csv",
@@ -201,13 +183,13 @@ rule train_image_flow:
         processes=1,
     params:
         code=code_digest("pipeline.training.train_image_flow"),
-        network=json.dumps(cfg.image_flow_weights.network),
+        network=as_json(cfg.image_flow_weights.network),
         clustered=cfg.image_flow_weights.clustered,
-        settings=cfg.image_flow_weights.training.model_dump_json(),
-        sha256=json.dumps(cfg.backbone_sha256),
+        settings=as_json(cfg.image_flow_weights.training),
+        sha256=as_json(cfg.backbone_sha256),
         seed=cfg.seed,
-        checkpoints=in_results("checkpoints/flow/image_flow"),
-        board=in_results("tensorboard/flow/image_flow"),
+        checkpoints=f"{cfg.pathvars['results']}/checkpoints/flow/image_flow",
+        board=f"{cfg.pathvars['results']}/tensorboard/flow/image_flow",
     shell:
         "exec python -m pipeline.runtime.launch {resources.processes} pipeline.training.train_image_flow"
         " --network {params.network:q} --clustered {params.clustered}"

@@ -11,6 +11,7 @@ import pytest
 from pipeline.checks.preflight import configured, main, read_costs
 from pipeline.checks.probing import probe
 from pipeline.demo.draw import demo
+from pipeline.planning.needs import flows
 from pipeline.raw.splits import SheetClip, read_totals
 
 ROOT = Path(__file__).parents[3]
@@ -299,7 +300,7 @@ def test_committed_costs_and_totals(monkeypatch):
     assert {
         "frames lossless",
         "flow dis",
-        *(f"flow {flow.estimator}" for flow in configured("paper").flows().values()),
+        *(f"flow {flow.estimator}" for flow in flows(configured("paper")).values()),
         "gaze",
         "density gaussian",
     } <= costs.keys()

@@ -13,10 +13,21 @@ from snakemake.utils import update_config
 
 from model.flow.image_flow import ImageFlow
 from model.registry import NETWORKS, build
-from pipeline.config.config import Config, load, run_file
+from pipeline.config.config import Config
 from pipeline.config.training import Sgd
 from pipeline.planning import missing
+from pipeline.planning.load import load, run_file
 from pipeline.planning.missing import missing_message
+from pipeline.planning.needs import (
+    backbone_file,
+    given,
+    left_out,
+    network_arguments,
+    over,
+    sees_motion,
+    still,
+)
+from pipeline.planning.rows import measured, tables_settings, unmeasured
 from pipeline.raw import patterns as raw
 from pipeline.raw.splits import read_sheet
 from pipeline.runtime.errors import InputError
@@ -50,7 +61,7 @@ def test_the_lines_that_the_docs_show_make_rows() -> None:
     before = len(found["tables"]["table_3"]["measured"])
     update_config(found, shown)
     cfg = load(found)
-    assert all(cfg.given(name) for name in shown["models"])
+    assert all(given(cfg, name) for name in shown["models"])
     assert len(cfg.tables["table_3"].measured) == before + 8
 
 
@@ -112,7 +123,7 @@ def test_keys_of_models_are_the_constructors(run: str) -> None:
     cfg = load(content(run))
     for model in cfg.models.keys() - {"observers"}:
         with torch.device("meta"):
-            assert build(**cfg.network(model)) is not None
+            assert build(**network_arguments(cfg, model)) is not None
         assert cfg.models[model].network in NETWORKS
 
 
@@ -122,7 +133,7 @@ def test_image_flow_can_be_built(run: str) -> None:
     arguments = cfg.image_flow_weights.network
     with torch.device("meta"):
         assert len(ImageFlow(**arguments).centres) == arguments["clusters"]
-    file = cfg.backbone_file(arguments["backbone"])
+    file = backbone_file(cfg, arguments["backbone"])
     assert (file is None) == (cfg.backbone_weights is None)
 
 
@@ -150,14 +161,17 @@ def test_the_predecessors_numbers() -> None:
     assert augmented == training.model_copy(update={"shrink": (1, 2, 4)})
     models = [name for name, model in cfg.models.items() if model.network == "two_stream"]
     assert {cfg.models[name].start for name in models[:5]} == {"two_stream_spatial"}
-    switches = [(cfg.network(name)["streams"], cfg.network(name)["fusion"]) for name in models]
+    switches = [
+        (network_arguments(cfg, name)["streams"], network_arguments(cfg, name)["fusion"])
+        for name in models
+    ]
     assert switches[:4] == [
         ("appearance", "late"),
         ("motion", "late"),
         ("both", "late"),
         ("both", "early"),
     ]
-    assert cfg.network("early_fusion")["width"] == 1
+    assert network_arguments(cfg, "early_fusion")["width"] == 1
 
 
 def test_the_pretraining_alone_can_be_measured_of_a_model_that_starts_others() -> None:
@@ -166,7 +180,7 @@ def test_the_pretraining_alone_can_be_measured_of_a_model_that_starts_others() -
         entry = {"title": "t", "dataset": "salicon", "metrics": ["NSS"], "note": None}
         return {**content("demo"), "tables": {"own": entry | {"measured": row}}}
 
-    assert load(table("spatial")).measured("own")["Pretrained"].training == "salicon"
+    assert measured(load(table("spatial")), "own")["Pretrained"].training == "salicon"
     for model in ("gfsalnet", "temporal", "without_attention"):
         with pytest.raises(InputError, match="names 'salicon'; known are setting_1_dhf1k"):
             load(table(model))
@@ -176,14 +190,14 @@ def test_the_pretraining_alone_can_be_measured_of_a_model_that_starts_others() -
 
 def test_which_models_look_at_flow() -> None:
     cfg = load(content("paper"))
-    seeing = {model for model in cfg.models if cfg.sees_motion(model)}
+    seeing = {model for model in cfg.models if sees_motion(cfg, model)}
     trained = {model for model, entry in cfg.models.items() if entry.start}
     assert trained - seeing == {"spatial", "two_stream_spatial"}
     for model in cfg.models.keys() - trained - {"observers"}:
-        network = build(**cfg.network(model))
+        network = build(**network_arguments(cfg, model))
         assert (model in seeing) == getattr(network, "sees_motion", False), model
-    assert [name for name in cfg.datasets if cfg.still(name)] == ["salicon"]
-    assert not cfg.still("diem_meta")
+    assert [name for name in cfg.datasets if still(cfg, name)] == ["salicon"]
+    assert not still(cfg, "diem_meta")
 
 
 def test_missing_raw_data_is_told_whole(tmp_path: Path) -> None:
@@ -214,14 +228,14 @@ def test_a_variant_is_chosen_by_its_name_and_told_in_tables(name: str, variant: 
     chosen["datasets"][name]["variant"] = variant
     cfg = load(chosen)
     assert cfg.datasets[name].gaze == cfg.datasets[name].variants[variant].gaze
-    told = cfg.tables_settings("code").datasets[name].variant
+    told = tables_settings(cfg, "code").datasets[name].variant
     gaze, density = cfg.datasets[name].gaze, cfg.datasets[name].density
     assert told.startswith(f"{variant}; gaze {gaze.reader}")
     assert f"; density {density.recipe} (" in told
     for key, value in gaze.options.items():
         assert f"{key} {value}" in told
-    for meta in (meta for meta in cfg.meta_datasets if cfg.over(meta) == name):
-        assert cfg.tables_settings("code").datasets[meta].variant == told
+    for meta in (meta for meta in cfg.meta_datasets if over(cfg, meta) == name):
+        assert tables_settings(cfg, "code").datasets[meta].variant == told
 
 
 @pytest.mark.parametrize("run", ["demo", "real"])
@@ -231,7 +245,7 @@ def test_a_variant_chosen_for_real_data_leaves_the_other_runs_alone(run: str) ->
         chosen["datasets"][name]["variant"] = variant
     update_config(chosen, yaml.safe_load((ROOT / f"workflow/runs/{run}.yaml").read_text()))
     cfg = load(chosen | {"run": run})
-    used = [name for name in cfg.datasets if not cfg.left_out(name)]
+    used = [name for name in cfg.datasets if not left_out(cfg, name)]
     assert {cfg.datasets[name].variant for name in used} == {"paper"}
 
 
@@ -324,11 +338,11 @@ def test_missing_backbone_weights_are_told(tmp_path: Path) -> None:
 def test_without_salicon_nothing_can_be_trained_and_all_else_stands() -> None:
     cfg = load(content("demo") | {"without": ["salicon"]})
     for table in cfg.tables:
-        starts = [cfg.models[row.model].start for row in cfg.measured(table).values()]
+        starts = [cfg.models[row.model].start for row in measured(cfg, table).values()]
         assert starts == [None] * len(starts)
-    assert not cfg.measured("two_stream_3")
+    assert not measured(cfg, "two_stream_3")
     assert (
-        cfg.tables_settings("code").lacking["table_1"]["Setting 1"] == "its training needs salicon"
+        tables_settings(cfg, "code").lacking["table_1"]["Setting 1"] == "its training needs salicon"
     )
 
 
@@ -338,9 +352,9 @@ def test_twelve_tables_each_with_its_printed_sheet(run: str) -> None:
     sheets = {path.stem for path in (ROOT / "workflow/published").glob("*.csv")} - {"marks"}
     assert set(cfg.tables) == sheets and len(sheets) == 12
     for table in cfg.tables:
-        rows = cfg.measured(table)
+        rows = measured(cfg, table)
         assert rows.keys() - cfg.sanity.keys(), table
-        assert not cfg.unmeasured(table)
+        assert not unmeasured(cfg, table)
 
 
 def test_observers_need_gaze_that_tells_them_apart() -> None:
@@ -348,17 +362,17 @@ def test_observers_need_gaze_that_tells_them_apart() -> None:
     raw["datasets"]["ucf_sports"]["variant"] = "release"
     cfg = load(raw)
     told = "released maps do not tell observers apart"
-    assert cfg.unmeasured("table_1")["Observers"] == told
-    assert "Observers" not in cfg.measured("table_1")
-    assert "Observers" in cfg.measured("table_2") and "PQFT" in cfg.measured("table_1")
-    assert cfg.tables_settings("code").observed == ("observers",)
+    assert unmeasured(cfg, "table_1")["Observers"] == told
+    assert "Observers" not in measured(cfg, "table_1")
+    assert "Observers" in measured(cfg, "table_2") and "PQFT" in measured(cfg, "table_1")
+    assert tables_settings(cfg, "code").observed == ("observers",)
 
 
 def test_flow_weights_in_a_file_need_no_datasets() -> None:
     raw = content("paper") | {"without": ["hollywood2"]}
-    assert "Early Fusion" not in load(raw).measured("two_stream_3")
+    assert "Early Fusion" not in measured(load(raw), "two_stream_3")
     raw["other_flows"]["image_flow"]["weights"] = "flow.safetensors"
-    assert "Early Fusion" in load(raw).measured("two_stream_3")
+    assert "Early Fusion" in measured(load(raw), "two_stream_3")
 
 
 def test_an_unknown_run_lists_the_known_ones() -> None:

@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.config.config import configured
 from pipeline.datasets.meta import read_frame_list
 from pipeline.demo.draw import demo, draw
+from pipeline.demo.drawn import (
+    DATASETS,
+    FRAME_LISTS,
+    drawn_datasets,
+    drawn_files,
+    drawn_sheets,
+)
 from pipeline.demo.films import OBSERVERS, film, looks
 from pipeline.demo.gaze import Event, common_blink
 from pipeline.demo.layouts import WRITERS
@@ -88,9 +96,54 @@ def test_raw_layouts(drawn):
     assert (image.size, image.mode) == ((160, 120), "RGB")
 
 
-def test_sheets_are_missing(tmp_path):
+def test_a_sheet_is_missing(tmp_path):
     with pytest.raises(InputError, match=r"ucf_sports\.csv: no such split sheet"):
-        demo(raw=tmp_path / "raw", splits=tmp_path, seed=0)
+        demo(raw=tmp_path / "raw", sheets=[tmp_path / "ucf_sports.csv"], seed=0)
+
+
+def test_a_sheet_of_a_dataset_that_the_demo_cannot_draw(tmp_path):
+    with pytest.raises(InputError, match=r"mine\.csv: the demo cannot draw a dataset mine; give"):
+        demo(raw=tmp_path / "raw", sheets=[tmp_path / "mine.csv"], seed=0)
+    assert not (tmp_path / "raw").exists()
+
+
+def test_only_the_given_sheets_are_drawn(drawn, tmp_path, one_clip_each):
+    sheet = tmp_path / "salicon.csv"
+    clip = one_clip_each["salicon"][0]
+    sheet.write_text(f"clip,split\n{clip.name},{clip.split}\n")
+    demo(raw=tmp_path / "raw", sheets=[sheet], seed=0)
+    every = digests(drawn)
+    only = {path: digest for path, digest in every.items() if path.startswith("salicon/")}
+    assert digests(tmp_path / "raw") == only
+
+
+@pytest.fixture
+def cfg(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return configured("demo")
+
+
+def test_what_is_planned_is_what_can_be_drawn(cfg):
+    assert tuple(WRITERS) == DATASETS
+    assert {name: cfg.meta_datasets[name].over for name in FRAME_LISTS} == FRAME_LISTS
+    assert drawn_datasets(cfg) == [*DATASETS]
+    assert [sheet.stem for sheet in drawn_sheets(cfg)] == [*DATASETS]
+    folders = {path.relative_to("raw/demo").parts[0] for path in drawn_files(cfg)}
+    assert folders == {*DATASETS, *FRAME_LISTS}
+
+
+def test_a_dataset_of_ones_own_is_not_planned(cfg):
+    mine = cfg.datasets | {"mine": cfg.datasets["diem"]}
+    wider = cfg.model_copy(update={"datasets": mine})
+    assert drawn_sheets(wider) == drawn_sheets(cfg)
+    assert drawn_files(wider) == drawn_files(cfg)
+
+
+def test_datasets_that_are_left_out_are_not_planned(cfg):
+    fewer = drawn_files(cfg.model_copy(update={"without": ("diem",)}))
+    gone = set(drawn_files(cfg)) - set(fewer)
+    assert {path.parts[2] for path in gone} == {"diem", "diem_meta"}
+    assert "diem" not in {path.parts[2] for path in fewer}
 
 
 @pytest.mark.parametrize("path", sorted(SHEETS.glob("demo/*.csv")), ids=lambda path: path.stem)

@@ -96,9 +96,10 @@ def _made(folder, *scores):
         frames=[paths["frames"]],
         flow=[paths["flow"]],
         density=[paths["density"]],
-        saliency=[paths["saliency"]] * 2,
-        scores=[scores[0], scores[-1]],
-        labels=["One", "Two"],
+        pictured={
+            "One": (paths["saliency"], scores[0]),
+            "Two": (paths["saliency"], scores[-1]),
+        },
         protocol="mit",
         seed=0,
         picture=folder / "grid.png",

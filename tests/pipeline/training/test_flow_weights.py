@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from pipeline.config.config import configured
 from pipeline.config.data import PwcnetFlow
 from pipeline.config.training import FlowTraining
+from pipeline.planning.load import configured
 from pipeline.preprocessing.flow_estimators import Pwcnet
 from pipeline.stores.weights import weights_facts
 from pipeline.training.flow_pairs.scenes import pair

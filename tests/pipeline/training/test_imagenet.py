@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from model.backbones import BACKBONES, models
-from pipeline.config.config import TORCHVISION, configured
+from pipeline.planning.load import TORCHVISION, configured
+from pipeline.planning.needs import imagenet_file
 from pipeline.runtime.errors import InputError
 from pipeline.stores.weights import check_digest
 from pipeline.training.imagenet import SERVER, imagenet
@@ -86,7 +87,7 @@ def test_which_file_a_model_starts_from(run: str, change: dict[str, str], file: 
 @pytest.mark.parametrize("weights", ["torchvision", "own.pth", None])
 def test_a_network_without_a_backbone_starts_from_none(weights: str | None) -> None:
     cfg = configured("paper").model_copy(update={"backbone_weights": weights})
-    assert cfg.imagenet_file("two_stream_spatial") is None
+    assert imagenet_file(cfg, "two_stream_spatial") is None
 
 
 def test_digests_may_be_begins(tmp_path: Path) -> None:

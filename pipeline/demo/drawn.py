@@ -1,0 +1,51 @@
+"""Which raw files the demo draws, known without drawing: Snakemake plans rule demo with this.
+
+Datasets of a user's own are none of the demo's business, nor are those that `without` leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.config.config import Config
+from pipeline.raw.patterns import gaze_files, video_file
+from pipeline.raw.splits import read_sheet
+
+DATASETS = ("ucf_sports", "hollywood2", "dhf1k", "diem", "ledov", "salicon")
+"""Datasets that the demo can draw."""
+FRAME_LISTS = {"diem_meta": "diem", "ledov_meta": "ledov"}
+"""Frame lists that the demo can draw, and the dataset that each is over."""
+
+
+def drawn_datasets(cfg: Config) -> list[str]:
+    """Names of the run's datasets that the demo draws."""
+    return [name for name in DATASETS if name in cfg.datasets and name not in cfg.without]
+
+
+def drawn_sheets(cfg: Config) -> list[Path]:
+    """Split sheets of these datasets: what `python -m pipeline.demo.draw` is given."""
+    return [Path(cfg.datasets[name].splits) for name in drawn_datasets(cfg)]
+
+
+def drawn_files(cfg: Config) -> list[Path]:
+    """Raw files that the run reads and the demo draws, each once, in the order of their paths.
+
+    Raises:
+        InputError: A split sheet is missing or does not fit.
+    """
+    return sorted(set(_files(cfg)))
+
+
+def _files(cfg: Config) -> Iterator[Path]:
+    names = drawn_datasets(cfg)
+    for name in names:
+        root, dataset = Path(cfg.pathvars["raw"], name), cfg.datasets[name]
+        for clip in read_sheet(Path(dataset.splits)):
+            yield video_file(root, dataset.frames.video, clip.name, clip.split)
+            # As with the real DHF1K, a split that is neither trained on nor scored hides its gaze.
+            if clip.split in ("train", dataset.test.split):
+                yield from gaze_files(root, dataset.gaze, clip.name, clip.split)
+    for name, over in FRAME_LISTS.items():
+        if over in names and name in cfg.meta_datasets:
+            yield Path(cfg.pathvars["raw"], name, cfg.meta_datasets[name].frame_list)

@@ -1,0 +1,169 @@
+"""config.yaml, the run's file laid over it and the user's own keys, as one checked `Config`.
+
+The workflow's own files are found from where the workflow lies, a user's from the working folder:
+a relative path means the working folder's file if there is one, else the workflow's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pipeline.config.config import Config
+from pipeline.config.data import PwcnetFlow
+from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
+from pipeline.planning.needs import all_trainings, given, is_a_start, pretraining_name
+from pipeline.planning.provenance import ROOT
+from pipeline.runtime.errors import InputError
+
+
+def own(path: str | Path) -> str:
+    """A path of the working folder if it exists there, else the workflow's file of that name."""
+    ours = ROOT / path
+    return str(path) if Path(path).exists() or not ours.exists() else str(ours)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with another laid over it, as Snakemake does it.
+
+    Sections are joined; all else is replaced.
+    """
+    joined = dict(below)
+    for key, value in above.items():
+        inner = joined.get(key)
+        if isinstance(inner, Mapping) and isinstance(value, Mapping):
+            joined[key] = merged(inner, value)
+        else:
+            joined[key] = value
+    return joined
+
+
+def _file(path: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); correct or restore it") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected keys with values, found {content!r}; restore it")
+    return content
+
+
+def complete(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole configuration: config.yaml, the file of its run, and `keys`, which win.
+
+    Args:
+        keys: What the command line or another workflow sets; `run` among them chooses the run.
+
+    Raises:
+        InputError: A file cannot be read, or there is no such run.
+    """
+    content = _file(own("config.yaml"))
+    run = keys.get("run", content.get("run"))
+    if run != "paper":
+        overlay = own(f"workflow/runs/{run}.yaml")
+        if not Path(overlay).is_file():
+            known = sorted(path.stem for path in (ROOT / "workflow/runs").glob("*.yaml"))
+            raise InputError(
+                f"config.yaml: run: {run}: no such run; set it to paper, {', '.join(known)}"
+            )
+        content = merged(content, _file(overlay))
+    return merged(content, keys)
+
+
+def configured(run: str) -> Config:
+    """The configuration of a run, from config.yaml and the run's file.
+
+    Raises:
+        InputError: A file is missing, not YAML, or does not fit.
+    """
+    return load(complete({"run": run}))
+
+
+def load(content: Mapping[str, Any]) -> Config:
+    """Check what was read from config.yaml.
+
+    Raises:
+        InputError: Names each key that is missing, unknown or of the wrong type, or that names
+            something that is not there.
+    """
+    try:
+        cfg = Config.model_validate(content)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, problem['loc'])) or 'config'}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise InputError("\n".join(["config.yaml does not fit:", *lines])) from error
+    for section, name, known in _names(cfg):
+        if name is not None and name not in known:
+            raise InputError(
+                f"config.yaml does not fit:\n  {section} names {name!r}; known are "
+                f"{', '.join(sorted(known))}"
+            )
+    return _located(cfg)
+
+
+def _located(cfg: Config) -> Config:
+    """The configuration with the workflow's own files where they lie."""
+    datasets = {}
+    for name, dataset in cfg.datasets.items():
+        variant = dataset.variants[dataset.variant]
+        variant = variant.model_copy(update={"splits": own(variant.splits)})
+        sheet = dataset.test.attributes
+        test = dataset.test.model_copy(update={"attributes": sheet and Path(own(sheet))})
+        variants = {**dataset.variants, dataset.variant: variant}
+        datasets[name] = dataset.model_copy(update={"variants": variants, "test": test})
+    flows = {
+        name: flow.model_copy(update={"weights": own(flow.weights)})
+        if isinstance(flow, PwcnetFlow)
+        else flow
+        for name, flow in {"": cfg.flow, **cfg.other_flows}.items()
+    }
+    flow = flows.pop("")
+    return cfg.model_copy(update={"datasets": datasets, "flow": flow, "other_flows": flows})
+
+
+def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
+    """Section, a name that it uses, and the names that it may use."""
+    tested = cfg.datasets.keys() | cfg.meta_datasets.keys()
+    networks = [name for name in cfg.models if not given(cfg, name)]
+    starts = [model.start for model in cfg.models.values() if model.start]
+    for model in cfg.models.values():
+        yield "models", model.start, networks
+        yield "models", model.flow, {MAIN_FLOW, *cfg.other_flows}
+        yield "models", model.pretraining, all_trainings(cfg)
+    yield "loss_search", cfg.loss_search.model, starts
+    for meta in cfg.meta_datasets.values():
+        yield "meta_datasets", meta.over, cfg.datasets
+    for submission in cfg.submissions.values():
+        yield "submissions", submission.over, cfg.datasets
+    for name in cfg.sanity.values():
+        yield "sanity", name, networks
+    for name in cfg.without:
+        yield "without", name, tested
+    for name in cfg.image_flow_weights.training.datasets:
+        yield "image_flow_weights", name, cfg.datasets
+    for training in all_trainings(cfg).values():
+        for name in training.datasets:
+            yield "trainings", name, cfg.datasets
+    for title, table in cfg.tables.items():
+        yield f"tables.{title}", table.dataset, tested
+        for row in table.measured.values():
+            yield f"tables.{title}", row.model, cfg.models
+            if row.model in cfg.models:
+                yield f"tables.{title}", row.training, _trainings_of(cfg, row.model)
+
+
+def _trainings_of(cfg: Config, model: str) -> set[str]:
+    """Names by which a table may call the training of a model."""
+    if given(cfg, model):
+        return {GIVEN}
+    entry = cfg.models[model]
+    if entry.start is None and not entry.fitted:
+        return {UNTRAINED}
+    alone = {pretraining_name(cfg, model)} if is_a_start(cfg, model) else set[str]()
+    return cfg.trainings.keys() | alone

@@ -1,0 +1,147 @@
+"""What a model, a flow or a dataset of a run needs: the trainings, networks and files behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.config.config import Config
+from pipeline.config.data import Flow, ImageFlowEstimator, PwcnetFlow, Test
+from pipeline.config.section import MAIN_FLOW, PRETRAINING, Split
+from pipeline.config.training import Loss, Training
+
+NOT_ARGUMENTS = {"start", "pretraining", "flow", "fitted", "maps", "held_out"}
+"""Keys of a model that its network's constructor does not take."""
+
+TORCHVISION = {
+    "resnet50": "resnet50-0676ba61.pth",
+    "resnet18": "resnet18-f37072fd.pth",
+    "mobilenet_v2": "mobilenet_v2-b0353104.pth",
+}
+"""Backbone -> torchvision's first ImageNet weights; the name ends in the first sha256 digits."""
+
+
+def all_trainings(cfg: Config) -> dict[str, Training]:
+    """Every training by its name, those that others start from among them."""
+    return {PRETRAINING: cfg.pretraining} | cfg.other_pretrainings | cfg.trainings
+
+
+def pretraining_name(cfg: Config, model: str) -> str:
+    """The training that made the weights that a model starts from."""
+    return cfg.models[model].pretraining or PRETRAINING
+
+
+def tried_losses(cfg: Config) -> dict[str, Loss]:
+    """Name of a pretraining -> its loss: those of the search for the weights of Eq. (6)."""
+    search, tried = cfg.loss_search, dict[str, Loss]()
+    for alpha in search.alpha:
+        for beta in search.beta:
+            loss = cfg.loss.model_copy(update={"alpha": alpha, "beta": beta})
+            name = f"{PRETRAINING}_{alpha:g}_{beta:g}"
+            tried[PRETRAINING if loss == cfg.loss else name] = loss
+    return tried
+
+
+def given(cfg: Config, model: str) -> bool:
+    """Whether a model is maps that somebody else made."""
+    return cfg.models[model].maps is not None
+
+
+def observed(cfg: Config, model: str) -> bool:
+    """Whether a model is the observers themselves."""
+    return cfg.models[model].held_out is not None
+
+
+def network_arguments(cfg: Config, model: str) -> dict[str, Any]:
+    """Constructor arguments of a model's network, with the key `network`."""
+    entry = cfg.models[model]
+    alone = entry.model_dump(exclude=NOT_ARGUMENTS)
+    return {**cfg.networks.get(entry.network or "", {}), **alone}
+
+
+def sees_motion(cfg: Config, model: str) -> bool:
+    """Whether a model's network looks at flow."""
+    entry = cfg.models[model]
+    streams = (
+        entry.start is not None and network_arguments(cfg, model).get("streams") != "appearance"
+    )
+    return streams or entry.flow is not None
+
+
+def gated(cfg: Config, model: str) -> bool:
+    """Whether a model's network weighs two streams by a gate."""
+    arguments = network_arguments(cfg, model)
+    return (arguments.get("streams"), arguments.get("fusion")) == ("both", "gated")
+
+
+def is_a_start(cfg: Config, model: str) -> bool:
+    """Whether a model's pretraining is the model itself: a single appearance stream."""
+    entry = cfg.models.get(model)
+    return entry is not None and entry.start == model and not sees_motion(cfg, model)
+
+
+def flows(cfg: Config, *, still: bool | None = None) -> dict[str, Flow]:
+    """Every flow by its name, or those that need one frame each, or a pair of them.
+
+    Weights that are made here lie in this run's folder.
+    """
+    found = {MAIN_FLOW: cfg.flow} | cfg.other_flows
+    for name, flow in found.items():
+        if isinstance(flow, PwcnetFlow | ImageFlowEstimator):
+            weights = flow.weights.replace("<results>", cfg.pathvars["results"])
+            found[name] = flow.model_copy(update={"weights": weights})
+    wanted = (True, False) if still is None else (still,)
+    return {name: flow for name, flow in found.items() if (flow.estimator == "image") in wanted}
+
+
+def flow_name(cfg: Config, model: str) -> str:
+    """The flow that a model looks at, if it sees motion."""
+    return cfg.models[model].flow or MAIN_FLOW
+
+
+def has_flow(cfg: Config, flow: str, dataset: str) -> bool:
+    """Whether a dataset has a flow: still images have only those that need one frame each."""
+    return flow in flows(cfg, still=True) or not still(cfg, dataset)
+
+
+def teaches_flow(cfg: Config, flow: str) -> tuple[str, ...]:
+    """Datasets that a flow is learned from in this run; none if its weights are a file."""
+    entry = cfg.other_flows.get(flow, cfg.flow)
+    made = isinstance(entry, ImageFlowEstimator) and "<results>" in entry.weights
+    return cfg.image_flow_weights.training.datasets if made else ()
+
+
+def over(cfg: Config, dataset: str) -> str:
+    """The dataset itself, or the one that a meta dataset or a submission is about."""
+    about = cfg.meta_datasets.get(dataset) or cfg.submissions.get(dataset)
+    return about.over if about else dataset
+
+
+def still(cfg: Config, dataset: str) -> bool:
+    """Whether a dataset is of still images, which have no motion."""
+    return over(cfg, dataset) in cfg.pretraining.datasets
+
+
+def left_out(cfg: Config, dataset: str) -> bool:
+    """Whether `without` names a dataset, or the one that a meta dataset lists frames of."""
+    return dataset in cfg.without or over(cfg, dataset) in cfg.without
+
+
+def scored(cfg: Config, dataset: str) -> Test:
+    """What is scored of a dataset or meta dataset."""
+    return (cfg.datasets | cfg.meta_datasets)[dataset].test
+
+
+def predicted_split(cfg: Config, dataset: str) -> Split:
+    """The split that networks predict maps of: the scored one, or that of a submission."""
+    submission = cfg.submissions.get(dataset)
+    return submission.split if submission else scored(cfg, dataset).split
+
+
+def backbone_file(cfg: Config, backbone: object) -> str | None:
+    """Path of the ImageNet weights that a backbone starts from, if it starts from any."""
+    if backbone is None:
+        return None
+    if cfg.backbone_weights != "torchvision":
+        return cfg.backbone_weights
+    file = TORCHVISION.get(str(backbone))
+    return file and f"{cfg.pathvars['raw']}/imagenet/{file}"

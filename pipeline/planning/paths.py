@@ -1,0 +1,74 @@
+"""Where every product of a run lies. Rules, checks and `score_folder` name files by this alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.config.config import Config
+from pipeline.config.evaluation import Measured
+from pipeline.planning.needs import flows, has_flow, over
+from pipeline.raw.splits import SheetClip, part_names
+from pipeline.raw.splits import parts as parts_of
+
+STORES = (".json", ".zarr")
+"""Endings of a manifest and of the store that it describes."""
+
+
+def raw_folder(cfg: Config, dataset: str) -> str:
+    """Folder of a dataset's raw files."""
+    return f"{cfg.pathvars['raw']}/{dataset}"
+
+
+def dealt(cfg: Config, dataset: str) -> Mapping[str, Sequence[SheetClip]]:
+    """Part of a dataset -> its clips; a part is what one job of a data stage makes."""
+    entry = cfg.datasets[dataset]
+    return parts_of(Path(entry.splits), entry.clips_per_part, entry.validation)
+
+
+def parts(cfg: Config, stage: str, dataset: str, split: str, ending: str = ".json") -> list[str]:
+    """Manifests (or stores) of a data stage that hold a split of a dataset.
+
+    Args:
+        cfg: The run.
+        stage: A data stage, or the name of a flow.
+        dataset: Of a meta dataset or a submission, the parts of what it is about.
+        split: A split of the sheet, or `validation` for held-out training clips.
+        ending: One of `STORES`.
+
+    Returns:
+        Paths; none where still images have no such flow.
+    """
+    shown = over(cfg, dataset)
+    if stage in flows(cfg) and not has_flow(cfg, stage, shown):
+        return []
+    folder = f"{cfg.pathvars['data']}/{shown}/{stage}"
+    return [f"{folder}/{part}{ending}" for part in part_names(dealt(cfg, shown), split)]
+
+
+def weights(cfg: Config, model: str, training: str) -> str:
+    """Weights of a model after a training."""
+    return f"{cfg.pathvars['results']}/weights/{model}/{training}.safetensors"
+
+
+def training_log(cfg: Config, model: str, training: str) -> str:
+    """Sheet with a row per iteration, beside the weights."""
+    return f"{cfg.pathvars['results']}/weights/{model}/{training}.csv"
+
+
+def saliency(cfg: Config, row: Measured, dataset: str, ending: str = ".json") -> str:
+    """Manifest (or store) of the maps of a table's row."""
+    folder = f"{cfg.pathvars['results']}/saliency/{row.model}/{row.training}"
+    return f"{folder}/{dataset}{ending}"
+
+
+def scores(cfg: Config, row: Measured, dataset: str) -> str:
+    """Sheet with the scores of a table's row, a row per frame."""
+    folder = f"{cfg.pathvars['results']}/scores/{cfg.score.protocol}"
+    return f"{folder}/{row.model}/{row.training}/{dataset}.csv"
+
+
+def frame_list(cfg: Config, dataset: str) -> list[str]:
+    """The frame list of a meta dataset; none of another dataset."""
+    meta = cfg.meta_datasets.get(dataset)
+    return [f"{raw_folder(cfg, dataset)}/{meta.frame_list}"] if meta else []

@@ -1,0 +1,158 @@
+"""Params of the rules: the settings and the digests that a job depends on besides its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from model.registry import module_of
+from pipeline.config.config import Config
+from pipeline.config.section import Section
+from pipeline.planning import paths
+from pipeline.planning.inputs import Inputs, Wildcards
+from pipeline.planning.needs import all_trainings, flows, network_arguments, over, tried_losses
+from pipeline.planning.provenance import code_digest
+from pipeline.planning.rows import searching, tables_settings, truth_in_words
+from pipeline.raw.patterns import listing, tree_digest
+
+STAGES = (
+    *("preprocessing.frames", "preprocessing.flow", "preprocessing.gaze", "preprocessing.density"),
+    *("training.pretrain", "training.finetune", "training.fit"),
+    *("evaluation.predict", "evaluation.gather", "evaluation.score", "evaluation.observers"),
+    "reporting.tables",
+)
+"""Modules of the stages whose code decides a table."""
+Param = Callable[[Wildcards], str]
+
+
+class Settings:
+    """Params for a run: functions of a job's wildcards, or JSON that is the same for all jobs."""
+
+    def __init__(self, cfg: Config, inputs: Inputs) -> None:
+        self.cfg, self._inputs = cfg, inputs
+
+    # Digests of code
+
+    def network_code(self, stage: str) -> Param:
+        """Digest of a stage together with the network of the model at hand."""
+
+        def digest(wildcards: Wildcards) -> str:
+            return code_digest(stage, *self._network_modules(wildcards.model))
+
+        return digest
+
+    def _network_modules(self, model: str) -> list[str]:
+        name = self.cfg.models[model].network
+        return [module_of(name)] if name else []
+
+    def reader_code(self, wildcards: Wildcards) -> str:
+        """Digest of stage `gaze` together with the reader of the dataset at hand."""
+        reader = self.cfg.datasets[wildcards.dataset].gaze.reader
+        return code_digest("pipeline.preprocessing.gaze", f"pipeline.datasets.{reader}")
+
+    # Raw files
+
+    def raw_folder(self, wildcards: Wildcards) -> str:
+        """Folder of a dataset's raw files."""
+        return paths.raw_folder(self.cfg, wildcards.dataset)
+
+    def clips(self, wildcards: Wildcards) -> str:
+        """The clips of a part, as JSON."""
+        return json.dumps([asdict(clip) for clip in self._inputs.clips(wildcards)])
+
+    def numbered(self, section: str) -> Param:
+        """Digest of a part's numbered files, of which there are too many to declare."""
+
+        def digest(wildcards: Wildcards) -> str:
+            entry = getattr(self.cfg.datasets[wildcards.dataset], section)
+            files = entry.video if section == "frames" else getattr(entry, "files", ())
+            root = Path(self.raw_folder(wildcards))
+            clips = self._inputs.clips(wildcards)
+            patterns = [files] if isinstance(files, str) else files
+            return "".join(listing(root, pattern, clips) for pattern in patterns)
+
+        return digest
+
+    def given_files(self, wildcards: Wildcards) -> str:
+        """Digest of somebody's maps by names, sizes and dates of their files."""
+        return tree_digest(Path(self._inputs.given_maps(wildcards)))
+
+    # Sections of config.yaml, as JSON
+
+    def dataset(self, section: str) -> Param:
+        """A section of the dataset at hand: `frames`, `gaze` or `density`."""
+
+        def text(wildcards: Wildcards) -> str:
+            entry: Section = getattr(self.cfg.datasets[over(self.cfg, wildcards.dataset)], section)
+            return entry.model_dump_json()
+
+        return text
+
+    def flow(self, wildcards: Wildcards) -> str:
+        """The flow at hand."""
+        return flows(self.cfg)[wildcards.flow].model_dump_json()
+
+    def network(self, wildcards: Wildcards) -> str:
+        """Arguments of the network of the model at hand."""
+        return json.dumps(network_arguments(self.cfg, wildcards.model))
+
+    def training(self, wildcards: Wildcards) -> str:
+        """The training at hand; one of another loss is the pretraining."""
+        found = all_trainings(self.cfg).get(wildcards.training, self.cfg.pretraining)
+        return found.model_dump_json()
+
+    def loss(self, wildcards: Wildcards) -> str:
+        """Weights of Eq. (6) for the training at hand."""
+        return tried_losses(self.cfg).get(wildcards.training, self.cfg.loss).model_dump_json()
+
+    def submission(self, wildcards: Wildcards) -> str:
+        """What those expect who score the submission at hand."""
+        return self.cfg.submissions[wildcards.dataset].model_dump_json()
+
+    def held_out(self, wildcards: Wildcards) -> int:
+        """Number of observers that are held out one by one."""
+        return int(self.cfg.models[wildcards.model].held_out or 0)
+
+    def ground_truth(self, wildcards: Wildcards) -> str:
+        """The ground truth of the dataset at hand, in words."""
+        return truth_in_words(self.cfg, wildcards.dataset)
+
+    def average(self, wildcards: Wildcards) -> str:
+        """Which of a protocol's averages the dataset at hand takes."""
+        return "meta" if wildcards.dataset in self.cfg.meta_datasets else "own"
+
+    def pictured(self, wildcards: Wildcards) -> str:
+        """Label -> manifest of its maps and its score sheet, for every model that is shown."""
+        return json.dumps(self._inputs.by_label(wildcards))
+
+    def tables(self) -> str:
+        """Settings of all tables."""
+        return tables_settings(self.cfg, self._all_code()).model_dump_json()
+
+    def loss_weights(self) -> str:
+        """Settings of the table of tried losses."""
+        of = searching(self.cfg)
+        return tables_settings(self.cfg, self._all_code(), of).model_dump_json()
+
+    def _all_code(self) -> str:
+        """Digest of every stage, reader and network that decides a table."""
+        datasets = self.cfg.datasets.values()
+        readers = {f"pipeline.datasets.{dataset.gaze.reader}" for dataset in datasets}
+        networks = {name for model in self.cfg.models for name in self._network_modules(model)}
+        stages = (f"pipeline.{stage}" for stage in STAGES)
+        return code_digest(*stages, *sorted(readers), *sorted(networks))
+
+    # Folders that are no output
+
+    def beside_weights(self, folder: str) -> Param:
+        """Folder in which a training keeps its state or its curves."""
+        results = self.cfg.pathvars["results"]
+        return lambda wildcards: f"{results}/{folder}/{wildcards.model}/{wildcards.training}"
+
+
+def as_json(value: Any) -> str:
+    """JSON of a section or of plain values."""
+    return value.model_dump_json() if isinstance(value, Section) else json.dumps(value)

@@ -1,0 +1,132 @@
+"""What a run makes: models of each kind, sheets behind its tables, parts of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from pipeline.config.config import Config
+from pipeline.config.section import GIVEN, PRETRAINING
+from pipeline.planning import paths
+from pipeline.planning.load import own
+from pipeline.planning.needs import (
+    gated,
+    left_out,
+    observed,
+    over,
+    pretraining_name,
+    scored,
+    still,
+    tried_losses,
+)
+from pipeline.planning.rows import measured, pictured, used_splits
+
+PUBLISHED = "workflow/published"
+"""Folder of the papers' printed tables."""
+
+
+def pretrainings(cfg: Config) -> list[str]:
+    """The pretrainings that others start from, and those with another loss."""
+    return list({PRETRAINING: cfg.loss, **tried_losses(cfg), **cfg.other_pretrainings})
+
+
+def models(cfg: Config, kind: Literal["trained", "fitted", "observed", "maps"]) -> list[str]:
+    """Models that are trained by gradients, fitted, the observers, or that make maps."""
+    found = []
+    for name, model in cfg.models.items():
+        kinds = {
+            "trained": model.start is not None,
+            "fitted": model.fitted,
+            "observed": observed(cfg, name),
+            "maps": not observed(cfg, name),
+        }
+        if kinds[kind]:
+            found.append(name)
+    return found
+
+
+def measured_scores(cfg: Config) -> list[str]:
+    """Score sheets behind every measured row of the tables."""
+    return sorted(
+        {
+            paths.scores(cfg, row, cfg.tables[table].dataset)
+            for table in cfg.tables
+            for row in measured(cfg, table).values()
+        }
+    )
+
+
+def attribute_sheets(cfg: Config) -> list[str]:
+    """Sheets clip,attribute of the datasets under test."""
+    used = {table.dataset for table in cfg.tables.values() if not left_out(cfg, table.dataset)}
+    sheets = (scored(cfg, name).attributes for name in used)
+    return sorted({str(sheet) for sheet in sheets if sheet})
+
+
+def published_sheets(cfg: Config) -> list[str]:
+    """Printed values of the tables that a paper prints, and its marks; own tables have none."""
+    sheets = (own(f"{PUBLISHED}/{name}.csv") for name in [*cfg.tables, "marks"])
+    return [sheet for sheet in sheets if Path(sheet).is_file()]
+
+
+def training_logs(cfg: Config) -> list[str]:
+    """Logs of every training behind the tables, those of the pretrainings among them."""
+    rows = {
+        (row.model, row.training)
+        for table in cfg.tables
+        for row in measured(cfg, table).values()
+        if cfg.models[row.model].start is not None
+    }
+    rows |= {(str(cfg.models[m].start), pretraining_name(cfg, m)) for m, _ in rows}
+    return [paths.training_log(cfg, model, training) for model, training in sorted(rows)]
+
+
+def _moving(cfg: Config, datasets: Iterable[str]) -> list[str]:
+    """Those datasets of the run that are videos."""
+    return [name for name in datasets if not left_out(cfg, name) and not still(cfg, name)]
+
+
+def _tested(cfg: Config) -> list[str]:
+    """Datasets of the tables, in their order."""
+    return list(dict.fromkeys(table.dataset for table in cfg.tables.values()))
+
+
+def pictures(cfg: Config) -> list[str]:
+    """A picture of maps for each dataset of videos, and one of the training curves."""
+    names = [name for name in _moving(cfg, _tested(cfg)) if pictured(cfg, name)]
+    curves = ["training"] if training_logs(cfg) else []
+    return [f"{cfg.pathvars['results']}/pictures/{name}.png" for name in [*names, *curves]]
+
+
+def gates(cfg: Config) -> list[str]:
+    """For each dataset of videos, gates of the last gated network of its first table."""
+    found = []
+    for name in _moving(cfg, _tested(cfg)):
+        rows = [row for row in pictured(cfg, name).values() if gated(cfg, row.model)]
+        if rows and name in cfg.datasets:
+            folder = f"{cfg.pathvars['results']}/gates/{rows[-1].model}/{rows[-1].training}"
+            found.append(f"{folder}/{name}.csv")
+    return found
+
+
+def statistics(cfg: Config) -> list[str]:
+    """Statistics of each dataset of videos under test."""
+    names = dict.fromkeys(over(cfg, name) for name in _tested(cfg))
+    return [f"{cfg.pathvars['results']}/statistics/{name}.csv" for name in _moving(cfg, names)]
+
+
+def alignments(cfg: Config) -> list[str]:
+    """Alignment of gaze and frames for every dataset of videos that the run uses."""
+    names = [name for name in _moving(cfg, cfg.datasets) if used_splits(cfg, name)]
+    return [f"{cfg.pathvars['results']}/alignment/{name}.csv" for name in names]
+
+
+def rules_without_use(cfg: Config) -> list[str]:
+    """Rules that the graph of all rules has and this run has not."""
+    used = {
+        "demo": cfg.run == "demo",
+        "imagenet": cfg.backbone_weights == "torchvision",
+        "gather": any(f"/{GIVEN}/" in path for path in measured_scores(cfg)),
+    }
+    return [rule for rule, is_used in used.items() if not is_used]

@@ -1,0 +1,70 @@
+"""What is checked before a result is believed: raw files, and gaze against frames."""
+
+
+rule preflight:
+    """What is there and what is missing, short, unreadable or left over in the raw folders."""
+    log:
+        "<logs>/preflight/preflight.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        run=cfg.run,
+        findings=f"{cfg.pathvars['results']}/preflight.json",
+    shell:
+        "python -m pipeline.checks.preflight --run {params.run} --json {params.findings:q} 2> {log:q}"
+
+
+rule alignment:
+    """Does the gaze of every clip fit its frames, in length, in place and in time?"""
+    input:
+        frames=inputs.used("frames"),
+        flow=inputs.used("flow"),
+        gaze=inputs.used("gaze"),
+        stores=ancient(inputs.used_folders("frames", "flow", "gaze")),
+    output:
+        sheet=report(
+            "<results>/alignment/{dataset}.csv",
+            caption="../report/alignment.rst",
+            category="Datasets",
+        ),
+    log:
+        "<logs>/alignment/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/alignment/{dataset}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.checks.alignment"),
+        settings=as_json(cfg.alignment),
+    shell:
+        "python -m pipeline.checks.alignment --frames {input.frames:q} --flow {input.flow:q}"
+        " --gaze {input.gaze:q} --settings {params.settings:q} --sheet {output.sheet:q} &> {log:q}"
+
+
+rule statistics:
+    """Frames, gaze, motion and density of every scored clip (Sec. IV-A)."""
+    input:
+        frames=inputs.tested("frames"),
+        flow=inputs.tested("flow"),
+        gaze=inputs.tested("gaze"),
+        density=inputs.tested("density"),
+        stores=ancient(inputs.tested_folders("frames", "flow", "gaze", "density")),
+    output:
+        sheet=report(
+            "<results>/statistics/{dataset}.csv",
+            caption="../report/statistics.rst",
+            category="Datasets",
+        ),
+    log:
+        "<logs>/statistics/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/statistics/{dataset}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    params:
+        code=code_digest("pipeline.checks.statistics"),
+    shell:
+        "python -m pipeline.checks.statistics --frames {input.frames:q} --flow {input.flow:q}"
+        " --gaze {input.gaze:q} --density {input.density:q} --threads {threads}"
+        " --sheet {output.sheet:q} &> {log:q}"

@@ -1,0 +1,218 @@
+"""Scores to tables, pages and pictures."""
+
+
+rule tables:
+    """Every table of both papers: printed value, ours and the difference (Sec. IV-D, IV-E)."""
+    input:
+        scores=targets.measured_scores(cfg),
+        published=targets.published_sheets(cfg),
+        attributes=targets.attribute_sheets(cfg),
+    output:
+        tables=report(
+            directory("results/tables"),
+            patterns=["{table}.html"],
+            caption="../report/tables.rst",
+            category="Tables",
+        ),
+    log:
+        "<logs>/tables/tables.log",
+    benchmark:
+        "<logs>/benchmarks/tables/tables.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.reporting.tables"),
+        published=own("workflow/published"),
+        settings=settings.tables(),
+    shell:
+        "python -m pipeline.reporting.tables --scores {input.scores:q} --published {params.published:q}"
+        " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
+
+
+rule loss_weights:
+    """Other weights of Eq. (6): what the pretraining comes to with each (Sec. IV-B)."""
+    input:
+        scores=targets.measured_scores(searching(cfg)),
+        attributes=targets.attribute_sheets(searching(cfg)),
+    output:
+        tables=directory("<results>/loss_weights"),
+    log:
+        "<logs>/tables/loss_weights.log",
+    benchmark:
+        "<logs>/benchmarks/loss_weights/loss_weights.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.reporting.tables"),
+        published=own("workflow/published"),
+        settings=settings.loss_weights(),
+    shell:
+        "python -m pipeline.reporting.tables --scores {input.scores:q} --published {params.published:q}"
+        " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
+
+
+rule compare:
+    """One model's maps by every protocol, side by side."""
+    input:
+        scores=expand(
+            "<results>/scores/{protocol}/{{model}}/{{training}}/{{dataset}}.csv",
+            protocol=PROTOCOLS,
+        ),
+    output:
+        page=directory("<results>/protocols/{model}/{training}/{dataset}"),
+    log:
+        "<logs>/compare/{model}/{training}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/compare/{model}/{training}/{dataset}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.reporting.compare"),
+        title="{model}, {training}, on {dataset}",
+        truth=settings.ground_truth,
+        average=settings.average,
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.reporting.compare --scores {input.scores:q} --title {params.title:q}"
+        " --truth {params.truth:q} --average {params.average} --seed {params.seed}"
+        " --out {output.page:q} &> {log:q}"
+
+
+rule submission:
+    """Maps of a split whose gaze is hidden, packed for those who score it."""
+    input:
+        saliency="<results>/saliency/{model}/{training}/{dataset}.json",
+        maps=ancient("<results>/saliency/{model}/{training}/{dataset}.zarr"),
+    output:
+        archive="<results>/submission/{model}/{training}/{dataset}.zip",
+    log:
+        "<logs>/submission/{model}/{training}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/submission/{model}/{training}/{dataset}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.reporting.submission"),
+        expected=settings.submission,
+    shell:
+        "python -m pipeline.reporting.submission --saliency {input.saliency:q}"
+        " --expected {params.expected:q} --method {wildcards.model}_{wildcards.training}"
+        " --zip {output.archive:q} &> {log:q}"
+
+
+rule pictures:
+    """The best, the median and the worst clip: each model's map and its error (Fig. 4, 5)."""
+    input:
+        frames=inputs.tested("frames"),
+        flow=inputs.tested("flow"),
+        density=inputs.tested("density"),
+        pictured=inputs.pictured,  # maps and scores of every model that is shown
+        stores=ancient(inputs.tested_folders("frames", "flow", "density")),
+    output:
+        picture=report(
+            "<results>/pictures/{dataset}.png",
+            caption="../report/pictures.rst",
+            category="Pictures",
+        ),
+        sheet="<results>/pictures/{dataset}.csv",
+    log:
+        "<logs>/pictures/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/pictures/{dataset}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code_digest("pipeline.reporting.pictures"),
+        pictured=settings.pictured,
+        protocol=cfg.score.protocol,
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.reporting.pictures --frames {input.frames:q} --flow {input.flow:q}"
+        " --density {input.density:q} --pictured {params.pictured:q}"
+        " --protocol {params.protocol} --seed {params.seed}"
+        " --picture {output.picture:q} --sheet {output.sheet:q} &> {log:q}"
+
+
+rule gates:
+    """Which stream the gate listens to, over time and place (Fig. 4, 6)."""
+    input:
+        weights=inputs.weights,
+        frames=inputs.tested("frames"),
+        flow=inputs.tested("flow"),
+        stores=ancient(inputs.tested_folders("frames", "flow")),
+    output:
+        sheet="<results>/gates/{model}/{training}/{dataset}.csv",
+        curves=report(
+            "<results>/gates/{model}/{training}/{dataset}_curves.png",
+            caption="../report/gates.rst",
+            category="Gates",
+        ),
+        panels=report(
+            "<results>/gates/{model}/{training}/{dataset}_panels.png",
+            caption="../report/gates.rst",
+            category="Gates",
+        ),
+    log:
+        "<logs>/gates/{model}/{training}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/gates/{model}/{training}/{dataset}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    params:
+        code=settings.network_code("pipeline.reporting.gates"),
+        network=settings.network,
+    shell:
+        "python -m pipeline.reporting.gates --network {params.network:q} --weights {input.weights:q}"
+        " --frames {input.frames:q} --flow {input.flow:q} --threads {threads}"
+        " --sheet {output.sheet:q} --curves {output.curves:q} --panels {output.panels:q} &> {log:q}"
+
+
+rule curves:
+    """The loss of every training (Eq. 6)."""
+    input:
+        logs=targets.training_logs(cfg),
+    output:
+        picture=report(
+            "<results>/pictures/training.png",
+            caption="../report/curves.rst",
+            category="Training",
+        ),
+    log:
+        "<logs>/curves/curves.log",
+    benchmark:
+        "<logs>/benchmarks/curves/curves.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.reporting.curves"),
+    shell:
+        "python -m pipeline.reporting.curves --logs {input.logs:q} --picture {output.picture:q} &> {log:q}"
+
+
+rule report:
+    """All of it on one page that needs no network: tables, pictures, checks, times and rules."""
+    input:
+        tables="results/tables",
+        pictures=targets.pictures(cfg),  # with a sheet beside each that is of a dataset
+        logs=targets.training_logs(cfg),
+        gates=targets.gates(cfg),  # with two pictures beside each
+        alignment=targets.alignments(cfg),
+        rules=own("workflow/report/rules.dot"),
+    output:
+        page="<results>/report.html",
+    log:
+        "<logs>/report/report.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code_digest("pipeline.reporting.report"),
+        # No input: they are nobody's output, and what was timed anew tells nothing new.
+        benchmarks=f"{cfg.pathvars['logs']}/benchmarks",
+        absent=targets.rules_without_use(cfg),
+        settings=settings.tables(),
+    shell:
+        "python -m pipeline.reporting.report --tables {input.tables:q} --pictures {input.pictures:q}"
+        " --logs {input.logs:q} --gates {input.gates:q} --alignment {input.alignment:q}"
+        " --benchmarks {params.benchmarks:q} --rules {input.rules:q} --absent {params.absent:q}"
+        " --settings {params.settings:q} --page {output.page:q} &> {log:q}"
