@@ -1,0 +1,115 @@
+"""The size of the house: rooms that can be overlooked, files that can be read in one sitting."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.builders import ROOT
+
+FOLDER = 20
+"""Files in a folder, at most."""
+FILE = 350
+"""Lines of a Python file, at most."""
+WORKFLOW = {"Snakefile": 40, "workflow/rules/common.smk": 120}
+"""Lines of the files that only call planning, at most."""
+CODE = 20_176
+"""Lines of pipeline/ and model/ together before the chapters were built; they must not grow."""
+CHAPTERS = sorted(path.parent.name for path in ROOT.glob("pipeline/*/__init__.py"))
+PAGES = ("preprocessing", "training", "evaluation", "reporting")
+"""Chapters that have a page of their name in docs/."""
+OTHER_PAGES = ("datasets", "cluster", "configuration", "decisions")
+TREES = ("pipeline", "model", "bench", "tests")
+SPLIT_NEXT = "files of this tree are still to be split"
+NOT_YET: dict[str, str] = {
+    "folder pipeline": "reporting/ has 22 files until pages are templates",
+    **{f"file {tree}": SPLIT_NEXT for tree in TREES},
+    "Snakefile": "planning in Python is to shorten it",
+    "workflow/rules/common.smk": "planning in Python is to shorten it",
+    "code": "sheets, templates and one training engine are to shorten it",
+    **{f"docs/{page}.md": "the docs page is to be written" for page in (*PAGES, "configuration")},
+    "rules preprocessing": "data.smk is to be renamed",
+    "rules reporting": "report.smk, reported.smk are to be renamed",
+}
+"""Bars that the rebuilding has not reached, and why; a line goes when its bar is reached."""
+
+
+def barred(kind: str, *values: str) -> list[object]:
+    """Parameters, of which those with a line in NOT_YET may fail."""
+    keys = {value: f"{kind} {value}".strip() for value in values}
+    return [
+        pytest.param(value, marks=pytest.mark.xfail(reason=NOT_YET[key], strict=False))
+        if (key := keys[value]) in NOT_YET
+        else value
+        for value in values
+    ]
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def _folders(*trees: str) -> list[Path]:
+    found = {path.parent for tree in trees for path in (ROOT / tree).rglob("*") if path.is_file()}
+    return sorted(folder for folder in found if "__pycache__" not in folder.parts)
+
+
+@pytest.mark.parametrize(
+    "tree", barred("folder", "pipeline", "model", "workflow", "tests/pipeline")
+)
+def test_no_folder_has_more_files_than_a_screen_shows(tree: str) -> None:
+    counts = {
+        folder.relative_to(ROOT).as_posix(): sum(path.is_file() for path in folder.iterdir())
+        for folder in _folders(tree)
+    }
+    assert {name: count for name, count in counts.items() if count > FOLDER} == {}
+
+
+@pytest.mark.parametrize("tree", barred("file", *TREES))
+def test_no_python_file_is_longer_than_a_sitting(tree: str) -> None:
+    counts = {
+        path.relative_to(ROOT).as_posix(): _lines(path) for path in (ROOT / tree).rglob("*.py")
+    }
+    assert {name: count for name, count in counts.items() if count > FILE} == {}
+
+
+@pytest.mark.parametrize("name", barred("", *WORKFLOW))
+def test_the_workflow_calls_python_and_does_little_itself(name: str) -> None:
+    assert _lines(ROOT / name) <= WORKFLOW[name]
+
+
+def test_a_rule_fits_on_a_screen() -> None:
+    """On average: a rule lasts from its first line to the last indented one."""
+    lengths = []
+    for path in ROOT.glob("workflow/rules/*.smk"):
+        for rule in re.findall(r"^rule \w+:\n(?:(?:[ \t].*)?\n)*", path.read_text(), re.MULTILINE):
+            lengths.append(len(rule.rstrip().splitlines()))
+    assert len(lengths) > 20
+    assert sum(lengths) / len(lengths) <= 30
+
+
+@pytest.mark.parametrize("kind", barred("", "code"))
+def test_the_code_does_not_grow(kind: str) -> None:
+    counts = [
+        _lines(path) for tree in ("pipeline", "model") for path in (ROOT / tree).rglob("*.py")
+    ]
+    assert sum(counts) <= CODE
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_each_chapter_has_its_tests(chapter: str) -> None:
+    assert list((ROOT / "tests/pipeline" / chapter).glob("test_*.py"))
+
+
+@pytest.mark.parametrize(
+    "page", barred("", *(f"docs/{page}.md" for page in (*PAGES, *OTHER_PAGES)))
+)
+def test_each_chapter_has_its_page(page: str) -> None:
+    assert (ROOT / page).is_file()
+
+
+@pytest.mark.parametrize("chapter", barred("rules", *PAGES))
+def test_each_chapter_has_its_rules(chapter: str) -> None:
+    assert (ROOT / f"workflow/rules/{chapter}.smk").is_file()
