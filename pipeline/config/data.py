@@ -83,7 +83,6 @@ class ImageFlowEstimator(Section):
 Flow = Annotated[
     DisFlow | DeepFlow | PwcnetFlow | ImageFlowEstimator, Field(discriminator="estimator")
 ]
-"""Optical flow from each frame to the next (Sec. IV-B), or predicted from single frames."""
 
 
 class Source(Section):
@@ -128,7 +127,7 @@ class DatasetGaze(Section):
     {frame}."""
     observers: tuple[str, ...] | None = None
     """Values of {observer}; null: every observer that has a file."""
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default={})
     """Keyword arguments of the reader, described in its module."""
 
     @model_validator(mode="after")
@@ -206,7 +205,6 @@ Density = Annotated[
     GaussianDensity | Dhf1kDensity | MatheDensity | MitDensity | ReleasedDensity,
     Field(discriminator="recipe"),
 ]
-"""How gaze points become a density map."""
 
 
 class Variant(Section):
@@ -217,6 +215,7 @@ class Variant(Section):
     frames: DatasetFrames
     gaze: DatasetGaze
     density: Density
+    """How gaze points become a density map."""
 
 
 class Test(Section):

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, get_args
 
-from pydantic import NonNegativeFloat, NonNegativeInt, model_validator
+from pydantic import NonNegativeFloat, NonNegativeInt
 
 from pipeline.config.section import Section, Split
 
 Metric = Literal["AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv", "chi-square"]
 
+ProtocolName = Literal[
+    "mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis"
+]
 
-PROTOCOLS = ("mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis")
+PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
 """Names of the protocols of pipeline/evaluation/protocols.py, which planning must not import."""
 
 
 class Score(Section):
     """How saliency maps are scored (docs/protocols.md)."""
 
-    protocol: str
-    """Name of a protocol of docs/protocols.md."""
-
-    @model_validator(mode="after")
-    def _protocol_is_known(self) -> Self:
-        if self.protocol not in PROTOCOLS:
-            raise ValueError(f"protocol: {self.protocol!r}: known are {', '.join(PROTOCOLS)}")
-        return self
+    protocol: ProtocolName
+    """Metrics, and how they are computed and averaged."""
 
 
 class Alignment(Section):
