@@ -195,7 +195,8 @@ def clip_frames() -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         video = CLIP
         if not video.is_file():
-            demo(raw=Path(folder), splits=ROOT / "workflow/splits/demo", seed=0)
+            sheets = sorted((ROOT / "workflow/splits/demo").glob("*.csv"))
+            demo(raw=Path(folder), sheets=sheets, seed=0)
             video = next(Path(folder).glob("dhf1k/video/*.AVI"))
         blocks = decode(video, cfg.frames, None, SheetClip("a", "train", None, None))
         frames = np.concatenate(list(blocks))

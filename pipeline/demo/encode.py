@@ -18,7 +18,7 @@ _CODECS: dict[str, dict[str, Any]] = {
     ".avi": {"vcodec": "mpeg4", "vtag": "xvid", "q:v": 2},
     ".mp4": {"vcodec": "libx264", "crf": 14, "preset": "fast"},
 }
-_MAT_TEXT = b"MATLAB 5.0 MAT-file, drawn by pipeline.demo.draw"
+_MAT_TEXT = b"MATLAB 5.0 MAT-file, drawn by pipeline.demo"
 _MAT_TEXT_LENGTH = 116
 
 
