@@ -216,7 +216,7 @@ def write_both(folder: Path, frames: np.ndarray) -> TrainingSamples:
     contents = {"frames": frames, "flow": flow, "gaze": np.array(gaze, np.float32)}
     kinds = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
     for name, kind in kinds.items():
-        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json") as writer:
+        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json", {}) as writer:
             facts = {"frames": count} if name == "gaze" else {}
             writer.add("a", [contents.get(name, density)], **facts)
     for moment, picture in enumerate(frames):

@@ -87,7 +87,7 @@ def _differences(recorded: Settings | None, expected: Settings) -> Iterator[str]
     if recorded is None:
         yield "does not name the settings it was made with"
         return
-    sections = {name: recorded.get(name, {}) for name in expected}
+    sections = {name: recorded[name] for name in expected if name in recorded}
     # Through JSON, in which a tuple is a list, as the recorded settings went.
     there, wanted = _leaves(sections), _leaves(json.loads(json.dumps(dict(expected))))
     for key in sorted(there.keys() | wanted.keys()):
