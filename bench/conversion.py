@@ -203,7 +203,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         raw = Path(name)
         with contextlib.redirect_stdout(io.StringIO()):
-            demo(raw=raw, splits=ROOT / "workflow/splits/demo", seed=cfg.seed)
+            demo(
+                raw=raw, sheets=sorted((ROOT / "workflow/splits/demo").glob("*.csv")), seed=cfg.seed
+            )
         drawn = measure("demo", raw, dict.fromkeys(cfg.datasets, 4))
     page += [
         "## Miniatures of the demo (160x90 to 192x108 pixels), all six datasets",

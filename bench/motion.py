@@ -126,7 +126,7 @@ def write(folder: Path, benchmark: str, seeds: range) -> TrainingSamples:
     recipe = GaussianDensity(recipe="gaussian", sigma=SIGMA, repeats="each")
     clips = {f"{seed:05d}": draw(benchmark, seed) for seed in seeds}
     for name, kind in KINDS.items():
-        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json") as writer:
+        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json", {}) as writer:
             for clip, drawn in clips.items():
                 facts = {"frames": LENGTH} if name == "gaze" else {}
                 writer.add(clip, [_content(name, drawn, estimate, recipe)], **facts)

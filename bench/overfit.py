@@ -67,7 +67,7 @@ def frames_by_heart(folder: Path) -> TrainingSamples:
         "density": density,
     }
     for name, kind in KINDS.items():
-        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json") as writer:
+        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json", {}) as writer:
             facts = {"frames": COUNT} if name == "gaze" else {}
             writer.add("a", [arrays[name].astype(kind.dtype)], **facts)
     return TrainingSamples(*([folder / f"{name}.json"] for name in KINDS))

@@ -53,7 +53,7 @@ def draw(folder: Path) -> None:
     with ExitStack() as stack:
         stores = {
             name: stack.enter_context(
-                write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json")
+                write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json", {})
             )
             for name, kind in kinds.items()
         }

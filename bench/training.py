@@ -195,7 +195,8 @@ def clip_frames() -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         video = CLIP
         if not video.is_file():
-            demo(raw=Path(folder), splits=ROOT / "workflow/splits/demo", seed=0)
+            sheets = sorted((ROOT / "workflow/splits/demo").glob("*.csv"))
+            demo(raw=Path(folder), sheets=sheets, seed=0)
             video = next(Path(folder).glob("dhf1k/video/*.AVI"))
         blocks = decode(video, cfg.frames, None, SheetClip("a", "train", None, None))
         frames = np.concatenate(list(blocks))
@@ -215,7 +216,7 @@ def write_both(folder: Path, frames: np.ndarray) -> TrainingSamples:
     contents = {"frames": frames, "flow": flow, "gaze": np.array(gaze, np.float32)}
     kinds = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
     for name, kind in kinds.items():
-        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json") as writer:
+        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json", {}) as writer:
             facts = {"frames": count} if name == "gaze" else {}
             writer.add("a", [contents.get(name, density)], **facts)
     for moment, picture in enumerate(frames):

@@ -83,6 +83,7 @@ def store(
     *,
     name: str = "",
     codec: Codec = "lossless",
+    settings: Mapping[str, Any] | None = None,
     **facts: Any,
 ) -> Path:
     """Write each clip's array, with the same facts, and return the manifest's path.
@@ -93,11 +94,14 @@ def store(
         clips: Clip -> its array.
         name: Name of store and manifest; that of the kind if it is empty.
         codec: How frames are compressed.
+        settings: What the manifest says that the store was made with; None: nothing.
         facts: JSON values of each clip in the manifest.
     """
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / f"{name or kind.name}.json"
-    with write_store(kind, manifest.with_suffix(".zarr"), manifest, codec) as writer:
+    with write_store(
+        kind, manifest.with_suffix(".zarr"), manifest, settings or {}, codec
+    ) as writer:
         for clip, array in clips.items():
             writer.add(clip, [array], **facts)
     return manifest

@@ -50,7 +50,7 @@ from pipeline.planning.needs import flows, left_out
 from pipeline.planning.rows import flows_of, used_splits
 from pipeline.raw.splits import SPLITS, SheetClip, Total, read_sheet, read_totals
 from pipeline.runtime.errors import InputError
-from pipeline.stores.writing import write_json
+from pipeline.stores.manifests import write_json
 
 _COSTS = Path("workflow/costs.csv")
 _MEASURED_AREA = 640 * 480

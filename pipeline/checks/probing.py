@@ -15,6 +15,7 @@ from threading import Lock
 
 from pipeline.config.data import Dataset
 from pipeline.datasets.records import Clip
+from pipeline.raw.ffmpeg import count_frames
 from pipeline.raw.patterns import (
     asked_for,
     clips_of,
@@ -25,7 +26,7 @@ from pipeline.raw.patterns import (
     video_file,
 )
 from pipeline.raw.splits import SheetClip
-from pipeline.raw.video import count_frames, is_picture, picture_size
+from pipeline.raw.video import is_picture, picture_size
 from pipeline.raw.video import probe as probe_video
 from pipeline.runtime.errors import InputError
 

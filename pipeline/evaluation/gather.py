@@ -16,6 +16,7 @@ from pipeline.evaluation.metrics.resizing import resized
 from pipeline.runtime.cli import main
 from pipeline.stores.kinds import DENSITY, SALIENCY, frame_numbers
 from pipeline.stores.reading import open_parts
+from pipeline.stores.settings import maps_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
 
@@ -56,7 +57,7 @@ def gather(
     truth = open_parts(DENSITY, density)
     opened = open_maps(maps, expected_maps(truth, frame_list))
     try:
-        with write_store(SALIENCY, store, manifest) as writer:
+        with write_store(SALIENCY, store, manifest, maps_settings(maps)) as writer:
             for clip in (clip for clip in opened.clips if opened.frames(clip)):
                 numbers, read = frame_numbers(truth[clip].clips[clip]), list[int]()
                 # The list fills while the maps are written, and is kept afterwards.

@@ -18,6 +18,7 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, FRAMES, SALIENCY, frame_numbers
 from pipeline.stores.reading import open_parts
+from pipeline.stores.settings import network_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
 from pipeline.training.networks import load_network
@@ -69,7 +70,7 @@ def predict(
     model = load_network(network, weights)
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
     clips = {clip: part.clips[clip] for clip, part in pictures.items()}
-    with write_store(SALIENCY, store, manifest) as writer:
+    with write_store(SALIENCY, store, manifest, network_settings(network)) as writer:
         for clip, chosen in listed_frames(frame_list, clips).items():
             motion = motions[clip][clip] if motions else None
             maps = saliency_maps(model, pictures[clip][clip], motion, chosen)

@@ -20,8 +20,10 @@ from pipeline.raw.patterns import numbered_files, stays_inside, video_file
 from pipeline.raw.video import DAMAGED, opened
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.stores.kinds import DENSITY, GAZE, frame_facts
+from pipeline.stores.kinds import DENSITY, GAZE
+from pipeline.stores.manifests import frame_facts
 from pipeline.stores.reading import open_store
+from pipeline.stores.settings import density_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
 
@@ -124,7 +126,7 @@ def density(
     """GAZE store (its manifest is given), or the maps of a raw folder, to DENSITY store."""
     source = open_store(GAZE, gaze)
     shape = (grid.height, grid.width)
-    with write_store(DENSITY, store, manifest) as writer:
+    with write_store(DENSITY, store, manifest, density_settings(settings, grid)) as writer:
         for clip, facts in source.clips.items():
             points = np.asarray(source[clip][:])
             counts = {"frames_without_gaze": facts["frames"] - len(np.unique(points[:, 0]))}

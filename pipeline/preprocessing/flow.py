@@ -17,8 +17,10 @@ from pipeline.config.data import DeepFlow, DisFlow, Flow, ImageFlowEstimator, Pw
 from pipeline.preprocessing.flow_estimators import QUARTER, Estimator, build_estimator
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.stores.kinds import FLOW, FRAMES, SHARD, frame_facts
+from pipeline.stores.kinds import FLOW, FRAMES, SHARD
+from pipeline.stores.manifests import frame_facts
 from pipeline.stores.reading import open_store
+from pipeline.stores.settings import flow_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
 
@@ -89,7 +91,7 @@ def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: P
     torch.set_num_threads(threads)
     source = open_store(FRAMES, frames)
     estimator = build_estimator(settings)
-    with write_store(FLOW, store, manifest) as writer:
+    with write_store(FLOW, store, manifest, flow_settings(settings)) as writer:
         for clip, facts in source.clips.items():
             array = source[clip]
             if array.shape[1] % QUARTER or array.shape[2] % QUARTER:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
-import ffmpeg
-import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.config.data import DatasetFrames, Frames
+from pipeline.raw.ffmpeg import FfmpegError, open_video, read_frames
 from pipeline.raw.patterns import asked_for, numbered_files, stays_inside, video_file
 from pipeline.raw.splits import SheetClip
 from pipeline.raw.video import DAMAGED, is_picture, opened, picture_size, probe
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES, SHARD
+from pipeline.stores.settings import frames_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
 
@@ -50,49 +48,26 @@ def _decode_images(files: Iterable[Path], frames: Frames) -> Iterator[NDArray[np
 def _decode_video(
     video: Path, frames: Frames, rate: float | None, clip: SheetClip
 ) -> Iterator[NDArray[np.uint8]]:
-    stream = ffmpeg.input(str(video)).video
+    """Frames of a video without those before the clip's first.
+
+    Raises:
+        DamagedError: After the last frame, if ffmpeg complained of any.
+    """
+    stream = open_video(video)
     if rate is not None:
         stream = stream.filter("fps", fps=rate)
     stream = stream.filter("scale", frames.width, frames.height, flags=frames.filter)
-    # Without passthrough ffmpeg doubles or drops frames to even out the rate.
-    options = {"fps_mode": "passthrough", "threads": 1}
-    if clip.last is not None:
-        options["frames:v"] = clip.last
-    command = stream.output("pipe:", format="rawvideo", pix_fmt="rgb24", **options).compile(
-        cmd=[imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error"]
-    )
-    return _frames_of(command, (frames.height, frames.width, 3), (clip.first or 1) - 1, video)
-
-
-def _frames_of(
-    command: list[str], shape: tuple[int, int, int], skip: int, video: Path
-) -> Iterator[NDArray[np.uint8]]:
-    """Frames that a command of ffmpeg writes, without the first `skip`.
-
-    Raises:
-        DamagedError: After the last frame, if ffmpeg complained.
-    """
-    # A file, not a pipe: ffmpeg's complaints about a damaged video would fill a pipe and stop it.
-    with (
-        TemporaryFile() as complaints,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints) as process,
-    ):
-        assert process.stdout is not None
-        size = int(np.prod(shape))
-        while block := process.stdout.read(SHARD * size):
-            whole = len(block) // size * size
-            decoded = np.frombuffer(block[:whole], np.uint8).reshape(-1, *shape)
-            if len(decoded) > skip:
-                yield decoded[skip:]
-            skip = max(0, skip - len(decoded))
-        status = process.wait()
-        complaints.seek(0)
-        lines = complaints.read().decode(errors="replace").split("\n")[:-1]
-    if status or lines:
-        raise DamagedError(
-            f"{video}: ffmpeg reads it with {len(lines)} errors, "
-            f"the first: {next(iter(lines), f'exit status {status}')}"
-        )
+    # Frames are counted after resampling; seeking to the first one would not be exact.
+    skip = (clip.first or 1) - 1
+    limit: dict[str, Any] = {} if clip.last is None else {"frames:v": clip.last}
+    shape = (frames.height, frames.width, 3)
+    try:
+        for block in read_frames(stream, shape, pixel_format="rgb24", block=SHARD, **limit):
+            if len(block) > skip:
+                yield block[skip:]
+            skip = max(0, skip - len(block))
+    except FfmpegError as error:
+        raise DamagedError(f"{video}: {error}") from error
 
 
 def decode(
@@ -171,7 +146,8 @@ def frames(
 ) -> None:
     """Raw videos, or folders of numbered pictures, of a part to its FRAMES store."""
     read = _pictures if "{frame}" in dataset.video else _video
-    with write_store(FRAMES, store, manifest, grid.codec) as writer:
+    settings = frames_settings(dataset, grid)
+    with write_store(FRAMES, store, manifest, settings, grid.codec) as writer:
         for clip in clips:
             facts, blocks = read(raw, clip, dataset, grid)
             count = writer.add(clip.name, blocks, split=clip.split, last=clip.last, **facts)

@@ -16,7 +16,8 @@ from pipeline.raw.patterns import gaze_files, stays_inside
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES, GAZE
-from pipeline.stores.reading import read_manifest
+from pipeline.stores.manifests import read_manifest
+from pipeline.stores.settings import gaze_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
 
@@ -93,7 +94,7 @@ def gaze(
     manifest: Path,
 ) -> None:
     """Raw gaze of a part to its GAZE store; the FRAMES manifest tells lengths, sizes and rates."""
-    with write_store(GAZE, store, manifest) as writer:
+    with write_store(GAZE, store, manifest, gaze_settings(settings, grid)) as writer:
         for name, facts in _clips(frames).items():
             clip = _clip(name, facts)
             found = _read(raw, settings, clip, facts["split"])

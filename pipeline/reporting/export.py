@@ -9,15 +9,10 @@ A PNG bears the number of its frame, from 1; of a meta dataset only the listed f
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, Literal
 
-import ffmpeg
-import imageio_ffmpeg
 import numpy as np
 import torch
 import zarr
@@ -25,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.flow.encoding import colorwheel
+from pipeline.raw.ffmpeg import write_frames
 from pipeline.reporting.grey_levels import Extent, Picture, extent_of, finite, grey, safe_name
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
@@ -37,6 +33,13 @@ Form = Literal["png", "mp4"]
 Scale = Literal["frame", "clip"]
 RATE = 30.0
 """Frames per second of a film whose store does not say."""
+_FILM: dict[str, Any] = {
+    # Players want 4:2:0, which wants even sides.
+    "filters": [("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")],
+    "format": "mp4",
+    "vcodec": "libx264",
+    "crf": 18,
+}
 _KINDS = {kind.name: kind for kind in (FRAMES, FLOW, DENSITY, SALIENCY)}
 
 
@@ -80,53 +83,11 @@ def _write_folder(folder: Path, pictures: Iterator[Picture], facts: dict[str, An
 
 def _write_film(film: Path, pictures: Iterator[Picture], facts: dict[str, Any]) -> None:
     first = next(pictures)
-    with whole(film) as partial, _encoder(partial, first, facts.get("rate") or RATE) as send:
-        send(first)
+    rate = facts.get("rate") or RATE
+    with whole(film) as partial, write_frames(partial, first.shape, rate, **_FILM) as write:
+        write(first)
         for picture in pictures:
-            send(picture)
-
-
-@contextmanager
-def _encoder(film: Path, first: Picture, rate: float) -> Iterator[Callable[[Picture], object]]:
-    """ffmpeg, taking pictures as they come.
-
-    Raises:
-        InputError: It failed.
-    """
-    form = "gray" if first.ndim == 2 else "rgb24"
-    size = f"{first.shape[1]}x{first.shape[0]}"
-    stream = ffmpeg.input("pipe:", format="rawvideo", pix_fmt=form, s=size, framerate=rate)
-    # Players want 4:2:0, which wants even sides.
-    stream = stream.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
-    coding = {"format": "mp4", "vcodec": "libx264", "crf": 18, "pix_fmt": "yuv420p"}
-    # One thread, no date, no version: the same pictures give the same bytes.
-    repeatable = {"threads": 1, "fflags": "+bitexact", "flags:v": "+bitexact", "map_metadata": -1}
-    command = stream.output(f"file:{film}", **coding, **repeatable).compile(
-        cmd=[imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-y"]
-    )
-    with TemporaryFile() as complaints:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=complaints)
-        assert process.stdin is not None
-        sink, broken = process.stdin, False
-        try:
-            yield lambda picture: sink.write(np.ascontiguousarray(picture).data)
-            sink.close()
-        except BrokenPipeError:
-            broken = True
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            with suppress(BrokenPipeError):
-                sink.close()
-            process.wait()
-        complaints.seek(0)
-        lines = complaints.read().decode(errors="replace").strip().splitlines()
-    if broken or process.returncode:
-        raise InputError(
-            f"{film}: ffmpeg could not write it: {lines[-1] if lines else 'it stopped'}; "
-            "is the disk full or read-only?"
-        )
+            write(picture)
 
 
 def _open(manifest: Path) -> Store:

@@ -1,1 +1,1 @@
-"""Stores."""
+"""What lies on disk between two stages: Zarr stores with their manifests, and weights."""

@@ -1,9 +1,9 @@
 """JPEG as a Zarr codec, for frames: a quarter of the bytes of lossless camera video.
 
-A chunk is one RGB frame, uint8 [1, y, x, 3]. JPEG itself notices little of what is damaged: put a
-checksum behind it (`Crc32cCodec`), so that a flipped bit raises instead of reading as a picture.
-Importing this module registers the codec; where the workflow is installed, its entry point in the
-group `zarr.codecs` does, and whoever has Zarr reads the store.
+A chunk is one RGB frame, uint8 [1, y, x, 3]. JPEG itself notices little damage: put a checksum
+behind it (`Crc32cCodec`), so that a flipped bit raises instead of reading as a picture. Importing
+this module registers the codec. Where the workflow is installed, its entry point in the group
+`zarr.codecs` registers it too, so that any program with Zarr can read the store.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NAME = "gfsalnet.jpeg"
 """The codec's name in a store's metadata."""
 _LONGEST = 65_500
-"""Pixels of a side, at most: libjpeg's own limit."""
+"""Largest side in pixels: libjpeg's own limit."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Jpeg(ArrayBytesCodec):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The codec that an array's metadata describes."""
+        """Return the codec that an array's metadata describe."""
         if data.get("name") != NAME:
             raise ValueError(f"expected codec {NAME}, found {data.get('name')!r}")
         return cls(**data["configuration"])
 
     def to_dict(self) -> dict[str, Any]:
-        """The codec in an array's metadata."""
+        """Return the codec as an array's metadata describe it."""
         settings = {"quality": self.quality, "subsampling": self.subsampling}
         return {"name": NAME, "configuration": settings}
 
@@ -70,15 +70,15 @@ class Jpeg(ArrayBytesCodec):
         dtype: ZDType[TBaseDType, TBaseScalar],
         chunk_grid: ChunkGrid,
     ) -> None:
-        """Refuses arrays whose chunks are not RGB frames; within shards, encoding does."""
-        _check(tuple(getattr(chunk_grid, "chunk_shape", shape)), dtype.to_native_dtype())
+        """Refuse arrays whose chunks are not RGB frames; sharded ones are refused at encoding."""
+        _require_frame(tuple(getattr(chunk_grid, "chunk_shape", shape)), dtype.to_native_dtype())
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
-        """Not known before a frame is encoded."""
+        """Refuse to tell: the size is not known before a frame is encoded."""
         raise NotImplementedError
 
     def _encode(self, frame: NDBuffer, spec: ArraySpec) -> Buffer:
-        _check(spec.shape, spec.dtype.to_native_dtype())
+        _require_frame(spec.shape, spec.dtype.to_native_dtype())
         file = io.BytesIO()
         picture = Image.fromarray(np.ascontiguousarray(frame.as_numpy_array()[0]))
         # Optimised tables save a tenth to a third of the bytes and cost a reader nothing.
@@ -94,7 +94,7 @@ class Jpeg(ArrayBytesCodec):
             raise ValueError(f"{NAME}: expected {spec.shape}, found a picture of {frame.shape}")
         return spec.prototype.nd_buffer.from_numpy_array(frame)
 
-    # Pillow lets go of the interpreter's lock, so frames of a shard are decoded side by side.
+    # Pillow releases the interpreter's lock, so that frames of a shard are decoded side by side.
     async def _encode_single(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
         return await asyncio.to_thread(self._encode, chunk_data, chunk_spec)
 
@@ -102,7 +102,8 @@ class Jpeg(ArrayBytesCodec):
         return await asyncio.to_thread(self._decode, chunk_data, chunk_spec)
 
 
-def _check(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _require_frame(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise ValueError unless a chunk is one RGB frame that libjpeg can hold."""
     is_frame = len(shape) == 4 and (shape[0], shape[3]) == (1, 3)
     if not is_frame or dtype != np.uint8 or not 0 < max(shape[1:3]) <= _LONGEST:
         raise ValueError(

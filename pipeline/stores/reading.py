@@ -1,27 +1,12 @@
-"""Stores: the only thing that passes between stages.
+"""Opening stores, the only thing that passes between two stages.
 
-A part's store is a Zarr group with one array per clip; its manifest, a JSON file written last and
-by rename, lists every file with size and digest. A missing shard would read as zeros without a
-word, so `open_store` checks that the listed files are there, and
-`python -m pipeline.stores.verify --manifest PATH` recomputes the digests.
-
-FRAMES   uint8   [time, y, x, channel]      RGB on the frame grid; lossless or JPEG, which the
-                                            manifest says and reading need not know
-FLOW     float16 [time, component, y, x]    on a quarter of the frame grid, pixels of the frame grid
-                                            per frame, right and down; flow[t] goes from frame t to
-                                            t+1; the last frame, and the last before a cut,
-                                            repeats the one before it, or has zero flow if it is
-                                            the first; estimator `image` gives every frame, and so
-                                            a still image, a flow of its own
-GAZE     float32 [point, column]            columns frame (0-based), x, y, observer; pixels of the
-                                            frame grid, origin at the centre of the top-left pixel
-DENSITY  float16 [time, y, x]               maximum 1, or 0 everywhere without gaze
-SALIENCY float16 [time, y, x]               a network's map, not normalised
+A part's store is a Zarr group with one array per clip. A missing shard would read as zeros without
+a word, so `open_store` checks that every file which the manifest lists is there with its size;
+`python -m pipeline.stores.verify --manifest PATH` recomputes the digests too.
 """
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,35 +17,25 @@ import zarr
 
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import Kind
-
-
-def read_manifest(manifest: Path) -> dict[str, Any]:
-    """A manifest as written.
-
-    Raises:
-        InputError: It is missing or not JSON.
-    """
-    try:
-        content: dict[str, Any] = json.loads(manifest.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"{manifest}: not a manifest ({error}); rerun this target") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{manifest}: not a manifest, which has keys; rerun this target")
-    return content
+from pipeline.stores.manifests import read_manifest as read_manifest
 
 
 @dataclass(frozen=True)
 class Store:
-    """A store whose manifest was checked against the files that are there."""
+    """A store whose files were checked against its manifest."""
 
     kind: Kind
     path: Path
     clips: dict[str, dict[str, Any]]
-    """Clip -> facts of the manifest."""
+    """Clip -> its facts in the manifest."""
     digest: str
 
     def __getitem__(self, clip: str) -> zarr.Array[Any]:
-        """The array of a clip, lazily; read it frame by frame or in slices."""
+        """The array of a clip, not yet read; read it frame by frame or in slices.
+
+        Raises:
+            InputError: There is no such clip, or its array is not of the store's kind.
+        """
         if clip not in self.clips:
             raise InputError(f"{self.path}: no clip {clip}; rerun {self.path.with_suffix('.json')}")
         array = zarr.open_array(self.path / clip, mode="r")
@@ -76,7 +51,7 @@ class Store:
 
 
 def open_store(kind: Kind, manifest: Path) -> Store:
-    """Opens the store beside a manifest.
+    """Open the store beside a manifest.
 
     Raises:
         InputError: It is of another kind, or a listed file is missing or of another size.
@@ -98,7 +73,7 @@ def open_store(kind: Kind, manifest: Path) -> Store:
 
 
 def open_parts(kind: Kind, manifests: Sequence[Path]) -> dict[str, Store]:
-    """Clip -> the store of the part that holds it.
+    """Open the parts of a dataset; return clip -> the store that holds it.
 
     Raises:
         InputError: Two parts hold a clip of the same name.
@@ -114,11 +89,13 @@ def open_parts(kind: Kind, manifests: Sequence[Path]) -> dict[str, Store]:
 
 
 def read_in_rust() -> None:
-    """From now on this process opens arrays that are read by zarrs, in half the time.
+    """Make this process read the arrays that it opens from now on with zarrs, in half the time.
 
-    Only for a process that will fork no more: zarrs's threads do not outlive a fork. Frames kept as
-    JPEG are read as before.
+    Only for a process that will not fork again: the threads of zarrs do not outlive a fork. Frames
+    kept as JPEG are read as before.
     """
+    # zarrs knows no JPEG and falls back to Zarr's own reader, once for each array.
     warnings.filterwarnings("ignore", "Array is unsupported by ZarrsCodecPipeline")
     path = "zarrs.ZarrsCodecPipeline"
+    # The readers of a training are processes already: one thread each.
     zarr.config.set({"codec_pipeline.path": path, "threading.max_workers": 1})

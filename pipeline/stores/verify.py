@@ -1,4 +1,4 @@
-"""Which files of a store are not as they were written: `python -m pipeline.stores.verify`."""
+"""Find files of a store that changed after writing: `python -m pipeline.stores.verify`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from pathlib import Path
 
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.stores.kinds import files_of
-from pipeline.stores.reading import read_manifest
+from pipeline.stores.manifests import list_files, read_manifest
 
 
 def verify(*, manifest: list[Path]) -> None:
     """Recompute the digest of every file that the manifests list.
 
     Raises:
-        InputError: Names the first store that differs from its manifest, and files of it.
+        InputError: A store differs from its manifest; the message names up to five files.
     """
     for path in manifest:
         content = read_manifest(path)
-        found = files_of(path.with_suffix(".zarr"))
+        found = list_files(path.with_suffix(".zarr"))
         wrong = sorted(
             name
             for name in content["files"].keys() | found.keys()
@@ -31,7 +30,11 @@ def verify(*, manifest: list[Path]) -> None:
 
 
 def damage(paths: Iterable[Path]) -> str:
-    """Message that names the damaged store among the paths that a stage was given."""
+    """Message that names the damaged store among the arguments of a stage.
+
+    Args:
+        paths: Every path that the stage was given.
+    """
     stores = [path for path in paths if path.with_suffix(".zarr").is_dir()]
     try:
         verify(manifest=[path for path in stores if path.suffix == ".json" and path.is_file()])

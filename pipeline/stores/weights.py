@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from safetensors import safe_open
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from safetensors import SafetensorError, safe_open
 
 from pipeline.runtime.errors import InputError
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_SETTINGS = ("network", "training", "fitting", "recipe", "loss", "seed")
+"""Facts that come from config.yaml; the others name the data, the code and what came out."""
+
 
 def save_weights(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
-    """Writes weights as safetensors; `facts` go into its metadata as JSON."""
+    """Write a network's weights as safetensors, with `facts` as JSON in its metadata."""
+    from safetensors.torch import save  # torch takes two seconds, and facts can be read without it
+
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
@@ -26,7 +33,7 @@ def save_weights(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
 
 
 def check_digest(path: Path, sha256: str | None) -> None:
-    """Compares a file with the sha256 that it must have, or with its first digits.
+    """Compare a file with the sha256 that it must have, or with its first digits.
 
     Raises:
         InputError: It has another one.
@@ -40,11 +47,13 @@ def check_digest(path: Path, sha256: str | None) -> None:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file.
+    """Return the tensors of a safetensors file, by name.
 
     Raises:
-        InputError: The file is missing or broken.
+        InputError: The file is missing or damaged.
     """
+    from safetensors.torch import load_file
+
     try:
         return load_file(path)
     except Exception as error:
@@ -52,7 +61,28 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 
 def weights_facts(path: Path) -> dict[str, Any]:
-    """What `save_weights` was told about the weights."""
-    with safe_open(path, framework="pt") as file:
+    """Return the facts that `save_weights` wrote beside the weights.
+
+    Raises:
+        SafetensorError, OSError: The file is damaged or missing.
+        KeyError, TypeError: Another program wrote it, without facts.
+    """
+    # The metadata hold no array, and NumPy is there at once where torch takes two seconds.
+    with safe_open(path, framework="numpy") as file:
         facts: dict[str, Any] = json.loads(file.metadata()["facts"])
     return facts
+
+
+def weights_settings(path: Path) -> Mapping[str, Any] | None:
+    """Return the facts of a training that come from config.yaml; None where there are no facts.
+
+    Raises:
+        InputError: The file is missing or damaged.
+    """
+    try:
+        facts = weights_facts(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: cannot read weights ({error}); rerun this target") from error
+    except (KeyError, TypeError):
+        return None
+    return {name: facts[name] for name in _SETTINGS if name in facts}

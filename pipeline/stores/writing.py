@@ -1,11 +1,11 @@
-"""Writing."""
+"""Writing a store: clip by clip in whole shards, and its manifest last."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,9 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import concerns, explain, of_the_disk, remove, whole
-from pipeline.stores.kinds import ENCODINGS, FRAMES, POINTS, SHARD, Codec, Kind, files_of
-
-
-def write_json(path: Path, value: object) -> None:
-    """Writes a JSON file that is either whole or not there."""
-    with whole(path) as partial:
-        partial.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+from pipeline.runtime.files import concerns, explain, of_the_disk, remove
+from pipeline.stores.kinds import ENCODINGS, FRAMES, POINTS, SHARD, Codec, Kind
+from pipeline.stores.manifests import list_files, write_json
 
 
 class Writer:
@@ -33,27 +28,28 @@ class Writer:
             raise ValueError(f"{kind.name}: {codec} is for frames")
         self.kind = kind
         self.codec = codec
-        self.needed = 0
-        """Bytes that are being written, at most."""
+        self.pending = 0
+        """Bytes of the block that is being written, before compression."""
         self.clips: dict[str, dict[str, Any]] = {}
+        self._framed = kind.dimensions[0] == "time"
         self._group = zarr.create_group(store, overwrite=True)
 
     def _create(self, clip: str, shape: tuple[int, ...], chunk: int) -> zarr.Array[Any]:
-        framed = self.kind.dimensions[0] == "time"
         return self._group.create_array(
             clip,
             shape=(0, *shape),
             dtype=self.kind.dtype,
-            chunks=(1 if framed else chunk, *shape),
-            shards=(SHARD, *shape) if framed else None,
+            chunks=(1 if self._framed else chunk, *shape),
+            shards=(SHARD, *shape) if self._framed else None,
             dimension_names=self.kind.dimensions,
             attributes={"unit": self.kind.unit},
+            # Otherwise a chunk of zeros has no file, and could not be told from a lost one.
             config={"write_empty_chunks": True},
             **ENCODINGS[self.codec],
         )
 
     def add(self, clip: str, blocks: Iterable[NDArray[Any]], **facts: Any) -> int:
-        """Writes one clip.
+        """Write one clip.
 
         Args:
             clip: Its name.
@@ -63,16 +59,18 @@ class Writer:
 
         Returns:
             The number of frames (or gaze points) written.
+
+        Raises:
+            InputError: There is no block.
         """
         array: zarr.Array[Any] | None = None
-        framed = self.kind.dimensions[0] == "time"
-        for block in _whole_shards(blocks) if framed else [np.concatenate(list(blocks))]:
+        for block in _whole_shards(blocks) if self._framed else [np.concatenate(list(blocks))]:
             if array is None:
                 array = self._create(clip, block.shape[1:], min(max(1, len(block)), POINTS))
             start = array.shape[0]
             array.resize((start + len(block), *block.shape[1:]))
             content = block.astype(self.kind.dtype)
-            self.needed = content.nbytes
+            self.pending = content.nbytes
             array[start:] = content
         if array is None:
             raise InputError(f"{self.kind.name}: clip {clip} has nothing to write")
@@ -81,6 +79,7 @@ class Writer:
 
 
 def _whole_shards(blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """The blocks joined and cut anew into SHARD frames each; the last may be shorter."""
     held: list[NDArray[Any]] = []
     count = 0
     first = True
@@ -92,18 +91,30 @@ def _whole_shards(blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
             yield joined[:SHARD]
             first = False
             held, count = [joined[SHARD:]], count - SHARD
+    # Blocks without a frame make an array of length 0, but no empty shard behind whole ones.
     if held and (count or first):
         yield np.concatenate(held)
 
 
 @contextmanager
 def write_store(
-    kind: Kind, store: Path, manifest: Path, codec: Codec = "lossless"
+    kind: Kind,
+    store: Path,
+    manifest: Path,
+    settings: Mapping[str, Any],
+    codec: Codec = "lossless",
 ) -> Iterator[Writer]:
-    """Writes a store and, when all of it is there, its manifest; after an error neither is left.
+    """Write a store and, when all of it is there, its manifest; after an error neither is left.
+
+    Args:
+        kind: What its arrays are.
+        store: Folder of the Zarr group.
+        manifest: File beside it.
+        settings: Sections of config.yaml that the stage was given, from `pipeline.stores.settings`.
+        codec: How its chunks are compressed.
 
     Raises:
-        InputError: The disk is full, read-only, or laid out otherwise.
+        InputError: The disk is full or read-only, or a file is in the way.
     """
     writer: Writer | None = None
     try:
@@ -112,25 +123,36 @@ def write_store(
             shutil.rmtree(store)
         writer = Writer(kind, store, codec)
         yield writer
-        _finish(writer, store, manifest)
+        _write_manifest(writer, store, manifest, settings)
     except BaseException as error:
-        told = _told(error, store, writer)
+        message = _disk_message(error, store, writer)
         remove(manifest)
         shutil.rmtree(store, ignore_errors=True)
-        if told is not None:
-            raise told from error
+        if message is not None:
+            raise InputError(message) from error
         raise
 
 
-def _finish(writer: Writer, store: Path, manifest: Path) -> None:
-    files = files_of(store)
-    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
-    content = {"kind": writer.kind.name, "codec": writer.codec, "digest": digest}
-    write_json(manifest, {**content, "clips": writer.clips, "files": files})
+def _write_manifest(
+    writer: Writer, store: Path, manifest: Path, settings: Mapping[str, Any]
+) -> None:
+    files = list_files(store)
+    content = {
+        "kind": writer.kind.name,
+        "codec": writer.codec,
+        "clips": writer.clips,
+        "files": files,
+        "digest": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
+        "settings": dict(settings),
+    }
+    write_json(manifest, content)
 
 
-def _told(error: BaseException, store: Path, writer: Writer | None) -> InputError | None:
-    """What the store's disk refuses, as a message; said before room is made by cleaning up."""
+def _disk_message(error: BaseException, store: Path, writer: Writer | None) -> str | None:
+    """Message for an error of the store's disk; None for any other error.
+
+    It is built before the partial store is removed, so that the free space it reports is true.
+    """
     if isinstance(error, OSError) and of_the_disk(error) and concerns(error, store):
-        return InputError(explain(error, store, writer.needed if writer else None))
+        return explain(error, store, writer.pending if writer else None)
     return None

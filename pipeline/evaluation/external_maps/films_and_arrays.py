@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, Any, Final, Protocol
 
-import ffmpeg
-import imageio_ffmpeg
 import numpy as np
 
 from pipeline.evaluation.external_maps.decoding import Raw, read_array
 from pipeline.evaluation.external_maps.findings import MapError
-from pipeline.raw.video import count_frames
+from pipeline.raw.ffmpeg import FfmpegError, count_frames, open_video, probe_video, read_frames
 
 _HELD: Final = 256 * 2**20
 """Bytes of a film that are kept after decoding, for tasks that read near each other."""
@@ -113,61 +109,26 @@ def film(video: Path) -> Stack:
     return _RollingStack(length, lambda: _film_maps(video))
 
 
-def _film_facts(video: Path) -> tuple[int, int, int]:
-    """Width, height, and bits of a value."""
-    try:
-        reader = imageio_ffmpeg.read_frames(video)
-        facts = next(reader)
-        reader.close()
-        width, height = facts["source_size"]
-    except (OSError, RuntimeError, StopIteration, KeyError) as error:
-        raise MapError("truncated", f"ffmpeg: {str(error).strip()[-200:]}") from error
-    deep = re.search(r"(?:p|gray|y)(9|10|12|14|16)[lb]e", facts["pix_fmt"])
-    return width, height, int(deep[1]) if deep else 8
-
-
 def _film_maps(video: Path) -> Iterator[Raw]:
     """The brightness of each frame, in full range.
 
     Colours are decoded too, for otherwise a film of a colour map would pass for a grey one.
     """
-    width, height, bits = _film_facts(video)
-    form = "yuv444p" if bits == 8 else f"yuv444p{bits}le"
-    dtype = np.dtype("u1" if bits == 8 else "<u2")
-    stream = ffmpeg.input(f"file:{video}", noautorotate=None).video.filter("scale", out_range="pc")
-    options = {"format": "rawvideo", "pix_fmt": form, "fps_mode": "passthrough", "threads": 1}
-    command = stream.output("pipe:", **options).compile(
-        cmd=[imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-xerror"]
-    )
-    for block in _blocks(command, 3 * height * width * dtype.itemsize):
-        planes = np.frombuffer(block, dtype).reshape(3, height, width)
-        middle = 2 ** (bits - 1)
-        colour = np.abs(planes[1:].astype(np.int32) - middle).max() > _GREY_CHROMA * 2**bits
-        yield Raw(planes[0].copy(), ("film", "colour") if colour else ("film",))
-
-
-def _blocks(command: list[str], size: int) -> Iterator[bytes]:
-    """Blocks of bytes that a command of ffmpeg writes.
-
-    Raises:
-        MapError: After the last, if ffmpeg complained.
-    """
-    # A file, not a pipe: many complaints would fill a pipe and stop ffmpeg.
-    with (
-        TemporaryFile() as complaints,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints) as process,
-    ):
-        assert process.stdout is not None
-        try:
-            while len(block := process.stdout.read(size)) == size:
-                yield block
-            process.wait()
-        finally:
-            process.kill()
-        complaints.seek(0)
-        lines = complaints.read().decode(errors="replace").strip().splitlines()
-    if lines:
-        raise MapError("truncated", f"ffmpeg: {lines[0][-200:]}")
+    try:
+        width, height, _, pixel_format = probe_video(video)
+        deep = re.search(r"(?:p|gray|y)(9|10|12|14|16)[lb]e", pixel_format)
+        bits = int(deep[1]) if deep else 8
+        stream = open_video(video, noautorotate=None).filter("scale", out_range="pc")
+        form, dtype = ("yuv444p", "u1") if bits == 8 else (f"yuv444p{bits}le", "<u2")
+        shape = (3, height, width)
+        for (planes,) in read_frames(
+            stream, shape, pixel_format=form, dtype=dtype, stop_at_error=True
+        ):
+            middle = 2 ** (bits - 1)
+            colour = np.abs(planes[1:].astype(np.int32) - middle).max() > _GREY_CHROMA * 2**bits
+            yield Raw(planes[0].copy(), ("film", "colour") if colour else ("film",))
+    except FfmpegError as error:
+        raise MapError("truncated", str(error)) from error
 
 
 def mapped_array(file: Path) -> Stack:

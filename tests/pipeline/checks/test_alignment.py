@@ -79,11 +79,11 @@ def write(folder, motion, points, **facts):
         "dropped": {},
         "seconds": [length / 25] * 3,
     }
-    with write_store(FRAMES, folder / "frames.zarr", manifests["frames"]) as writer:
+    with write_store(FRAMES, folder / "frames.zarr", manifests["frames"], {}) as writer:
         writer.add("a", [np.zeros((length, HEIGHT, WIDTH, 3), np.uint8)])
-    with write_store(FLOW, folder / "flow.zarr", manifests["flow"]) as writer:
+    with write_store(FLOW, folder / "flow.zarr", manifests["flow"], {}) as writer:
         writer.add("a", [motion])
-    with write_store(GAZE, folder / "gaze.zarr", manifests["gaze"]) as writer:
+    with write_store(GAZE, folder / "gaze.zarr", manifests["gaze"], {}) as writer:
         writer.add("a", [points], **known | facts)
     return manifests
 
@@ -236,7 +236,7 @@ def test_stores_that_do_not_belong_together(tmp_path):
     manifests = write(tmp_path, blob(centre), looks(centre), frames=LENGTH - 1)
     with pytest.raises(InputError, match=r"a: 200 frames, flow of 200, gaze of 199; rerun"):
         run(tmp_path, manifests)
-    with write_store(FLOW, tmp_path / "flow.zarr", manifests["flow"]) as writer:
+    with write_store(FLOW, tmp_path / "flow.zarr", manifests["flow"], {}) as writer:
         writer.add("b", [blob(centre)])
     with pytest.raises(InputError, match="a: not in all of the frames, flow and gaze stores"):
         run(tmp_path, manifests)
@@ -316,7 +316,7 @@ def test_real_gaze_with_a_planted_fault(real, tmp_path, fault):
     _, manifests = real
     looked = open_store(GAZE, manifests["gaze"])
     broken = {**manifests, "gaze": tmp_path / "gaze.json"}
-    with write_store(GAZE, tmp_path / "gaze.zarr", broken["gaze"]) as writer:
+    with write_store(GAZE, tmp_path / "gaze.zarr", broken["gaze"], {}) as writer:
         for clip, facts in looked.clips.items():
             points = np.asarray(looked[clip][:])
             if fault in ("late", "early"):

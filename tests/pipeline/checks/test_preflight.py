@@ -21,7 +21,7 @@ SHEETS = "workflow/splits"
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     root = tmp_path_factory.mktemp("drawn")
-    demo(raw=root, splits=ROOT / SHEETS / "demo", seed=5)
+    demo(raw=root, sheets=sorted((ROOT / SHEETS / "demo").glob("*.csv")), seed=5)
     return root
 
 

@@ -31,7 +31,7 @@ def test_a_row_per_clip(tmp_path: Path) -> None:
         (DENSITY, "density", np.full((length, 8, 8), 0.25), {"frames_without_gaze": length - 2}),
     ]
     for kind, name, array, facts in content:
-        with write_store(kind, tmp_path / f"{name}.zarr", tmp_path / f"{name}.json") as writer:
+        with write_store(kind, tmp_path / f"{name}.zarr", tmp_path / f"{name}.json", {}) as writer:
             writer.add("a", [array], **facts)
     manifests = {name: [tmp_path / f"{name}.json"] for _, name, _, _ in content}
     statistics(**manifests, threads=1, sheet=tmp_path / "s.csv")  # type: ignore[arg-type]

@@ -376,7 +376,7 @@ def test_our_saliency_store(tmp_path: Path, named: str) -> None:
     """Frames by the manifest's numbers: those of a meta dataset, in a video cut at its start."""
     values = np.stack([drawn(i, np.float16) for i in range(3)])
     manifest = tmp_path / "saliency.json"
-    with write_store(SALIENCY, tmp_path / "saliency.zarr", manifest) as writer:
+    with write_store(SALIENCY, tmp_path / "saliency.zarr", manifest, {}) as writer:
         writer.add("a", [values], frames=[1, 3, 4], numbers=[12, 14, 15])
         writer.add("b", [values], frames=None, numbers=[1, 2, 3])
     clips = [expected("a", 5, 11, wanted=[1, 3, 4]), expected("b", 4)]
@@ -392,7 +392,7 @@ def test_our_saliency_store(tmp_path: Path, named: str) -> None:
 
 def test_a_density_store_is_read_too(tmp_path: Path) -> None:
     values = np.stack([drawn(i, np.float16) for i in range(T)])
-    with write_store(DENSITY, tmp_path / "0001.zarr", tmp_path / "0001.json") as writer:
+    with write_store(DENSITY, tmp_path / "0001.zarr", tmp_path / "0001.json", {}) as writer:
         writer.add("a", [values], first=7)
     check(open_maps(tmp_path / "0001.json", [expected("a", T, 7)]), "a", list(values))
     with pytest.raises(InputError, match="none of its names is a clip's: found a; expected b"):

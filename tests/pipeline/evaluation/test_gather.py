@@ -12,13 +12,14 @@ import pytest
 from pipeline.evaluation.gather import gather
 from pipeline.stores.kinds import DENSITY, SALIENCY
 from pipeline.stores.reading import Store, open_store
+from pipeline.stores.settings import recorded_settings
 from pipeline.stores.writing import write_store
 
 H, W, T = 24, 32, 5
 
 
 def truth(folder: Path, first: int = 1) -> Path:
-    with write_store(DENSITY, folder / "d.zarr", folder / "d.json") as writer:
+    with write_store(DENSITY, folder / "d.zarr", folder / "d.json", {}) as writer:
         for clip in ("a", "b"):
             writer.add(clip, [np.ones((T, H, W))], first=first)
     return folder / "d.json"
@@ -45,6 +46,7 @@ def gathered(folder: Path, *frame_list: Path) -> Store:
         manifest=folder / "s.json",
         findings=folder / "findings.csv",
     )
+    assert recorded_settings(folder / "s.json") == {"maps": str(folder / "maps")}
     return open_store(SALIENCY, folder / "s.json")
 
 

@@ -30,11 +30,11 @@ LOOKS = {
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Path:
-    with write_store(GAZE, tmp_path / "gaze.zarr", tmp_path / "gaze.json") as gaze:
+    with write_store(GAZE, tmp_path / "gaze.zarr", tmp_path / "gaze.json", {}) as gaze:
         for clip, frames in LOOKS.items():
             rows = [[t, x, y, o] for t, at in enumerate(frames) for o, (y, x) in enumerate(at)]
             gaze.add(clip, [np.array(rows, np.float32)], frames=3, height=2 * H, width=2 * W)
-    with write_store(DENSITY, tmp_path / "density.zarr", tmp_path / "density.json") as density:
+    with write_store(DENSITY, tmp_path / "density.zarr", tmp_path / "density.json", {}) as density:
         for clip, frames in LOOKS.items():
             pixels = [np.array(at, np.int32).reshape(-1, 2) for at in frames]
             density.add(clip, [np.stack([density_map(at, (H, W), RECIPE) for at in pixels])])
@@ -85,10 +85,10 @@ def test_observers_who_know_nothing_of_each_other_are_at_chance(
     count, people = 200, 5
     at = np.stack([random.integers(0, W, (count, people)), random.integers(0, H, (count, people))])
     rows = [[t, *at[:, t, o], o] for t in range(count) for o in range(people)]
-    with write_store(GAZE, stores / "any.zarr", stores / "any.json") as gaze:
+    with write_store(GAZE, stores / "any.zarr", stores / "any.json", {}) as gaze:
         gaze.add("any", [np.array(rows, np.float32)], frames=count, height=2 * H, width=2 * W)
     maps = [density_map(at[::-1, t].T.astype(np.int32), (H, W), RECIPE) for t in range(count)]
-    with write_store(DENSITY, stores / "maps.zarr", stores / "maps.json") as density:
+    with write_store(DENSITY, stores / "maps.zarr", stores / "maps.json", {}) as density:
         density.add("any", [np.stack(maps)])
     changes = {"gaze": [stores / "any.json"], "density": [stores / "maps.json"]}
     found = sheet(stores, **changes, held_out=5, protocol=protocol)

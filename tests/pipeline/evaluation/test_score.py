@@ -61,7 +61,9 @@ def stores(tmp_path: Path) -> dict[str, Path]:
         )
     kinds: dict[str, Any] = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
     for name, clips in content.items():
-        with write_store(kinds[name], tmp_path / f"{name}.zarr", tmp_path / f"{name}.json") as to:
+        with write_store(
+            kinds[name], tmp_path / f"{name}.zarr", tmp_path / f"{name}.json", {}
+        ) as to:
             for clip, array in clips.items():
                 to.add(clip, [array], frames=len(content["frames"][clip]))
     return {name: tmp_path / f"{name}.json" for name in content} | {"folder": tmp_path}
@@ -227,7 +229,7 @@ def test_a_map_that_is_not_finite_is_named(stores: dict[str, Path]) -> None:
     manifest = stores["folder"] / "broken.json"
     maps = np.ones((T, H, W))
     maps[7, 3, 5] = np.nan
-    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest) as writer:
+    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest, {}) as writer:
         writer.add("a", [maps], frames=None)
     with pytest.raises(InputError, match="clip a, frame 7: saliency holds 1 values that are NaN"):
         _score(stores, manifest)
@@ -237,7 +239,7 @@ def test_maps_of_any_size_are_resized(stores: dict[str, Path]) -> None:
     manifest = stores["folder"] / "small.json"
     truth = ground_truth([stores["density"]], [stores["gaze"]])
     density = np.asarray(truth.density["a"]["a"][:])
-    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest) as writer:
+    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest, {}) as writer:
         writer.add("a", [density.reshape(T, H // 2, 2, W // 2, 2).mean((2, 4))], frames=None)
     maps = StoredMaps(open_store(SALIENCY, manifest))
     ((_, _, found),) = score_frames(maps, truth, "a", [5], "mit", 0)
@@ -262,7 +264,7 @@ def test_a_small_8_bit_map_has_a_divergence(stores: dict[str, Path]) -> None:
     manifest = stores["folder"] / "small.json"
     maps = np.zeros((T, H // 2, W // 2))
     maps[:, 6:9, 10:14] = 255
-    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest) as writer:
+    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest, {}) as writer:
         writer.add("a", [maps], frames=None)
     rows = _score(stores, manifest)
     assert {row["status"] for row in rows[:3]} == {"ok"}
@@ -295,7 +297,7 @@ def test_a_list_counts_frames_of_the_whole_video(
 ) -> None:
     """Listed frames count from 0 in the video; stores begin where the sheet or the pictures do."""
     video = np.zeros((T, H, W, 3), np.uint8)
-    with write_store(FRAMES, stores["frames"].with_suffix(".zarr"), stores["frames"]) as writer:
+    with write_store(FRAMES, stores["frames"].with_suffix(".zarr"), stores["frames"], {}) as writer:
         writer.add("a", [video], **facts)
     frames = stores["folder"] / "list.csv"
     frames.write_text("video,frame,mask\n" + "".join(f"a,{frame},True\n" for frame in listed))
@@ -319,7 +321,7 @@ def test_a_frame_list_that_does_not_fit(stores: dict[str, Path], lines: str, mes
 
 def test_maps_of_an_unknown_clip_are_told(stores: dict[str, Path]) -> None:
     manifest = stores["folder"] / "other.json"
-    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest) as writer:
+    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest, {}) as writer:
         writer.add("c", [np.ones((T, H, W))], frames=None)
     with pytest.raises(InputError, match=r"other.zarr/c: no ground truth for this clip"):
         _score(stores, manifest)
@@ -327,7 +329,7 @@ def test_maps_of_an_unknown_clip_are_told(stores: dict[str, Path]) -> None:
 
 def test_maps_of_another_length_are_told(stores: dict[str, Path]) -> None:
     manifest = stores["folder"] / "other.json"
-    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest) as writer:
+    with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest, {}) as writer:
         writer.add("a", [np.ones((T - 1, H, W))], frames=None)
     with pytest.raises(InputError, match=r"39 maps for 40 frames"):
         _score(stores, manifest)

@@ -20,7 +20,8 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, GAZE
 from pipeline.stores.reading import open_store
-from pipeline.stores.writing import write_store
+from pipeline.stores.settings import recorded_settings
+from tests.builders import store
 
 SHAPE = (30, 40)
 GRID = Frames(width=40, height=30, filter="bicubic", codec="lossless")
@@ -38,20 +39,21 @@ def run(
     folder: Path, recipe: str, points: list[list[float]], **facts: Any
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """The densities that the command line makes of clip `a`, and their facts."""
-    with write_store(GAZE, folder / "g.zarr", folder / "g.json") as writer:
-        writer.add("a", [np.array(points, np.float32).reshape(-1, 4)], **(FACTS | facts))
-    settings = json.dumps({"recipe": recipe, **RECIPES[recipe]})
+    points_of = {"a": np.array(points, np.float32).reshape(-1, 4)}
+    settings = {"recipe": recipe, **RECIPES[recipe]}
     options = {
-        "--gaze": str(folder / "g.json"),
+        "--gaze": str(store(GAZE, folder, points_of, **(FACTS | facts))),
         "--raw": str(folder / "raw"),
-        "--settings": settings,
+        "--settings": json.dumps(settings),
         "--grid": GRID.model_dump_json(),
         "--store": str(folder / "d.zarr"),
         "--manifest": str(folder / "d.json"),
     }
     main(density, [word for option in options.items() for word in option])
-    store = open_store(DENSITY, folder / "d.json")
-    return np.asarray(store["a"][:]), store.clips["a"]
+    recorded = recorded_settings(folder / "d.json")
+    assert recorded == {"density": settings, "frames": GRID.model_dump()}
+    made = open_store(DENSITY, folder / "d.json")
+    return np.asarray(made["a"][:]), made.clips["a"]
 
 
 def picture(folder: Path, number: int | str, level: int = 200, mode: str = "L") -> np.ndarray:

@@ -25,8 +25,9 @@ from pipeline.preprocessing.flow_estimators import (
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, FRAMES
 from pipeline.stores.reading import open_store
+from pipeline.stores.settings import flow_settings, recorded_settings
 from pipeline.stores.weights import save_weights
-from pipeline.stores.writing import write_store
+from tests.builders import store
 
 DIS = DisFlow(estimator="dis", preset="medium", cut=None)
 DEEPFLOW = DeepFlow(estimator="deepflow", cut=None)
@@ -61,15 +62,14 @@ def _pwcnet(folder: Path, **changes: object) -> PwcnetFlow:
 def _run(
     folder: Path, video: np.ndarray, settings: Flow = DIS, numbers: list[int] | None = None
 ) -> np.ndarray:
-    with write_store(FRAMES, folder / "f.zarr", folder / "f.json") as writer:
-        writer.add("a", [video], numbers=numbers or [])
     flow(
-        frames=folder / "f.json",
+        frames=store(FRAMES, folder, {"a": video}, numbers=numbers or []),
         settings=settings,
         threads=1,
         store=folder / "w.zarr",
         manifest=folder / "w.json",
     )
+    assert recorded_settings(folder / "w.json") == flow_settings(settings)
     return np.asarray(open_store(FLOW, folder / "w.json")["a"][:])
 
 

@@ -20,6 +20,7 @@ from pipeline.raw.splits import SheetClip
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES
 from pipeline.stores.reading import open_store
+from pipeline.stores.settings import frames_settings, recorded_settings
 
 GRID = Frames(width=32, height=24, filter="bicubic", codec="lossless")
 
@@ -70,15 +71,18 @@ def test_image_is_a_clip_of_one_frame(tmp_path: Path) -> None:
 
 def test_stage_writes_facts(tmp_path: Path) -> None:
     _video(tmp_path / "a.avi", [1, 2, 3, 4, 5])
+    dataset = DatasetFrames(video="{clip}.avi", rate=None, damaged="stop")
+    manifest = tmp_path / "0001.json"
     frames(
         raw=tmp_path,
         clips=[_clip(2, 4)],
-        dataset=DatasetFrames(video="{clip}.avi", rate=None, damaged="stop"),
+        dataset=dataset,
         grid=GRID,
         store=tmp_path / "0001.zarr",
-        manifest=tmp_path / "0001.json",
+        manifest=manifest,
     )
-    assert open_store(FRAMES, tmp_path / "0001.json").clips["a"] == {
+    assert recorded_settings(manifest) == frames_settings(dataset, GRID)
+    assert open_store(FRAMES, manifest).clips["a"] == {
         "shape": [3, 24, 32, 3],
         "split": "train",
         "first": 2,

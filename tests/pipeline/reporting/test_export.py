@@ -24,7 +24,7 @@ H, W = 12, 17
 
 def _store(folder: Path, kind: Kind, clips: dict[str, np.ndarray], **facts: Any) -> Path:
     manifest = folder / f"{kind.name}.json"
-    with write_store(kind, manifest.with_suffix(".zarr"), manifest) as writer:
+    with write_store(kind, manifest.with_suffix(".zarr"), manifest, {}) as writer:
         for clip, content in clips.items():
             writer.add(clip, [content], **facts)
     return manifest

@@ -50,7 +50,7 @@ def test_means_are_over_what_moves_and_what_rests() -> None:
 def stores(folder: Path) -> dict[str, list[Path]]:
     drawn = np.random.default_rng(0)
     for kind, name, shape in ((FRAMES, "frames", (64, 96, 3)), (FLOW, "flow", (2, 16, 24))):
-        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json") as writer:
+        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json", {}) as writer:
             for clip in "ab":
                 facts = {"first": 5} if name == "frames" else {}
                 content = 3 * drawn.random((10, *shape)) * (30 if name == "frames" else 1)

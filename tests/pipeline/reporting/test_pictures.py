@@ -68,7 +68,7 @@ def _stores(folder):
     paths = {}
     for kind in (FRAMES, FLOW, DENSITY, SALIENCY):
         paths[kind.name] = folder / f"{kind.name}.json"
-        with write_store(kind, folder / f"{kind.name}.zarr", paths[kind.name]) as writer:
+        with write_store(kind, folder / f"{kind.name}.zarr", paths[kind.name], {}) as writer:
             for clip in NSS:
                 listed = {"frames": [1, 3, 5], "numbers": [12, 14, 16]} if kind is SALIENCY else {}
                 count = 3 if kind is SALIENCY else 6

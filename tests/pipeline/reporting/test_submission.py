@@ -42,7 +42,7 @@ def _maps(length: int) -> np.ndarray:
 
 def _store(folder: Path, clips: dict[str, np.ndarray], **facts: Any) -> Path:
     folder.mkdir(exist_ok=True)
-    with write_store(SALIENCY, folder / "s.zarr", folder / "s.json") as writer:
+    with write_store(SALIENCY, folder / "s.zarr", folder / "s.json", {}) as writer:
         for clip, maps in clips.items():
             writer.add(clip, [maps], **{"frames": None, **facts})
     return folder / "s.json"

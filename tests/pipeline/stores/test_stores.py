@@ -25,7 +25,7 @@ from pipeline.stores.writing import write_json, write_store
 def _write(folder: Path, lengths: dict[str, int], piece: int = 7) -> Path:
     manifest = folder / "0001.json"
     random = np.random.default_rng(1)
-    with write_store(FRAMES, folder / "0001.zarr", manifest) as writer:
+    with write_store(FRAMES, folder / "0001.zarr", manifest, {}) as writer:
         for clip, length in lengths.items():
             video = random.integers(0, 255, (length, 6, 8, 3), np.uint8)
             writer.add(clip, (video[i : i + piece] for i in range(0, length, piece)), rate=25.0)
@@ -48,14 +48,14 @@ def test_same_content_same_manifest(tmp_path: Path) -> None:
 
 
 def test_zero_frames_are_written_not_implied(tmp_path: Path) -> None:
-    with write_store(DENSITY, tmp_path / "z.zarr", tmp_path / "z.json") as writer:
+    with write_store(DENSITY, tmp_path / "z.zarr", tmp_path / "z.json", {}) as writer:
         writer.add("a", [np.zeros((SHARD + 1, 4, 4))])
     shards = [file for file in (tmp_path / "z.zarr" / "a" / "c").rglob("*") if file.is_file()]
     assert len(shards) == 2
 
 
 def test_empty_gaze(tmp_path: Path) -> None:
-    with write_store(GAZE, tmp_path / "g.zarr", tmp_path / "g.json") as writer:
+    with write_store(GAZE, tmp_path / "g.zarr", tmp_path / "g.json", {}) as writer:
         writer.add("a", [np.zeros((0, 4), np.float32)], frames=3)
     assert open_store(GAZE, tmp_path / "g.json")["a"][:].shape == (0, 4)
 
@@ -89,7 +89,7 @@ def test_a_failed_job_leaves_no_manifest(tmp_path: Path) -> None:
     manifest = _write(tmp_path, {"a": 2})
     with (
         pytest.raises(RuntimeError),
-        write_store(FRAMES, tmp_path / "0001.zarr", manifest) as writer,
+        write_store(FRAMES, tmp_path / "0001.zarr", manifest, {}) as writer,
     ):
         writer.add("a", [np.zeros((1, 6, 8, 3), np.uint8)])
         raise RuntimeError
@@ -105,7 +105,7 @@ def _smooth(length: int) -> np.ndarray:
 def test_codec_is_recorded_and_need_not_be_known(tmp_path: Path, codec: Codec, error: int) -> None:
     video = _smooth(SHARD + 5)
     manifest = tmp_path / "a.json"
-    with write_store(FRAMES, tmp_path / "a.zarr", manifest, codec) as writer:
+    with write_store(FRAMES, tmp_path / "a.zarr", manifest, {}, codec) as writer:
         writer.add("a", (video[i : i + 9] for i in range(0, len(video), 9)))
     assert json.loads(manifest.read_text())["codec"] == codec
     found = open_store(FRAMES, manifest)["a"][:]
@@ -115,7 +115,7 @@ def test_codec_is_recorded_and_need_not_be_known(tmp_path: Path, codec: Codec, e
 
 
 def test_flipped_bit_of_a_jpeg_raises(tmp_path: Path) -> None:
-    with write_store(FRAMES, tmp_path / "a.zarr", tmp_path / "a.json", "jpeg95") as writer:
+    with write_store(FRAMES, tmp_path / "a.zarr", tmp_path / "a.json", {}, "jpeg95") as writer:
         writer.add("a", [_smooth(3)])
     shard = tmp_path / "a.zarr" / "a" / "c" / "0" / "0" / "0" / "0"
     content = bytearray(shard.read_bytes())
@@ -128,7 +128,7 @@ def test_flipped_bit_of_a_jpeg_raises(tmp_path: Path) -> None:
 def test_jpeg_is_for_frames(tmp_path: Path) -> None:
     with (
         pytest.raises(ValueError, match="density: jpeg95 is for frames"),
-        write_store(DENSITY, tmp_path / "a.zarr", tmp_path / "a.json", "jpeg95"),
+        write_store(DENSITY, tmp_path / "a.zarr", tmp_path / "a.json", {}, "jpeg95"),
     ):
         pass
 
@@ -138,7 +138,7 @@ def test_whatever_fails_leaves_nothing(tmp_path: Path, error: BaseException) -> 
     manifest = _write(tmp_path, {"a": 2})
     with (
         pytest.raises(type(error)),
-        write_store(FRAMES, tmp_path / "0001.zarr", manifest) as writer,
+        write_store(FRAMES, tmp_path / "0001.zarr", manifest, {}) as writer,
     ):
         writer.add("a", [_smooth(40)])
         raise error
@@ -168,7 +168,7 @@ def test_what_the_disk_refuses_within_zarr_is_one_message(
     monkeypatch.setattr(zarr.storage._local, "_put", refuse)
     with (
         pytest.raises(InputError) as told,
-        write_store(FRAMES, tmp_path / "0001.zarr", tmp_path / "0001.json") as writer,
+        write_store(FRAMES, tmp_path / "0001.zarr", tmp_path / "0001.json", {}) as writer,
     ):
         writer.add("a", [_smooth(40)])
         writer.add("b", [_smooth(40)])
@@ -185,7 +185,7 @@ def test_an_error_of_an_input_is_not_taken_for_the_stores(tmp_path: Path) -> Non
     absent = tmp_path / "raw" / "a.avi"
     with (
         pytest.raises(FileNotFoundError),
-        write_store(FRAMES, tmp_path / "data" / "a.zarr", tmp_path / "data" / "a.json"),
+        write_store(FRAMES, tmp_path / "data" / "a.zarr", tmp_path / "data" / "a.json", {}),
     ):
         absent.read_bytes()
     assert list((tmp_path / "data").iterdir()) == []
@@ -197,7 +197,7 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path, inside: str) -> None:
     store = tmp_path / "data" / inside
     with (
         pytest.raises(InputError, match=rf"^{tmp_path / 'data'}: a file is where a folder should"),
-        write_store(FRAMES, store, store.with_suffix(".json")),
+        write_store(FRAMES, store, store.with_suffix(".json"), {}),
     ):
         pass
     assert (tmp_path / "data").read_text() == "mine"
@@ -208,7 +208,7 @@ def test_a_file_where_the_store_should_be_stays(tmp_path: Path) -> None:
     store.write_text("mine")
     with (
         pytest.raises(InputError, match=rf"^{store}: a file is where a folder should be"),
-        write_store(FRAMES, store, tmp_path / "a.json"),
+        write_store(FRAMES, store, tmp_path / "a.json", {}),
     ):
         pass
     assert store.read_text() == "mine"
@@ -230,7 +230,7 @@ def test_a_manifest_is_whole_or_not_there(
     assert list(tmp_path.iterdir()) == []
     with (
         pytest.raises(InputError, match=r"a\.json: "),
-        write_store(FRAMES, tmp_path / "a.zarr", tmp_path / "a.json") as writer,
+        write_store(FRAMES, tmp_path / "a.zarr", tmp_path / "a.json", {}) as writer,
     ):
         writer.add("a", [_smooth(3)])
     assert list(tmp_path.iterdir()) == []
@@ -261,7 +261,7 @@ def test_a_disk_that_fills(small_disk: Path, codec: Codec) -> None:
     store = small_disk / "data" / "a.zarr"
     with (
         pytest.raises(InputError, match="no space left on its disk") as told,
-        write_store(FRAMES, store, store.with_suffix(".json"), codec) as writer,
+        write_store(FRAMES, store, store.with_suffix(".json"), {}, codec) as writer,
     ):
         writer.add("a", (_noise(20) for _ in range(20)))
     assert re.fullmatch(
@@ -276,7 +276,7 @@ def test_a_disk_that_has_room_for_the_store_but_not_for_its_manifest(small_disk:
     store = small_disk / "a.zarr"
     with (
         pytest.raises(InputError, match=r"a\.json: no space left on its disk"),
-        write_store(FRAMES, store, small_disk / "a.json") as writer,
+        write_store(FRAMES, store, small_disk / "a.json", {}) as writer,
     ):
         writer.add("a", [_noise(1)], note="long" * 300_000)
     assert list(small_disk.iterdir()) == []
@@ -290,7 +290,7 @@ def test_a_read_only_disk(small_disk: Path) -> None:
         store = small_disk / f"{name}.zarr"
         with (
             pytest.raises(InputError, match=r"its disk is read-only .*; make it writable, or move"),
-            write_store(FRAMES, store, store.with_suffix(".json")),
+            write_store(FRAMES, store, store.with_suffix(".json"), {}),
         ):
             pass
     assert manifest.read_bytes() == before
@@ -303,7 +303,7 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
     try:
         with (
             pytest.raises(InputError, match=r"no permission .*; change its permissions"),
-            write_store(FRAMES, tmp_path / "a.zarr", tmp_path / "a.json"),
+            write_store(FRAMES, tmp_path / "a.zarr", tmp_path / "a.json", {}),
         ):
             pass
     finally:

@@ -175,7 +175,7 @@ def stored(folder: Path, codec: Codec, clips: dict[str, tuple[int, int]]) -> Tra
     for name, kind in kinds.items():
         used: Codec = codec if name == "frames" else "lossless"
         store, manifest = folder / f"{name}.zarr", folder / f"{name}.json"
-        with write_store(kind, store, manifest, used) as writer:
+        with write_store(kind, store, manifest, {}, used) as writer:
             for clip, (height, width) in clips.items():
                 arrays = {
                     "frames": drawn.integers(0, 256, (10, height, width, 3)),

@@ -30,7 +30,7 @@ MEAN = {"network": "mean_map", "height": 6, "width": 8}
 
 def written(kind: Kind, folder: Path, clips: dict[str, np.ndarray], name: str = "") -> Path:
     manifest = folder / f"{kind.name}{name}.json"
-    with write_store(kind, manifest.with_suffix(".zarr"), manifest) as writer:
+    with write_store(kind, manifest.with_suffix(".zarr"), manifest, {}) as writer:
         for clip, array in clips.items():
             writer.add(clip, [array])
     return manifest

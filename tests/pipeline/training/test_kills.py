@@ -89,7 +89,9 @@ def draw_stores(folder: Path) -> None:
         "density": drawn.random((count, SIZE, SIZE)),
     }
     for name, array in arrays.items():
-        with write_store(STORES[name], folder / f"{name}.zarr", folder / f"{name}.json") as writer:
+        with write_store(
+            STORES[name], folder / f"{name}.zarr", folder / f"{name}.json", {}
+        ) as writer:
             facts = {"frames": count} if name == "gaze" else {}
             writer.add("a", [array.astype(STORES[name].dtype)], **facts)
 

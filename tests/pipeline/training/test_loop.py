@@ -68,7 +68,7 @@ def drawn(folder: Path, height: int, width: int) -> TrainingSamples:
         (DENSITY, "density", maps, {}),
     ]
     for kind, name, array, facts in content:
-        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json") as writer:
+        with write_store(kind, folder / f"{name}.zarr", folder / f"{name}.json", {}) as writer:
             writer.add("a", [array], **facts)
     return TrainingSamples(*([folder / f"{name}.json"] for _, name, _, _ in content))
 
@@ -532,7 +532,7 @@ def test_no_gaze_at_all_is_told(tmp_path: Path) -> None:
         (GAZE, "g", np.zeros((0, 4), np.float32)),
         (DENSITY, "d", np.zeros((1, H, W), np.float16)),
     ):
-        with write_store(kind, tmp_path / f"{name}.zarr", tmp_path / f"{name}.json") as writer:
+        with write_store(kind, tmp_path / f"{name}.zarr", tmp_path / f"{name}.json", {}) as writer:
             writer.add("a", [array], frames=1)
     with pytest.raises(InputError, match=r"no frame with gaze in .*g\.json"):
         TrainingSamples([tmp_path / "f.json"], [], [tmp_path / "g.json"], [tmp_path / "d.json"])

@@ -105,7 +105,7 @@ def stored(folder: Path, name: str, frames: np.ndarray, flow: np.ndarray) -> lis
     for kind, array in ((FRAMES, frames), (FLOW, flow)):
         path = folder / name / f"{kind.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with write_store(kind, path.with_suffix(".zarr"), path) as writer:
+        with write_store(kind, path.with_suffix(".zarr"), path, {}) as writer:
             writer.add(name, [array])
     return [[folder / name / f"{kind}.json"] for kind in ("frames", "flow")]
 

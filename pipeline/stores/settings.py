@@ -1,0 +1,113 @@
+"""Settings that a result was made with, kept beside it and compared with those of config.yaml.
+
+Snakemake reruns a stage whose settings changed. After an edit followed by `snakemake --touch` it
+does not, and the old result would be printed as if the new settings had made it. So every manifest
+and every file of weights names the settings it was made with, by section of config.yaml. Whoever
+writes a result and whoever compares it take those sections from the same function of this module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.data import DatasetFrames, DatasetGaze, Density, Flow, Frames
+from pipeline.stores.manifests import read_manifest
+from pipeline.stores.weights import weights_settings
+
+Settings = Mapping[str, Any]
+"""Section of config.yaml -> its values, as JSON has them."""
+
+
+def frames_settings(dataset: DatasetFrames, grid: Frames) -> dict[str, Any]:
+    """Settings of stage frames; the dataset's section `frames` and the frame grid share no key."""
+    return {"frames": grid.model_dump(mode="json") | dataset.model_dump(mode="json")}
+
+
+def flow_settings(settings: Flow) -> dict[str, Any]:
+    """Settings of stage flow."""
+    return {"flow": settings.model_dump(mode="json")}
+
+
+def gaze_settings(settings: DatasetGaze, grid: Frames) -> dict[str, Any]:
+    """Settings of stage gaze."""
+    return {"gaze": settings.model_dump(mode="json"), "frames": grid.model_dump(mode="json")}
+
+
+def density_settings(settings: Density, grid: Frames) -> dict[str, Any]:
+    """Settings of stage density."""
+    return {"density": settings.model_dump(mode="json"), "frames": grid.model_dump(mode="json")}
+
+
+def network_settings(network: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of stage predict: the arguments of the network."""
+    return {"network": dict(network)}
+
+
+def maps_settings(maps: Path) -> dict[str, Any]:
+    """Settings of stage gather: where somebody's maps lie."""
+    return {"maps": str(maps)}
+
+
+def recorded_settings(path: Path) -> Settings | None:
+    """Settings that a manifest or a file of weights names; None if it names none.
+
+    Raises:
+        InputError: The file is missing or cannot be read.
+    """
+    if path.suffix == ".safetensors":
+        return weights_settings(path)
+    settings: Settings | None = read_manifest(path).get("settings")
+    return settings
+
+
+def mismatches(expected: Mapping[Path, Settings]) -> list[str]:
+    """Messages about results that were made with other settings than the expected ones.
+
+    Args:
+        expected: Manifest or file of weights -> the settings that config.yaml has now. Of a file
+            of weights only the sections that are given are compared.
+
+    Returns:
+        One message for each key that differs, in the order of `expected`.
+
+    Raises:
+        InputError: A file is missing or cannot be read.
+    """
+    return [
+        f"{path}: {difference}; rerun it: snakemake --forcerun {path}"
+        for path, settings in expected.items()
+        for difference in _differences(recorded_settings(path), settings)
+    ]
+
+
+def _differences(recorded: Settings | None, expected: Settings) -> Iterator[str]:
+    if recorded is None:
+        yield "does not name the settings it was made with"
+        return
+    sections = {name: recorded[name] for name in expected if name in recorded}
+    # Through JSON, in which a tuple is a list, as the recorded settings went.
+    there, wanted = _leaves(sections), _leaves(json.loads(json.dumps(dict(expected))))
+    for key in sorted(there.keys() | wanted.keys()):
+        if key not in there:
+            yield f"made without {key}, config.yaml says {_text(wanted[key])}"
+        elif key not in wanted:
+            yield f"made with {key} {_text(there[key])}, config.yaml has no such key"
+        elif there[key] != wanted[key]:
+            yield f"made with {key} {_text(there[key])}, config.yaml says {_text(wanted[key])}"
+
+
+def _leaves(value: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Dotted key -> value, of everything that is no section itself."""
+    leaves: dict[str, Any] = {}
+    for key, below in value.items():
+        nested = isinstance(below, Mapping) and bool(below)
+        leaves |= _leaves(below, f"{above}{key}.") if nested else {f"{above}{key}": below}
+    return leaves
+
+
+def _text(value: object) -> str:
+    """A value as config.yaml would show it: words without quotes, null for None."""
+    return value if isinstance(value, str) else json.dumps(value)
