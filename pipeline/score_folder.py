@@ -29,7 +29,7 @@ from pipeline.evaluation.external_maps.reader import Maps, open_maps
 from pipeline.evaluation.protocols import protocol as rules_of
 from pipeline.evaluation.scoring import GroundTruth, ground_truth, tasks, write_scores
 from pipeline.raw.splits import part_names, parts
-from pipeline.reporting.comparison import measured_by, write_comparison
+from pipeline.reporting.compare import measured_by, write_comparison
 from pipeline.reporting.means import Measurement
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.workers import computed

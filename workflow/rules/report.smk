@@ -152,14 +152,13 @@ rule alignment:
 
 
 rule report:
-    """All of it on one page that needs no network: tables, pictures, checks, times and rules."""
+    """All of it on one page that needs no network: tables, pictures, checks and times."""
     input:
         tables="results/tables",
         pictures=all_pictures(),  # with a sheet beside each that is of a dataset
         logs=training_logs(),
         gates=all_gates(),  # with two pictures beside each
         alignment=all_alignments(),
-        rules="workflow/report/rules.dot",
     output:
         page="<results>/report.html",
     log:
@@ -168,12 +167,11 @@ rule report:
         "../../envs/data.yaml"
     params:
         code=code_digest("pipeline.reporting.report"),
-        # No input: they are nobody's output, and what was timed anew tells nothing new.
+        # No input: they are nobody's output, and another timing of the same jobs tells nothing new.
         benchmarks=benchmarks_folder,
-        absent=rules_without_use(),
         settings=tables_json(),
     shell:
         "python -m pipeline.reporting.report --tables {input.tables:q} --pictures {input.pictures:q}"
         " --logs {input.logs:q} --gates {input.gates:q} --alignment {input.alignment:q}"
-        " --benchmarks {params.benchmarks:q} --rules {input.rules:q} --absent {params.absent:q}"
-        " --settings {params.settings:q} --page {output.page:q} &> {log:q}"
+        " --benchmarks {params.benchmarks:q} --settings {params.settings:q}"
+        " --page {output.page:q} &> {log:q}"

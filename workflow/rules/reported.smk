@@ -10,13 +10,3 @@ def pictured_scores(wildcards):
 
 def benchmarks_folder(wildcards):
     return f"{cfg.pathvars['logs']}/benchmarks"
-
-
-def rules_without_use():
-    """Rules that the graph of all rules has and this run has not."""
-    used = {
-        "demo": cfg.run == "demo",
-        "imagenet": cfg.backbone_weights == "torchvision",
-        "gather": any("/given/" in path for path in measured_scores()),
-    }
-    return [rule for rule, is_used in used.items() if not is_used]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from pipeline.reporting.html import embedded
+from pipeline.reporting.rule_graph import read_edges, reduced, row_of_each, svg, without
 
 from pipeline.config.evaluation import TablesSettings
-from pipeline.reporting.html import embedded
 from pipeline.reporting.report import FLAGS, duration, report
-from pipeline.reporting.rule_graph import read_edges, reduced, row_of_each, svg, without
 from pipeline.reporting.timings import read_timings
 from pipeline.runtime.errors import InputError
 

@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from pipeline.reporting.latex import escaped
 
 from pipeline.config.evaluation import TablesSettings
 from pipeline.evaluation.protocols import MetricScore, mean_of, protocol
-from pipeline.reporting.latex import escaped
 from pipeline.reporting.means import by_attribute, read_scores, summarise
 from pipeline.reporting.published import read_published
 from pipeline.reporting.tables import tables
