@@ -32,7 +32,7 @@ from pipeline.planning import paths
 from pipeline.planning.load import configured
 from pipeline.planning.needs import over, scored
 from pipeline.planning.rows import truth_in_words
-from pipeline.reporting.comparison import measured_by, write_comparison
+from pipeline.reporting.compare import measured_by, write_comparison
 from pipeline.reporting.means import Measurement
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.workers import computed

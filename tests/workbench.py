@@ -14,11 +14,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from pipeline.config.config import Config, load, merged
+from pipeline.config.config import Config
 from pipeline.config.data import Variant
 from pipeline.demo.draw import demo, draw
 from pipeline.demo.films import film
 from pipeline.demo.scene import pictures
+from pipeline.planning.load import load, merged
 from pipeline.preprocessing.density import density
 from pipeline.preprocessing.density_recipes import density_map
 from pipeline.preprocessing.flow import flow

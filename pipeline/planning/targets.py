@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.config.config import Config
-from pipeline.config.section import GIVEN, PRETRAINING
+from pipeline.config.section import PRETRAINING
 from pipeline.planning import paths
 from pipeline.planning.load import own
 from pipeline.planning.needs import (
@@ -120,13 +120,3 @@ def alignments(cfg: Config) -> list[str]:
     """Alignment of gaze and frames for every dataset of videos that the run uses."""
     names = [name for name in _moving(cfg, cfg.datasets) if used_splits(cfg, name)]
     return [f"{cfg.pathvars['results']}/alignment/{name}.csv" for name in names]
-
-
-def rules_without_use(cfg: Config) -> list[str]:
-    """Rules that the graph of all rules has and this run has not."""
-    used = {
-        "demo": cfg.run == "demo",
-        "imagenet": cfg.backbone_weights == "torchvision",
-        "gather": any(f"/{GIVEN}/" in path for path in measured_scores(cfg)),
-    }
-    return [rule for rule, is_used in used.items() if not is_used]

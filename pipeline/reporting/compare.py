@@ -1,12 +1,32 @@
-"""Stage compare: one model's maps by every protocol, side by side."""
+"""Stage compare: the same maps by every protocol, side by side.
+
+It shows how far the protocol alone moves each number.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from pipeline.reporting.comparison import measured_by, write_comparison
+from pipeline.evaluation.protocols import Metric, protocol
+from pipeline.reporting.footers import by_row, odd, statuses
+from pipeline.reporting.means import Measurement, read_scores, summarise
+from pipeline.reporting.page import Cell, Page, Row, write_page
+from pipeline.reporting.published import BETTER
 from pipeline.runtime.cli import main
+from pipeline.runtime.sheets import write_rows
+
+METRICS: Final[tuple[Metric, ...]] = ("AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv")
+"""Columns, of which a page has those that any of its protocols reports."""
+COLUMNS: Final = ("protocol", "metric", "mean", "low", "high")
+SPREAD: Final = "Highest less lowest"
+REMARK: Final = (
+    "One set of maps, one ground truth: whatever differs between two rows is the protocol's doing. "
+    "A difference between two models that is smaller than the last row says nothing unless both "
+    "were scored by one protocol."
+)
 
 
 def compare(
@@ -18,10 +38,81 @@ def compare(
     seed: int,
     out: Path,
 ) -> None:
-    """Sheets `.../<protocol>/<model>/<training>/<dataset>.csv` to one page."""
+    """Write sheets `.../<protocol>/<model>/<training>/<dataset>.csv` to one page.
+
+    Args:
+        scores: One model's scores on one dataset, a sheet per protocol.
+        title: Whose maps they are.
+        truth: What the ground truth is.
+        average: Whether the dataset is a meta dataset, which some protocols average otherwise.
+        seed: Seed of the draws for intervals.
+        out: Folder to write.
+
+    Raises:
+        InputError: A file of scores is missing, or is not what it should be.
+    """
     sheets = {path.parents[2].name: path for path in scores}
     measured = measured_by(sheets, meta=average == "meta", seed=seed)
     write_comparison(out, measured, title, {"Ground truth": truth, "Seed": str(seed)})
+
+
+def measured_by(sheets: Mapping[str, Path], *, meta: bool, seed: int) -> dict[str, Measurement]:
+    """Protocol -> means of its sheet of scores, averaged as the protocol has it."""
+    return {
+        name: summarise(read_scores(sheet, name), protocol(name).averaging(meta=meta), seed)
+        for name, sheet in sheets.items()
+    }
+
+
+def write_comparison(
+    out: Path, measured: Mapping[str, Measurement], title: str, footer: Mapping[str, str]
+) -> None:
+    """Write protocols.csv, .md and .html into a folder.
+
+    Args:
+        out: The folder.
+        measured: Protocol -> means.
+        title: Whose maps they are.
+        footer: Term -> text.
+    """
+    used = [metric for metric in METRICS if any(metric in m.means for m in measured.values())]
+    rows = [Row("", name, True, True, _cells(entry, used)) for name, entry in measured.items()]
+    if len(rows) > 1:
+        rows.append(Row("Protocols apart", SPREAD, True, True, _spread(measured, used)))
+    odd_frames = by_row({name: statuses(m, [*m.statuses], odd(m)) for name, m in measured.items()})
+    page = Page(
+        name="protocols",
+        caption=title,
+        metrics={metric: BETTER[metric] for metric in used},
+        rows=tuple(rows),
+        remarks=(REMARK,) if len(rows) > 1 else (),
+        footer={**footer, "Odd frames": odd_frames or "none"},
+    )
+    lines = [
+        [row.method, metric, *map(_in_full, (cell.ours, *(cell.interval or (None, None))))]
+        for row in rows
+        for metric, cell in zip(used, row.cells, strict=True)
+    ]
+    write_rows(out / "protocols.csv", COLUMNS, lines)
+    write_page(out, page, ("md", "html"))
+
+
+def _in_full(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else f"{value:.6f}"
+
+
+def _cells(entry: Measurement, used: Sequence[Metric]) -> tuple[Cell, ...]:
+    return tuple(Cell(None, entry.means.get(m), entry.intervals.get(m)) for m in used)
+
+
+def _spread(measured: Mapping[str, Measurement], used: Sequence[Metric]) -> tuple[Cell, ...]:
+    """Highest less lowest mean, of the protocols that have a finite one."""
+    cells = []
+    for metric in used:
+        values = [entry.means.get(metric, math.nan) for entry in measured.values()]
+        finite = [value for value in values if math.isfinite(value)]
+        cells.append(Cell(None, max(finite) - min(finite) if len(finite) > 1 else None))
+    return tuple(cells)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.reporting import means as measurements
+from pipeline.reporting import means
 from pipeline.reporting.intervals import FEWEST_CLIPS, compare, drawn_clips, holm
 from pipeline.reporting.means import Measurement
 from pipeline.reporting.page import ClipTable, Pair
@@ -56,16 +56,16 @@ def compared(
     cells = [replace(cell, p=p) for cell, p in zip(cells, corrected, strict=True)]
     width = len(metrics)
     return tuple(
-        Pair(one, other, tuple(cells[place * width : (place + 1) * width]))
-        for place, (one, other) in enumerate(named)
+        Pair(one, other, tuple(cells[index * width : (index + 1) * width]))
+        for index, (one, other) in enumerate(named)
     )
 
 
-def told(pairs: Sequence[Pair], metrics: Sequence[str], measured: Mapping[str, Measurement]) -> str:
+def note(pairs: Sequence[Pair], metrics: Sequence[str], measured: Mapping[str, Measurement]) -> str:
     """What the differences are, and how they were tested, or why they were not."""
     if not pairs:
         return ""
-    means = (
+    what = (
         "The first row's mean less the second one's, with the 95 % interval of a paired bootstrap "
         f"over clips. Sanity checks are compared with the row that is best by {leading(metrics)}."
     )
@@ -73,11 +73,11 @@ def told(pairs: Sequence[Pair], metrics: Sequence[str], measured: Mapping[str, M
     clips = len(measured[pairs[0].first].clips)
     if not tests:
         return (
-            f"{means} No test is possible: it needs {FEWEST_CLIPS} clips with a value, and there "
+            f"{what} No test is possible: it needs {FEWEST_CLIPS} clips with a value, and there "
             f"{'is 1' if clips == 1 else f'are {clips}'} in all."
         )
     return (
-        f"{means} p: Wilcoxon's signed-rank test of the clips' means, two-sided, corrected by Holm "
+        f"{what} p: Wilcoxon's signed-rank test of the clips' means, two-sided, corrected by Holm "
         f"for the {tests} tests of this table; \u2021 marks p < 0.05."
     )
 
@@ -92,16 +92,16 @@ def by_clip(
     rivals = [label for label in measured if label not in sanity] or [*measured]
     best = _best(rivals, measured, metric)
     others = [label for label in rivals if label != best] or [m for m in measured if m != best]
-    means = {label: entry.by_clip[metric].means for label, entry in measured.items()}
-    lead = _lead(means[best], [means[label] for label in others], metric)
+    by_row = {label: entry.by_clip[metric].means for label, entry in measured.items()}
+    lead = _lead(by_row[best], [by_row[label] for label in others], metric)
     clips = measured[best].clips
     rows = [
-        (clip, tuple(float(row[place]) for row in means.values()), float(lead[place]))
-        for place, clip in enumerate(clips)
+        (clip, tuple(float(row[index]) for row in by_row.values()), float(lead[index]))
+        for index, clip in enumerate(clips)
     ]
     sign = 1 if BETTER[metric] == "higher" else -1
     rows.sort(key=lambda row: (math.isnan(row[2]), sign * row[2], row[0]))
-    return ClipTable(metric, _clips_told(best, others), tuple(measured), tuple(rows))
+    return ClipTable(metric, _clips_note(best, others), tuple(measured), tuple(rows))
 
 
 def by_attribute(
@@ -111,17 +111,15 @@ def by_attribute(
     if not measured or attributes is None:
         return None
     metric = leading(metrics)
-    means = [measurements.by_attribute(entry, attributes) for entry in measured.values()]
-    rows = tuple(
-        (name, tuple(found[name][metric] for found in means), math.nan) for name in means[0]
-    )
-    told = (
+    by_row = [means.by_attribute(entry, attributes) for entry in measured.values()]
+    rows = tuple((name, tuple(one[name][metric] for one in by_row), math.nan) for name in by_row[0])
+    text = (
         f"Means over the clips that {attributes.name} gives each attribute; a clip may have some."
     )
-    return ClipTable(metric, told, tuple(measured), rows)
+    return ClipTable(metric, text, tuple(measured), rows)
 
 
-def _clips_told(best: str, others: Sequence[str]) -> str:
+def _clips_note(best: str, others: Sequence[str]) -> str:
     if not others:
         return "One row was measured: no differences."
     of = f"{others[0]}" if len(others) == 1 else f"the best of {', '.join(others)} in that clip"

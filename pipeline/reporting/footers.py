@@ -1,4 +1,4 @@
-"""What is said below a table: all that must be known to compare or to repeat its numbers."""
+"""Footer of a table: all that must be known to compare or to repeat its numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AVERAGES: Final = {
 }
 ALL_ROWS: Final = "all rows"
 _FEW: Final = 10
-"""Clips below which percentile intervals are known to be short."""
+"""Clips below which percentile intervals are known to be too short."""
 
 
 def footer(
@@ -28,25 +28,25 @@ def footer(
     odd: Sequence[Disagreement],
     settings: TablesSettings,
 ) -> dict[str, str]:
-    """Term -> text.
+    """Terms and texts below a table.
 
     Args:
         table: The table.
         measured: Row -> measurement; all leave out the same frames.
-        odd: Where the paper's marks are not those of its numbers, in this table.
-        settings: What was run.
+        odd: Cells of this table whose mark in the paper is not the one its numbers give.
+        settings: The run.
     """
     dataset = settings.datasets.get(table.dataset)
-    told = {"Note": table.note} if table.note else {}
-    told |= {"Run": settings.run, "Dataset": table.dataset}
+    terms = {"Note": table.note} if table.note else {}
+    terms |= {"Run": settings.run, "Dataset": table.dataset}
     if measured and dataset:
-        told |= {"Ground truth": dataset.variant, "Split": dataset.split}
-        told |= _frames(table, measured, settings)
-        told |= {"Average": AVERAGES[_first(measured).average], "Intervals": _intervals(measured)}
-        told |= _observers(table, settings)
+        terms |= {"Ground truth": dataset.variant, "Split": dataset.split}
+        terms |= _frames(table, measured, settings)
+        terms |= {"Average": AVERAGES[_first(measured).average], "Intervals": _intervals(measured)}
+        terms |= _observers(table, settings)
     if odd:
-        told["Marks in the paper's text"] = "; ".join(map(str, odd))
-    return told | {
+        terms["Marks in the paper's text"] = "; ".join(map(str, odd))
+    return terms | {
         "Protocol": settings.protocol,
         "Configuration": settings.config_digest,
         "Code": settings.code,
@@ -55,26 +55,26 @@ def footer(
 
 
 def _observers(table: Table, settings: TablesSettings) -> dict[str, str]:
-    """What the row of the observers is, where there is one."""
+    """What the row of the observers is; nothing without such a row."""
     rows = [label for label, row in table.measured.items() if row.model in settings.observed]
     if not rows:
         return {}
-    said = (
+    text = (
         "no model: each is predicted by the gaze of all others. CC, SIM, KLDiv and chi-square are "
         "of one person's gaze, and not comparable with a model's. Not ranked, not tested"
     )
-    return {", ".join(rows): said}
+    return {", ".join(rows): text}
 
 
 def _first(measured: Mapping[str, Measurement]) -> Measurement:
-    """Any row: all have the same frames, averaged alike."""
+    """Any of the rows: all have the same frames, averaged alike."""
     return next(iter(measured.values()))
 
 
 def _frames(
     table: Table, measured: Mapping[str, Measurement], settings: TablesSettings
 ) -> dict[str, str]:
-    """How many frames there are, why some do not count, and which that count are odd."""
+    """How many frames there are, why some do not count, and which of the others are odd."""
     first = _first(measured)
     rules = PROTOCOLS[settings.protocol]
     drawn = rules.sample if rules.sample and rules.sample < first.frames else None
@@ -115,15 +115,15 @@ def odd(entry: Measurement) -> frozenset[str]:
 
 
 def _grouped(counts: Mapping[tuple[str, str], int]) -> str:
-    """Metrics with the same word and count are told together: `no_fixation 3 (AUC-J, NSS)`."""
+    """Metrics by word and count: `no_fixation 3 (AUC-J, NSS)`."""
     groups: dict[str, list[str]] = {}
     for (word, metric), count in counts.items():
         groups.setdefault(f"{word}{count}", []).append(metric)
-    return "; ".join(f"{told} ({', '.join(metrics)})" for told, metrics in groups.items())
+    return "; ".join(f"{head} ({', '.join(metrics)})" for head, metrics in groups.items())
 
 
 def by_row(texts: Mapping[str, str]) -> str:
-    """Rows of which the same is to be told are named together."""
+    """Texts of rows as one; rows with the same text are named together."""
     groups: dict[str, list[str]] = {}
     for label, text in texts.items():
         groups.setdefault(text, []).append(label)
@@ -139,5 +139,5 @@ def _intervals(measured: Mapping[str, Measurement]) -> str:
     scored = max(int(np.count_nonzero(sums.counts)) for sums in first.by_clip.values())
     if scored < 2:
         return "none: one clip alone does not tell how clips differ"
-    told = f"95 %, percentiles of a bootstrap over {scored} clips, {DRAWS} draws"
-    return told if scored >= _FEW else f"{told}; of so few clips they are too short"
+    text = f"95 %, percentiles of a bootstrap over {scored} clips, {DRAWS} draws"
+    return text if scored >= _FEW else f"{text}; of so few clips they are too short"

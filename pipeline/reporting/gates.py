@@ -6,7 +6,6 @@ over those that rest; and for some frames the maps that the prediction was made 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ from pipeline.reporting.figures import draw, flow_picture, grid, save
 from pipeline.runtime.cli import main
 from pipeline.runtime.devices import device
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
+from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import FLOW, FRAMES, frame_numbers
 from pipeline.stores.reading import Store, open_parts
 from pipeline.stores.verify import damage
@@ -140,13 +139,12 @@ def _gates_of(
 
 
 def _write(sheet: Path, numbers: dict[str, Any], found: dict[str, list[FrameGate]]) -> None:
-    with whole(sheet) as partial, partial.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for clip, of_frames in found.items():
-            for number, gate in zip(numbers[clip], of_frames, strict=True):
-                cells = ("" if np.isnan(value) else f"{value:.5f}" for value in gate)
-                writer.writerow([clip, number, *cells])
+    lines = (
+        [clip, number, *("" if np.isnan(value) else f"{value:.5f}" for value in gate)]
+        for clip, gates in found.items()
+        for number, gate in zip(numbers[clip], gates, strict=True)
+    )
+    write_rows(sheet, COLUMNS, lines)
 
 
 if __name__ == "__main__":

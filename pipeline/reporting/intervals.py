@@ -1,6 +1,6 @@
 """How sure a mean is: intervals and paired tests over clips.
 
-Frames of a clip resemble each other, so clips are what is drawn anew. A mean over frames is then a
+Frames of a clip resemble each other, so the bootstrap draws clips. A mean over frames is then a
 ratio of two sums that both depend on the draw (clips differ in length), a mean over clips is one
 too, of clips' means to their number. Every model of a table is given the same draws, so that the
 interval of a difference is that of a paired bootstrap.
@@ -20,7 +20,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import wilcoxon
 
 from pipeline.evaluation.protocols import Average
 
@@ -41,18 +40,18 @@ class ClipSums:
     """One metric of one model, per clip."""
 
     sums: Floats
-    """Of the frames that count."""
+    """Sum of the values of the frames that count."""
     counts: NDArray[np.int64]
-    """How many frames count."""
+    """Number of frames that count."""
 
     @property
     def means(self) -> Floats:
-        """NaN where no frame counts."""
+        """Mean of each clip; NaN where no frame counts."""
         with np.errstate(invalid="ignore"):
             return self.sums / self.counts
 
     def of(self, used: NDArray[np.bool_]) -> ClipSums:
-        """The same without the clips that are not used."""
+        """The same sums, zero for clips that are not used."""
         return ClipSums(np.where(used, self.sums, 0.0), np.where(used, self.counts, 0))
 
     def terms(self, average: Average) -> tuple[Floats, Floats]:
@@ -73,18 +72,18 @@ class Comparison:
     """One metric of two models on the same clips."""
 
     difference: float
-    """The first one's mean less the second one's; NaN where either is, or both are infinite."""
+    """Mean of the first less mean of the second; NaN where either is NaN or both are infinite."""
     interval: Interval | None
     p: float | None
-    """None: too few clips, or no finite difference."""
+    """p of the paired test; None with too few clips, or without a finite difference."""
 
 
 @lru_cache(maxsize=2)
 def drawn_clips(clips: int, seed: int) -> Floats:
     """How often each clip is in each draw: [draws, clips], each row summing to `clips`."""
     chosen = np.random.default_rng(seed).integers(clips, size=(DRAWS, clips))
-    places = chosen + clips * np.arange(DRAWS)[:, None]
-    counted = np.bincount(places.ravel(), minlength=DRAWS * clips)
+    cells = chosen + clips * np.arange(DRAWS)[:, None]
+    counted = np.bincount(cells.ravel(), minlength=DRAWS * clips)
     found = counted.reshape(DRAWS, clips).astype(np.float64)
     found.flags.writeable = False
     return found
@@ -109,9 +108,9 @@ def interval(scores: ClipSums, average: Average, drawn: Floats) -> Interval | No
 
 
 def compare(first: ClipSums, second: ClipSums, average: Average, drawn: Floats) -> Comparison:
-    """Difference of two models, its paired interval and its p, not corrected for others.
+    """Difference of two models, its paired interval and its p, not corrected for other tests.
 
-    All three are of the clips in which both have a value.
+    All three are of the clips in which both models have a value.
     """
     both = (first.counts > 0) & (second.counts > 0)
     first, second = first.of(both), second.of(both)
@@ -123,13 +122,13 @@ def compare(first: ClipSums, second: ClipSums, average: Average, drawn: Floats) 
 
 
 def holm(values: Sequence[float | None]) -> list[float | None]:
-    """Corrects p values for being several (Holm 1979); None stays and does not count."""
-    known = sorted((p, place) for place, p in enumerate(values) if p is not None)
+    """Return p values corrected for multiple tests (Holm 1979); None stays and does not count."""
+    known = sorted((p, index) for index, p in enumerate(values) if p is not None)
     corrected: list[float | None] = [None] * len(values)
     largest = 0.0
-    for rank, (p, place) in enumerate(known):
+    for rank, (p, index) in enumerate(known):
         largest = max(largest, min(1.0, p * (len(known) - rank)))
-        corrected[place] = largest
+        corrected[index] = largest
     return corrected
 
 
@@ -141,6 +140,9 @@ def _percentiles(draws: Floats) -> Interval:
 def _p(differences: Floats) -> float | None:
     if len(differences) < FEWEST_CLIPS:
         return None
+    # scipy.stats takes half a second to import, and few runs have clips enough for a test.
+    from scipy.stats import wilcoxon
+
     rounded = np.round(differences, _DECIMALS)
     unequal = rounded[rounded != 0]
     return float(wilcoxon(unequal).pvalue) if len(unequal) else 1.0

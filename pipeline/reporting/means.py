@@ -1,4 +1,4 @@
-"""What a model scored on a dataset: its sheet of scores, the means, and what they leave out.
+"""Means of what a model scored on a dataset, and the frames that they leave out.
 
 Which frames enter a mean is the protocol's business (`pipeline.evaluation.protocols`): a value
 whose status it leaves out does not count, a NaN never does, and some protocols draw some frames for
@@ -26,6 +26,7 @@ from pipeline.evaluation.protocols import (
 )
 from pipeline.reporting.intervals import ClipSums, Interval, drawn_clips, interval
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows
 
 STATUSES: Final[tuple[MetricStatus, ...]] = get_args(MetricStatus)
 NO_ATTRIBUTE: Final = "no attribute"
@@ -65,21 +66,21 @@ class Measurement:
     means: dict[str, float]
     """Mean per metric, NaN where no frame has a value."""
     intervals: dict[str, Interval | None]
-    """Of each mean; None where fewer than two clips have a value."""
+    """Interval of each mean; None where fewer than two clips have a value."""
     statuses: dict[str, dict[str, int]]
-    """Metric -> status -> frames, those that are left out among them."""
+    """Metric -> status -> number of frames, those that are left out included."""
     undefined: dict[str, int]
     """Metric that is NaN in frames that do count -> number of those frames."""
 
 
 def read_scores(path: Path, name: str) -> Sheet:
-    """A file of scores of the protocol of that name.
+    """Read a file of scores; `name` is the protocol that it must be of.
 
     Raises:
         InputError: The file is missing, of another protocol, has other columns, or no row.
     """
     rules = protocol(name)
-    remedy = f"make it anew with: snakemake --force {path}"
+    remedy = f"make it again with: snakemake --force {path}"
     metrics = _metrics(path, rules, remedy)
     try:
         # Names of clips such as 001 or NA are text.
@@ -103,14 +104,14 @@ def read_scores(path: Path, name: str) -> Sheet:
 
 
 def _metrics(path: Path, rules: Protocol, remedy: str) -> list[Metric]:
-    """Checks the two lines above the numbers; the metrics are what stands between frame, status."""
+    """Metrics of the sheet, between its columns frame and status; checks both lines above them."""
     if not path.exists():
         raise InputError(f"{path}: no such file of scores; make it with: snakemake {path}")
     with path.open(encoding="utf-8") as lines:
-        told, header = next(lines, "").strip(), next(lines, "").strip()
-    if told != f"{_PROTOCOL_LINE}{rules.name}":
+        first, header = next(lines, "").strip(), next(lines, "").strip()
+    if first != f"{_PROTOCOL_LINE}{rules.name}":
         raise InputError(
-            f"{path}: expected the line {_PROTOCOL_LINE}{rules.name}, found {told!r}; {remedy}"
+            f"{path}: expected the line {_PROTOCOL_LINE}{rules.name}, found {first!r}; {remedy}"
         )
     metrics = [metric for metric in rules.reports if metric in header.split(",")]
     if header != ",".join(["clip", "frame", *metrics, "status"]) or not metrics:
@@ -122,16 +123,17 @@ def _metrics(path: Path, rules: Protocol, remedy: str) -> list[Metric]:
 
 
 def _statuses(column: pd.Series[str], metrics: Sequence[Metric]) -> dict[Metric, Codes]:
-    """Reads `ok`, or a list such as `AUC-J=no_fixation NSS=no_fixation`; few of them differ."""
+    """Status of each frame by metric, from a column of texts, of which few differ."""
     codes, texts = pd.factorize(column)
-    told = [_told(text) for text in texts]
-    if unknown := {metric for one in told for metric in one} - {*metrics}:
+    found = [_parsed(text) for text in texts]
+    if unknown := {metric for one in found for metric in one} - {*metrics}:
         raise ValueError(f"a status is of {', '.join(sorted(unknown))}, which has no column")
-    places = {metric: [STATUSES.index(one.get(metric, "ok")) for one in told] for metric in metrics}
-    return {metric: np.array(place, np.int8)[codes] for metric, place in places.items()}
+    indices = {m: [STATUSES.index(one.get(m, "ok")) for one in found] for m in metrics}
+    return {metric: np.array(of_texts, np.int8)[codes] for metric, of_texts in indices.items()}
 
 
-def _told(text: str) -> dict[str, MetricStatus]:
+def _parsed(text: str) -> dict[str, MetricStatus]:
+    """Metric -> status, from `ok` or a list such as `AUC-J=no_fixation NSS=no_fixation`."""
     known: dict[str, MetricStatus] = {status: status for status in STATUSES}
     found = {}
     for part in text.split() if text != "ok" else ():
@@ -145,12 +147,13 @@ def _told(text: str) -> dict[str, MetricStatus]:
 
 
 def summarise(sheet: Sheet, average: Average, seed: int) -> Measurement:
-    """Averages a file of scores over frames, or over each clip's frames and then over clips.
+    """Means of a file of scores over frames, or over each clip's frames and then over clips.
 
     Args:
         sheet: The scores.
-        average: How.
-        seed: Draws clips for the intervals, and frames where the protocol averages some only.
+        average: Whether frames or clips weigh alike.
+        seed: Seed of the draws of clips for the intervals, and of frames where the protocol
+            averages only some.
     """
     codes, names = pd.factorize(sheet.frames["clip"], sort=True)
     by_clip, undefined = dict[str, ClipSums](), dict[str, int]()
@@ -181,7 +184,7 @@ def _clip_sums(
 
 
 def _drawn(sheet: Sheet, metric: Metric, seed: int) -> NDArray[np.bool_]:
-    """The frames that the protocol draws for a metric: mostly all."""
+    """Frames that the protocol draws for a metric: all of them in most protocols."""
     drawn = np.zeros(len(sheet.frames), bool)
     drawn[sampled_frames(sheet.rules, len(drawn), metric, seed=seed)] = True
     return drawn
@@ -196,12 +199,12 @@ def by_attribute(entry: Measurement, attributes: Path) -> dict[str, dict[str, fl
     """Means over the clips that have an attribute: attribute -> metric -> mean.
 
     Args:
-        entry: What was measured.
+        entry: The measurement.
         attributes: CSV clip,attribute, a row for each of a clip's attributes; clips of other splits
             may be in it, and clips without any make up `NO_ATTRIBUTE`.
 
     Raises:
-        InputError: The attributes cannot be read, or are of none of the clips.
+        InputError: The attributes cannot be read, or none of the clips has one.
     """
     means: dict[str, dict[str, float]] = {}
     for name, rows in _attributes(attributes, entry.clips).items():
@@ -211,21 +214,17 @@ def by_attribute(entry: Measurement, attributes: Path) -> dict[str, dict[str, fl
 
 
 def _attributes(path: Path, clips: tuple[str, ...]) -> Mapping[str, NDArray[np.intp]]:
-    """Attribute -> places of its clips, attributes in ascending order."""
-    try:
-        found = pd.read_csv(path, dtype=str, keep_default_na=False, comment="#")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a sheet of attributes ({error}); name another") from None
-    if [*found.columns] != ["clip", "attribute"]:
-        told = ",".join(found.columns)
-        raise InputError(f"{path}: expected columns clip,attribute, found {told}; mend its header")
-    places = {clip: place for place, clip in enumerate(clips)}
+    """Attribute -> indices of its clips, attributes in ascending order."""
+    indices = {clip: index for index, clip in enumerate(clips)}
     groups: dict[str, set[int]] = {}
-    for clip, attribute in zip(found["clip"], found["attribute"], strict=True):
-        if clip in places:
-            groups.setdefault(attribute, set()).add(places[clip])
+    for row in read_rows(path, ("clip", "attribute")):
+        if row["clip"] in indices:
+            groups.setdefault(row["attribute"], set()).add(indices[row["clip"]])
     if not groups:
-        raise InputError(f"{path}: none of its clips was scored, as {clips[0]} was; name another")
-    if rest := {*places.values()}.difference(*groups.values()):
+        raise InputError(
+            f"{path}: none of its clips was scored; the first scored one is {clips[0]}; correct "
+            "the names, or give another sheet of attributes"
+        )
+    if rest := {*indices.values()}.difference(*groups.values()):
         groups[NO_ATTRIBUTE] = rest
     return {name: np.array(sorted(groups[name]), np.intp) for name in sorted(groups)}

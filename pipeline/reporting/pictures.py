@@ -10,7 +10,6 @@ error |density - saliency| of each, both stretched to 0..1, from black (none) to
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from pipeline.reporting.figures import draw, flow_picture, grid, save
 from pipeline.reporting.means import Sheet, read_scores, summarise
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
+from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY, frame_numbers
 from pipeline.stores.reading import Store, open_parts, open_store
 from pipeline.stores.verify import damage
@@ -158,16 +157,12 @@ def _draw(axes: Any, parts: Sequence[Any], models: Sequence[Model], shown: Shown
         axes[1, column].images[0].set_cmap("gray")
 
 
-def _write(sheet: Path, models: Sequence[Model], rows: Sequence[Shown]) -> None:
-    with whole(sheet) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for shown in rows:
-            for model in models:
-                values = (model.nss[shown.clip][shown.time], model.means[shown.clip])
-                cells = ("" if np.isnan(value) else f"{value:.4f}" for value in values)
-                number = model.number(shown)
-                writer.writerow([shown.place, shown.clip, number, model.label, *cells])
+def _lines(models: Sequence[Model], rows: Sequence[Shown]) -> Iterator[list[object]]:
+    for shown in rows:
+        for model in models:
+            values = (model.nss[shown.clip][shown.time], model.means[shown.clip])
+            cells = ("" if np.isnan(value) else f"{value:.4f}" for value in values)
+            yield [shown.place, shown.clip, model.number(shown), model.label, *cells]
 
 
 def pictures(
@@ -207,7 +202,7 @@ def pictures(
     for i, shown in enumerate(rows):
         _draw(axes[2 * i : 2 * i + 2], parts, models, shown)
     save(figure, picture)
-    _write(sheet, models, rows)
+    write_rows(sheet, COLUMNS, _lines(models, rows))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ our tables mark is derived from the numbers, and `disagreements` tells where the
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,12 @@ from typing import Final, Literal, get_args
 
 from pipeline.evaluation.metrics.fast import METRICS
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows
 
 Rank = Literal["best", "second"]
+Better = Literal["higher", "lower"]
 
-BETTER: Final[Mapping[str, Literal["higher", "lower"]]] = {
+BETTER: Final[Mapping[str, Better]] = {
     **METRICS,
     "sAUC": "higher",
     "chi-square": "lower",
@@ -77,13 +78,14 @@ def read_published(path: Path) -> list[PrintedRow]:
     """
     if not path.exists():
         return []
-    words, lines = _read(path)
-    if words[:3] != ["group", "method", "deep"] or not {*words[3:]} <= BETTER.keys():
+    lines = read_rows(path, ("group", "method", "deep"))
+    metrics = [*lines[0]][3:] if lines else []
+    if unknown := [metric for metric in metrics if metric not in BETTER]:
         raise InputError(
             f"{path}: expected the columns group,method,deep and metrics out of "
-            f"{','.join(BETTER)}, found {','.join(words)}; mend its first line"
+            f"{','.join(BETTER)}, found {','.join(unknown)}; correct its first line"
         )
-    rows = [_printed_row(path, line, words[3:]) for line in lines]
+    rows = [_printed_row(path, line, metrics) for line in lines]
     methods = [row.method for row in rows]
     if twice := sorted({method for method in methods if methods.count(method) > 1}):
         raise InputError(f"{path}: {', '.join(twice)} comes twice; leave one of the rows")
@@ -94,17 +96,15 @@ def read_marks(path: Path) -> dict[tuple[str, str, str], Rank]:
     """Table, method and metric -> mark, of the sheet table,method,metric,mark.
 
     Raises:
-        InputError: Other columns, or a mark that is neither best nor second.
+        InputError: A column is missing, or a mark is neither best nor second.
     """
-    words, lines = _read(path)
-    if words != ["table", "method", "metric", "mark"]:
-        found = ",".join(words)
-        raise InputError(f"{path}: expected the columns table,method,metric,mark, found {found}")
     known: dict[str, Rank] = {rank: rank for rank in get_args(Rank)}
     marks = {}
-    for line in lines:
+    for line in read_rows(path, ("table", "method", "metric", "mark")):
         if line["mark"] not in known:
-            raise InputError(f"{path}: mark {line['mark']!r} is none of {', '.join(known)}")
+            raise InputError(
+                f"{path}: mark {line['mark']!r} is none of {', '.join(known)}; correct it"
+            )
         marks[line["table"], line["method"], line["metric"]] = known[line["mark"]]
     return marks
 
@@ -140,15 +140,6 @@ def _differing(
             mark = marks.get((row.method, metric))
             if (mark or rank in readable) and mark != rank:
                 yield Disagreement(name, row.method, metric, row.values[metric], mark, rank)
-
-
-def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            sheet = csv.DictReader(line for line in file if not line.startswith("#"))
-            return list(sheet.fieldnames or []), list(sheet)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a sheet ({error}); restore it from the repository") from None
 
 
 def _printed_row(path: Path, line: Mapping[str, str], metrics: Sequence[str]) -> PrintedRow:

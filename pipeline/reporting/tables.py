@@ -2,28 +2,26 @@
 
 `python -m pipeline.reporting.tables` reads a CSV per model, training and dataset (a row per frame)
 and the transcribed sheets of workflow/published. For each table it writes <name>.csv (a row per
-method and metric), <name>_clips.csv, <name>.md, <name>.html and <name>.tex, and an index of them
-all. The same input gives the same bytes.
+method and metric), <name>_clips.csv, <name>.md, <name>.html and <name>.tex; beside them an index,
+and pages.json, from which the report is rendered. The same input gives the same bytes.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from pipeline.config.evaluation import Table, TablesSettings
 from pipeline.config.section import GIVEN, UNTRAINED
 from pipeline.evaluation.protocols import protocol
-from pipeline.reporting import differences as contrasts
+from pipeline.reporting import differences
 from pipeline.reporting.footers import footer
-from pipeline.reporting.latex import latex
 from pipeline.reporting.means import Measurement, Sheet, by_attribute, read_scores, summarise
-from pipeline.reporting.page import Cell, Page, Row, html, index_html, index_markdown, markdown
+from pipeline.reporting.page import Cell, Page, Row, write_index, write_page
 from pipeline.reporting.published import (
     BETTER,
     Disagreement,
@@ -34,6 +32,7 @@ from pipeline.reporting.published import (
 )
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import write_rows
 
 SANITY_GROUP: Final = "Sanity checks"
 UNPRINTED_GROUP: Final = "Not in the paper"
@@ -67,18 +66,14 @@ def tables(*, scores: list[Path], published: Path, out: Path, settings: TablesSe
         _page(name, read_published(published / f"{name}.csv"), entries, odd, settings)
         for name, entries in measured.items()
     ]
-    out.mkdir(parents=True, exist_ok=True)
     for page in pages:
         _write_long(page, out / f"{page.name}.csv")
         if measured[page.name]:
             _write_clips(page, measured[page.name], out / f"{page.name}_clips.csv")
         if attributes := _attributes(page.name, settings):
             _write_attributes(page, measured[page.name], attributes, out)
-        for kind, draw in {"md": markdown, "html": html, "tex": latex}.items():
-            _write(out / f"{page.name}.{kind}", draw(page))
-    remarks = (_origin(settings), *_run_remark(settings.run))
-    _write(out / "index.md", index_markdown(pages, TITLE, remarks))
-    _write(out / "index.html", index_html(pages, TITLE, remarks))
+        write_page(out, page, ("md", "html", "tex"))
+    write_index(out, pages, TITLE, (_origin(settings), *_run_remark(settings.run)))
 
 
 def _measure(
@@ -136,7 +131,7 @@ def _check_same_frames(table: Table, sheets: Sequence[Sheet]) -> None:
         )
         if not same:
             raise InputError(
-                f"{sheet.path}: its frames are not those of {first.path}; make both anew "
+                f"{sheet.path}: its frames are not those of {first.path}; make both again "
                 f"with: snakemake --force {first.path} {sheet.path}{_gaps(first, sheet)}"
             )
 
@@ -170,16 +165,16 @@ def _page(
         for entry, cells in zip(entries, zip(*columns, strict=True), strict=True)
     ]
     attributes = _attributes(name, settings)
-    pairs = contrasts.compared(rivals, settings.sanity, table.metrics, settings.seed)
+    pairs = differences.compared(rivals, settings.sanity, table.metrics, settings.seed)
     return Page(
         name=name,
         caption=table.title,
         metrics={metric: BETTER[metric] for metric in table.metrics},
         rows=tuple(rows),
         pairs=pairs,
-        pairs_told=contrasts.told(pairs, table.metrics, rivals),
-        clips=contrasts.by_clip(rivals, settings.sanity, table.metrics),
-        attributes=contrasts.by_attribute(measured, attributes, table.metrics),
+        pairs_note=differences.note(pairs, table.metrics, rivals),
+        clips=differences.by_clip(rivals, settings.sanity, table.metrics),
+        attributes=differences.by_attribute(measured, attributes, table.metrics),
         remarks=_remarks(name, table, settings),
         links=_links(name, bool(measured)),
         footer=footer(table, measured, [one for one in odd if one.table == name], settings),
@@ -271,7 +266,7 @@ def _write_long(page: Page, path: Path) -> None:
             printed = "" if cell.printed is None else f"{cell.printed:.3f}"
             numbers = map(_in_full, (cell.ours, low, high, cell.difference))
             lines.append([row.group, row.method, source, metric, printed, *numbers])
-    _write_sheet(path, head, lines)
+    write_rows(path, head, lines)
 
 
 def _write_clips(page: Page, measured: Mapping[str, Measurement], path: Path) -> None:
@@ -282,7 +277,7 @@ def _write_clips(page: Page, measured: Mapping[str, Measurement], path: Path) ->
         for metric, scores in ((metric, entry.by_clip[metric]) for metric in page.metrics)
         for clip, mean, count in zip(entry.clips, scores.means, scores.counts, strict=True)
     ]
-    _write_sheet(path, ["method", "clip", "metric", "mean", "frames"], lines)
+    write_rows(path, ["method", "clip", "metric", "mean", "frames"], lines)
 
 
 def _attributes(name: str, settings: TablesSettings) -> Path | None:
@@ -301,22 +296,11 @@ def _write_attributes(
         for metric in page.metrics
     ]
     head = ["method", "attribute", "metric", "mean"]
-    _write_sheet(out / f"{page.name}_attributes.csv", head, lines)
+    write_rows(out / f"{page.name}_attributes.csv", head, lines)
 
 
 def _in_full(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
-
-
-def _write_sheet(path: Path, head: Sequence[str], lines: Iterable[Sequence[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        sheet = csv.writer(file, lineterminator="\n")
-        sheet.writerow(head)
-        sheet.writerows(lines)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows
 
 
 @dataclass(frozen=True)
 class Timing:
-    """All jobs of a rule; None: too short to be looked at while they ran."""
+    """All jobs of a rule; None where they were too short to be looked at while they ran."""
 
     rule: str
     jobs: int
@@ -61,17 +61,25 @@ def _summed(rule: str, jobs: list[_Job]) -> Timing:
 
 def _read(path: Path) -> _Job:
     """The only row of a file."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
     try:
-        row = rows[0]
+        row = read_rows(path, ("s", "cpu_time", "max_rss"), delimiter="\t")[0]
         cells = (row["s"], row["cpu_time"], row["max_rss"])
         wall, cpu, memory = (None if cell in ("NA", "-", "") else float(cell) for cell in cells)
         if wall is None:
             raise ValueError("no seconds")
-    except (IndexError, KeyError, TypeError, ValueError) as error:
+    except (IndexError, InputError, ValueError) as error:
         raise InputError(
             f"{path}: expected a row with s, cpu_time and max_rss, as Snakemake's benchmark "
-            f"writes it, found {rows[:1]} ({error}); delete it"
+            f"writes it ({error}); delete it"
         ) from None
     return _Job(wall, cpu, memory)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in two units at most: 4.2 s, 3 min 20 s, 5 h 02 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -191,14 +191,13 @@ rule curves:
 
 
 rule report:
-    """All of it on one page that needs no network: tables, pictures, checks, times and rules."""
+    """All of it on one page that needs no network: tables, pictures, checks and times."""
     input:
         tables="results/tables",
         pictures=targets.pictures(cfg),  # with a sheet beside each that is of a dataset
         logs=targets.training_logs(cfg),
         gates=targets.gates(cfg),  # with two pictures beside each
         alignment=targets.alignments(cfg),
-        rules=own("workflow/report/rules.dot"),
     output:
         page="<results>/report.html",
     log:
@@ -207,12 +206,11 @@ rule report:
         "../../envs/data.yaml"
     params:
         code=code_digest("pipeline.reporting.report"),
-        # No input: they are nobody's output, and what was timed anew tells nothing new.
+        # No input: they are nobody's output, and another timing of the same jobs tells nothing new.
         benchmarks=f"{cfg.pathvars['logs']}/benchmarks",
-        absent=targets.rules_without_use(cfg),
         settings=settings.tables(),
     shell:
         "python -m pipeline.reporting.report --tables {input.tables:q} --pictures {input.pictures:q}"
         " --logs {input.logs:q} --gates {input.gates:q} --alignment {input.alignment:q}"
-        " --benchmarks {params.benchmarks:q} --rules {input.rules:q} --absent {params.absent:q}"
-        " --settings {params.settings:q} --page {output.page:q} &> {log:q}"
+        " --benchmarks {params.benchmarks:q} --settings {params.settings:q}"
+        " --page {output.page:q} &> {log:q}"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.checks.preflight import configured, main, read_costs
+from pipeline.checks.preflight import main, read_costs
 from pipeline.checks.probing import probe
 from pipeline.demo.draw import demo
+from pipeline.planning.load import configured
 from pipeline.planning.needs import flows
 from pipeline.raw.splits import SheetClip, read_totals
 

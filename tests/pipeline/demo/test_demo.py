@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.config.config import configured
 from pipeline.datasets.meta import read_frame_list
 from pipeline.demo.draw import demo, draw
 from pipeline.demo.drawn import (
@@ -21,6 +20,7 @@ from pipeline.demo.films import OBSERVERS, film, looks
 from pipeline.demo.gaze import Event, common_blink
 from pipeline.demo.layouts import WRITERS
 from pipeline.demo.scene import pictures
+from pipeline.planning.load import configured
 from pipeline.raw.splits import SPLITS, parts, read_sheet
 from pipeline.runtime.errors import InputError
 

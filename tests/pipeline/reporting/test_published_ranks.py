@@ -54,7 +54,7 @@ def test_a_wrong_mark_and_a_missing_one_are_told(published):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("table,method,mark\n", "expected the columns table,method,metric,mark"),
+        ("table,method,mark\n", "no column metric; the header must have table,method,metric,mark"),
         (HEAD + "table_1,a,CC,bold\n", "mark 'bold' is none of best, second"),
     ],
 )

@@ -1,74 +1,33 @@
-"""The report of small made-up results: every part, nothing from elsewhere, what is missing told."""
+"""The report of small made-up results: every part, nothing from elsewhere, what is missing."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from html.parser import HTMLParser
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from pipeline.config.evaluation import TablesSettings
-from pipeline.reporting.html import embedded
-from pipeline.reporting.report import FLAGS, duration, report
-from pipeline.reporting.rule_graph import read_edges, reduced, row_of_each, svg, without
-from pipeline.reporting.timings import read_timings
+from pipeline.reporting.intervals import Comparison
+from pipeline.reporting.page import Cell, ClipTable, Page, Pair, Row, write_index
+from pipeline.reporting.report import FLAGS, report
+from pipeline.reporting.timings import duration, read_timings
 from pipeline.runtime.errors import InputError
+from tests.pipeline.reporting.conftest import Html, settings
 
-ROOT = Path(__file__).parents[3]
-RULES = ROOT / "workflow/report/rules.dot"
-SECTIONS = ["tables", "training", "panels", "gates", "alignment", "timing", "rules"]
-TABLE = """<!DOCTYPE html><html lang="en"><head><title>T</title>
-<style>td { color: CanvasText; }</style></head><body><h1 id="title">Table 1. A &lt; B &amp; C</h1>
-<div role="region" aria-labelledby="title"><table aria-labelledby="title"><tr><td>0.5</td></tr>
-</table></div><h2 id="pairs">Pairs</h2><a href="#title">up</a>
-<nav><a href="index.html">All tables</a></nav></body></html>"""
+SECTIONS = ["tables", "training", "panels", "gates", "alignment", "timing"]
 BENCHMARK = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
-
-
-class Page(HTMLParser):
-    """Elements by their names, and that tags nest."""
-
-    def __init__(self, text: str):
-        super().__init__(convert_charrefs=True)
-        self.open, self.tags, self.text = [], [], ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text += data
-
-    def values(self, attribute):
-        return [attrs[attribute] for _, attrs in self.tags if attribute in attrs]
-
-
-def settings(**changes):
-    given = {"run": "demo", "protocol": "mit", "seed": 3, "config_digest": "c0ffee00"}
-    empty = {
-        "sanity": {},
-        "datasets": {},
-        "tables": {},
-        "left_out": [],
-        "lacking": {},
-        "observed": [],
-    }
-    return TablesSettings.model_validate(given | {"code": "0123abcd"} | empty | changes)
+TABLE = Page(
+    name="table_1",
+    caption="A < B & C",
+    metrics={"NSS": "higher"},
+    rows=(Row("", "Ours", True, True, (Cell(0.5, 0.4),)),),
+    pairs=(Pair("Ours", "Theirs", (Comparison(0.1, None, None),)),),
+    pairs_note="Not tested.",
+    clips=ClipTable("NSS", "", ("Ours",), (("a", (0.4,), float("nan")),)),
+    footer={"Run": "demo"},
+    links={"index.html": "All tables"},
+)
 
 
 def write(path, text):
@@ -86,14 +45,12 @@ def draw(path, size=(60, 40)):
 @pytest.fixture
 def nothing(tmp_path):
     """A run that made tables and nothing else."""
-    for name in ("index", "table_1", "table_2"):
-        write(tmp_path / f"tables/{name}.html", TABLE)
+    write_index(tmp_path / "tables", [replace(TABLE, name="table_2"), TABLE], "All", [])
     return {
-        **{name: [] for name in ("pictures", "logs", "gates", "alignment", "absent")},
+        **{name: [] for name in ("pictures", "logs", "gates", "alignment")},
         "tables": tmp_path / "tables",
         "benchmarks": tmp_path / "benchmarks",
-        "rules": RULES,
-        "settings": settings(),
+        "settings": settings(seed=3),
         "page": tmp_path / "report.html",
     }
 
@@ -124,7 +81,7 @@ def everything(nothing, tmp_path):
 
 def made(arguments):
     report(**arguments)
-    return Page(arguments["page"].read_text())
+    return Html(arguments["page"].read_text())
 
 
 def test_every_part_is_there_and_listed(everything):
@@ -172,19 +129,18 @@ def test_what_is_missing_is_said(nothing):
 
 
 def test_a_run_without_tables_says_so(nothing, tmp_path):
-    for name in ("table_1", "table_2"):
-        (tmp_path / f"tables/{name}.html").unlink()
+    write_index(tmp_path / "tables", [], "All", [])
     assert "no tables" in made(nothing).text
 
 
 def test_numbers_of_trainings_gates_flags_and_times(everything):
-    text = re.sub(r"\s+", " ", made(everything).text)
+    text = re.sub(r"\s+", "", made(everything).text)
     assert "gfsalnetsetting_2200.1001.550" in text  # 20 iterations, first 0.1, last ten 1.55
-    assert "ucf_sportsgfsalnet setting_220.9000.300" in text  # G_T over one frame, over two
-    assert "ucf_sports21late 1, outside 1" in text
-    assert FLAGS["late"] in text
-    assert FLAGS["early"] not in text
-    assert "flow25 min 00 s1 min 30 s300 MB300 MB" in text
+    assert "ucf_sportsgfsalnetsetting_220.9000.300" in text  # G_T over one frame, over two
+    assert "ucf_sports21late1,outside1" in text
+    assert FLAGS["late"].replace(" ", "") in text
+    assert FLAGS["early"].replace(" ", "") not in text
+    assert "flow25min00s1min30s300MB300MB" in text
 
 
 def test_long_lists_of_flagged_clips_are_cut(everything, tmp_path):
@@ -206,8 +162,9 @@ def test_the_same_input_gives_the_same_bytes(everything):
 def test_a_damaged_input_is_one_message(everything, tmp_path):
     damaged = {
         "pictures/ucf_sports.png": "not a picture",
-        "pictures/ucf_sports.csv": "expected columns",
-        "gates/gfsalnet/setting_2/ucf_sports.csv": "expected columns",
+        "pictures/ucf_sports.csv": "no column",
+        "gates/gfsalnet/setting_2/ucf_sports.csv": "no column",
+        "tables/pages.json": "no pages of tables",
         "benchmarks/flow/ucf_sports/0.tsv": "as Snakemake's benchmark",
     }
     for name, told in damaged.items():
@@ -220,13 +177,13 @@ def test_a_damaged_input_is_one_message(everything, tmp_path):
     assert not everything["page"].exists()
 
 
-def test_an_embedded_page_keeps_its_text_under_new_names(tmp_path):
-    body, style = embedded(write(tmp_path / "t.html", TABLE), "table_1")
-    assert '<h3 id="table_1-title">Table 1. A &lt; B &amp; C</h3>' in body
-    assert '<h4 id="table_1-pairs">' in body
-    assert '<a href="#table_1-title">up</a>' in body
-    assert "All tables" not in body
-    assert style == "td { color: CanvasText; }"
+def test_a_page_keeps_its_content_under_new_names(everything):
+    page = made(everything)
+    headings = {attrs["id"]: tag for tag, attrs in page.tags if tag[0] == "h" and "id" in attrs}
+    assert headings["table_1-title"] == headings["table_2-title"] == "h3"
+    assert headings["table_1-pairs"] == "h4"
+    assert page.text.index("Table 1. A < B & C") < page.text.index("Table 2. A < B & C")
+    assert "All tables" not in page.text
 
 
 @pytest.mark.parametrize(
@@ -247,63 +204,3 @@ def test_timings_are_summed_by_rule(everything):
     (timing,) = read_timings(everything["benchmarks"])
     assert (timing.rule, timing.jobs, timing.wall, timing.cpu) == ("flow", 2, 300.0, 90.0)
     assert (timing.memory, timing.peak) == (300.0, 300.0)
-
-
-def test_a_graph_is_drawn_in_rows_without_what_others_imply():
-    edges = frozenset({("a", "b"), ("b", "c"), ("a", "c"), ("c", "d"), ("a", "d"), ("x", "d")})
-    assert reduced(edges) == {("a", "b"), ("b", "c"), ("c", "d"), ("x", "d")}
-    assert row_of_each(edges) == {"a": 0, "b": 1, "c": 2, "d": 3, "x": 0}
-    assert without(edges, ["a", "d"]) == {("b", "c")}
-    drawn = svg(edges, "a < b")
-    assert re.findall(r">(\w)</text>", drawn) == ["a", "x", "b", "c", "d"]
-    assert 'aria-label="a &lt; b"' in drawn
-
-
-def test_boxes_do_not_touch():
-    drawn = svg(read_edges(RULES), "rules")
-    boxes = [
-        tuple(map(float, box)) for box in re.findall(r'<rect x="([\d.]+)" y="([\d.]+)"', drawn)
-    ]
-    assert len(boxes) == len(row_of_each(read_edges(RULES)))
-    for i, (x, y) in enumerate(boxes):
-        assert all(abs(x - left) >= 99.9 for left, top in boxes[:i] if top == y)
-
-
-def test_a_circle_or_no_edge_is_an_error(tmp_path):
-    with pytest.raises(InputError, match="a, b read from one another"):
-        read_edges(write(tmp_path / "g.dot", "a -> b\nb -> a\nb -> c\n"))
-    with pytest.raises(InputError, match="found none"):
-        read_edges(write(tmp_path / "g.dot", "digraph {}"))
-    with pytest.raises(InputError, match="restore it"):
-        read_edges(tmp_path / "none.dot")
-
-
-def test_the_graph_is_that_of_the_rules():
-    """With somebody's maps and torchvision's weights, so that every rule has something to do."""
-    theirs = 'models={"theirs": {"maps": "workflow"}}'
-    row = '{"Theirs": {"model": "theirs", "training": "given"}}'
-    config = ["run=demo", "backbone_weights=torchvision", theirs]
-    config.append(f'tables={{"table_1": {{"measured": {row}}}}}')
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--config",
-            *config,
-            "--rulegraph",
-            "dot",
-            "--",
-            "report",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
-    edges = re.findall(r"(\d+) -> (\d+)", done.stdout)
-    # A training may start from another one's weights.
-    found = {(names[first], names[second]) for first, second in edges if first != second}
-    assert found == read_edges(RULES)

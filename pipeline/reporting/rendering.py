@@ -1,0 +1,123 @@
+"""How pages are written: templates, the shape of numbers, and the escapes of each format.
+
+HTML templates escape by themselves. In Markdown and LaTeX a text passes through the filter `md` or
+`tex`; LaTeX's own braces and percent signs would clash with Jinja's, so its tags are << >> and
+<% %>.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from pipeline.reporting.intervals import SIGNIFICANT, Comparison, Interval
+from pipeline.reporting.published import DECIMALS
+
+_GLOBALS: Final[dict[str, Any]] = {
+    "arrows": {"higher": "\u2191", "lower": "\u2193"},
+    "marks": {"best": "*", "second": "\u2020", None: ""},
+}
+"""What all templates know: the better direction of a metric, and the rank of a measured value."""
+_SIGNIFICANT: Final = "\u2021"
+_LATEX: Final = str.maketrans(
+    {
+        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': "''",
+        "\u2020": r"\dag{}",
+        "\u2021": r"\ddag{}",
+    }
+)
+_MARKDOWN: Final = re.compile(
+    r"[\\`*|\[\]]"
+    r"|<(?=[A-Za-z/!?])"  # begins a tag; a less-than sign before a blank or digit does not
+    r"|&(?=#?\w+;)"  # begins a character reference
+    r"|(?<![^\W_])_|_(?![^\W_])"  # within a word an underscore is only that
+)
+
+
+def render(template: str, **values: object) -> str:
+    """Text of a template in templates/ with these values."""
+    return _environment(latex=template.endswith(".tex.j2")).get_template(template).render(values)
+
+
+@cache
+def _environment(*, latex: bool) -> Environment:
+    # StrictUndefined: a misspelt name is an error, not an empty cell.
+    environment = Environment(
+        loader=PackageLoader("pipeline.reporting"),
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    if latex:
+        environment = environment.overlay(
+            block_start_string="<%",
+            block_end_string="%>",
+            variable_start_string="<<",
+            variable_end_string=">>",
+        )
+    environment.globals |= _GLOBALS
+    environment.filters |= {
+        "comparison": shown_comparison,
+        "interval": shown_interval,
+        "md": markdown,
+        "number": number,
+        "signed": signed,
+        "tex": latex_text,
+    }
+    return environment
+
+
+def latex_text(text: str) -> str:
+    """Text that LaTeX prints as it stands."""
+    return text.translate(_LATEX)
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it stands, in a table's cell as well."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
+
+
+def number(value: float | None) -> str:
+    """A value as pages show it: - if there is none, `undefined` if it is NaN."""
+    if value is None:
+        return "-"
+    return "undefined" if math.isnan(value) else f"{value:.{DECIMALS}f}"
+
+
+def signed(value: float) -> str:
+    """A difference as pages show it; never -0."""
+    return f"{round(value, DECIMALS) + 0.0:+.{DECIMALS}f}"
+
+
+def shown_interval(ends: Interval) -> str:
+    """An interval of a mean as [low, high]."""
+    return f"[{number(ends[0])}, {number(ends[1])}]"
+
+
+def shown_comparison(cell: Comparison) -> list[str]:
+    """Difference, its interval, and p with a double dagger where it is significant.
+
+    What a comparison does not have is left out.
+    """
+    if math.isnan(cell.difference):
+        return ["undefined"]
+    parts = [signed(cell.difference)]
+    if cell.interval:
+        parts.append(f"[{signed(cell.interval[0])}, {signed(cell.interval[1])}]")
+    if cell.p is not None:
+        p = "p < 0.001" if cell.p < 0.001 else f"p {cell.p:.3f}"
+        parts.append(p + (_SIGNIFICANT if cell.p < SIGNIFICANT else ""))
+    return parts

@@ -1,0 +1,238 @@
+"""How a page looks in each format, and that no text breaks it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from pipeline.reporting.intervals import Comparison
+from pipeline.reporting.page import (
+    Cell,
+    ClipTable,
+    Page,
+    Pair,
+    Row,
+    read_pages,
+    write_index,
+    write_page,
+)
+from pipeline.reporting.rendering import latex_text, markdown, render
+from pipeline.runtime.errors import InputError
+from tests.pipeline.reporting.conftest import Html, settings
+
+
+def test_html_is_well_formed_self_contained_and_shows_the_numbers(made):
+    out = made()
+    text = (out / "table_1.html").read_text()
+    page = Html(text)
+    cells = page.table("Method")
+    assert cells["Fang & al. (nd)"] == ["0.879", "0.387", "2.319", "-", "2.012"]
+    # Equal to the centre bias: both have the star, and the next value the dagger.
+    assert cells["Setting 1"][0] == "0.580* ([0.250, 0.800]) (paper )0.914 (, -0.334)"
+    assert cells["Setting 1"][3] == "0.300* ([0.200, 0.325])"
+    assert cells["Setting 2"][0].startswith("0.540\u2020 ([0.250")
+    assert "<b>0.914</b>" in text and "<u>0.911</u>" in text
+    assert "Forty-three &lt; forty-seven." in text
+    scopes = {attrs["scope"] for tag, attrs in page.tags if tag == "th"}
+    assert scopes == {"col", "row", "rowgroup"}
+    assert not {"script", "link", "img"} & {tag for tag, _ in page.tags}
+    assert "http" not in text
+
+
+def test_markdown_shows_ours_printed_difference(made):
+    out = made()
+    lines = (out / "table_1.md").read_text().splitlines()
+    row = next(line for line in lines if "| Setting 2 |" in line)
+    assert row.split(" | ")[2] == ("0.540\u2020 [0.250, 0.733] / <ins>0.911</ins> / -0.371")
+    widths = {line.count("|") for line in lines if line.startswith("|")}
+    assert widths == {8}
+
+
+def test_footer_counts_frames_and_names_what_was_run(made):
+    out = made()
+    text = (out / "table_1.md").read_text()
+    for said in (
+        "- Note: Forty-three < forty-seven.",
+        "- Frames: 6 of 2 clips",
+        "- Left out of the means: empty_density 1 (CC, SIM, KLDiv); no_fixation 1 (AUC-J, NSS)",
+        "- Odd, yet counted: Setting 2: constant_prediction 1 (AUC-J, CC, NSS, SIM, KLDiv)",
+        "- Without a value, though counted: Setting 2: 1 (CC, NSS, SIM)",
+        "- Intervals: 95 %, percentiles of a bootstrap over 2 clips, 2000 draws; of so few clips",
+        "- Average: mean over frames",
+        "- Ground truth: paper",
+        "- Split: test",
+        "- Protocol: mit",
+        "- Configuration: c0ffee00",
+        "- Code: 0123456789abcdef",
+        "- Seed: 7",
+    ):
+        assert said in text
+
+
+def test_index_links_every_table(made):
+    one = settings().tables["table_1"]
+    names = ("table_1", "table_10")
+    out = made(tables=dict.fromkeys(names, one))
+    links = {
+        attrs["href"] for tag, attrs in Html((out / "index.html").read_text()).tags if tag == "a"
+    }
+    assert links == {"table_1.html", "table_10.html"}
+    assert "[Table 10. Comparison on UCF-Sports](table_10.md)" in (out / "index.md").read_text()
+    assert {path.name for path in out.iterdir()} == {
+        *("index.md", "index.html", "pages.json"),
+        *(
+            f"{name}{kind}"
+            for name in names
+            for kind in (".csv", "_clips.csv", ".md", ".html", ".tex")
+        ),
+    }
+
+
+def test_infinite_means_are_shown_as_such(scores, made):
+    scores[1].write_text(scores[1].read_text().replace("3.0,0.4,1.5,ok", "3.0,0.4,inf,ok"))
+    out = made()
+    page = Html((out / "table_1.html").read_text())
+    assert page.table("Method")["Setting 2"][4] == "inf (paper )1.568 (, +inf)"
+    assert page.table("Difference")["Setting 1  (less Setting 2)"][4] == "-inf"
+
+
+def test_a_table_without_printed_values_speaks_of_none(published, made):
+    (published / "table_1.csv").unlink()
+    out = made()
+    text = (out / "table_1.md").read_text()
+    assert "Our values with their 95 % intervals." in text and "printed" not in text
+
+
+@pytest.mark.parametrize("left_out", [[], ["ucf_sports"]])
+def test_links_lead_to_files_that_are_there(left_out, made):
+    out = made(left_out=left_out)
+    for page in out.glob("*.html"):
+        links = [a["href"] for tag, a in Html(page.read_text()).tags if tag == "a"]
+        assert links and all((out / link).is_file() for link in links)
+    for page in out.glob("*.md"):
+        links = re.findall(r"\]\((.+?)\)", page.read_text())
+        assert links and all((out / link).is_file() for link in links)
+
+
+def test_latex_is_balanced_and_every_line_has_its_columns(made):
+    out = made()
+    text = (out / "table_1.tex").read_text()
+    opened = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
+        if kind == "begin":
+            opened.append(name)
+        else:
+            assert opened.pop() == name
+    assert opened == []
+    bare = re.sub(r"\\[{}]", "", text)
+    assert bare.count("{") == bare.count("}")
+    lines = [line for line in text.splitlines() if line.endswith(r"\\")]
+    wide = [line for line in lines if not line.startswith(r"\multicolumn{6}")]
+    assert len(wide) == 1 + 2 + 2 * 4 + 2
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in wide} == {5}
+    assert r"Fang \& al. (nd) & 0.879 & 0.387 & 2.319 & - & 2.012 \\" in text
+    assert r"{\scriptsize \underline{0.911}}" in text
+    assert r"{\scriptsize \textbf{0.914}}" in text
+    assert r"Forty-three \textless{} forty-seven." in text
+
+
+def test_latex_escapes_what_it_would_read():
+    assert latex_text(r"a_b & 5 % \ <c> #{~}") == (
+        r"a\_b \& 5 \% \textbackslash{} \textless{}c\textgreater{} \#\{\textasciitilde{}\}"
+    )
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+def test_latex_compiles(made):
+    out = made()
+    main = (
+        r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{table_1}\end{document}"
+    )
+    (out / "main.tex").write_text(main)
+    command = ["pdflatex", "-halt-on-error", "main.tex"]
+    assert subprocess.run(command, cwd=out, check=False).returncode == 0
+
+
+HOSTILE = r"<script>alert(1)</script> & a_b _c_ | 5 % *x* `y` [z](w) &lt; \ # {~^}"
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A page whose every text is hostile, in each format."""
+    cell, compared = Cell(0.5, 0.4, (0.3, 0.5), "best", "second"), Comparison(0.1, (0.0, 0.2), 0.01)
+    clips = ClipTable("NSS", HOSTILE, (HOSTILE,), ((HOSTILE, (0.1,), float("nan")),))
+    page = Page(
+        name="page",
+        caption=HOSTILE,
+        metrics={HOSTILE: "higher"},
+        rows=(Row(HOSTILE, HOSTILE, True, True, (cell,)),),
+        pairs=(Pair(HOSTILE, HOSTILE, (compared,)),),
+        pairs_note=HOSTILE,
+        clips=clips,
+        attributes=clips,
+        remarks=(HOSTILE,),
+        footer={HOSTILE: HOSTILE},
+        links={"page.html": HOSTILE},
+    )
+    write_page(tmp_path, page, ("html", "md", "tex"))
+    write_index(tmp_path, [page], HOSTILE, [HOSTILE])
+    return tmp_path, page
+
+
+@pytest.mark.parametrize("name", ["page.html", "index.html"])
+def test_no_text_becomes_html(name, hostile):
+    page = Html((hostile[0] / name).read_text())
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert page.text.count(HOSTILE) == (19 if name == "page.html" else 4)
+
+
+@pytest.mark.parametrize("name", ["page.md", "index.md"])
+def test_no_text_becomes_markdown(name, hostile):
+    text = (hostile[0] / name).read_text()
+    assert text.count(markdown(HOSTILE)) == (12 if name == "page.md" else 3)
+    rest = text.replace(markdown(HOSTILE), "")
+    assert "script" not in rest
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} <= {4}
+
+
+def test_markdown_is_left_alone_where_it_means_nothing():
+    plain = "w/o spatial & ch.-wise attention, ucf_sports, p < 0.05, 5 %, (nd)"
+    assert markdown(plain) == plain
+    assert markdown("<b> _x_ |*|&amp;") == r"\<b> \_x\_ \|\*\|\&amp;"
+
+
+def test_no_text_becomes_latex(hostile):
+    text = (hostile[0] / "page.tex").read_text()
+    rest = text.replace(latex_text(HOSTILE), "")
+    assert text.count(latex_text(HOSTILE)) == 7
+    assert "script" not in rest
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in text.splitlines() if "&" in line} == {
+        1,
+        2,
+    }
+
+
+def test_a_misspelt_name_in_a_template_is_an_error():
+    with pytest.raises(Exception, match="pages"):
+        render("index.html.j2", title="t", remarks=[])
+
+
+def test_content_of_pages_is_read_back_as_written(hostile, made):
+    folder, page = hostile
+    # NaN is not equal to itself.
+    assert repr(read_pages(folder)) == repr([page])
+    (again,) = read_pages(made())
+    assert again.rows[1].cells[1].printed == 0.387
+    assert again.clips and again.clips.methods == ("Setting 1", "Setting 2", "Centre bias")
+
+
+@pytest.mark.parametrize("text", [None, "{}", "<html>"])
+def test_content_of_something_else_is_refused(text, tmp_path):
+    if text is not None:
+        (tmp_path / "pages.json").write_text(text)
+    with pytest.raises(InputError, match=r"pages\.json: no pages of tables .*snakemake --force"):
+        read_pages(tmp_path)
