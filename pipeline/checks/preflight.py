@@ -44,7 +44,7 @@ from rich.console import Console
 from pipeline.checks.preflight_report import show
 from pipeline.checks.probing import Probed, empty_files, extra_clips, probe
 from pipeline.config.config import Config
-from pipeline.planning.load import configured
+from pipeline.planning.load import configured, own
 from pipeline.planning.missing import missing_files
 from pipeline.planning.needs import flows, left_out
 from pipeline.planning.rows import flows_of, used_splits
@@ -52,7 +52,7 @@ from pipeline.raw.splits import SPLITS, SheetClip, Total, read_sheet, read_total
 from pipeline.runtime.errors import InputError
 from pipeline.stores.manifests import write_json
 
-_COSTS = Path("workflow/costs.csv")
+_COSTS = "workflow/costs.csv"
 _MEASURED_AREA = 640 * 480
 _FAULTS = ("missing", "unreadable", "short", "totals", "options")
 
@@ -270,7 +270,7 @@ def preflight(cfg: Config, names: Sequence[str], *, probing: bool, workers: int)
         if name not in everything:
             raise InputError(f"--dataset {name}: known are {', '.join(everything)}")
     wanted = names or [name for name in everything if not left_out(cfg, name)]
-    costs = read_costs(_COSTS)
+    costs = read_costs(Path(own(_COSTS)))
     datasets = {
         name: inspect_dataset(cfg, name, probing=probing, workers=workers, costs=costs)
         for name in wanted

@@ -18,7 +18,7 @@ from typing import get_args
 
 from pipeline.config.config import Config
 from pipeline.config.section import Split
-from pipeline.planning.load import configured
+from pipeline.planning.load import configured, own
 from pipeline.raw.patterns import clips_of, clips_with_video
 from pipeline.raw.splits import read_totals
 from pipeline.runtime.cli import main
@@ -101,7 +101,7 @@ def _differences(
     """Where clips, and frames if they were counted, are not as many as are known of each split."""
     clips = Counter(split for _, split, _ in rows)
     differences = []
-    for (of, made, split), total in read_totals(Path("workflow/splits/totals.csv")).items():
+    for (of, made, split), total in read_totals(Path(own("workflow/splits/totals.csv"))).items():
         if (of, made) == (dataset, variant):
             found = {"clips": clips[split], "frames": frames.get(split)}
             differences += [

@@ -37,6 +37,7 @@ def checkout(drawn, tmp_path, monkeypatch):
     assert "raw: raw/demo" in text
     run.write_text(text.replace("raw: raw/demo", f"raw: {tmp_path / 'raw'}"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pipeline.planning.load.ROOT", tmp_path)
     return tmp_path
 
 
@@ -275,7 +276,7 @@ def test_numbered_pictures(report, checkout):
     ("arguments", "message"),
     [
         (["--run", "demo", "--dataset", "dieb"], "--dataset dieb: known are ucf_sports"),
-        (["--run", "nothing"], "known runs are paper, demo"),
+        (["--run", "nothing"], "run: nothing: no such run; set it to paper, demo"),
     ],
 )
 def test_wrong_arguments(checkout, arguments, message):
@@ -283,10 +284,15 @@ def test_wrong_arguments(checkout, arguments, message):
         main(arguments)
 
 
-def test_away_from_the_root(tmp_path, monkeypatch):
+def test_away_from_the_root(tmp_path, monkeypatch, capsys):
+    """The workflow's own files are found where they lie, raw data where one works."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=r"config\.yaml: cannot be read.*repository's root"):
-        main([])
+    with pytest.raises(SystemExit) as stopped:
+        main(["--run", "demo", "--json", "report.json"])
+    assert stopped.value.code == 1
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert all(one["sheet"]["there"] for one in report["datasets"].values())
+    assert "raw/demo/diem" in capsys.readouterr().out
 
 
 def test_costs_that_do_not_fit(checkout):

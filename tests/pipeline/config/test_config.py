@@ -16,7 +16,7 @@ from model.registry import NETWORKS, build
 from pipeline.config.config import Config
 from pipeline.config.training import Sgd
 from pipeline.planning import missing
-from pipeline.planning.load import load, run_file
+from pipeline.planning.load import configured, load
 from pipeline.planning.missing import missing_message
 from pipeline.planning.needs import (
     backbone_file,
@@ -185,7 +185,7 @@ def test_the_pretraining_alone_can_be_measured_of_a_model_that_starts_others() -
         with pytest.raises(InputError, match="names 'salicon'; known are setting_1_dhf1k"):
             load(table(model))
     left_out = load(table("spatial") | {"without": ["salicon"]})
-    assert left_out.measured("own") == {}
+    assert measured(left_out, "own") == {}
 
 
 def test_which_models_look_at_flow() -> None:
@@ -376,5 +376,5 @@ def test_flow_weights_in_a_file_need_no_datasets() -> None:
 
 
 def test_an_unknown_run_lists_the_known_ones() -> None:
-    with pytest.raises(SystemExit, match=r"run: papr: known runs are paper, demo, real"):
-        run_file("papr")
+    with pytest.raises(InputError, match=r"run: papr: no such run; set it to paper, demo, real"):
+        configured("papr")

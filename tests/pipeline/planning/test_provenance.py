@@ -13,22 +13,27 @@ from pipeline.planning import provenance
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {
         "pipeline/a.py": '"""A."""\nfrom pipeline.b import f\n'
-        "from pipeline.config.config import X\n",
+        "from pipeline.config.config import X\nimport pipeline.runtime.cli\n"
+        "import model.registry\nfrom pipeline.pages import page\n",
         "pipeline/b.py": '"""B."""\nimport model.c\ndef f():\n    """Doc."""\n    return 1\n',
         "pipeline/config/config.py": "X = 1\n",
+        "pipeline/runtime/cli.py": "X = 1\n",
+        "pipeline/pages/page.py": "import jinja2\n",
+        "pipeline/pages/templates/page.html.j2": "<p>\n",
+        "model/registry.py": "X = 1\n",
         "pipeline/other.py": "Y = 1\n",
         "model/c.py": "Z = 1\n",
     }
     for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(provenance, "_ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
     return tmp_path
 
 
 def _digest() -> str:
     provenance.code_digest.cache_clear()
-    provenance._read.cache_clear()
+    provenance._parsed.cache_clear()
     return provenance.code_digest("pipeline.a")
 
 
@@ -43,6 +48,9 @@ def _digest() -> str:
         ("model/c.py", "Z = 1", "Z = 2", True),
         ("pipeline/other.py", "Y = 1", "Y = 2", False),
         ("pipeline/config/config.py", "X = 1", "X = 2", False),
+        ("pipeline/runtime/cli.py", "X = 1", "X = 2", False),
+        ("model/registry.py", "X = 1", "X = 2", False),
+        ("pipeline/pages/templates/page.html.j2", "<p>", "<b>", True),
     ],
 )
 def test_what_counts(tree: Path, file: str, old: str, new: str, counts: bool) -> None:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from model.backbones import BACKBONES, models
-from pipeline.planning.load import TORCHVISION, configured
-from pipeline.planning.needs import imagenet_file
+from pipeline.planning.load import configured
+from pipeline.planning.needs import TORCHVISION, imagenet_file
 from pipeline.runtime.errors import InputError
 from pipeline.stores.weights import check_digest
 from pipeline.training.imagenet import SERVER, imagenet
