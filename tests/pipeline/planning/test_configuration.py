@@ -145,3 +145,14 @@ def test_every_key_of_config_yaml_stands_under_the_heading_of_its_chapter() -> N
 def test_no_line_is_over_100_columns(path: str) -> None:
     long = [line for line in (ROOT / path).read_text().splitlines() if len(line) > 100]
     assert not long
+
+
+def test_the_workflow_catalog_finds_what_it_asks_for() -> None:
+    """Keys that the catalog reads, and a report and conda environments as they promise."""
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert usage.keys() == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert usage["mandatory-flags"]["flags"] == "" and usage["report"] is True
+    assert (ROOT / "profiles/default/config.yaml").is_file()
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    assert ("conda:" in rules) is usage["software-stack-deployment"]["conda"]
+    assert "container" not in rules
