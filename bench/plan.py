@@ -58,7 +58,7 @@ def copy_workflow(folder: Path) -> Config:
     settings = yaml.safe_load(path.read_text())
     settings["run"] = "paper"
     for dataset in settings["datasets"].values():
-        options = dataset["variants"][dataset["variant"]]["gaze"]["options"]
+        options = dataset["variants"][dataset["variant"]]["gaze"].get("options", {})
         options.update({key: "all" for key, value in options.items() if value is None})
     path.write_text(yaml.safe_dump(settings, sort_keys=False))
     return load(settings)

@@ -19,9 +19,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from pipeline.config.config import Config
+from pipeline.planning.provenance import ROOT
 from pipeline.runtime.cli import main
 
-ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
 PAGE = ROOT / "docs/configuration.md"
 MARKER = "<!-- All below is generated: python -m pipeline.planning.configuration -->"

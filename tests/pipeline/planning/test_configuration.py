@@ -12,28 +12,21 @@ import pytest
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from snakemake.utils import update_config
 
 from pipeline.config.config import Config
 from pipeline.planning.configuration import (
     PAGE,
-    ROOT,
     SCHEMA,
     chapters,
     config_schema,
     docstrings,
     documents,
 )
+from pipeline.planning.load import complete
+from pipeline.planning.provenance import ROOT
 
 RUNS = ["paper", *sorted(path.stem for path in (ROOT / "workflow/runs").glob("*.yaml"))]
 TEXT = (ROOT / "config.yaml").read_text()
-
-
-def content(run: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(TEXT)
-    if run != "paper":
-        update_config(found, yaml.safe_load((ROOT / f"workflow/runs/{run}.yaml").read_text()))
-    return found | {"run": run}
 
 
 def sections(annotation: Any) -> set[type[BaseModel]]:
@@ -59,7 +52,7 @@ def test_generated_files_are_in_step_with_the_types(file: Path) -> None:
 
 @pytest.mark.parametrize("run", RUNS)
 def test_every_run_fits_the_schema(run: str) -> None:
-    jsonschema.validate(content(run), config_schema())
+    jsonschema.validate(complete({"run": run}), config_schema())
 
 
 @pytest.mark.parametrize(
@@ -73,10 +66,8 @@ def test_every_run_fits_the_schema(run: str) -> None:
     ],
 )
 def test_a_mistake_does_not_fit_the_schema(change: dict[str, Any], message: str) -> None:
-    wrong = content("paper")
-    update_config(wrong, change)
     with pytest.raises(jsonschema.ValidationError, match=message):
-        jsonschema.validate(wrong, config_schema())
+        jsonschema.validate(complete({"run": "paper"} | change), config_schema())
 
 
 def test_config_yaml_names_its_schema_to_editors() -> None:
@@ -145,3 +136,14 @@ def test_every_key_of_config_yaml_stands_under_the_heading_of_its_chapter() -> N
 def test_no_line_is_over_100_columns(path: str) -> None:
     long = [line for line in (ROOT / path).read_text().splitlines() if len(line) > 100]
     assert not long
+
+
+def test_the_workflow_catalog_finds_what_it_asks_for() -> None:
+    """Keys that the catalog reads, and a report and conda environments as they promise."""
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert usage.keys() == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert usage["mandatory-flags"]["flags"] == "" and usage["report"] is True
+    assert (ROOT / "profiles/default/config.yaml").is_file()
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    assert ("conda:" in rules) is usage["software-stack-deployment"]["conda"]
+    assert "container" not in rules
