@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-import model.torchvision_cpu  # noqa: F401
-
-# isort: split
-from torchvision import models
+if TYPE_CHECKING:
+    from torchvision.models import MobileNetV2, ResNet
 
 BackboneName = Literal["resnet50", "resnet18", "mobilenet_v2"]
 
@@ -58,7 +56,7 @@ class Trunk(nn.Module, ABC):
 class ResNetTrunk(Trunk):
     """Conv-BN-ReLU-MaxPool-ResBlock1..4 (Fig. 2a), with torchvision's state-dict keys."""
 
-    def __init__(self, resnet: models.ResNet, channels: tuple[int, int, int, int]) -> None:
+    def __init__(self, resnet: ResNet, channels: tuple[int, int, int, int]) -> None:
         """Take over the layers of ``resnet`` up to its last residual block."""
         super().__init__()
         self.channels = channels
@@ -86,7 +84,7 @@ class MobileNetTrunk(Trunk):
     LAST = (3, 6, 13, 18)
     """Index of each level's last layer in torchvision's ``features``."""
 
-    def __init__(self, mobilenet: models.MobileNetV2) -> None:
+    def __init__(self, mobilenet: MobileNetV2) -> None:
         """Take over the features of ``mobilenet``."""
         super().__init__()
         self.channels = (24, 32, 96, 1280)
@@ -106,19 +104,33 @@ class MobileNetTrunk(Trunk):
         return list(self.features)
 
 
+def torchvision_models() -> Any:
+    """Import torchvision's classifiers, ``torchvision.models``.
+
+    Only who builds a backbone needs them, and they cost as much time as torch itself: torchvision
+    imports torch._dynamo, which imports SymPy.
+    """
+    import model.torchvision_cpu  # noqa: F401
+
+    # isort: split
+    from torchvision import models
+
+    return models
+
+
 def resnet50() -> ResNetTrunk:
     """Build the papers' backbone (Sec. III), randomly initialised."""
-    return ResNetTrunk(models.resnet50(weights=None), (256, 512, 1024, 2048))
+    return ResNetTrunk(torchvision_models().resnet50(weights=None), (256, 512, 1024, 2048))
 
 
 def resnet18() -> ResNetTrunk:
     """Build a smaller residual backbone, randomly initialised."""
-    return ResNetTrunk(models.resnet18(weights=None), (64, 128, 256, 512))
+    return ResNetTrunk(torchvision_models().resnet18(weights=None), (64, 128, 256, 512))
 
 
 def mobilenet_v2() -> MobileNetTrunk:
     """Build a small backbone for CPUs, randomly initialised."""
-    return MobileNetTrunk(models.mobilenet_v2(weights=None))
+    return MobileNetTrunk(torchvision_models().mobilenet_v2(weights=None))
 
 
 BACKBONES: dict[str, Callable[[], Trunk]] = {

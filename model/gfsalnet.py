@@ -12,22 +12,14 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from model.arguments import pick
+from model.arguments import STREAMS, Streams, check_sides, check_single_stream, pick
 from model.backbones import STRIDE, BackboneName, ImageNetNormalise, load_imagenet
 from model.blocks.fusion import ConvFusion, GatedFusion
 from model.blocks.stream import SaliencyStream
 from model.flow.encoding import ENCODINGS, FlowEncoding
 from model.outputs import Maps
-from model.sides import check_sides
 
-Streams = Literal["both", "appearance", "motion"]
 Fusion = Literal["gated", "conv"]
-
-STREAMS = {
-    "both": ("appearance", "motion"),
-    "appearance": ("appearance",),
-    "motion": ("motion",),
-}
 FUSIONS = {"gated": GatedFusion, "conv": ConvFusion}
 
 
@@ -160,11 +152,7 @@ class GFSalNet(nn.Module):
         Raises:
             ValueError: It is of another layout, or not of a single stream.
         """
-        prefixes = {key.split(".", 1)[0] for key in state_dict}
-        if len(prefixes) != 1 or not prefixes <= {"appearance", "motion"}:
-            raise ValueError(
-                f"expected the weights of one stream, got keys that start with {sorted(prefixes)}"
-            )
+        check_single_stream(key.split(".", 1)[0] for key in state_dict)
         weights = {key.split(".", 1)[1]: value for key, value in state_dict.items()}
         for stream in self.existing_streams():
             try:

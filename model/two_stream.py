@@ -15,20 +15,13 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.arguments import pick
+from model.arguments import STREAMS, Streams, check_sides, check_single_stream, pick
 from model.flow.encoding import ENCODINGS, FlowEncoding
 from model.losses import MIDDLE, RANGE, uncentred
 from model.outputs import Maps
-from model.sides import check_sides
 
-Streams = Literal["both", "appearance", "motion"]
 Fusion = Literal["late", "early"]
 
-STREAMS = {
-    "both": ("appearance", "motion"),
-    "appearance": ("appearance",),
-    "motion": ("motion",),
-}
 FUSIONS = {"late": "late", "early": "early"}
 STRIDE = 4
 """Two poolings halve a side each; the deconvolution enlarges four times."""
@@ -170,11 +163,7 @@ class TwoStream(nn.Module):
         Raises:
             ValueError: It is of another layout, or not of a single stream.
         """
-        streams = {key.split(".", 1)[0] for key in state_dict} - {"upsample"}
-        if len(streams) != 1 or not streams <= {"appearance", "motion"}:
-            raise ValueError(
-                f"expected the weights of one stream, got keys that start with {sorted(streams)}"
-            )
+        check_single_stream({key.split(".", 1)[0] for key in state_dict} - {"upsample"})
         weights = {within_stream(key): value for key, value in state_dict.items()}
         own = self.state_dict()
         taken = {key: within_stream(key) for key in own if not key.startswith("fusion.")}

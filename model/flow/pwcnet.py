@@ -18,96 +18,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample, interpolate
 
+from model.arguments import check_sides
 from model.flow.correlation import correlation
-
-FLOW_UNIT = 20.0
-"""Pixels of the input in a unit of the network's flow."""
+from model.flow.layers import (
+    CHANNELS,
+    CONTEXT,
+    DECODER,
+    FINEST,
+    FLOW_UNIT,
+    SLOPE,
+    Decoder,
+    Enlarge,
+    context_network,
+    convolution,
+    initialise,
+)
+from model.flow.released_weights import released_names
 
 REACH = 4
-"""Search range of the cost volume, pixels of its level."""
-
-SLOPE = 0.1
-"""Of every LeakyReLU."""
-
-FINEST = 2
-"""Level of the last flow."""
+"""Search range of the cost volume, pixels of its level (the paper's d)."""
 
 INSIDE = 0.9999
 """A warped sample of which a smaller share comes from inside the frame is zero (released code)."""
 
 LEAST_SPREAD = 1e-3
-"""Added to the spread of features before dividing by it."""
-
-CHANNELS = (16, 32, 64, 96, 128, 196)
-DECODER = (128, 128, 96, 64, 32)
-CONTEXT = (128, 128, 128, 96, 64, 32)
-DILATIONS = (1, 2, 4, 8, 16, 1)
-"""Of the context network's layers; the layer to flow, after them, has 1."""
-
-LEVEL_WEIGHTS = (0.32, 0.08, 0.02, 0.01, 0.005)
-"""Of the levels 6 to 2 in the loss."""
-
-
-def convolution(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """Build a 3x3 convolution with LeakyReLU."""
-    conv = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation)
-    return nn.Sequential(conv, nn.LeakyReLU(SLOPE, inplace=True))
-
-
-def enlargement(inputs: int) -> nn.ConvTranspose2d:
-    """Build the transposed convolution that takes flow or features to the next finer level."""
-    return nn.ConvTranspose2d(inputs, 2, kernel_size=4, stride=2, padding=1)
-
-
-class Decoder(nn.Module):
-    """Flow of one level; with dense connections each layer also sees what the layers before saw."""
-
-    def __init__(self, inputs: int, widths: Sequence[int], *, dense: bool) -> None:
-        """Take the channels of the input and of each layer."""
-        super().__init__()
-        self.dense = dense
-        self.layers = nn.ModuleList()
-        for width in widths:
-            self.layers.append(convolution(inputs, width))
-            inputs = inputs + width if dense else width
-        self.channels = inputs
-        self.flow = nn.Conv2d(inputs, 2, 3, padding=1)
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode features [B, inputs, H, W] into [B, channels, H, W] and flow [B, 2, H, W]."""
-        for layer in self.layers:
-            new = layer(features)
-            features = torch.cat([new, features], dim=1) if self.dense else new
-        return features, self.flow(features)
-
-
-class Enlarge(nn.Module):
-    """Takes a level's flow and features to the next finer one, two channels each."""
-
-    def __init__(self, channels: int) -> None:
-        """Take the channels of the decoder's features."""
-        super().__init__()
-        self.flow = enlargement(2)
-        self.features = enlargement(channels)
-
-    def forward(self, flow: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Double height and width of both."""
-        return self.flow(flow), self.features(features)
-
-
-def context_network(inputs: int, widths: Sequence[int]) -> nn.Sequential:
-    """Build the dilated convolutions that refine the finest flow.
-
-    Raises:
-        ValueError: There are more widths than the paper has dilations.
-    """
-    if len(widths) > len(DILATIONS):
-        raise ValueError(f"context: expected at most {len(DILATIONS)} widths, got {len(widths)}")
-    layers: list[nn.Module] = []
-    for width, dilation in zip(widths, DILATIONS, strict=False):
-        layers.append(convolution(inputs, width, dilation=dilation))
-        inputs = width
-    return nn.Sequential(*layers, nn.Conv2d(inputs, 2, 3, padding=1))
+"""Added to the spread of features before dividing by it, so that an even image stays finite."""
 
 
 def warp(features: Tensor, flow: Tensor) -> Tensor:
@@ -228,12 +163,7 @@ class PWCNet(nn.Module):
         Raises:
             ValueError: A side is no multiple of ``multiple``.
         """
-        height, width = frames.shape[-2:]
-        if height % self.multiple or width % self.multiple or not height or not width:
-            raise ValueError(
-                f"width and height must be multiples of {self.multiple} pixels, got"
-                f" {width}x{height}; quarter_flow takes any size"
-            )
+        check_sides(frames, self.multiple, "quarter_flow takes any size")
         frames = frames.contiguous(memory_format=torch.channels_last)
         levels = []
         for level in self.features:
@@ -337,127 +267,3 @@ def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
     if image.shape[-2:] == size:
         return image
     return interpolate(image, size=size, mode="bilinear", align_corners=False)
-
-
-def initialise(module: nn.Module) -> None:
-    """Start a layer as LeakyReLU keeps the variance (He et al., ICCV 2015), without bias."""
-    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-        nn.init.kaiming_normal_(module.weight, a=SLOPE)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-
-
-def flow_loss(
-    flows: Sequence[Tensor],
-    truth: Tensor,
-    *,
-    robust: bool = False,
-    eps: float = 0.01,
-    q: float = 0.4,
-) -> Tensor:
-    """Sum the errors of all levels as the paper trains: over pixels, weighted, a mean over images.
-
-    The paper does not say how the truth reaches a level's size. Here a cell has the mean flow of
-    its pixels: of all values that one has the least squared error to them. The truth stays in
-    the input's pixels (over FLOW_UNIT) at every level, as published.
-
-    Args:
-        flows: Of PWCNet.forward, coarse to fine.
-        truth: [B, 2, H, W], pixels of the input, right and down; sides are multiples of the flows'.
-        robust: Take (|error| + eps)^q, |.| the L1 norm, which forgives outliers (the paper's
-            fine-tuning), instead of the end-point error, which is the L2 norm.
-        eps: See robust.
-        q: See robust.
-
-    Raises:
-        ValueError: The truth does not divide into the cells of a flow, or there are too many flows.
-    """
-    if not 0 < len(flows) <= len(LEVEL_WEIGHTS):
-        raise ValueError(f"expected 1 to {len(LEVEL_WEIGHTS)} flows, got {len(flows)}")
-    total = truth.new_zeros(())
-    for flow, weight in zip(flows, LEVEL_WEIGHTS[-len(flows) :], strict=True):
-        error = flow - averaged(truth / FLOW_UNIT, flow.shape[-2:])
-        if robust:
-            distance = (error.abs().sum(dim=1) + eps) ** q
-        else:
-            distance = torch.linalg.vector_norm(error, dim=1)
-        total = total + weight * distance.sum(dim=(1, 2)).mean()
-    return total
-
-
-def averaged(truth: Tensor, size: Sequence[int]) -> Tensor:
-    """Average flow [B, 2, H, W] over the cells of a coarser grid (H, W).
-
-    Raises:
-        ValueError: The cells are no whole numbers of pixels.
-    """
-    height, width = size
-    if truth.shape[-2] % height or truth.shape[-1] % width:
-        raise ValueError(
-            f"a truth of {truth.shape[-1]}x{truth.shape[-2]} has no whole cells of a flow of"
-            f" {width}x{height}"
-        )
-    return truth.reshape(len(truth), 2, height, -1, width, truth.shape[-1] // width).mean(
-        dim=(3, 5)
-    )
-
-
-def released_layers() -> dict[str, str]:
-    """List the released network's layers and what they are called here, without weight and bias."""
-    coarsest = len(CHANNELS)
-    names = {}
-    for level in range(1, coarsest + 1):
-        # The coarsest level's layers are named in another order than the rest.
-        order = ("aa", "a", "b") if level == coarsest else ("a", "aa", "b")
-        for index, name in enumerate(order):
-            names[f"conv{level}{name}.0"] = f"features.{level - 1}.{index}.0"
-    for step, level in enumerate(range(coarsest, FINEST - 1, -1)):
-        for index in range(len(DECODER)):
-            names[f"conv{level}_{index}.0"] = f"decoders.{step}.layers.{index}.0"
-        names[f"predict_flow{level}"] = f"decoders.{step}.flow"
-        if level > FINEST:
-            names[f"deconv{level}"] = f"enlarge.{step}.flow"
-            names[f"upfeat{level}"] = f"enlarge.{step}.features"
-    for index in range(len(CONTEXT)):
-        names[f"dc_conv{index + 1}.0"] = f"context.{index}.0"
-    names[f"dc_conv{len(CONTEXT) + 1}"] = f"context.{len(CONTEXT)}"
-    return names
-
-
-UNUSED = {"deconv2.weight", "deconv2.bias"}
-"""Weights of the released network that its forward pass never reads; it may lack them."""
-
-
-def released_names(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Rename the weights that the paper's authors released for PyTorch (pwc_net.pth.tar).
-
-    The released network sees BGR, this one RGB, so the first layer's input channels are reversed.
-
-    Args:
-        state_dict: As loaded; also wrapped in {"state_dict": ...} or with "module." before names.
-
-    Returns:
-        The state dict of a PWCNet with its default arguments.
-
-    Raises:
-        ValueError: Names are missing or unexpected.
-    """
-    inner = state_dict.get("state_dict", state_dict)
-    if not isinstance(inner, Mapping):
-        raise ValueError(f"state_dict: expected names with weights, got a {type(inner).__name__}")
-    given = {str(key).removeprefix("module."): value for key, value in inner.items()}
-    names = {
-        f"{released}.{kind}": f"{own}.{kind}"
-        for released, own in released_layers().items()
-        for kind in ("weight", "bias")
-    }
-    missing = [name for name in names if name not in given]
-    unexpected = [name for name in given if name not in names and name not in UNUSED]
-    if missing or unexpected:
-        raise ValueError(
-            "these weights are not those of the released PWC-Net: missing"
-            f" {', '.join(missing) or 'none'}; unexpected {', '.join(unexpected) or 'none'}"
-        )
-    weights = {own: given[released] for released, own in names.items()}
-    weights["features.0.0.0.weight"] = weights["features.0.0.0.weight"].flip(1)
-    return weights

@@ -49,7 +49,7 @@ def test_drawn_scenes_are_opencvs() -> None:
 
 @pytest.mark.shared
 def test_pictures_are_opencvs() -> None:
-    folder = Path(__file__).parents[3] / "shared/data/salicon/images"
+    folder = Path(__file__).parents[4] / "shared/data/salicon/images"
     files = sorted(folder.glob("*.jpg"))[:20]
     if not files:
         pytest.skip(f"no pictures in {folder}")
