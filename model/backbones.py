@@ -20,9 +20,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 """Standard deviation of ImageNet's RGB values in [0, 1]."""
 
 STRIDE = 32
-"""Input sides must be multiples of this many pixels, or the levels do not align."""
+"""Input sides must be multiples of this many pixels, so that the levels align."""
 
 CLASSIFIER = ("fc.", "classifier.")
+"""Beginnings of the keys of torchvision's classification layers, which a trunk does not have."""
 
 
 class Levels(NamedTuple):
@@ -50,14 +51,14 @@ class Trunk(nn.Module, ABC):
 
     @abstractmethod
     def segments(self) -> list[nn.Module]:
-        """List the blocks, in order, whose insides can be computed again from what went in."""
+        """Return the blocks, in order, whose activations can be recomputed from their input."""
 
 
 class ResNetTrunk(Trunk):
     """Conv-BN-ReLU-MaxPool-ResBlock1..4 (Fig. 2a), with torchvision's state-dict keys."""
 
     def __init__(self, resnet: ResNet, channels: tuple[int, int, int, int]) -> None:
-        """Take over the layers of ``resnet`` up to its last residual block."""
+        """Use the layers of ``resnet`` up to its last residual block."""
         super().__init__()
         self.channels = channels
         self.conv1, self.bn1 = resnet.conv1, resnet.bn1
@@ -74,7 +75,7 @@ class ResNetTrunk(Trunk):
         return Levels(first, second, third, self.layer4(third))
 
     def segments(self) -> list[nn.Module]:
-        """List the residual blocks."""
+        """Return the residual blocks."""
         return [*self.layer1, *self.layer2, *self.layer3, *self.layer4]
 
 
@@ -85,8 +86,9 @@ class MobileNetTrunk(Trunk):
     """Index of each level's last layer in torchvision's ``features``."""
 
     def __init__(self, mobilenet: MobileNetV2) -> None:
-        """Take over the features of ``mobilenet``."""
+        """Use the feature layers of ``mobilenet``."""
         super().__init__()
+        # Widths of the layers that LAST names (Sandler et al., CVPR 2018, Table 2).
         self.channels = (24, 32, 96, 1280)
         self.features = mobilenet.features
 
@@ -100,15 +102,15 @@ class MobileNetTrunk(Trunk):
         return Levels(*levels)
 
     def segments(self) -> list[nn.Module]:
-        """List the inverted residuals and the convolutions around them."""
+        """Return the inverted residuals and the convolutions before and after them."""
         return list(self.features)
 
 
 def torchvision_models() -> Any:
     """Import torchvision's classifiers, ``torchvision.models``.
 
-    Only who builds a backbone needs them, and they cost as much time as torch itself: torchvision
-    imports torch._dynamo, which imports SymPy.
+    The import is deferred because it takes as long as torch's own (torchvision imports
+    torch._dynamo), and only a network with a backbone needs it.
     """
     import model.torchvision_cpu  # noqa: F401
 
@@ -141,11 +143,11 @@ BACKBONES: dict[str, Callable[[], Trunk]] = {
 
 
 def load_imagenet(trunk: Trunk, state_dict: Mapping[str, Tensor]) -> None:
-    """Load torchvision's weights of the matching classifier; its classification layers are ignored.
+    """Load torchvision's weights of the matching classifier, without its classification layers.
 
     Args:
         trunk: The trunk to fill.
-        state_dict: As torchvision gives it, with or without ``fc.*`` or ``classifier.*``.
+        state_dict: As torchvision saves it, with or without ``fc.*`` or ``classifier.*``.
 
     Raises:
         ValueError: The keys or shapes are not this trunk's.
@@ -164,13 +166,13 @@ def load_imagenet(trunk: Trunk, state_dict: Mapping[str, Tensor]) -> None:
 
 
 class ImageNetNormalise(nn.Module):
-    """Brings RGB values in [0, 1] to the scale that the backbone's weights expect."""
+    """Shifts and scales RGB values in [0, 1] as the backbone's weights expect them."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(self) -> None:
-        """Hold the statistics outside the state dict, which has the paper's weights only."""
+        """Keep the statistics out of the state dict: they are constants, not weights."""
         super().__init__()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)

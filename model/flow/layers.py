@@ -36,15 +36,21 @@ def convolution(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1
 
 
 def enlargement(inputs: int) -> nn.ConvTranspose2d:
-    """Build the transposed convolution that takes flow or features to the next finer level."""
+    """Build the transposed convolution that doubles height and width, to two channels."""
     return nn.ConvTranspose2d(inputs, 2, kernel_size=4, stride=2, padding=1)
 
 
 class Decoder(nn.Module):
-    """Flow of one level; with dense connections each layer also sees what the layers before saw."""
+    """Decodes the flow of one level; dense layers also see the inputs of the layers before."""
 
     def __init__(self, inputs: int, widths: Sequence[int], *, dense: bool) -> None:
-        """Take the channels of the input and of each layer."""
+        """Build the layers.
+
+        Args:
+            inputs: Channels of the input.
+            widths: Channels of each layer.
+            dense: Whether a layer's output is concatenated with its input.
+        """
         super().__init__()
         self.dense = dense
         self.layers = nn.ModuleList()
@@ -63,7 +69,7 @@ class Decoder(nn.Module):
 
 
 class Enlarge(nn.Module):
-    """Takes a level's flow and features to the next finer one, two channels each."""
+    """Enlarges a level's flow and features to the next finer level, two channels each."""
 
     def __init__(self, channels: int) -> None:
         """Take the channels of the decoder's features."""
@@ -72,7 +78,7 @@ class Enlarge(nn.Module):
         self.features = enlargement(channels)
 
     def forward(self, flow: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Double height and width of both."""
+        """Double height and width of both, [B, C, H, W] to [B, 2, 2H, 2W]."""
         return self.flow(flow), self.features(features)
 
 
@@ -92,7 +98,7 @@ def context_network(inputs: int, widths: Sequence[int]) -> nn.Sequential:
 
 
 def initialise(module: nn.Module) -> None:
-    """Start a layer as LeakyReLU keeps the variance (He et al., ICCV 2015), without bias."""
+    """Start a layer so that LeakyReLU keeps the variance (He et al., ICCV 2015), with zero bias."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.kaiming_normal_(module.weight, a=SLOPE)
         if module.bias is not None:

@@ -21,19 +21,19 @@ def flow_loss(
     eps: float = 0.01,
     q: float = 0.4,
 ) -> Tensor:
-    """Sum the errors of all levels as the paper trains: over pixels, weighted, a mean over images.
+    """Return the paper's loss: errors summed over pixels, and over levels with weights.
 
-    The paper does not say how the truth reaches a level's size. Here a cell has the mean flow of
-    its pixels: of all values that one has the least squared error to them. The truth stays in
-    the input's pixels (over FLOW_UNIT) at every level, as published.
+    It is a mean over images. The paper does not say how the truth is reduced to a level's size.
+    Here a cell has the mean flow of its pixels, the value of least squared error. The truth stays
+    in the input's pixels (over FLOW_UNIT) at every level, as published.
 
     Args:
-        flows: Of PWCNet.forward, coarse to fine.
+        flows: Flows that PWCNet.forward returns, coarse to fine.
         truth: [B, 2, H, W], pixels of the input, right and down; sides are multiples of the flows'.
-        robust: Take (|error| + eps)^q, |.| the L1 norm, which forgives outliers (the paper's
+        robust: Use (|error| + eps)^q, |.| the L1 norm, which weighs outliers less (the paper's
             fine-tuning), instead of the end-point error, which is the L2 norm.
-        eps: See robust.
-        q: See robust.
+        eps: See `robust`; the paper's is 0.01.
+        q: See `robust`; the paper's is 0.4.
 
     Raises:
         ValueError: The truth does not divide into the cells of a flow, or there are too many flows.
@@ -52,10 +52,10 @@ def flow_loss(
 
 
 def averaged(truth: Tensor, size: Sequence[int]) -> Tensor:
-    """Average flow [B, 2, H, W] over the cells of a coarser grid (H, W).
+    """Average flow [B, 2, H, W] over the cells of a coarser grid of ``size`` (H, W).
 
     Raises:
-        ValueError: The cells are no whole numbers of pixels.
+        ValueError: A cell is not a whole number of pixels.
     """
     height, width = size
     if truth.shape[-2] % height or truth.shape[-1] % width:

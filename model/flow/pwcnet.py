@@ -6,7 +6,7 @@ frame's features by the flow so far, compares them with the first frame's (cost 
 the flow. The finest level is 2, a quarter of the input; dilated convolutions refine it.
 
 Flow inside the network is in units of FLOW_UNIT pixels of the input at every level, as the released
-weights have it. Layers keep to channels_last memory, which is what the cost volume is made in.
+weights expect it. Layers use channels_last memory, the format of the cost volume.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ REACH = 4
 """Search range of the cost volume, pixels of its level (the paper's d)."""
 
 INSIDE = 0.9999
-"""A warped sample of which a smaller share comes from inside the frame is zero (released code)."""
+"""A warped sample is zero if a smaller share of it comes from inside the frame (released code)."""
 
 LEAST_SPREAD = 1e-3
 """Added to the spread of features before dividing by it, so that an even image stays finite."""
 
 
 def warp(features: Tensor, flow: Tensor) -> Tensor:
-    """Fetch features from where the flow points to: [B, C, H, W] at (x + u, y + v), bilinearly.
+    """Sample features bilinearly where the flow points to, at (x + u, y + v).
 
     Args:
         features: [B, C, H, W], of the second frame.
         flow: [B, 2, H, W], pixels of this level, right and down.
 
     Returns:
-        [B, C, H, W]; zero where a share of the sample would come from outside.
+        [B, C, H, W]; zero where a share of the sample would come from outside the frame.
     """
     height, width = features.shape[-2:]
     flow = flow.float() if flow.dtype in (torch.float16, torch.bfloat16) else flow
@@ -68,16 +68,16 @@ def warp(features: Tensor, flow: Tensor) -> Tensor:
 
 
 def coverage(position: Tensor, size: int) -> Tensor:
-    """Compute the share of a linear sample that comes from the pixels 0 to size - 1."""
+    """Return the share of a linear sample that comes from the pixels 0 to size - 1."""
     return (torch.minimum(position, size - 1 - position) + 1).clamp(0, 1)
 
 
 def standardised(features: Tensor) -> Tensor:
-    """Shift each channel of [B, C, H, W] to mean 0 over its image, and scale the image's to 1.
+    """Shift channels of [B, C, H, W] to mean 0, and scale images to standard deviation 1.
 
-    Without it the features of an untrained network hardly differ from place to place, and the
-    cost volume says nothing (Jonschkowski et al., What Matters in Unsupervised Optical Flow, ECCV
-    2020, do likewise).
+    Without it the features of an untrained network hardly differ from pixel to pixel, and the
+    cost volume carries no information (Jonschkowski et al., What Matters in Unsupervised Optical
+    Flow, ECCV 2020, do likewise).
     """
     wide = features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
     wide = wide - wide.mean(dim=(2, 3), keepdim=True)
@@ -89,12 +89,13 @@ class PWCNet(nn.Module):
     """Optical flow between two RGB frames.
 
     Args:
-        channels: Of the feature pyramid's levels, from level 1 on; the paper has six.
-        decoder: Widths of the layers that decode the flow of a level.
-        dense: Dense connections in the decoders; without them it is the paper's small variant.
-        context: Widths of the context network's layers before the last, or whether to have it.
-        normalised: Compare features of mean 0 and spread 1 (see `standardised`), with which a
-            network learns from the first iteration on; the released weights are of one without.
+        channels: Channels of the feature pyramid's levels, from level 1 on; the paper has six.
+        decoder: Channels of the layers that decode the flow of a level.
+        dense: Use dense connections in the decoders; the paper's small variant has none.
+        context: Channels of the context network's layers before the last; True for the paper's,
+            False for no context network.
+        normalised: Compare features of mean 0 and standard deviation 1 (see `standardised`), with
+            which a network learns from the first iteration on; the released weights expect False.
     """
 
     def __init__(
@@ -106,7 +107,11 @@ class PWCNet(nn.Module):
         context: Sequence[int] | bool = True,
         normalised: bool = False,
     ) -> None:
-        """Build the network; see the class for the arguments."""
+        """Build the network; see the class for the arguments.
+
+        Raises:
+            ValueError: There are too few channels or too many widths of the context network.
+        """
         super().__init__()
         if len(channels) < FINEST:
             raise ValueError(f"channels: expected {FINEST} levels or more, got {len(channels)}")
@@ -137,14 +142,14 @@ class PWCNet(nn.Module):
 
         Args:
             first: RGB [B, 3, H, W] in [0, 1]; height and width multiples of ``multiple``.
-            second: As first.
+            second: The next frame, of the same shape.
 
         Returns:
             Flows from coarse (level 6) to fine (level 2), each [B, 2, H/2^l, W/2^l], right and
             down, in units of FLOW_UNIT pixels of the input, as flow_loss takes them.
 
         Raises:
-            ValueError: A side is no multiple of ``multiple``, or the frames differ in shape.
+            ValueError: A side is not a multiple of ``multiple``, or the frames differ in shape.
         """
         check_pair(first, second)
         levels = self.pyramid(torch.cat([first, second]))
@@ -152,16 +157,16 @@ class PWCNet(nn.Module):
         return self.decode([half[0] for half in halves], [half[1] for half in halves])
 
     def pyramid(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """Compute the features that decode compares, once a frame.
+        """Return the features that `decode` compares, computed once per frame.
 
         Args:
             frames: RGB [B, 3, H, W] in [0, 1]; height and width multiples of ``multiple``.
 
         Returns:
-            Features of level 1 to the coarsest, each [B, C, H/2^l, W/2^l].
+            Features of levels l from 1 to the coarsest, each [B, C, H/2^l, W/2^l].
 
         Raises:
-            ValueError: A side is no multiple of ``multiple``.
+            ValueError: A side is not a multiple of ``multiple``.
         """
         check_sides(frames, self.multiple, "quarter_flow takes any size")
         frames = frames.contiguous(memory_format=torch.channels_last)
@@ -172,7 +177,7 @@ class PWCNet(nn.Module):
         return tuple(levels)
 
     def decode(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Estimate the flow at every level from two frames' features; see pyramid and forward."""
+        """Estimate the flow at every level from two frames' features; see `forward`."""
         flows: list[Tensor] = []
         known: list[Tensor] = []
         there = second[-1]
@@ -193,12 +198,12 @@ class PWCNet(nn.Module):
     def quarter_flow(self, first: Tensor, second: Tensor) -> Tensor:
         """Estimate the flow of frames of any size, in pixels.
 
-        Frames whose sides are no multiples of ``multiple`` (64) are resized bilinearly to the next
-        multiples, and the flow back to the frames' own scale.
+        Frames whose sides are not multiples of ``multiple`` (64) are resized bilinearly to the
+        next multiples, and the flow is scaled back to the frames' own size.
 
         Args:
             first: RGB [B, 3, H, W] in [0, 1].
-            second: As first.
+            second: The next frame, of the same shape.
 
         Returns:
             Flow [B, 2, ceil(H/4), ceil(W/4)] from first to second, float32, pixels of the input,
@@ -212,25 +217,25 @@ class PWCNet(nn.Module):
         return self.in_pixels(self.decode(*levels)[-1], first.shape[-2:])
 
     def clip_flow(self, frames: Tensor) -> Tensor:
-        """Estimate the flow from each frame to the next, with features computed once a frame.
+        """Estimate the flow from each frame to the next, with features computed once per frame.
 
         Args:
-            frames: RGB [T, 3, H, W] in [0, 1], of any size; see quarter_flow.
+            frames: RGB [T, 3, H, W] in [0, 1], of any size; see `quarter_flow`.
 
         Returns:
-            Flow [T - 1, 2, ceil(H/4), ceil(W/4)] as of quarter_flow.
+            Flow [T - 1, 2, ceil(H/4), ceil(W/4)], as `quarter_flow` returns it.
         """
         levels = self.pyramid(self.fit(frames))
         flows = self.decode([level[:-1] for level in levels], [level[1:] for level in levels])
         return self.in_pixels(flows[-1], frames.shape[-2:])
 
     def fit(self, frames: Tensor) -> Tensor:
-        """Resize frames to the next multiples of what the pyramid takes."""
+        """Resize frames to the next multiples of the sides that the pyramid accepts."""
         height, width = (-(-side // self.multiple) * self.multiple for side in frames.shape[-2:])
         return resized(frames, (height, width))
 
     def in_pixels(self, flow: Tensor, size: Sequence[int]) -> Tensor:
-        """Bring the finest flow of fitted frames to the frames' own size (H, W) and to pixels."""
+        """Scale the finest flow of fitted frames to the frames' ``size`` (H, W) and to pixels."""
         cell = 2**FINEST
         height, width = size
         fitted_height, fitted_width = (cell * side for side in flow.shape[-2:])
@@ -239,7 +244,7 @@ class PWCNet(nn.Module):
         return resized(pixels, (-(-height // cell), -(-width // cell)))
 
     def load_released(self, checkpoint: Mapping[str, Any]) -> None:
-        """Load the weights that the paper's authors released for PyTorch; see released_names.
+        """Load the weights that the paper's authors released for PyTorch; see `released_names`.
 
         Raises:
             ValueError: The weights are not those of this network.
@@ -251,10 +256,10 @@ class PWCNet(nn.Module):
 
 
 def check_pair(first: Tensor, second: Tensor) -> None:
-    """Refuse two frames that cannot be compared.
+    """Check that two frames can be compared.
 
     Raises:
-        ValueError: They differ in shape.
+        ValueError: The frames differ in shape.
     """
     if first.shape != second.shape:
         raise ValueError(
@@ -263,7 +268,7 @@ def check_pair(first: Tensor, second: Tensor) -> None:
 
 
 def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize [B, C, H, W] bilinearly to (H, W), if it has not that size already."""
+    """Resize an image [B, C, H, W] bilinearly to ``size`` (H, W), unless it has that size."""
     if image.shape[-2:] == size:
         return image
     return interpolate(image, size=size, mode="bilinear", align_corners=False)

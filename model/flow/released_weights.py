@@ -14,7 +14,7 @@ UNUSED = {"deconv2.weight", "deconv2.bias"}
 
 
 def released_layers() -> dict[str, str]:
-    """List the released network's layers and what they are called here, without weight and bias."""
+    """Return the released network's layer names and those of `PWCNet`, without weight and bias."""
     coarsest = len(CHANNELS)
     names = {}
     for level in range(1, coarsest + 1):
@@ -41,7 +41,8 @@ def released_names(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
     The released network sees BGR, this one RGB, so the first layer's input channels are reversed.
 
     Args:
-        state_dict: As loaded; also wrapped in {"state_dict": ...} or with "module." before names.
+        state_dict: The loaded file; it may be wrapped in {"state_dict": ...}, and names may begin
+            with "module.".
 
     Returns:
         The state dict of a PWCNet with its default arguments.
