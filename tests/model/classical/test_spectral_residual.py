@@ -82,7 +82,7 @@ def test_an_even_frame_gives_an_even_map(level: float) -> None:
 
 
 def test_only_known_borders() -> None:
-    with pytest.raises(ValueError, match="zero or replicate"):
+    with pytest.raises(ValueError, match="expected zero or replicate"):
         SpectralResidual(longer_side=64, sigma=2.5, border="wrap")  # type: ignore[arg-type]
 
 
