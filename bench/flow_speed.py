@@ -30,7 +30,8 @@ from torch import Tensor, nn
 from torch.nn.functional import grid_sample, pad, unfold
 
 from model.flow.correlation import correlation
-from model.flow.pwcnet import CHANNELS, FINEST, REACH, PWCNet
+from model.flow.layers import CHANNELS, FINEST
+from model.flow.pwcnet import REACH, PWCNet
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = 8

@@ -1,19 +1,64 @@
-"""Choices by name."""
+"""Checks of what a network is given: its options, its images' sizes, weights to start from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeVar
+
+from torch import Tensor
 
 Option = TypeVar("Option")
 
+Streams = Literal["both", "appearance", "motion"]
+STREAMS = {
+    "both": ("appearance", "motion"),
+    "appearance": ("appearance",),
+    "motion": ("motion",),
+}
+"""Key `streams` of both papers' networks -> the streams that the network has."""
+
 
 def pick(key: str, value: str, options: Mapping[str, Option]) -> Option:
-    """Look up the value of a constructor's key.
+    """Return what the value of a constructor's key stands for.
 
     Raises:
-        ValueError: It is none of the options.
+        ValueError: The value is none of the options.
     """
     if value not in options:
         raise ValueError(f"{key}: expected one of {', '.join(options)}, got {value!r}")
     return options[value]
+
+
+def check_sides(image: Tensor, multiple: int, remedy: str = "choose another frame size") -> None:
+    """Check the sides of an image [B, C, H, W]; at others, a network's levels would not align.
+
+    Args:
+        image: An image or its flow.
+        multiple: Height and width must be positive multiples of this many pixels.
+        remedy: The end of the error message, which says what to do.
+
+    Raises:
+        ValueError: Height or width is no such multiple.
+    """
+    height, width = image.shape[-2:]
+    if height % multiple or width % multiple or not height or not width:
+        raise ValueError(
+            f"width and height must be multiples of {multiple} pixels, got {width}x{height};"
+            f" {remedy}"
+        )
+
+
+def check_single_stream(parts: Iterable[str]) -> None:
+    """Check that weights to start from are those of one stream alone.
+
+    Args:
+        parts: Names of the network's parts that the weights belong to.
+
+    Raises:
+        ValueError: The parts are not one stream.
+    """
+    found = set(parts)
+    if len(found) != 1 or not found <= set(STREAMS["both"]):
+        raise ValueError(
+            f"expected the weights of one stream, got keys that start with {sorted(found)}"
+        )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-import model.torchvision_cpu  # noqa: F401
-
-# isort: split
-from torchvision import models
+if TYPE_CHECKING:
+    from torchvision.models import MobileNetV2, ResNet
 
 BackboneName = Literal["resnet50", "resnet18", "mobilenet_v2"]
 
@@ -22,9 +20,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 """Standard deviation of ImageNet's RGB values in [0, 1]."""
 
 STRIDE = 32
-"""Input sides must be multiples of this many pixels, or the levels do not align."""
+"""Input sides must be multiples of this many pixels, so that the levels align."""
 
 CLASSIFIER = ("fc.", "classifier.")
+"""Beginnings of the keys of torchvision's classification layers, which a trunk does not have."""
 
 
 class Levels(NamedTuple):
@@ -52,14 +51,14 @@ class Trunk(nn.Module, ABC):
 
     @abstractmethod
     def segments(self) -> list[nn.Module]:
-        """List the blocks, in order, whose insides can be computed again from what went in."""
+        """Return the blocks, in order, whose activations can be recomputed from their input."""
 
 
 class ResNetTrunk(Trunk):
     """Conv-BN-ReLU-MaxPool-ResBlock1..4 (Fig. 2a), with torchvision's state-dict keys."""
 
-    def __init__(self, resnet: models.ResNet, channels: tuple[int, int, int, int]) -> None:
-        """Take over the layers of ``resnet`` up to its last residual block."""
+    def __init__(self, resnet: ResNet, channels: tuple[int, int, int, int]) -> None:
+        """Use the layers of ``resnet`` up to its last residual block."""
         super().__init__()
         self.channels = channels
         self.conv1, self.bn1 = resnet.conv1, resnet.bn1
@@ -76,7 +75,7 @@ class ResNetTrunk(Trunk):
         return Levels(first, second, third, self.layer4(third))
 
     def segments(self) -> list[nn.Module]:
-        """List the residual blocks."""
+        """Return the residual blocks."""
         return [*self.layer1, *self.layer2, *self.layer3, *self.layer4]
 
 
@@ -86,9 +85,10 @@ class MobileNetTrunk(Trunk):
     LAST = (3, 6, 13, 18)
     """Index of each level's last layer in torchvision's ``features``."""
 
-    def __init__(self, mobilenet: models.MobileNetV2) -> None:
-        """Take over the features of ``mobilenet``."""
+    def __init__(self, mobilenet: MobileNetV2) -> None:
+        """Use the feature layers of ``mobilenet``."""
         super().__init__()
+        # Widths of the layers that LAST names (Sandler et al., CVPR 2018, Table 2).
         self.channels = (24, 32, 96, 1280)
         self.features = mobilenet.features
 
@@ -102,23 +102,37 @@ class MobileNetTrunk(Trunk):
         return Levels(*levels)
 
     def segments(self) -> list[nn.Module]:
-        """List the inverted residuals and the convolutions around them."""
+        """Return the inverted residuals and the convolutions before and after them."""
         return list(self.features)
+
+
+def torchvision_models() -> Any:
+    """Import torchvision's classifiers, ``torchvision.models``.
+
+    The import is deferred because it takes as long as torch's own (torchvision imports
+    torch._dynamo), and only a network with a backbone needs it.
+    """
+    import model.torchvision_cpu  # noqa: F401
+
+    # isort: split
+    from torchvision import models
+
+    return models
 
 
 def resnet50() -> ResNetTrunk:
     """Build the papers' backbone (Sec. III), randomly initialised."""
-    return ResNetTrunk(models.resnet50(weights=None), (256, 512, 1024, 2048))
+    return ResNetTrunk(torchvision_models().resnet50(weights=None), (256, 512, 1024, 2048))
 
 
 def resnet18() -> ResNetTrunk:
     """Build a smaller residual backbone, randomly initialised."""
-    return ResNetTrunk(models.resnet18(weights=None), (64, 128, 256, 512))
+    return ResNetTrunk(torchvision_models().resnet18(weights=None), (64, 128, 256, 512))
 
 
 def mobilenet_v2() -> MobileNetTrunk:
     """Build a small backbone for CPUs, randomly initialised."""
-    return MobileNetTrunk(models.mobilenet_v2(weights=None))
+    return MobileNetTrunk(torchvision_models().mobilenet_v2(weights=None))
 
 
 BACKBONES: dict[str, Callable[[], Trunk]] = {
@@ -129,11 +143,11 @@ BACKBONES: dict[str, Callable[[], Trunk]] = {
 
 
 def load_imagenet(trunk: Trunk, state_dict: Mapping[str, Tensor]) -> None:
-    """Load torchvision's weights of the matching classifier; its classification layers are ignored.
+    """Load torchvision's weights of the matching classifier, without its classification layers.
 
     Args:
         trunk: The trunk to fill.
-        state_dict: As torchvision gives it, with or without ``fc.*`` or ``classifier.*``.
+        state_dict: As torchvision saves it, with or without ``fc.*`` or ``classifier.*``.
 
     Raises:
         ValueError: The keys or shapes are not this trunk's.
@@ -152,13 +166,13 @@ def load_imagenet(trunk: Trunk, state_dict: Mapping[str, Tensor]) -> None:
 
 
 class ImageNetNormalise(nn.Module):
-    """Brings RGB values in [0, 1] to the scale that the backbone's weights expect."""
+    """Shifts and scales RGB values in [0, 1] as the backbone's weights expect them."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(self) -> None:
-        """Hold the statistics outside the state dict, which has the paper's weights only."""
+        """Keep the statistics out of the state dict: they are constants, not weights."""
         super().__init__()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)

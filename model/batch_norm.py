@@ -15,16 +15,18 @@ KINDS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Folded(NamedTuple):
-    """A convolution that does the work of a normalisation, and where that one belongs."""
+    """A convolution that does the work of a normalisation, and the normalisation's own place."""
 
     conv: nn.Conv2d
     parent: nn.Module
+    """Module that the normalisation is a child of."""
     name: str
+    """Name of the normalisation there."""
     norm: nn.BatchNorm2d
 
 
 def freeze(network: nn.Module) -> None:
-    """Keep statistics from changing: after each ``train()``, which thaws them."""
+    """Keep statistics from changing; to be called after each ``train()``, which undoes it."""
     for module in network.modules():
         if isinstance(module, KINDS):
             module.eval()
@@ -35,7 +37,7 @@ def fold(network: nn.Module) -> list[Folded]:
     """Replace each convolution and its normalisation by one convolution with bias.
 
     Returns:
-        What ``unfold`` needs to bring the layout back.
+        What ``unfold`` needs to restore the layout.
 
     Raises:
         ValueError: A normalisation does not follow a convolution of its width without bias.
@@ -49,7 +51,10 @@ def fold(network: nn.Module) -> list[Folded]:
                 or last.out_channels != module.num_features
                 or last.bias is not None
             ):
-                raise ValueError(f"{name}: this normalisation follows no convolution of its own")
+                raise ValueError(
+                    f"{name}: this normalisation follows no convolution of its own (of its width,"
+                    " without bias), so it cannot be folded; choose batch_norm: frozen"
+                )
             folded.append(Folded(last, parent, name, module))
         last = module
     for conv, parent, name, norm in folded:
@@ -64,7 +69,11 @@ def fold(network: nn.Module) -> list[Folded]:
 
 @torch.no_grad()
 def unfold(folded: list[Folded]) -> None:
-    """Bring the layout back: the normalisations now only add the bias."""
+    """Restore the layout; the normalisations now only add the bias.
+
+    Args:
+        folded: What `fold` returned.
+    """
     for conv, parent, name, norm in folded:
         assert conv.bias is not None
         assert norm.running_mean is not None
@@ -73,13 +82,14 @@ def unfold(folded: list[Folded]) -> None:
         norm.bias.copy_(conv.bias)
         norm.weight.fill_(1)
         norm.running_mean.zero_()
+        # The layer divides by sqrt(running_var + eps), which this makes 1.
         norm.running_var.fill_(1 - norm.eps)
         conv.bias = None
         setattr(parent, name, norm)
 
 
 def leaves(network: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
-    """List the layers without parts of their own, with their parent and name there, in order."""
+    """Return the layers without children, in order, as (parent, name in the parent, layer)."""
     found: list[tuple[nn.Module, str, nn.Module]] = []
     for name, child in network.named_children():
         found += leaves(child) if next(child.children(), None) else [(network, name, child)]

@@ -1,7 +1,7 @@
 """GFSalNet: two saliency streams and a gate between them (Sec. III, Fig. 2).
 
-The paper fixes the blocks and their order. Widths, kernels and initial values are our choices where
-it is silent, and each is an argument.
+The paper fixes the blocks and their order. Where it is silent, widths, kernels and initial values
+are our choices, and each is an argument.
 """
 
 from __future__ import annotations
@@ -12,22 +12,14 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from model.arguments import pick
+from model.arguments import STREAMS, Streams, check_sides, check_single_stream, pick
 from model.backbones import STRIDE, BackboneName, ImageNetNormalise, load_imagenet
 from model.blocks.fusion import ConvFusion, GatedFusion
 from model.blocks.stream import SaliencyStream
 from model.flow.encoding import ENCODINGS, FlowEncoding
 from model.outputs import Maps
-from model.sides import check_sides
 
-Streams = Literal["both", "appearance", "motion"]
 Fusion = Literal["gated", "conv"]
-
-STREAMS = {
-    "both": ("appearance", "motion"),
-    "appearance": ("appearance",),
-    "motion": ("motion",),
-}
 FUSIONS = {"gated": GatedFusion, "conv": ConvFusion}
 
 
@@ -35,25 +27,25 @@ class GFSalNet(nn.Module):
     """Gated fusion of an appearance and a motion stream of the same layout.
 
     Args:
-        streams: Both streams, or one alone (the paper's single-stream rows), which has no fusion.
+        streams: Both streams, or one alone (the paper's single-stream rows), without fusion.
         fusion: The gate of Sec. III-C, or a 1x1 convolution (the ablation "w/o gated fusion").
         backbone: Each stream's trunk; the paper's is resnet50. For its weights see load_backbone.
         spatial_attention: Weight ResBlock4's features by location.
         channel_attention: Weight the concatenated features by channel.
-        multi_level: Have the side branch; without it the head has the main branch alone.
+        multi_level: Add the side branch of Sec. III-A to the head's main branch.
         main_channels: Channels after the main branch's deconvolutions, which enlarge 4 and 2 times.
         side_channels: Channels after the side branch's deconvolutions, which keep the size.
         multi_level_channels: Channels of the multi-level block at the sizes of ResBlock3, 2, 1.
-        attention_reduction: Divides the channels into the width of the channel attention.
-        last_bias: Initial bias of the two last layers, of the channel attention and of the stream.
-            Both end in ReLU: with 0 half of the channels and of the map are born dead.
-        flow_encoding: How flow becomes the picture that the motion stream sees.
+        attention_reduction: Channels of the features per hidden unit of the channel attention.
+        last_bias: Initial bias of the last layers of the channel attention and of the stream. Both
+            end in ReLU: with a bias of 0, half of the channels and of the map start dead.
+        flow_encoding: Encoding of flow as the picture that the motion stream sees.
         flow_scale: Flow that saturates that picture, px per frame.
         main_kernels: Kernel sides of the main branch's deconvolutions, px.
         side_kernel: Kernel side of the side branch's deconvolutions, px.
         map_kernel: Kernel side of the last deconvolution, which enlarges 4 times, px.
-        revive: Let zeros of the last ReLU learn to grow (see `revived_relu`); what is predicted is
-            the same.
+        revive: Let zeros of the last ReLU learn to grow (see `revived_relu`); predictions are the
+            same.
     """
 
     def __init__(
@@ -109,10 +101,10 @@ class GFSalNet(nn.Module):
 
         Args:
             frame: RGB [B, 3, H, W] in [0, 1].
-            flow: [B, 2, H, W], px per frame, right and down; not looked at without a motion stream.
+            flow: [B, 2, H, W], px per frame, right and down; ignored without a motion stream.
 
         Returns:
-            The saliency map at the input's size, with the maps and gates that it was made of.
+            The saliency map at the input's size, with the maps and gates it was made of.
 
         Raises:
             ValueError: A side is not a multiple of 32, or the motion stream got no flow.
@@ -135,11 +127,11 @@ class GFSalNet(nn.Module):
         return maps._replace(attention_appearance=attention_A, attention_motion=attention_T)
 
     def existing_streams(self) -> list[SaliencyStream]:
-        """List the streams that this variant has, appearance first."""
+        """Return the streams that this variant has, appearance first."""
         return [stream for stream in (self.appearance, self.motion) if stream is not None]
 
     def segments(self) -> list[nn.Module]:
-        """List the parts whose maps fill the memory of a training: those of the trunks."""
+        """Return the parts whose activations fill the memory in training: those of the trunks."""
         return [part for stream in self.existing_streams() for part in stream.trunk.segments()]
 
     def load_backbone(self, state_dict: Mapping[str, Tensor]) -> None:
@@ -155,16 +147,12 @@ class GFSalNet(nn.Module):
         """Start every stream from a single-stream network, as pretrained on SALICON (Sec. IV-B).
 
         Args:
-            state_dict: Of a GFSalNet with one stream of the same layout, either of the two.
+            state_dict: State of a GFSalNet with one stream, either of the two, of the same layout.
 
         Raises:
-            ValueError: It is of another layout, or not of a single stream.
+            ValueError: The weights are of another layout, or not of a single stream.
         """
-        prefixes = {key.split(".", 1)[0] for key in state_dict}
-        if len(prefixes) != 1 or not prefixes <= {"appearance", "motion"}:
-            raise ValueError(
-                f"expected the weights of one stream, got keys that start with {sorted(prefixes)}"
-            )
+        check_single_stream(key.split(".", 1)[0] for key in state_dict)
         weights = {key.split(".", 1)[1]: value for key, value in state_dict.items()}
         for stream in self.existing_streams():
             try:

@@ -1,7 +1,7 @@
-"""The training losses: Eq. (4)-(6), and the predecessor's Euclidean one.
+"""The training losses: Eq. (4)-(6), and the predecessor's Euclidean loss.
 
-A frame without fixations has nothing to learn from: it contributes 0 to both terms and is left out
-of their means. A constant prediction has a finite loss and a finite gradient.
+A frame without fixations teaches nothing: it contributes 0 to both terms and does not count in
+their means. A constant prediction has a finite loss and a finite gradient.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class Terms(NamedTuple):
-    """The loss and what it is made of, scalars."""
+    """The loss and its two terms, scalars."""
 
     total: Tensor
     """Eq. (6)."""
@@ -24,7 +24,7 @@ class Terms(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Frames that each term is a mean over, scalars."""
+    """Number of frames that each term is a mean over, scalars."""
 
     kl: Tensor
     """Frames that have a density."""
@@ -33,7 +33,12 @@ class Counts(NamedTuple):
 
 
 def counted_frames(density: Tensor, fixated: Tensor) -> Counts:
-    """Count the frames of [B, 1, H, W] that the terms are means over."""
+    """Count the frames that the terms are means over.
+
+    Args:
+        density: [B, 1, H, W], >= 0.
+        fixated: [B, 1, H, W], boolean or 0 and 1.
+    """
     return Counts(
         (density.flatten(1) > 0).any(dim=1).sum(), (fixated.flatten(1) > 0).any(dim=1).sum()
     )
@@ -49,7 +54,7 @@ def saliency_loss(
     eps: float,
     counts: Counts | None = None,
 ) -> Terms:
-    """Combine both losses: alpha KL + beta NSS, Eq. (6).
+    """Return alpha KL + beta NSS, Eq. (6), and both terms.
 
     Args:
         prediction: Saliency P [B, 1, H, W], >= 0, of any scale.
@@ -58,8 +63,8 @@ def saliency_loss(
         alpha: Weight of the KL term; the paper's is 1.
         beta: Weight of the NSS term; the paper's is 0.1.
         eps: Keeps logarithms and divisions finite; see each loss.
-        counts: Of the whole batch, if these frames are a part of it: then the terms of all parts
-            add up to those of the whole.
+        counts: Counts of the whole batch, if these frames are a part of it; the terms of all parts
+            then add up to those of the whole.
 
     Returns:
         The total and both terms before weighting.
@@ -73,16 +78,16 @@ def saliency_loss(
 
 
 def kl_loss(prediction: Tensor, density: Tensor, eps: float, count: Tensor | None = None) -> Tensor:
-    """Kullback-Leibler divergence of the prediction from the density, Eq. (4).
+    """Return the Kullback-Leibler divergence of the prediction from the density, Eq. (4).
 
     Both maps are normalised to sum 1. The logarithm is log(eps + S / (P + eps)), as in the MIT
-    benchmark, so eps is a probability per pixel. A prediction that sums to less than eps stays so.
+    benchmark, so eps is a probability per pixel. Maps that sum to less than eps are divided by eps.
 
     Args:
         prediction: P [B, 1, H, W], >= 0.
         density: S [B, 1, H, W], >= 0. A frame that is 0 everywhere is not counted.
         eps: Regulariser, > 0.
-        count: Counted frames that the sum is divided by; None: those given.
+        count: Number of frames to divide by; None: the counted frames of this batch.
 
     Returns:
         Mean over the counted frames, in nats; 0 when there is none.
@@ -101,7 +106,7 @@ def kl_loss(prediction: Tensor, density: Tensor, eps: float, count: Tensor | Non
 def nss_loss(
     prediction: Tensor, fixated: Tensor, eps: float, count: Tensor | None = None
 ) -> Tensor:
-    """Minus the normalised scanpath saliency, Eq. (5).
+    """Return minus the normalised scanpath saliency, Eq. (5).
 
     The standard deviation is sqrt(var + eps^2), var over n - 1 as in the MIT benchmark, so that a
     constant prediction scores 0.
@@ -110,7 +115,7 @@ def nss_loss(
         prediction: P [B, 1, H, W].
         fixated: F [B, 1, H, W], boolean or 0 and 1. A frame without fixations is not counted.
         eps: Standard deviation of a constant prediction, > 0.
-        count: Counted frames that the sum is divided by; None: those given.
+        count: Number of frames to divide by; None: the counted frames of this batch.
 
     Returns:
         Mean over the counted frames; 0 when there is none.
@@ -130,7 +135,7 @@ def per_frame(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Flatten both maps to [B, H*W], in float32 at least.
 
     Raises:
-        ValueError: They differ in size (they would broadcast without a word).
+        ValueError: The maps differ in shape; torch would broadcast them silently.
     """
     if prediction.shape != target.shape:
         raise ValueError(
@@ -141,26 +146,32 @@ def per_frame(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mean_of(values: Tensor, counted: Tensor, count: Tensor | None) -> Tensor:
-    """Sum the values [B] of the counted frames [B] over their number; 0 if there is none."""
+    """Return the sum of the counted frames' values over their number; 0 if none counts.
+
+    Args:
+        values: [B].
+        counted: Which frames count, [B].
+        count: Number to divide by; None: those of this batch.
+    """
     return (values * counted).sum() / (counted.sum() if count is None else count).clamp_min(1)
 
 
 MIDDLE, RANGE = 128.0, 127.0
-"""Grey level that the predecessor's networks know as 0, and how many lie between it and 1."""
+"""Grey level that is 0 to the predecessor's networks, and the grey levels from there to 1."""
 
 
 def centred(density: Tensor) -> Tensor:
-    """Turn a density in 0..1 into what the predecessor's networks give: (255 d - 128) / 127."""
+    """Convert a density in 0..1 to the unit of the predecessor's networks: (255 d - 128) / 127."""
     return (255 * density - MIDDLE) / RANGE
 
 
 def uncentred(output: Tensor) -> Tensor:
-    """Turn what the predecessor's networks give into a density in 0..1."""
+    """Convert the output of the predecessor's networks to a density in 0..1."""
     return (RANGE * output + MIDDLE) / 255
 
 
 def euclidean_loss(prediction: Tensor, density: Tensor, count: Tensor | None = None) -> Tensor:
-    """Half the squared difference of both maps (predecessor, Sec. 3.1), in its networks' units.
+    """Return half the squared difference of both maps (predecessor, Sec. 3.1), in its unit.
 
     Caffe's is 1/(2N) times the sum over pixels and N frames. This is the mean over pixels, so that
     a learning rate holds at any size: at 640x480 Caffe's is 307,200 times as large.
@@ -168,7 +179,7 @@ def euclidean_loss(prediction: Tensor, density: Tensor, count: Tensor | None = N
     Args:
         prediction: P [B, 1, H, W], a density in 0..1; may go beyond.
         density: S [B, 1, H, W] in 0..1. A frame that is 0 everywhere is not counted.
-        count: Counted frames that the sum is divided by; None: those given.
+        count: Number of frames to divide by; None: the counted frames of this batch.
 
     Returns:
         Mean over the counted frames; 0 when there is none.

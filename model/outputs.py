@@ -1,4 +1,4 @@
-"""What every network returns."""
+"""The maps that every saliency network returns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Maps(NamedTuple):
-    """The saliency map [B, 1, H, W] and, if the network has any, the maps it was made of."""
+    """The saliency map [B, 1, H, W] and, where the network has them, the maps it was made of."""
 
     saliency: Tensor
     """The prediction, >= 0, of arbitrary scale."""
@@ -23,4 +23,4 @@ class Maps(NamedTuple):
     attention_appearance: Tensor | None = None
     """Spatial attention of the appearance stream, [B, 1, H/32, W/32] (Sec. III-B)."""
     attention_motion: Tensor | None = None
-    """Spatial attention of the motion stream."""
+    """Spatial attention of the motion stream, of the same size."""

@@ -1,6 +1,7 @@
-"""Networks by the name that the configuration gives them, imported when they are asked for.
+"""Networks by the name that config.yaml gives them; a network's module is imported when asked for.
 
-The code digest does not follow this module: the rules count the module of the network that a job
+Importing this module imports no torch: the planning of a run asks it where a network's code lies.
+The code digest does not follow this module; the rules count the module of the network that a job
 uses (`module_of`), so that a new network makes no other one's results stale.
 """
 
@@ -21,49 +22,55 @@ NETWORKS = {
     "itti": "model.classical.itti:Itti",
     "gbvs": "model.classical.gbvs:GBVS",
     "spectral_residual": "model.classical.spectral_residual:SpectralResidual",
-    "mean_map": "model.mean_map:MeanMap",
+    "mean_map": "model.baselines:MeanMap",
     "pqft": "model.classical.pqft:PQFT",
     "coding_length": "model.classical.coding_length:CodingLength",
     "fang": "model.classical.fang:Fang",
 }
-"""Name in config.yaml -> module:class."""
-
-
-def _entry(network: str) -> tuple[str, str]:
-    if network not in NETWORKS:
-        raise ValueError(f"unknown network {network!r}; known are {', '.join(sorted(NETWORKS))}")
-    module, _, name = NETWORKS[network].partition(":")
-    return module, name
+"""Name of a network -> "module:Class"."""
 
 
 def module_of(network: str) -> str:
-    """Dotted name of a network's module, known without importing it.
+    """Return the dotted name of the module that defines a network, without importing it.
 
     Raises:
         ValueError: There is no such network.
     """
-    return _entry(network)[0]
+    if network not in NETWORKS:
+        raise ValueError(f"unknown network {network!r}; known are {', '.join(sorted(NETWORKS))}")
+    return NETWORKS[network].partition(":")[0]
 
 
-def _class(network: str) -> type[nn.Module]:
-    module, name = _entry(network)
+def class_of(network: str) -> type[nn.Module]:
+    """Import a network's module and return its class.
+
+    Raises:
+        ValueError: There is no such network, or its line in ``NETWORKS`` names a module or a class
+            that does not exist.
+    """
+    module, name = module_of(network), NETWORKS[network].partition(":")[2]
     try:
-        found: type[nn.Module] = getattr(import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as error:
+        found: type[nn.Module] | None = getattr(import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        # A module that is there and imports one that is not is at fault itself, not the registry.
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        found = None
+    if found is None:
         raise ValueError(
-            f"network {network!r}: {NETWORKS[network]} cannot be imported ({error}); "
-            "correct its line in model/registry.py"
-        ) from error
+            f"model/registry.py: network {network!r}: there is no {NETWORKS[network]};"
+            ' write "module:Class" of a file in model/'
+        )
     return found
 
 
 def parameters_of(network: str) -> dict[str, inspect.Parameter]:
-    """List the keys of a network's constructor.
+    """Return the parameters of a network's constructor by their names, config.yaml's keys.
 
     Raises:
         ValueError: There is no such network.
     """
-    return dict(inspect.signature(_class(network)).parameters)
+    return dict(inspect.signature(class_of(network)).parameters)
 
 
 def build(network: str, **settings: object) -> nn.Module:
@@ -84,4 +91,4 @@ def build(network: str, **settings: object) -> nn.Module:
             f"network {network!r}: unknown keys {unknown}, missing keys {missing};"
             f" it takes {', '.join(allowed) or 'none'}"
         )
-    return _class(network)(**settings)
+    return class_of(network)(**settings)

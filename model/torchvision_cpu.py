@@ -22,7 +22,7 @@ SCHEMAS = (
 
 
 def operators_load() -> bool:
-    """Tell whether torchvision's compiled operators load into this torch build."""
+    """Return whether torchvision's compiled operators load into this torch build."""
     spec = find_spec("torchvision")
     if spec is None or spec.origin is None:
         return False
@@ -36,10 +36,10 @@ def operators_load() -> bool:
 
 
 def declare_operators() -> torch.library.Library | None:
-    """Declare the missing schemas; does nothing beside a matching torchvision.
+    """Declare the missing schemas; beside a matching torchvision nothing is missing.
 
     Returns:
-        The library that holds the declarations (they vanish with it), or None if none were missing.
+        The library that holds the declarations, or None if none were missing.
     """
     if "torchvision" in sys.modules or hasattr(torch.ops.torchvision, "nms") or operators_load():
         return None
@@ -50,3 +50,4 @@ def declare_operators() -> torch.library.Library | None:
 
 
 LIBRARY = declare_operators()
+"""Kept, because the declarations vanish with it."""

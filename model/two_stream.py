@@ -1,8 +1,9 @@
 """The predecessor's networks (Two-Stream Convolutional Networks for Dynamic Saliency Prediction).
 
-Its Sec. 3: a stream turns a picture into a map by nine convolutions and a deconvolution; the
-temporal stream's picture is stacked optical flow. Late fusion takes the larger of two streams' maps
-before the shared deconvolution, early fusion joins their features after the fourth convolution.
+Sec. 3 of that paper: a stream turns a picture into a map by nine convolutions and a deconvolution;
+the temporal stream's picture is stacked optical flow. Late fusion takes the larger of two streams'
+maps before the shared deconvolution, early fusion joins their features after the fourth
+convolution.
 """
 
 from __future__ import annotations
@@ -15,41 +16,39 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.arguments import pick
+from model.arguments import STREAMS, Streams, check_sides, check_single_stream, pick
 from model.flow.encoding import ENCODINGS, FlowEncoding
 from model.losses import MIDDLE, RANGE, uncentred
 from model.outputs import Maps
-from model.sides import check_sides
 
-Streams = Literal["both", "appearance", "motion"]
 Fusion = Literal["late", "early"]
 
-STREAMS = {
-    "both": ("appearance", "motion"),
-    "appearance": ("appearance",),
-    "motion": ("motion",),
-}
 FUSIONS = {"late": "late", "early": "early"}
 STRIDE = 4
 """Two poolings halve a side each; the deconvolution enlarges four times."""
 MEAN = (118.0, 110.0, 100.0)
-"""Subtracted from R, G, B of 0..255. The released code has (100, 110, 118) and swaps the channels
-first; we read it as B, G, R, Caffe's order, where it is close to ImageNet's (104, 117, 123)."""
+"""Mean that is subtracted from R, G, B in 0..255. The released code has (100, 110, 118) and swaps
+the channels first; we read it as B, G, R, Caffe's order, in which ImageNet's is (104, 117, 123)."""
 SCALE = 1 / 127.5
-"""Factor after that, of the released code."""
+"""Factor after the mean is subtracted, of the released code."""
 
 FAINT = 0.1
-"""Of the start of the last convolution, by which it is weaker than its inputs; ours."""
+"""Standard deviation of the last convolution's output at the start, for inputs of 1; our choice."""
 
 
 class Layer(NamedTuple):
-    """C(d, f, p) of the paper, and what follows its ReLU."""
+    """A convolution C(d, f, p) of the paper, and what follows its ReLU."""
 
     filters: int
+    """d, at width 1."""
     kernel: int
+    """f, px."""
     padding: int
+    """p, px."""
     normalised: bool = False
+    """Whether local response normalisation follows."""
     pooled: bool = False
+    """Whether max pooling follows, which halves the sides."""
 
 
 FEATURES = {
@@ -58,7 +57,7 @@ FEATURES = {
     "conv3": Layer(512, 3, 1),
     "conv4": Layer(512, 5, 2),
 }
-"""Of each stream, also with early fusion."""
+"""Layers that each stream has to itself, also with early fusion (Sec. 3)."""
 REGRESSION = {
     "conv5": Layer(512, 5, 2),
     "conv6": Layer(256, 7, 3),
@@ -66,23 +65,23 @@ REGRESSION = {
     "conv8": Layer(32, 11, 5),
     "conv9": Layer(1, 13, 6),
 }
-"""From features to a map of a quarter of the size."""
+"""Layers from features to a map of a quarter of the size; with early fusion they are shared."""
 
 
 class TwoStream(nn.Module):
     """A single stream, or two with late or early fusion (Sec. 3, Fig. 1 and 2).
 
-    Where the paper is silent, ours: He's random start (the paper starts from the weights of Pan et
-    al., CVPR 2016; `load_stream` takes those of a pretraining), a last bias that predicts an empty
-    map, a deconvolution that starts as bilinear interpolation.
+    Our choices, where the paper is silent: He's random start (the paper starts from the weights of
+    Pan et al., CVPR 2016; `load_stream` takes those of a pretraining), a last bias that predicts an
+    empty map, a deconvolution that starts as bilinear interpolation.
 
     Args:
-        streams: Both streams, or one alone (Spatial and Temporal Stream Net), which has no fusion.
+        streams: Both streams, or one alone (Spatial and Temporal Stream Net), without fusion.
         fusion: The larger of two maps, or a 1x1 convolution of stacked features.
         width: Factor of the number of filters of every layer but the last; the paper's is 1.
         fusion_identity: Early fusion's convolution starts as this times the identity on either
             stream's features: 1 is their sum ("identity matrices"), 0.5 their mean.
-        flow_encoding: How flow becomes the picture that the motion stream sees; the paper's is uvm.
+        flow_encoding: Encoding of flow as the motion stream's picture; the paper's is uvm.
         flow_scale: Flow that saturates that picture, px per frame; the paper is silent.
     """
 
@@ -122,10 +121,10 @@ class TwoStream(nn.Module):
 
         Args:
             frame: RGB [B, 3, H, W] in [0, 1].
-            flow: [B, 2, H, W], px per frame, right and down; not looked at without a motion stream.
+            flow: [B, 2, H, W], px per frame, right and down; ignored without a motion stream.
 
         Returns:
-            The density [B, 1, H, W] in 0..1; while training not limited to that, otherwise >= 0.
+            The density [B, 1, H, W], trained towards 0..1; clamped to >= 0 except in training mode.
 
         Raises:
             ValueError: A side is not a multiple of 4, or the motion stream got no flow.
@@ -143,18 +142,18 @@ class TwoStream(nn.Module):
         return Maps(density if self.training else density.clamp_min(0))
 
     def join(self, seen: list[Tensor]) -> Tensor:
-        """Turn what the streams give into one map [B, 1, H/4, W/4]."""
+        """Fuse what the streams return into one map [B, 1, H/4, W/4]."""
         if self.fusion is not None and self.regression is not None:
             joined: Tensor = self.regression(self.fusion(torch.cat(seen, dim=1)))
             return joined
         return seen[0] if len(seen) == 1 else torch.maximum(*seen)
 
     def existing_streams(self) -> list[nn.Sequential]:
-        """List the streams that this variant has, appearance first."""
+        """Return the streams that this variant has, appearance first."""
         return [stream for stream in (self.appearance, self.motion) if stream is not None]
 
     def segments(self) -> list[nn.Module]:
-        """List the parts whose maps fill the memory of a training: convolution to pooling."""
+        """Return the parts whose activations fill the memory in training: the layers."""
         chains = [*self.existing_streams(), self.regression]
         parts = [part for chain in chains if chain is not None for part in chain.modules()]
         return [part for part in parts if isinstance(part, Segment)]
@@ -162,19 +161,15 @@ class TwoStream(nn.Module):
     def load_stream(self, state_dict: Mapping[str, Tensor]) -> None:
         """Start every stream from a single-stream network, as pretrained on still images.
 
-        With early fusion both streams take its features, and what follows the fusion the rest.
+        With early fusion both streams take its features, and the shared layers take the rest.
 
         Args:
-            state_dict: Of a TwoStream with one stream of the same width, either of the two.
+            state_dict: State of a TwoStream with one stream, either of the two, of the same width.
 
         Raises:
-            ValueError: It is of another layout, or not of a single stream.
+            ValueError: The weights are of another layout, or not of a single stream.
         """
-        streams = {key.split(".", 1)[0] for key in state_dict} - {"upsample"}
-        if len(streams) != 1 or not streams <= {"appearance", "motion"}:
-            raise ValueError(
-                f"expected the weights of one stream, got keys that start with {sorted(streams)}"
-            )
+        check_single_stream({key.split(".", 1)[0] for key in state_dict} - {"upsample"})
         weights = {within_stream(key): value for key, value in state_dict.items()}
         own = self.state_dict()
         taken = {key: within_stream(key) for key in own if not key.startswith("fusion.")}
@@ -190,16 +185,17 @@ class TwoStream(nn.Module):
 
 
 class Segment(nn.Sequential):
-    """A convolution and what follows it."""
+    """A convolution with its ReLU, normalisation and pooling; training recomputes it as one."""
 
 
 def segment(layer: Layer, inputs: int, outputs: int) -> Segment:
-    """Build a convolution with He's start, a ReLU, and what the layer has besides."""
+    """Build a layer: convolution (He's start), ReLU, and its normalisation and pooling if any."""
     conv = nn.Conv2d(inputs, outputs, layer.kernel, padding=layer.padding)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     parts = OrderedDict[str, nn.Module](conv=conv, relu=nn.ReLU(inplace=True))
     if layer.normalised:
+        # n, alpha and beta of AlexNet (Krizhevsky et al., NIPS 2012, Sec. 3.3).
         parts["norm"] = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
     if layer.pooled:
         parts["pool"] = nn.MaxPool2d(3, stride=2, ceil_mode=True)
@@ -207,12 +203,12 @@ def segment(layer: Layer, inputs: int, outputs: int) -> Segment:
 
 
 def filters(layer: Layer, width: float) -> int:
-    """Count the filters of a layer that is not the last."""
+    """Return the number of filters of a layer (other than the last) at a width."""
     return max(1, round(layer.filters * width))
 
 
 def features(width: float) -> nn.Sequential:
-    """Build what each stream has to itself: from a picture to stacked features."""
+    """Build `FEATURES`: from a picture [B, 3, H, W] to features [B, 512 * width, H/4, W/4]."""
     parts, inputs = OrderedDict[str, nn.Module](), 3
     for name, layer in FEATURES.items():
         outputs = filters(layer, width)
@@ -222,7 +218,7 @@ def features(width: float) -> nn.Sequential:
 
 
 def regression(width: float) -> nn.Sequential:
-    """Build the rest: from features to a map without a ReLU, at first nearly that of 0 density."""
+    """Build `REGRESSION`: from features to a map without a ReLU, at first nearly of density 0."""
     parts, inputs = OrderedDict[str, nn.Module](), filters(FEATURES["conv4"], width)
     for name, layer in REGRESSION.items():
         outputs = filters(layer, width) if name != "conv9" else layer.filters
@@ -247,8 +243,8 @@ def stream(width: float) -> nn.Sequential:
 def conv_fusion(channels: int, identity: float) -> nn.Conv2d:
     """Build C(512, 1, 0) of early fusion, which starts as identity * (appearance + motion).
 
-    It has no ReLU, and takes features after theirs: so does the released network, and the paper has
-    a ReLU after "all convolutional layers".
+    It has no ReLU and takes features after theirs, as the released network does; the paper has a
+    ReLU after "all convolutional layers".
     """
     conv = nn.Conv2d(2 * channels, channels, 1)
     both = identity * torch.eye(channels).repeat(1, 2)
@@ -261,19 +257,20 @@ def conv_fusion(channels: int, identity: float) -> nn.Conv2d:
 def interpolation() -> nn.ConvTranspose2d:
     """Build D, 8x8 with stride 4, which starts as bilinear interpolation.
 
-    Beyond the border it takes 0, which is grey: an empty map has 0.19 in its outermost pixels, 0.06
-    in the next, unless the convolution before it learns to make up for it.
+    Beyond the border it finds 0, which is grey: an empty map has 0.19 in its outermost pixels and
+    0.06 in the next, unless the convolution before it learns to compensate.
     """
     layer = nn.ConvTranspose2d(1, 1, 8, stride=STRIDE, padding=2, bias=False)
+    # The kernel's middle lies between the taps 3 and 4.
     line = 1 - (torch.arange(8) - 3.5).abs() / STRIDE
     layer.weight.copy_(torch.outer(line, line))
     return layer
 
 
 def normalise(picture: Tensor) -> Tensor:
-    """Turn a picture [B, 3, H, W] in 0..1 into what the first convolution sees.
+    """Shift and scale a picture [B, 3, H, W] in 0..1 as the first convolution expects it.
 
-    A flow picture goes the same way, plane by plane.
+    A flow picture is treated alike, plane by plane.
     """
     mean = torch.tensor(MEAN, dtype=picture.dtype, device=picture.device)[:, None, None]
     return (255 * picture - mean) * SCALE

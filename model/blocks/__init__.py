@@ -1,1 +1,1 @@
-"""Blocks."""
+"""The boxes of GFSalNet's figures, one module for each: streams, attention, decoder, fusion."""

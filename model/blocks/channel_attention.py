@@ -7,7 +7,7 @@ from torch.nn.functional import relu
 
 
 class ChannelAttention(nn.Module):
-    """One weight a channel, from the whole image (Sec. III-B, Fig. 2b-iii).
+    """Weights each channel by one number, computed from the whole image (Sec. III-B, Fig. 2b-iii).
 
     The text ends the block with ReLU, not sigmoid, so a channel can be switched off for an image.
     """
@@ -15,7 +15,7 @@ class ChannelAttention(nn.Module):
     def __init__(self, channels: int, *, reduction: int, bias: float) -> None:
         """Squeeze to channels // reduction; start the last layer's bias at ``bias``.
 
-        With a bias of 0 about half of the channels are born switched off (our choice: 1).
+        With a bias of 0 about half of the channels would start switched off (our choice: 1).
         """
         super().__init__()
         self.squeeze = nn.Linear(channels, channels // reduction)
@@ -23,7 +23,7 @@ class ChannelAttention(nn.Module):
         nn.init.constant_(self.excite.bias, bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Weight features [B, C, H, W] by one number >= 0 per image and channel."""
+        """Return features [B, C, H, W] times one weight >= 0 per image and channel."""
         pooled = features.mean(dim=(2, 3))
         weights = relu(self.excite(relu(self.squeeze(pooled))))
         return features * weights[:, :, None, None]

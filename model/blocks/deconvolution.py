@@ -11,10 +11,10 @@ def deconvolution(inputs: int, outputs: int, *, kernel: int, stride: int) -> nn.
     """Build a transposed convolution that enlarges its input exactly ``stride`` times.
 
     It starts as an interpolation whose channels are mixed at random (our choice): random kernels
-    would print the grid of the stride on the map, which training takes long to wipe off.
+    would print the stride's grid on the map, and training takes long to remove it.
 
     Raises:
-        ValueError: No padding gives that size: kernel - stride is negative or odd.
+        ValueError: No padding gives that size, because kernel - stride is negative or odd.
     """
     if kernel < stride or (kernel - stride) % 2:
         raise ValueError(
@@ -30,15 +30,17 @@ def deconvolution(inputs: int, outputs: int, *, kernel: int, stride: int) -> nn.
 
 @torch.no_grad()
 def interpolate_at_first(layer: nn.ConvTranspose2d, kernel: int, stride: int) -> None:
-    """Make each kernel a window times a random number, as large as PyTorch's start is."""
+    """Set each kernel to a window times a random number of the scale of PyTorch's own start."""
     line = window(kernel, stride)
+    # An output pixel sums (kernel / stride)^2 random taps of a channel, but interpolates with taps
+    # that add up to 1: with this factor its variance is the same.
     spread = layer.weight.std() * kernel / stride
     mix = torch.randn(layer.weight.shape[:2]) * spread
     layer.weight.copy_(mix[:, :, None, None] * torch.outer(line, line))
 
 
 def window(kernel: int, stride: int) -> Tensor:
-    """List the taps [kernel] of a window whose copies, a stride apart, add up to 1 everywhere."""
+    """Return the taps [kernel] of a window whose copies, a stride apart, add up to 1 everywhere."""
     box = torch.ones(1, 1, stride)
     taps = conv1d(box, torch.ones(1, 1, kernel - stride + 1), padding=kernel - stride)
     return taps[0, 0] / (kernel - stride + 1)

@@ -10,17 +10,17 @@ from model.outputs import Maps
 
 
 class GatedFusion(nn.Module):
-    """Mixes the two streams by a learned probability a location (Sec. III-C, Fig. 3)."""
+    """Mixes the two streams by a learned probability per location (Sec. III-C, Fig. 3)."""
 
     def __init__(self) -> None:
-        """Start the gate at P = 0.5 everywhere: a random start would pick a stream by lot."""
+        """Start the gate at P = 0.5 everywhere; a random start would favour a stream by chance."""
         super().__init__()
         self.conv = nn.Conv2d(2, 1, kernel_size=1)
         nn.init.zeros_(self.conv.weight)
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
     def forward(self, S_A: Tensor, S_T: Tensor) -> Maps:
-        """Fuse the appearance and motion maps, both [B, 1, H, W]."""
+        """Fuse the appearance map S_A and the motion map S_T, both [B, 1, H, W]."""
         P = torch.sigmoid(self.conv(torch.cat([S_A, S_T], dim=1)))
         G_A, G_T = P, 1 - P  # Eq. (1)
         weighted_A, weighted_T = S_A * G_A, S_T * G_T  # Eq. (2)
@@ -32,7 +32,7 @@ class ConvFusion(nn.Module):
     """The ablation "w/o gated fusion": a fixed weighting by a 1x1 convolution (Sec. IV-E).
 
     Our choices: it starts where the gate does, at the mean of both maps, and a ReLU keeps the
-    prediction non-negative, as the losses and the other variants have it.
+    prediction non-negative, as the losses expect and the other variants give it.
     """
 
     def __init__(self) -> None:
@@ -43,5 +43,5 @@ class ConvFusion(nn.Module):
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
     def forward(self, S_A: Tensor, S_T: Tensor) -> Maps:
-        """Fuse the appearance and motion maps, both [B, 1, H, W]."""
+        """Fuse the appearance map S_A and the motion map S_T, both [B, 1, H, W]."""
         return Maps(revived_relu(self.conv(torch.cat([S_A, S_T], dim=1))), S_A, S_T)

@@ -17,10 +17,10 @@ class LevelFusion(nn.Module):
         self.conv = nn.Conv2d(deep + shallow, outputs, kernel_size=1)
 
     def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
-        """Bring deep [B, D, H/2, W/2] to the grid of shallow [B, S, H, W] and mix both.
+        """Upsample deep [B, D, H/2, W/2] to the grid of shallow [B, S, H, W] and mix both.
 
         A 1x1 convolution commutes with bilinear upsampling, so the deep half of the kernel is
-        applied before it, on a quarter of the pixels: the same function as concatenating first.
+        applied before it, on a quarter of the pixels; the function is that of concatenating first.
         """
         of_deep, of_shallow = torch.split(self.conv.weight, self.channels, dim=1)
         mixed = interpolate(

@@ -1,9 +1,9 @@
-"""The ReLU that ends a stream (Fig. 2a), which a map that is zero can leave again.
+"""The ReLU that ends a stream (Fig. 2a), with a gradient that lets zeros grow again.
 
-A pixel at which a ReLU gives 0 has no gradient, so what died once stays dead: it predicts nothing
-and is never told. Here the function is ReLU's, and the backward pass lets through what asks a zero
-to grow. The loss cries out at zeros (its logarithm is cut off far below), so none is heard louder
-than the loudest living pixel of its map.
+Where a ReLU returns 0 it has no gradient, so a pixel that is once 0 stays 0. This function has
+ReLU's values, and its backward pass keeps gradients that ask a zero to grow. The loss has very
+large gradients at zeros, because its logarithm is cut off far below the rest; they are limited to
+the largest gradient among the positive pixels of the map.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class _RevivedReLU(torch.autograd.Function):
         living = gradient * alive
         loudest = living.flatten(1).abs().amax(dim=1)
         pixels = gradient[0].numel()
+        # In a map without a positive pixel the limit is that of a mean over the map.
         limit = torch.where(alive.flatten(1).any(dim=1), loudest, 1 / pixels)
         limit = limit.view(-1, *(1,) * (gradient.dim() - 1))
         # Descent raises the value where the gradient is negative.
@@ -34,6 +35,6 @@ class _RevivedReLU(torch.autograd.Function):
 
 
 def revived_relu(values: Tensor) -> Tensor:
-    """Compute max(values, 0) of maps [B, 1, H, W]; zeros learn to grow, but not to shrink."""
+    """Return max(values, 0) of maps [B, 1, H, W]; zeros get gradients that let them grow only."""
     result: Tensor = _RevivedReLU.apply(values)  # type: ignore[no-untyped-call]
     return result

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class SpatialAttention(nn.Module):
-    """One weight a location, shared by all channels (Sec. III-B, Fig. 2b-ii)."""
+    """Computes one weight per location, shared by all channels (Sec. III-B, Fig. 2b-ii)."""
 
     def __init__(self, channels: int) -> None:
         """Take the number of channels of the features to weight."""
@@ -15,5 +15,5 @@ class SpatialAttention(nn.Module):
         self.conv = nn.Conv2d(channels, 1, kernel_size=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Compute the weights [B, 1, H, W], within 0..1, of features [B, C, H, W]."""
+        """Return weights [B, 1, H, W] in 0..1 for features [B, C, H, W]."""
         return torch.sigmoid(self.conv(features))

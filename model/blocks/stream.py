@@ -1,4 +1,4 @@
-"""A row of Fig. 2a: from a picture to a map, the same for appearance and motion (Sec. III)."""
+"""A saliency stream, from a picture to a map, the same for appearance and motion (Sec. III)."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ class SaliencyStream(nn.Module):
         map_kernel: int,
         revive: bool,
     ) -> None:
-        """Build the stream; the arguments are GFSalNet's."""
+        """Build the stream; GFSalNet's docstring describes the arguments."""
         super().__init__()
         self.trunk = pick("backbone", backbone, BACKBONES)()
         deepest = self.trunk.channels[-1]
         self.spatial_attention = SpatialAttention(deepest) if spatial_attention else None
+        # From stride 32 to the side branch's stride 4, and by to_map to the input's size.
         self.main = deconvolutions((deepest, *main_channels), main_kernels, (4, 2))
         self.multi_level: MultiLevelInformation | None = None
         width = main_channels[-1]
@@ -61,8 +62,8 @@ class SaliencyStream(nn.Module):
         """Predict from a normalised image [B, 3, H, W].
 
         Returns:
-            The map [B, 1, H, W], >= 0, and the spatial attention [B, 1, H/32, W/32] if there is
-            any.
+            The map [B, 1, H, W], >= 0, and the spatial attention [B, 1, H/32, W/32], or None
+            without it.
         """
         first, second, third, fourth = self.trunk(image)
         attention: Tensor | None = None
@@ -79,7 +80,13 @@ class SaliencyStream(nn.Module):
 def deconvolutions(
     channels: tuple[int, ...], kernels: tuple[int, ...], strides: tuple[int, ...]
 ) -> nn.Sequential:
-    """Chain deconvolutions from channels[0] to channels[-1], with a ReLU after each."""
+    """Chain deconvolutions from channels[0] to channels[-1], with a ReLU after each.
+
+    Args:
+        channels: Channels of the input and after each layer.
+        kernels: Kernel side of each layer, px.
+        strides: Enlargement by each layer.
+    """
     layers: list[nn.Module] = []
     steps = zip(channels[:-1], channels[1:], kernels, strides, strict=True)
     for inputs, outputs, kernel, stride in steps:

@@ -1,1 +1,1 @@
-"""Models of bottom-up saliency that nothing trains, written from their papers' equations."""
+"""Bottom-up saliency models without gradient training, written from their papers' equations."""

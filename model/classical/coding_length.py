@@ -10,17 +10,16 @@ and the entropy H(p) gained by one more excitation of k is its incremental codin
 
     ICL(p_k) = -H(p) - p_k - log p_k - p_k log p_k.
 
-Features that still earn some, S = {k: ICL(p_k) > 0}, are the rare ones. Energy goes to them alone,
+Features with a positive one, S = {k: ICL(p_k) > 0}, are the rare ones. Only they get energy,
 d_k = ICL(p_k) / sum over S, and a patch has the saliency  sum over S of d_k |w_k x|.
 
 The formula is the derivative of H where p_k becomes p_k + e and the others p / (1 + e), which no
 longer sum to 1; where p_k becomes (p_k + e) / (1 + e) it is -H(p) - log p_k. `increment` chooses.
 With 192 features of about 1/192 the two hardly differ.
 
-The paper lets p follow a video by updating it from frame to frame. Nothing is remembered here: p is
-that of the current frame and of the `earlier` ones, all alike. Ours as well, where the paper is
-silent: the working width, the patches' mean, which is taken off before w, the stride, and the
-smoothing.
+The paper lets p follow a video by updating it from frame to frame. Here p has no memory: it is that
+of the current frame and the `earlier` ones with equal weights. Also our choices, where the paper is
+silent: the working width, subtracting the patches' mean before w, the stride, and the smoothing.
 """
 
 from __future__ import annotations
@@ -40,16 +39,16 @@ Increment = Literal["paper", "normalised"]
 
 
 class CodingLength(nn.Module):
-    """Saliency of patches by how rare their sparse features are; stage `fit` learns these.
+    """Rates patches by how rare their sparse features are; stage `fit` learns the features.
 
     Args:
         features: Number of features; the paper: 192, all that 8x8 RGB patches have.
         patch: Side of a patch in pixels; the paper: 8.
-        stride: From patch to patch in pixels.
-        width: Columns that are worked on; the height follows the frame's shape.
-        earlier: How many frames before the current one count for p.
+        stride: Distance from patch to patch in pixels.
+        width: Width of the working grid, pixels; the height keeps the frame's aspect.
+        earlier: Number of frames before the current one that count for p.
         increment: The paper's formula, or the derivative of the normalised entropy.
-        sigma: Of the Gaussian at the end, in pixels of the working grid.
+        sigma: Standard deviation of the final Gaussian, in pixels of the working grid.
     """
 
     earlier: int = 2
@@ -75,11 +74,12 @@ class CodingLength(nn.Module):
         self.earlier = earlier
         self.increment: Increment = increment
         self.sigma = sigma
+        # NaN marks features that no fit has filled; they are refused instead of used.
         self.register_buffer("filters", torch.full((features, 3, patch, patch), math.nan))
         self.register_buffer("mean", torch.full((3, patch, patch), math.nan))
 
     def forward(self, frame: Tensor, flow: Tensor | None, earlier: Tensor | None = None) -> Maps:
-        """Map frames [B, 3, H, W]; ``earlier`` [B, n, 3, H, W] holds the n before, if n > 0.
+        """Predict for frames [B, 3, H, W]; ``earlier`` is [B, n, 3, H, W], the n before, if n > 0.
 
         Raises:
             ValueError: The features were never fitted, or the frames before are missing.
@@ -99,23 +99,23 @@ class CodingLength(nn.Module):
         return Maps(resized(saliency, (frame.shape[-2], frame.shape[-1])).clamp(min=0))
 
     def working_frame(self, frame: Tensor) -> Tensor:
-        """Frames [B, 3, H, W] at the working width, at least a patch high."""
+        """Resize frames [B, 3, H, W] to the working width; the result is at least a patch high."""
         height = round(self.width * frame.shape[-2] / frame.shape[-1])
         return resized(frame, (max(height, self.patch), self.width))
 
     def responses(self, frame: Tensor) -> Tensor:
-        """|w_k x| [B, features, rows, columns] of the patches of frames [B, 3, H, W]."""
+        """Return |w_k x| [B, features, rows, columns] of the patches of frames [B, 3, H, W]."""
         offset = -(self.filters * self.mean).sum(dim=(1, 2, 3))
         return functional.conv2d(frame, self.filters, offset, stride=self.stride).abs()
 
     def _past(self, earlier: Tensor) -> Tensor:
-        """Activity [B, features] of the frames before."""
+        """Return the summed activity [B, features] of the frames before, [B, n, 3, H, W]."""
         batch, count = earlier.shape[:2]
         frames = self.working_frame(earlier.flatten(0, 1))
         return activity(self.responses(frames)).view(batch, count, -1).sum(dim=1)
 
     def _in_place(self, saliency: Tensor, frame: Tensor) -> Tensor:
-        """Patches' saliency [B, 1, rows, columns] on the working frame, at the patches' middles."""
+        """Place the saliency [B, 1, rows, columns] of patches at their middles in the frame."""
         rows, columns = ((n - 1) * self.stride + 1 for n in saliency.shape[-2:])
         filled = functional.interpolate(
             saliency, size=(rows, columns), mode="bilinear", align_corners=True
@@ -127,16 +127,16 @@ class CodingLength(nn.Module):
 
 
 def activity(responses: Tensor) -> Tensor:
-    """Sums over patches [B, features] of |w_k x| [B, features, rows, columns].
+    """Return the sums over patches [B, features] of |w_k x| [B, features, rows, columns].
 
-    A frame in which nothing responds is active everywhere alike.
+    In a frame in which nothing responds, all features have the same activity.
     """
     total = responses.sum(dim=(-2, -1))
     return torch.where(total.sum(dim=1, keepdim=True) > 0, total, torch.ones_like(total))
 
 
 def coding_increment(share: Tensor, increment: Increment) -> Tensor:
-    """ICL [B, features] of activity shares p [B, features], each row of which sums to 1."""
+    """Return ICL [B, features] of activity shares p [B, features], whose rows sum to 1."""
     logarithm = share.clamp(min=torch.finfo(share.dtype).tiny).log()
     entropy = -(share * logarithm).sum(dim=1, keepdim=True)
     gained = -entropy - logarithm
@@ -144,9 +144,9 @@ def coding_increment(share: Tensor, increment: Increment) -> Tensor:
 
 
 def redistribution(share: Tensor, increment: Increment) -> Tensor:
-    """Give d [B, features]: ICL where positive, summing to 1; all alike where no feature is rare.
+    """Return d [B, features]: ICL where positive, summing to 1; uniform where no feature is rare.
 
-    A feature that never responds has no energy to be given, and no finite ICL: it is left out.
+    A feature that never responds has no finite ICL and is left out.
     """
     gained = coding_increment(share, increment).clamp(min=0) * (share > 0)
     total = gained.sum(dim=1, keepdim=True)

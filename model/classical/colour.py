@@ -6,15 +6,16 @@ import torch
 from torch import Tensor
 
 _TINY = 1e-12
+"""Keeps the division by I finite; pixels that dark have no hue anyway."""
 
 
 def intensity(frame: Tensor) -> Tensor:
-    """I = (r + g + b)/3 of frames [B, 3, H, W]: [B, 1, H, W]."""
+    """Return I = (r + g + b)/3, [B, 1, H, W], of frames [B, 3, H, W]."""
     return frame.mean(dim=1, keepdim=True)
 
 
 def opponents(frame: Tensor, dark: float) -> Tensor:
-    """R - G and B - Y of frames [B, 3, H, W]: [B, 2, H, W].
+    """Return R - G and B - Y, [B, 2, H, W], of frames [B, 3, H, W].
 
     Each channel is divided by I, to decouple hue from intensity, but is zero where I is not larger
     than the share ``dark`` of its maximum over the frame. Negative values of R, G, B and Y are set
@@ -28,7 +29,7 @@ def opponents(frame: Tensor, dark: float) -> Tensor:
 
 
 def tuned(frame: Tensor) -> Tensor:
-    """R, G, B and Y of frames [B, 3, H, W], broadly tuned: [B, 4, H, W]."""
+    """Return the broadly tuned R, G, B and Y, [B, 4, H, W], of frames [B, 3, H, W]."""
     r, g, b = frame.unbind(1)
     yellow = (r + g) / 2 - (r - g).abs() / 2 - b
     return torch.stack([r - (g + b) / 2, g - (r + b) / 2, b - (r + g) / 2, yellow], dim=1)

@@ -12,8 +12,9 @@ chromas (the blocks' means) and texture (low-frequency DCT coefficients of lumin
 with l_ij the distance of blocks i and j; the four maps, each scaled to 0..1, are averaged.
 
 Temporal. The same sum over motion vectors gives the speed v of a block relative to the rest, to
-which motion of the background adds nothing. How people see speed (Stocker and Simoncelli 2006) has
-the prior p(v) = k / v^a, so motion tells -log p(v) = a log v + b: that is the temporal saliency.
+which motion of the background adds nothing. Human perception of speed (Stocker and Simoncelli 2006)
+has the prior p(v) = k / v^a, so motion carries the information -log p(v) = a log v + b, which is
+the temporal saliency.
 
 Uncertainty, of the spatial map by two laws of Gestalt. Proximity: a block at distance d from the
 map's centre of mass is salient with p = exp(-(d / d0)^2). Continuity: one with c salient blocks
@@ -26,13 +27,13 @@ it grows with the motion v_g of the background and falls with the local contrast
 As remembered: block size, sigma of 20 blocks, nine coefficients, g = 2.5, h = 2.25 and the
 constants of the contrast. The form of the two laws, c0 = 4 and d0 = 92 pixels are those of a
 program that a student of the first author published; that its pixels are of a frame 352 wide, and
-the use of the centre of mass where it takes the maximum, are ours. So are: v_g and v as 1 + v/v0,
-so that rest is finite, and v0 itself; a and b, which scaling S_t to 0..1 removes; the median flow
-as the background's motion; from where a block counts as salient; U_t clipped and scaled to U_s's
-range of 0..2 bits, as the two have different units; the spatial map alone where nothing moves
-relative to the rest, as in a still image: weighted against an empty map it would lose its places of
-high contrast; the working width; maps of a block's resolution, enlarged bilinearly, where the paper
-may work on pixels.
+the use of the centre of mass where it takes the maximum, are our choices. So are: v_g and v as
+1 + v/v0, so that rest is finite, and v0 itself; a and b, which scaling S_t to 0..1 removes; the
+median flow as the background's motion; the threshold of a salient block; U_t clipped and scaled to
+U_s's range of 0..2 bits, as the two have different units; the spatial map alone where nothing moves
+relative to the rest, as in a still image, because weighted against an empty map it would lose its
+peaks of high contrast; the working width; maps of a block's resolution, enlarged bilinearly, where
+the paper may work on pixels.
 """
 
 from __future__ import annotations
@@ -49,23 +50,24 @@ from model.outputs import Maps
 LEVEL = 1e-4
 """Contrasts whose range is below this share of full scale are rounding errors, not a pattern."""
 NEIGHBOURS = 8
+"""Blocks around a block."""
 
 
 class Fang(nn.Module):
-    """Centre-surround differences of blocks in space and in motion, fused by uncertainty.
+    """Fuses centre-surround differences of blocks in space and in motion by their uncertainty.
 
     Args:
-        motion: Whether there is a temporal part. Without it the map is the spatial one.
-        width: Columns that are worked on, a multiple of `block`; the height follows.
+        motion: Whether there is a temporal part; without it the map is the spatial one.
+        width: Width of the working grid, pixels, a multiple of `block`; the height follows.
         block: Side of a block in pixels; the paper: 8.
         coefficients: DCT coefficients of a block, after the mean, that describe its texture.
-        sigma: Of the Gaussian of distance, in blocks.
+        sigma: Standard deviation of the Gaussian of distance, in blocks.
         proximity: d0 as a fraction of the frame's width.
         continuity: c0, in neighbours.
         salient: A block is salient above this multiple of its map's mean.
         speed: v0 in pixels of the working grid per frame.
         contrast_gain: g, the weight of log contrast in U_t.
-        contrast_offset: h, what U_t is at rest and full contrast.
+        contrast_offset: h, the value of U_t at rest and full contrast.
     """
 
     earlier: int = 0
@@ -88,7 +90,7 @@ class Fang(nn.Module):
     ) -> None:
         super().__init__()
         if width % block:
-            raise ValueError(f"width {width} is no multiple of block {block}")
+            raise ValueError(f"width: expected a multiple of block, {block}, got {width}")
         self.motion = motion
         self.sees_motion = motion
         self.width = width
@@ -105,7 +107,7 @@ class Fang(nn.Module):
         self.register_buffer("basis", basis, persistent=False)
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
-        """Map frames [B, 3, H, W] and their flow [B, 2, H, W], or None where nothing moves."""
+        """Predict from frames [B, 3, H, W] and their flow [B, 2, H, W], or None of still images."""
         size = (frame.shape[-2], frame.shape[-1])
         rows = max(2, round(self.width * size[0] / size[1] / self.block))
         small = resized(frame, (rows * self.block, self.width))
@@ -117,7 +119,7 @@ class Fang(nn.Module):
         return Maps(resized(saliency, size).clamp(min=0))
 
     def fused(self, spatial: Tensor, vectors: Tensor, frame: Tensor) -> Tensor:
-        """S [B, 1, h, w] of S_s [B, 1, h, w], flow [B, 2, h, w] and frames [B, 3, H, W]."""
+        """Return S [B, 1, h, w] of S_s [B, 1, h, w], flow [B, 2, h, w] and frames [B, 3, H, W]."""
         temporal, background = self.temporal(vectors)
         doubt = self.spatial_uncertainty(spatial)
         other = self.temporal_uncertainty(background, frame)
@@ -126,7 +128,7 @@ class Fang(nn.Module):
         return torch.where(moves, both, spatial)
 
     def spatial(self, frame: Tensor) -> Tensor:
-        """S_s in 0..1 [B, 1, rows, columns of blocks] of frames [B, 3, H, W]."""
+        """Return S_s in 0..1, a value per block [B, 1, h, w], of frames [B, 3, H, W]."""
         luminance, *chromas = components(frame)
         coefficients = functional.conv2d(luminance, self.basis, stride=self.block) / self.block
         means = [functional.avg_pool2d(chroma, self.block) for chroma in chromas]
@@ -136,13 +138,13 @@ class Fang(nn.Module):
         return unit_range(torch.stack(maps).mean(dim=0))
 
     def temporal(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """S_t in 0..1 [B, 1, h, w] and v_g [B, 1, 1, 1] of the blocks' flow [B, 2, h, w]."""
+        """Return S_t in 0..1 [B, 1, h, w] and v_g [B, 1, 1, 1] of the blocks' flow [B, 2, h, w]."""
         relative = surround_contrast(vectors, nearness(vectors, self.sigma))
         background = vectors.flatten(2).median(dim=2).values.norm(dim=1)
         return unit_range(torch.log1p(relative / self.speed)), background.view(-1, 1, 1, 1)
 
     def spatial_uncertainty(self, saliency: Tensor) -> Tensor:
-        """U_s in 0..2 bits [B, 1, h, w] of S_s."""
+        """Return U_s in 0..2 bits [B, 1, h, w] of S_s."""
         far = distance_from_centre(saliency) / self.proximity
         near = torch.exp(-(far**2))
         salient = (saliency > self.salient * saliency.mean(dim=(-2, -1), keepdim=True)).to(
@@ -153,7 +155,7 @@ class Fang(nn.Module):
         return binary_entropy(near) + binary_entropy(connected)
 
     def temporal_uncertainty(self, background: Tensor, frame: Tensor) -> Tensor:
-        """U_t scaled to 0..2 [B, 1, h, w] of v_g and the contrast of frames [B, 3, H, W]."""
+        """Return U_t scaled to 0..2 [B, 1, h, w] of v_g and the contrast of frames [B, 3, H, W]."""
         contrast = perceived_contrast(components(frame)[0], self.block)
         largest = self.contrast_offset - self.contrast_gain * math.log(FAINTEST)
         motion = torch.log1p(background / self.speed)
@@ -162,17 +164,17 @@ class Fang(nn.Module):
 
 
 def components(frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Luminance and two chromas (Rec. 601), each [B, 1, H, W], of frames [B, 3, H, W]."""
+    """Return luminance and two chromas (Rec. 601), each [B, 1, H, W], of frames [B, 3, H, W]."""
     r, g, b = frame[:, 0:1], frame[:, 1:2], frame[:, 2:3]
     luminance = 0.299 * r + 0.587 * g + 0.114 * b
     return luminance, 0.564 * (b - luminance), 0.713 * (r - luminance)
 
 
 def dct_basis(block: int, count: int) -> Tensor:
-    """Make the first DCT-II patterns [count, block, block], orthonormal, in zigzag order.
+    """Return the first DCT-II patterns [count, block, block], orthonormal, in zigzag order.
 
     Raises:
-        ValueError: A block has fewer.
+        ValueError: A block has fewer than ``count``.
     """
     if count > block**2:
         raise ValueError(f"a block of {block}x{block} has {block**2} coefficients, not {count}")
@@ -186,7 +188,7 @@ def dct_basis(block: int, count: int) -> Tensor:
 
 
 def nearness(blocks: Tensor, sigma: float) -> Tensor:
-    """Weights [h * w, h * w] of each block of [B, C, h, w] for each, by distance; 0 for itself."""
+    """Return weights [h * w, h * w] between blocks of [B, C, h, w] by distance; 0 for itself."""
     height, width = blocks.shape[-2:]
     y = torch.arange(height, dtype=blocks.dtype, device=blocks.device).repeat_interleave(width)
     x = torch.arange(width, dtype=blocks.dtype, device=blocks.device).repeat(height)
@@ -195,10 +197,10 @@ def nearness(blocks: Tensor, sigma: float) -> Tensor:
 
 
 def surround_contrast(features: Tensor, weights: Tensor) -> Tensor:
-    """Differences [B, 1, h, w] of features [B, C, h, w] from all others, near ones counting most.
+    """Return differences [B, 1, h, w] of features [B, C, h, w] from others, weighted by nearness.
 
-    Divided by the largest sum of weights of any block: it is in the features' unit, and blocks at
-    the frame's edge, which have fewer others near, have less, as in the paper's sum.
+    They are divided by the largest sum of weights of any block, so they are in the features' unit,
+    and blocks at the frame's edge, with fewer others near, have less, as in the paper's sum.
     """
     batch, channels, height, width = features.shape
     vectors = features.flatten(2).transpose(1, 2).contiguous()
@@ -212,14 +214,14 @@ def surround_contrast(features: Tensor, weights: Tensor) -> Tensor:
 
 
 def unit_range(maps: Tensor) -> Tensor:
-    """Shift and scale each of maps [B, 1, h, w] to 0..1; one without contrast becomes 0."""
+    """Shift and scale each map of [B, 1, h, w] to 0..1; a map without contrast becomes 0."""
     low, high = (limit(maps, dim=(-2, -1), keepdim=True) for limit in (torch.amin, torch.amax))
     extent = high - low
     return torch.where(extent > LEVEL, (maps - low) / extent.clamp(min=LEVEL), 0.0)
 
 
 def distance_from_centre(saliency: Tensor) -> Tensor:
-    """Distance [B, 1, h, w] from each map's centre of mass, in widths of the map."""
+    """Return the distance [B, 1, h, w] from each map's centre of mass, in widths of the map."""
     height, width = saliency.shape[-2:]
     y = torch.arange(height, dtype=saliency.dtype, device=saliency.device).view(1, 1, -1, 1)
     x = torch.arange(width, dtype=saliency.dtype, device=saliency.device).view(1, 1, 1, -1)
@@ -232,21 +234,21 @@ def distance_from_centre(saliency: Tensor) -> Tensor:
 
 
 def binary_entropy(probability: Tensor) -> Tensor:
-    """Entropy in bits of an event of this probability."""
+    """Return the entropy, in bits, of an event of this probability."""
     missed = 1 - probability
     return -(torch.xlogy(probability, probability) + torch.xlogy(missed, missed)) / math.log(2)
 
 
 FAINTEST = 0.01
-"""The least perceived contrast, where the logarithm stays finite; ours."""
+"""The least perceived contrast, so that the logarithm stays finite; our choice."""
 DARKEST, SATURATION, SLOPE = 6 / 255, 0.05, 2
 """Constants of Wang and Li's contrast: mu_0 (theirs is 6 of 255 levels), phi and kappa."""
 
 
 def perceived_contrast(luminance: Tensor, block: int) -> Tensor:
-    """Contrast in 0.01..1 [B, 1, h, w] of the blocks of luminance in 0..1 [B, 1, H, W].
+    """Return the contrast in 0.01..1 [B, 1, h, w] of blocks of luminance in 0..1 [B, 1, H, W].
 
-    Standard deviation over mean plus mu_0, saturating as 1 - exp(-(c / phi)^kappa).
+    It is 1 - exp(-(c / phi)^kappa), with c the standard deviation over mean plus mu_0.
     """
     mean = functional.avg_pool2d(luminance, block)
     variance = functional.avg_pool2d(luminance**2, block) - mean**2

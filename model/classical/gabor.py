@@ -1,8 +1,8 @@
 """Orientation energy at 0, 45, 90 and 135 degrees by Gabor filters.
 
-Itti, Koch & Niebur (PAMI 1998, Sec. 2.1) take it from oriented Gabor pyramids and give no numbers
-of the filters: those are arguments. Ours are pairs in quadrature, freed of their mean so that even
-light has none, and their amplitude is taken, so that bars and edges count alike.
+Itti, Koch & Niebur (PAMI 1998, Sec. 2.1) take it from oriented Gabor pyramids and do not state the
+filters' numbers, which are arguments here. Our filters are pairs in quadrature without a mean, so
+that uniform light has no energy, and their amplitude is used, so that bars and edges count alike.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ ANGLES = (0.0, 45.0, 90.0, 135.0)
 
 
 def filters(wavelength: float, sigma: float) -> Tensor:
-    """Even and odd filter per angle, [8, 1, side, side], two and a half sigma to each side.
+    """Return an even and an odd filter per angle, [8, 1, side, side].
+
+    They reach two and a half sigma to each side.
 
     Args:
         wavelength: Pixels.
@@ -38,7 +40,7 @@ def filters(wavelength: float, sigma: float) -> Tensor:
 
 
 def orientations(light: Tensor, gabor: Tensor) -> Tensor:
-    """Amplitude per angle, [B, 4, H, W], of intensity [B, 1, H, W] under `filters`."""
+    """Return the amplitude per angle, [B, 4, H, W], of intensity [B, 1, H, W] under `filters`."""
     radius = gabor.shape[-1] // 2
     answers = conv2d(pad(light, (radius,) * 4, mode="replicate"), gabor)
     even, odd = answers[:, 0::2], answers[:, 1::2]

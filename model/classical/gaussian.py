@@ -12,12 +12,12 @@ from torch.nn.functional import conv2d, pad
 Border = Literal["replicate", "zero"]
 """What lies beyond a map's border: its last pixels, or nothing."""
 _BINOMIAL = (1 / 32, 5 / 32, 10 / 32, 10 / 32, 5 / 32, 1 / 32)
-"""An even number of taps: a pixel of a level lies between the two that it stands for, so that
-levels are aligned as `resize.resized` takes them to be."""
+"""Taps of the pyramid's low-pass. Their number is even: a pixel of a level lies between the two
+that it replaces, so that levels are aligned as `resize.resized` expects."""
 
 
 def pyramid(maps: Tensor, levels: int) -> list[Tensor]:
-    """Low-pass and halve [B, C, H, W] again and again: that many levels, the first as given.
+    """Return the levels of a pyramid: [B, C, H, W] itself, then low-passed and halved repeatedly.
 
     Sides are rounded up, so that no level is empty.
     """
@@ -28,7 +28,7 @@ def pyramid(maps: Tensor, levels: int) -> list[Tensor]:
 
 
 def blurred(maps: Tensor, sigma: float, border: Border = "replicate") -> Tensor:
-    """Smooth [B, C, H, W] by a Gaussian of a standard deviation in px, cut off at three."""
+    """Smooth [B, C, H, W] by a Gaussian of ``sigma`` px, cut off at three sigma."""
     radius = max(1, math.ceil(3 * sigma))
     offset = torch.arange(-radius, radius + 1, dtype=maps.dtype, device=maps.device)
     taps = torch.exp(-0.5 * (offset / sigma) ** 2)

@@ -1,18 +1,18 @@
 """Graph-based visual saliency, of pictures and of films.
 
 Harel, Koch & Perona, NIPS 2006. Feature maps of three pyramid levels are brought to a lattice of
-some 32x24 nodes; a random walk that prefers unlike and near nodes gives each one's activation, a
+some 32x24 nodes; a random walk that prefers unlike and near nodes gives each node's activation, a
 second one concentrates it (`random_walk`), and the results are added, each channel with the same
 weight: colour (R - G and B - Y), intensity and orientation, and in films flicker and motion.
 
 The paper is about pictures; flicker |I_t - I_(t-1)| and Reichardt detectors are those of Itti,
-Dhavale & Pighin (SPIE 5200, 2003), as the authors' code has them. Ours, because neither tells:
+Dhavale & Pighin (SPIE 5200, 2003), as in the authors' code. Our choices, where both are silent:
 
-- Motion is half-wave rectified, in four directions: right, left, down and up. Itti et al. take the
-  amount, to which what moves against the crowd is like the crowd. The detectors tell one that
-  does; in the sum of all channels, where each map weighs the same, it can drown.
-- Of the paper's |log(M_i/M_j)| the maps are first scaled to 0..1 and raised by a floor, as opponent
-  maps have negative values. The authors' code has |M_i - M_j| as well.
+- Motion is half-wave rectified, in four directions: right, left, down and up. Itti et al. use the
+  absolute value, in which what moves against the crowd is like the crowd. The detectors distinguish
+  it; in the sum of all channels, where each map weighs the same, it can still go unseen.
+- For the paper's |log(M_i/M_j)| the maps are first scaled to 0..1 and raised by a floor, as
+  opponent maps have negative values. The authors' code also offers |M_i - M_j|.
 - A map with a range below 1/10,000 is empty and adds nothing.
 - Colour, orientation and the pyramid are those of `colour`, `gabor` and `gaussian`.
 """
@@ -35,11 +35,11 @@ from model.outputs import Maps
 
 Dissimilarity = Literal["log", "difference"]
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
-"""Rows down and columns right that a detector expects things to move: right, left, down, up."""
+"""Motion that a detector responds to, in rows down and columns right: right, left, down, up."""
 
 
 class GBVS(nn.Module):
-    """The sum of the concentrated activations of three channels, or of five."""
+    """Averages the concentrated activations of three channels, or of five."""
 
     earlier: int = 1
     sees_motion: bool = False
@@ -60,28 +60,28 @@ class GBVS(nn.Module):
         sigma: float,
         motion: bool,
     ) -> None:
-        """Take the numbers of the graphs and of the features.
+        """Set the numbers of the graphs and of the features.
 
         Args:
             longer_side: Pixels of the working resolution.
-            levels: Of the pyramid, from which features are taken; 0 is the working resolution.
-            nodes: Along the longer side of the lattice.
+            levels: Pyramid levels that features are taken from; 0 is the working resolution.
+            nodes: Number of nodes along the longer side of the lattice.
             dissimilarity: `log`, |log(M_i/M_j)|, or `difference`, |M_i - M_j|.
-            floor: What `log` adds to maps scaled to 0..1.
-            sigma_activation: Of F in the first chain, as a share of the lattice's width.
-            sigma_concentration: Of F in the second chain.
-            blur: Standard deviation that smooths the result, as a share of the lattice's width.
+            floor: Value that `log` adds to maps scaled to 0..1.
+            sigma_activation: Sigma of F in the first chain, as a share of the lattice's width.
+            sigma_concentration: Sigma of F in the second chain, likewise.
+            blur: Sigma of the final smoothing, as a share of the lattice's width.
             dark: Share of the maximum of I below which there is no hue.
-            wavelength: Of the orientation filters, pixels of a level.
-            sigma: Of the orientation filters, pixels of a level.
-            motion: Whether flicker and motion count, for which the frame before is needed.
+            wavelength: Wavelength of the orientation filters, pixels of a level.
+            sigma: Standard deviation of the orientation filters, pixels of a level.
+            motion: Whether flicker and motion count, which need the frame before.
 
         Raises:
             ValueError: There is no such dissimilarity.
         """
         super().__init__()
         if dissimilarity not in ("log", "difference"):
-            raise ValueError(f"dissimilarity {dissimilarity!r}: log or difference")
+            raise ValueError(f"dissimilarity: expected log or difference, got {dissimilarity!r}")
         self.longer_side, self.levels, self.nodes = longer_side, tuple(levels), nodes
         self.dissimilarity, self.floor = dissimilarity, floor
         self.sigma_activation, self.sigma_concentration = sigma_activation, sigma_concentration
@@ -91,7 +91,7 @@ class GBVS(nn.Module):
         self.gabor: Tensor
 
     def forward(self, frame: Tensor, flow: Tensor | None, earlier: Tensor | None = None) -> Maps:
-        """Map frames [B, 3, H, W] in [0, 1]; ``earlier`` is [B, 1, 3, H, W], the frames before.
+        """Predict for frames [B, 3, H, W] in [0, 1]; ``earlier`` is [B, 1, 3, H, W], those before.
 
         Raises:
             ValueError: Motion counts and there is no earlier frame.
@@ -101,11 +101,12 @@ class GBVS(nn.Module):
         before = earlier[:, -1] if self.motion and earlier is not None else None
         saliency = torch.stack([self.channel_map(maps) for maps in self.channels(frame, before)])
         saliency = saliency.mean(dim=0)
+        # A sigma of 1/1,000 node leaves the map as it is, where blur is 0.
         saliency = blurred(saliency, max(self.blur * saliency.shape[-1], 1e-3))
         return Maps(resized(saliency, (frame.shape[2], frame.shape[3])))
 
     def channels(self, frame: Tensor, before: Tensor | None) -> list[Tensor]:
-        """Feature maps on the lattice, [B, maps, h, w] per channel."""
+        """Return the feature maps on the lattice, [B, maps, h, w] per channel."""
         working = to_longer_side(frame, self.longer_side)
         count = max(self.levels) + 1
         light = self._chosen(pyramid(intensity(working), count))
@@ -124,9 +125,9 @@ class GBVS(nn.Module):
         return [torch.cat([resized(level, lattice) for level in found], 1) for found in features]
 
     def channel_map(self, maps: Tensor) -> Tensor:
-        """Mean of the concentrated activations of a channel's maps [B, maps, h, w]: [B, 1, h, w].
+        """Average the concentrated activations of a channel's maps [B, maps, h, w]: [B, 1, h, w].
 
-        Maps are given as multiples of an even distribution: 1 on average, 0 where there is none.
+        The unit is that of a uniform distribution: 1 on average; empty maps are 0.
         """
         height, width = maps.shape[-2:]
         flat = maps.flatten(0, 1).flatten(1)
@@ -149,16 +150,16 @@ class GBVS(nn.Module):
 
 
 def moving(now: Tensor, then: Tensor) -> Tensor:
-    """Reichardt detectors of `DIRECTIONS`, [B, 4, H, W], of light [B, 1, H, W] of two frames.
+    """Return Reichardt detectors of `DIRECTIONS`, [B, 4, H, W], of two frames' light [B, 1, H, W].
 
-    max(0, I_t(x) I_(t-1)(x - d) - I_(t-1)(x) I_t(x - d)): light that came over from x - d.
+    max(0, I_t(x) I_(t-1)(x - d) - I_(t-1)(x) I_t(x - d)): light that moved from x - d to x.
     """
     found = [now * shifted(then, way) - then * shifted(now, way) for way in DIRECTIONS]
     return torch.cat(found, dim=1).clamp(min=0)
 
 
 def shifted(maps: Tensor, way: tuple[int, int]) -> Tensor:
-    """Move [B, C, H, W] by one pixel or none, rows down and columns right."""
+    """Shift [B, C, H, W] by one pixel or none, rows down and columns right."""
     framed = pad(maps, (1, 1, 1, 1), mode="replicate")
     y, x = 1 - way[0], 1 - way[1]
     return framed[..., y : y + maps.shape[-2], x : x + maps.shape[-1]]

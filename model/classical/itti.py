@@ -2,24 +2,24 @@
 
 Itti, Koch & Niebur, PAMI 20(11), 1998. Intensity, colour opponency and orientation are compared
 across scales of a pyramid; maps with one strong peak are promoted, and the three conspicuity maps
-averaged. The saliency map itself is given, without the winner-take-all network behind it.
+averaged. The result is the saliency map, without the winner-take-all network after it.
 
-What differs, or is ours because the paper is silent:
+What differs from the paper, or is our choice where it is silent:
 
 - Colour: Eqs. (2) and (3) print the surround with its opponents exchanged, R(c) - G(c) against
-  G(s) - R(s). The difference of the two is then twice the colour where all is of one colour, and
-  zero where a green thing lies on red, the reverse of the double opponency that the text describes.
-  The difference of R - G at the centre and R - G in the surround is taken, and so of B - Y. Its
-  amount counts, so that one green among many reds of the same strength does not stand out; one that
-  is blue or yellow does.
+  G(s) - R(s). Their difference is then twice the colour where all is of one colour, and zero where
+  a green thing lies on red, the reverse of the double opponency that the text describes. Here it is
+  the difference of R - G at the centre and R - G in the surround, and likewise of B - Y. Its
+  absolute value counts, so that one green among many reds of the same strength does not stand out;
+  one that is blue or yellow does.
 - N(.) finds local maxima among the eight neighbours, above a tenth of the global one. A plateau
   counts once.
 - Differences fade towards the border of the picture, as in the program that the authors' group
-  distributes, not in the paper: a bar at the edge of a film would else be all that is seen.
-- A feature map with a range below 1/10,000 is empty: what rounding leaves of an even frame.
+  distributes, not in the paper: otherwise a bar at the edge of a film would outweigh all else.
+- A feature map with a range below 1/10,000 is empty; rounding errors leave less of a uniform frame.
 - The filters of the pyramid and of the orientations (`gaussian`, `gabor`).
-- The paper's frames have 640x480 pixels, of which nine levels can be made. Frames are brought to
-  that size first, small ones are enlarged; levels of less than a pixel are one pixel.
+- The paper's frames have 640x480 pixels, enough for nine levels. Frames are first resized to that,
+  small ones enlarged; levels of less than a pixel are one pixel.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from model.classical.resize import resized, to_longer_side
 from model.outputs import Maps
 
 EMPTY = 1e-4
-"""Range below which a map holds nothing."""
+"""Range below which a map is empty; our choice."""
 LOWEST_PEAK = 0.1
-"""Share of the global maximum that a local one has to exceed."""
+"""Share of the global maximum that a local maximum has to exceed; our choice."""
 
 
 class Itti(nn.Module):
-    """The mean of the conspicuity maps of intensity, colour and orientation."""
+    """Averages the conspicuity maps of intensity, colour and orientation."""
 
     earlier: int = 0
     sees_motion: bool = False
@@ -59,15 +59,15 @@ class Itti(nn.Module):
         sigma: float,
         border: float,
     ) -> None:
-        """Take the numbers of the paper, and those of the filters.
+        """Set the numbers of the paper and of the filters.
 
         Args:
             longer_side: Pixels of the working resolution; the paper's is 640.
-            centres: Levels c; the last one is that of the map.
-            deltas: s - c.
-            dark: Share of the maximum of I below which there is no hue.
-            wavelength: Of the orientation filters, pixels of a level.
-            sigma: Of the orientation filters, pixels of a level.
+            centres: Centre levels c; the last one is the map's level.
+            deltas: Levels s - c from centre to surround.
+            dark: Share of the maximum of I below which there is no hue; the paper's is 1/10.
+            wavelength: Wavelength of the orientation filters, pixels of a level.
+            sigma: Standard deviation of the orientation filters, pixels of a level.
             border: Width of the border where differences fade, as a share of the longer side.
         """
         super().__init__()
@@ -77,7 +77,7 @@ class Itti(nn.Module):
         self.gabor: Tensor
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
-        """Map frames [B, 3, H, W] in [0, 1]."""
+        """Predict the saliency of frames [B, 3, H, W] in [0, 1]."""
         working = to_longer_side(frame, self.longer_side)
         levels = max(self.centres) + max(self.deltas) + 1
         light = pyramid(intensity(working), levels)
@@ -94,7 +94,7 @@ class Itti(nn.Module):
     def summed(self, levels: Sequence[Tensor]) -> Tensor:
         """Promote all centre-surround maps and add them up at the last centre's scale.
 
-        Takes [B, C, H_l, W_l] per level to [B, C, H_c, W_c], Eqs. (1) to (7).
+        From [B, C, H_l, W_l] per level l to [B, C, H_c, W_c], Eq. (1)-(7).
         """
         last = levels[self.centres[-1]]
         size = (last.shape[2], last.shape[3])
@@ -109,11 +109,11 @@ class Itti(nn.Module):
 
 
 def faded(maps: Tensor, border: float) -> Tensor:
-    """Weaken [B, C, H, W] linearly in a border, to nothing beyond the edge.
+    """Weaken maps [B, C, H, W] linearly in a border, to nothing beyond the edge.
 
     Args:
-        maps: Any.
-        border: Its width as a share of the longer side.
+        maps: Maps of one size.
+        border: Width of the border as a share of the longer side.
     """
     height, width = maps.shape[-2:]
     reach = round(border * max(height, width)) + 1
@@ -122,13 +122,13 @@ def faded(maps: Tensor, border: float) -> Tensor:
 
 
 def ramp(length: int, reach: int, like: Tensor) -> Tensor:
-    """From 1/reach at both ends of a side to 1."""
+    """Return weights [length] that rise from 1/reach at both ends to 1."""
     place = torch.arange(1, length + 1, dtype=like.dtype, device=like.device)
     return (torch.minimum(place, length + 1 - place) / reach).clamp(max=1)
 
 
 def promoted(maps: Tensor) -> Tensor:
-    """N(.), Sec. 2.2, of each map of [B, C, H, W]: 0 to 1 times (1 - m)^2.
+    """Return N(.) of each map of [B, C, H, W] (Sec. 2.2): scaled to 0..1, times (1 - m)^2.
 
     m is the mean of the local maxima other than the global one: many equal peaks leave nothing.
     """
@@ -142,7 +142,7 @@ def promoted(maps: Tensor) -> Tensor:
 
 
 def is_peak(maps: Tensor) -> Tensor:
-    """Where [B, C, H, W] is above its eight neighbours; of equal ones the last row by row."""
+    """Return where [B, C, H, W] exceeds its eight neighbours; of equals the last, row by row."""
     height, width = maps.shape[-2:]
     framed = pad(maps, (1, 1, 1, 1), value=-torch.inf)
     found = torch.ones_like(maps, dtype=torch.bool)

@@ -5,15 +5,15 @@ transform", CVPR 2008; Guo and Zhang, TIP 2010. A frame is an image of quaternio
 
     q(t) = M(t) + RG(t) i + BY(t) j + I(t) k,    M(t) = |I(t) - I(t - tau)|,  tau = 3
 
-with the broadly tuned opponent colours of Itti et al. What repeats makes the amplitudes of its
-spectrum, what stands out makes the phases: the transform back from phases alone is large there.
+with the broadly tuned opponent colours of Itti et al. Repetition shows in the amplitudes of its
+spectrum, what stands out in the phases: the inverse transform of the phases alone is large there.
 
-From the papers: the channels, tau, the transform, the squared norm and the Gaussian that ends it.
-The authors' demonstration works on 64 rows and lets the width follow, which `height` repeats. It
-also differs from the papers, which are followed here: it smooths by a disk of radius 3, blanks the
-frame's border, takes a weighted grey for M, and two frames of latency. CVPR 2008 names a Gaussian
-of sigma 8, not of which grid; `sigma` is ours. The hierarchy of scales (HS) of the second paper,
-which needs an attended object to start from, is left out.
+From the papers: the channels, tau, the transform, the squared norm and the final Gaussian. The
+authors' demonstration works on 64 rows and keeps the aspect, as `height` does. It also differs from
+the papers, which are followed here: it smooths by a disk of radius 3, blanks the frame's border,
+uses a weighted grey for M and a latency of two frames. CVPR 2008 names a Gaussian of sigma 8 but
+not its grid; `sigma` is our choice. The hierarchy of scales (HS) of the second paper, which needs
+an attended object to start from, is left out.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class PQFT(nn.Module):
     """Saliency from the phases of colour, intensity and change.
 
     Args:
-        motion: Whether M is there. Without it a frame is seen by itself.
-        height: Rows that are worked on; the width follows the frame's shape.
-        sigma: Of the Gaussian at the end, in pixels of those rows.
+        motion: Whether M is a channel; without it a frame is seen by itself.
+        height: Height of the working grid, pixels; the width keeps the frame's aspect.
+        sigma: Standard deviation of the final Gaussian, pixels of the working grid.
     """
 
     earlier: int = LATENCY
@@ -52,10 +52,10 @@ class PQFT(nn.Module):
         self.earlier = LATENCY if motion else 0
 
     def forward(self, frame: Tensor, flow: Tensor | None, earlier: Tensor | None = None) -> Maps:
-        """Map frames [B, 3, H, W]; ``earlier`` [B, 3, 3, H, W] holds the three before, if M is on.
+        """Predict for frames [B, 3, H, W]; ``earlier`` is [B, 3, 3, H, W], those before, for M.
 
         Raises:
-            ValueError: M is on and the frames before are missing.
+            ValueError: M is a channel and the frames before are missing.
         """
         size = (frame.shape[-2], frame.shape[-1])
         small = (self.height, max(1, round(self.height * size[1] / size[0])))
@@ -70,7 +70,7 @@ class PQFT(nn.Module):
 
 
 def quaternion_image(frame: Tensor, before: Tensor) -> Tensor:
-    """M, RG, BY and I as [B, 4, H, W], of frames [B, 3, H, W] and those tau before."""
+    """Return M, RG, BY and I, [B, 4, H, W], of frames [B, 3, H, W] and those tau before."""
     red, green, blue, yellow = tuned(frame).chunk(4, dim=1)
     light = intensity(frame)
     change = (light - intensity(before)).abs()
@@ -88,7 +88,7 @@ def quaternion_fft(image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def phase_energy(image: Tensor) -> Tensor:
-    """Squared norm [B, 1, H, W] of what the phases alone of quaternions [B, 4, H, W] make."""
+    """Return the squared norm [B, 1, H, W] of quaternions [B, 4, H, W] made from phases alone."""
     first, second = quaternion_fft(image)
     norm = (first.abs() ** 2 + second.abs() ** 2).sqrt()
     present = norm > FAINT * norm.amax(dim=(-2, -1), keepdim=True)

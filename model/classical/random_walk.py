@@ -1,8 +1,9 @@
 """The two Markov chains of graph-based visual saliency, each solved exactly.
 
 Harel, Koch & Perona, NIPS 2006, Sec. 2.2 and 2.3. Every pixel of a map is a node that is joined to
-every other one; a walker goes from i to j with a probability proportional to w(i, j), and where he
-is in the long run is the new map. Both chains are reversible, so that no iteration is needed:
+every other one; a walker goes from i to j with a probability proportional to w(i, j), and the new
+map is the walk's stationary distribution. Both chains are reversible, so that no iteration is
+needed:
 
     activation     w(i, j) = d(i, j) F(i, j) is symmetric,   so pi(i) ~ sum_j d(i, j) F(i, j)
     concentration  w(i, j) = A(j) F(i, j), and A(i) w(i, j) is symmetric,
@@ -18,16 +19,16 @@ import torch
 from torch import Tensor
 
 EMPTY = 1e-4
-"""Range below which a map holds nothing: what rounding leaves of an even one."""
+"""Range below which a map is empty: rounding errors leave less of a uniform one; our choice."""
 
 
 def closeness(height: int, width: int, sigma: float) -> Tensor:
-    """F, exp(-distance^2/(2 sigma^2)) between the nodes of a lattice: [N, N], row by row.
+    """Return F, exp(-distance^2/(2 sigma^2)) between the nodes of a lattice: [N, N], row by row.
 
     Args:
-        height: Nodes.
-        width: Nodes.
-        sigma: Nodes.
+        height: Nodes in a column.
+        width: Nodes in a row.
+        sigma: Standard deviation, in nodes.
     """
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     place = torch.stack([y.flatten(), x.flatten()]).float()
@@ -36,9 +37,9 @@ def closeness(height: int, width: int, sigma: float) -> Tensor:
 
 
 def activation(maps: Tensor, near: Tensor) -> Tensor:
-    """Where nodes differ from what is near: [M, N] to [M, N], each summing to 1.
+    """Return how much nodes differ from near ones: maps [M, N] to [M, N], each summing to 1.
 
-    d(i, j) = |M_i - M_j|; of logarithms it is the paper's |log(M_i/M_j)|. An even map gives zeros.
+    d(i, j) = |M_i - M_j|; of logarithms it is the paper's |log(M_i/M_j)|. Uniform maps give zeros.
     """
     total = torch.stack([((m[:, None] - m[None, :]).abs_().mul_(near)).sum(dim=1) for m in maps])
     span = maps.amax(dim=1, keepdim=True) - maps.amin(dim=1, keepdim=True)
@@ -46,11 +47,11 @@ def activation(maps: Tensor, near: Tensor) -> Tensor:
 
 
 def concentration(active: Tensor, near: Tensor) -> Tensor:
-    """Draw mass together where activation [M, N] is high: [M, N], each summing to 1, or zeros."""
+    """Concentrate activation [M, N] where it is high: [M, N], each summing to 1, or zeros."""
     return distribution(active * (active @ near))
 
 
 def distribution(mass: Tensor) -> Tensor:
-    """Each of [M, N] divided by its sum; zeros stay."""
+    """Divide each map of [M, N] by its sum; maps of zeros stay zero."""
     total = mass.sum(dim=1, keepdim=True)
     return torch.where(total > 0, mass / total.clamp(min=torch.finfo(mass.dtype).tiny), 0)

@@ -1,4 +1,4 @@
-"""Frames at the resolution that a model's authors worked at, and maps back at the frame's."""
+"""Resizing of frames to a model's working resolution, and of its maps back to the frame's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def to_longer_side(pictures: Tensor, side: int) -> Tensor:
 
 
 def longer_size(pictures: Tensor, side: int) -> tuple[int, int]:
-    """Height and width of [B, C, H, W] brought to a longer side of ``side`` px."""
+    """Return the height and width of [B, C, H, W] resized to a longer side of ``side`` px."""
     height, width = pictures.shape[-2:]
     scale = side / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))

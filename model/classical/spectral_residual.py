@@ -1,15 +1,15 @@
-"""Saliency detection: a spectral residual approach.
+"""Saliency detection by the spectral residual.
 
-Hou & Zhang, CVPR 2007: what is left of a picture's log spectrum without its local mean is what is
-unexpected; with the picture's own phase it leads back to the unexpected places.
+Hou & Zhang, CVPR 2007: a picture's log spectrum minus its local mean is what is unexpected; with
+the picture's own phase, the inverse transform shows where.
 
-Ours, because the paper is silent: the 3x3 mean goes around the spectrum, which is periodic; a floor
-below the amplitude keeps the logarithm finite and lets frequencies that are not there be absent; a
-frame with a range of grey below 1/10,000 is even, and its map zero. The paper's text smooths with a
-sigma of 8, the authors' code with one of 2.5 pixels at the working size, zeros beyond the border:
-both are arguments. The spectrum takes opposite sides of a frame for neighbours, so borders seem
-unexpected, and on photographs these zeros make much of the score (NSS 0.82 instead of 0.56 on 100
-images in SALICON's layout).
+Our choices, where the paper is silent: the 3x3 mean wraps around the spectrum, which is periodic; a
+floor below the amplitude keeps the logarithm finite and lets absent frequencies stay absent; a
+frame with a range of grey below 1/10,000 is uniform, and its map zero. The paper's text smooths
+with a sigma of 8, the authors' code with one of 2.5 pixels at the working size and zeros beyond the
+border: both are arguments. In the spectrum opposite sides of a frame are neighbours, so borders
+seem unexpected, and on photographs these zeros account for much of the score (NSS 0.82 instead of
+0.56 on 100 images in SALICON's layout).
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ from model.classical.resize import resized, to_longer_side
 from model.outputs import Maps
 
 EVEN = 1e-4
-"""Range of grey below which there is nothing in a frame."""
+"""Range of grey in 0..1 below which a frame is uniform."""
 FLOOR = 1e-6
-"""Amplitude per pixel that counts as none: rounding errors of float32 have less."""
+"""Amplitude per pixel that counts as none; rounding errors of float32 are smaller."""
 
 
 class SpectralResidual(nn.Module):
-    """The squared inverse transform of the spectral residual, smoothed."""
+    """Returns the squared inverse transform of the spectral residual, smoothed."""
 
     earlier: int = 0
     sees_motion: bool = False
 
     def __init__(self, *, longer_side: int, sigma: float, border: Border) -> None:
-        """Take the working size and the smoothing.
+        """Set the working size and the smoothing.
 
         Args:
             longer_side: Pixels of the working resolution; the paper's is 64.
-            sigma: Pixels of the working resolution.
-            border: What the smoothing finds beyond the border, `zero` or `replicate`.
+            sigma: Standard deviation of the smoothing, pixels of the working resolution.
+            border: Padding for the smoothing, `zero` or `replicate`.
 
         Raises:
             ValueError: There is no such border.
         """
         super().__init__()
         if border not in ("zero", "replicate"):
-            raise ValueError(f"border {border!r}: zero or replicate")
+            raise ValueError(f"border: expected zero or replicate, got {border!r}")
         self.longer_side, self.sigma = longer_side, sigma
         self.border: Border = border
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
-        """Map frames [B, 3, H, W] in [0, 1]."""
+        """Predict the saliency of frames [B, 3, H, W] in [0, 1]."""
         light = intensity(to_longer_side(frame, self.longer_side))
         saliency = blurred(residual_energy(light), self.sigma, self.border)
         span = light.amax(dim=(2, 3), keepdim=True) - light.amin(dim=(2, 3), keepdim=True)
@@ -62,7 +62,7 @@ class SpectralResidual(nn.Module):
 
 
 def residual_energy(light: Tensor) -> Tensor:
-    """S before it is smoothed (the paper's Sec. 2), of grey pictures [B, 1, H, W]."""
+    """Return S before smoothing (the paper's Sec. 2), of grey pictures [B, 1, H, W]."""
     spectrum = torch.fft.fft2(light)
     amplitude = spectrum.abs() + FLOOR * light.shape[-1] * light.shape[-2]
     log = amplitude.log()

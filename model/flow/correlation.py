@@ -1,11 +1,11 @@
 """The cost volume of optical-flow networks: how alike each pixel and its surroundings are.
 
-The usual ways without a compiled extension make the search window a part of memory (unfold), sample
-once a displacement (grid_sample) or read the features once a displacement (a loop of shifts). Here
-all of it is one batched matrix product. A tile is ``TILE`` pixels of a row; the pixels that any of
-them may be compared with are a strip of 2r+1 rows and TILE+2r columns. Tile times strip has a
-diagonal band for each row of the strip, and the bands are the cost volume. Strips overlap from row
-to row, so they are strides over one buffer, not copies.
+Without a compiled extension, the usual ways copy the search window of each pixel (unfold), sample
+once per displacement (grid_sample) or read the features once per displacement (a loop of shifts).
+Here all of it is one batched matrix product. A tile is ``TILE`` pixels of a row; the pixels that
+any of them may be compared with are a strip of 2r+1 rows and TILE+2r columns. Tile times strip has
+a diagonal band for each row of the strip, and the bands are the cost volume. Strips overlap from
+row to row, so they are strides over one buffer, not copies.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 TILE = 8
-"""Pixels of a tile. Of its product with a strip the share (2r+1) / (TILE+2r) is used."""
+"""Pixels of a tile. The share (2r+1) / (TILE+2r) of its product with a strip is used."""
 
 WORKING_MEMORY = {"cpu": 1 << 20, "cuda": 1 << 28}
-"""Bytes of products at a time: on a CPU what stays in its cache, elsewhere enough to be busy."""
+"""Bytes of products at a time: on a CPU what fits its cache, elsewhere enough to keep it busy."""
 
 
 class Tiling(NamedTuple):
     """How images [B, H, W, C] are cut: into columns of tiles, TILE pixels wide.
 
-    A column has the rows of all images of the batch, each image with 2r rows more than it has.
+    A column has the rows of all images of the batch, each image padded by 2r rows.
     """
 
     batch: int
@@ -37,28 +37,28 @@ class Tiling(NamedTuple):
 
     @property
     def columns(self) -> int:
-        """Tiles in a row of pixels."""
+        """Number of tiles in a row of pixels."""
         return -(-self.width // TILE)
 
     @property
     def rows(self) -> int:
-        """Rows of one image, with those above and below it."""
+        """Number of rows of one image, with the padding above and below it."""
         return self.height + 2 * self.reach
 
     @property
     def span(self) -> int:
-        """Pixels of a strip in a row."""
+        """Number of pixels of a strip in a row."""
         return TILE + 2 * self.reach
 
     @property
     def side(self) -> int:
-        """Displacements in a row or column."""
+        """Number of displacements in a row or column of the search window."""
         return 2 * self.reach + 1
 
     def tiles(self, image: Tensor) -> Tensor:
         """Cut an image [B, H, W, C] into tiles [columns, B * rows, TILE, C].
 
-        Those at rows beyond the image's own are zeros: they keep one stride for the whole batch.
+        Rows beyond the image's own are zeros, so that one stride serves the whole batch.
         """
         shape = (self.columns, self.batch, self.rows, TILE, image.shape[-1])
         tiles = image.new_zeros(shape, dtype=working_type(image))
@@ -69,7 +69,7 @@ class Tiling(NamedTuple):
     def strips(self, image: Tensor) -> Tensor:
         """View an image [B, H, W, C] as strips [columns, B * rows, side * span, C].
 
-        The strip of a tile has what its pixels are compared with; outside the image are zeros.
+        A tile's strip holds the pixels that it is compared with; outside the image are zeros.
         """
         channels, reach, span = image.shape[-1], self.reach, self.span
         rows = self.batch * self.rows
@@ -96,7 +96,7 @@ class Tiling(NamedTuple):
         )
 
     def portions(self, tiles: Tensor) -> range:
-        """Tell the first columns of the portions that fit into the working memory."""
+        """Return the first columns of portions that fit into the working memory."""
         size = self.batch * self.rows * TILE * self.side * self.span * tiles.element_size()
         limit = WORKING_MEMORY.get(tiles.device.type, WORKING_MEMORY["cuda"])
         return range(0, self.columns, max(1, limit // size))
@@ -110,13 +110,13 @@ class Tiling(NamedTuple):
 
 
 def working_type(image: Tensor) -> torch.dtype:
-    """Choose the type to multiply in: small matrices of 16 bit are slow on a CPU."""
+    """Return the type to multiply in; small matrices of 16 bit are slow on a CPU."""
     half = image.dtype in (torch.bfloat16, torch.float16)
     return torch.float32 if half and image.device.type == "cpu" else image.dtype
 
 
 def own_types(device: str) -> AbstractContextManager[object]:
-    """Keep autocast from undoing the choice of working_type."""
+    """Return a context in which autocast does not undo the choice of `working_type`."""
     available = torch.amp.is_autocast_available(device)
     return torch.autocast(device, enabled=False) if available else nullcontext()
 
@@ -138,7 +138,7 @@ def compare(first: Tensor, second: Tensor, reach: int) -> Tensor:
 
 
 def gather(weights: Tensor, image: Tensor, reach: int) -> Tensor:
-    """Sum the surroundings of each pixel of an image [B, H, W, C], weighted and over C.
+    """Return the weighted sum of each pixel's surroundings, divided by the number of channels.
 
     Args:
         weights: [B, H, W, side, side], one for each pixel and displacement.
@@ -165,7 +165,7 @@ def gather(weights: Tensor, image: Tensor, reach: int) -> Tensor:
 
 
 def reversed_displacements(weights: Tensor, reach: int) -> Tensor:
-    """View weights [B, H, W, side, side] from the other end: of p+d and -d instead of p and d."""
+    """View weights [B, H, W, side, side] of pixel p and displacement d as those of p+d and -d."""
     batch, height, width, side, _ = weights.shape
     padded = weights.new_zeros(batch, height + 2 * reach, width + 2 * reach, side, side)
     padded[:, reach : reach + height, reach : reach + width] = weights
@@ -178,11 +178,11 @@ def reversed_displacements(weights: Tensor, reach: int) -> Tensor:
 
 
 class Correlation(torch.autograd.Function):
-    """The cost volume with its gradient; saves the features alone."""
+    """Computes the cost volume and its gradient; only the features are saved for that."""
 
     @staticmethod
     def forward(ctx: Any, first: Tensor, second: Tensor, reach: int) -> Tensor:
-        """See correlation."""
+        """Compute the cost volume; see `correlation`."""
         ctx.save_for_backward(first, second)
         ctx.reach = reach
         with own_types(first.device.type):
@@ -192,7 +192,7 @@ class Correlation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Pull a gradient [B, side * side, H, W] back to both features."""
+        """Return the gradients of both features from that of the volume [B, side * side, H, W]."""
         first, second = (image.permute(0, 2, 3, 1) for image in ctx.saved_tensors)
         reach, side = ctx.reach, 2 * ctx.reach + 1
         batch, _, height, width = gradient.shape
@@ -207,11 +207,11 @@ class Correlation(torch.autograd.Function):
 
 
 def correlation(first: Tensor, second: Tensor, reach: int = 4) -> Tensor:
-    """Compare each pixel of the first features with those around it in the second.
+    """Return the cost volume: each pixel of the first features times those around it in the second.
 
     Args:
         first: [B, C, H, W].
-        second: As first; outside of it are zeros.
+        second: [B, C, H, W]; outside of it are zeros.
         reach: Largest displacement down and to the right, pixels.
 
     Returns:

@@ -1,7 +1,7 @@
 """Pictures of optical flow, the input of the motion stream (Sec. III, Fig. 2a; IV-B).
 
-The paper says "optical flow images" and shows Middlebury's colours; the scaling is stated nowhere,
-so it is an argument: the flow, in pixels per frame, that saturates the picture.
+The paper says "optical flow images" and shows Middlebury's colours. It does not state their scale,
+so that is an argument: the flow, in pixels per frame, that saturates the picture.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from torch import Tensor
 
 FlowEncoding = Literal["colorwheel", "uvm"]
 
-# From each hue to the next and in how many steps, as many as the eye can tell apart.
 SEGMENTS = (
     ((255, 0, 0), (255, 255, 0), 15),
     ((255, 255, 0), (0, 255, 0), 6),
@@ -24,11 +23,13 @@ SEGMENTS = (
     ((0, 0, 255), (255, 0, 255), 13),
     ((255, 0, 255), (255, 0, 0), 6),
 )
+"""Segments of the colour wheel: RGB of the first hue and of the next segment's, number of steps,
+which follows how many hues the eye tells apart (Baker et al.)."""
 
 
 @cache
 def wheel() -> tuple[tuple[float, ...], ...]:
-    """List the 55 hues of the colour wheel, RGB in [0, 1].
+    """Return the 55 hues of the colour wheel, RGB in [0, 1].
 
     Baker et al., A Database and Evaluation Methodology for Optical Flow, IJCV 2011.
     """
@@ -40,13 +41,13 @@ def wheel() -> tuple[tuple[float, ...], ...]:
 
 
 def step(start: int, end: int, index: int, steps: int) -> int:
-    """Move a channel from start towards end; the distance is rounded down, as published."""
+    """Return a channel's value at step ``index``; the distance is rounded down, as published."""
     distance = abs(end - start) * index // steps
     return start + distance if end > start else start - distance
 
 
 def colorwheel(flow: Tensor, *, scale: float) -> Tensor:
-    """Paint flow in Middlebury's colours: hue is direction, saturation is speed, white is still.
+    """Return flow in Middlebury's colours: hue is direction, saturation is speed, white is still.
 
     Args:
         flow: [B, 2, H, W], pixels per frame, right and down.
@@ -63,12 +64,13 @@ def colorwheel(flow: Tensor, *, scale: float) -> Tensor:
     share = (position - below)[..., None]
     index = below.long()
     hue = (1 - share) * hues[index] + share * hues[(index + 1) % len(hues)]
+    # 0.75 darkens what is beyond the scale, as in the published code.
     colour = torch.where(speed <= 1, 1 - speed * (1 - hue), 0.75 * hue)
     return colour.permute(0, 3, 1, 2)
 
 
 def uvm(flow: Tensor, *, scale: float) -> Tensor:
-    """Stack horizontal flow, vertical flow and magnitude, as the predecessor does (its Sec. 3).
+    """Return horizontal flow, vertical flow and magnitude, as the predecessor does (its Sec. 3).
 
     Args:
         flow: [B, 2, H, W], pixels per frame, right and down.

@@ -2,21 +2,21 @@
 
 Walker, Gupta and Hebert, "Dense Optical Flow Prediction from a Static Image", ICCV 2015: the flow
 of training videos is averaged on a coarse grid (20x20) and clustered (k-means, 40 centres), and a
-network tells for each cell which centre its flow belongs to. A choice can leave a question open
-(left or right?) where a regression would answer with the mean; the flow that is predicted is the
-expectation over the centres, which is small where the network cannot tell. Two-Stream
-Convolutional Networks (Sec. 4.2) takes it for the motion of SALICON's still images.
+network predicts for each cell the centre that its flow is nearest to. A choice can leave a question
+open (left or right?) where a regression would answer with the mean; the predicted flow is the
+expectation over the centres, which is small where the network is undecided. Two-Stream
+Convolutional Networks (Sec. 4.2) uses it for the motion of SALICON's still images.
 
 What differs from the original:
 
 - Its AlexNet (200x200 pixels, two fully connected layers of 4096) is one of this repository's
   trunks, which takes frames of any size. Features of strides 8, 16 and 32 are brought to the grid
   and meet there, in 3x3 convolutions.
-- A fully connected layer knows where in the picture it looks, a convolution does not: each cell is
-  told its place in two more channels.
-- The last bias starts at the logarithm of how often each centre is met in training.
-- The centres are kept as shares of the picture's sides, so that flow comes out in pixels of
-  whatever grid the network is shown.
+- A fully connected layer knows where in the picture it looks, a convolution does not: two more
+  channels hold each cell's row and column.
+- The last bias starts at the logarithm of each centre's frequency in training.
+- The centres are kept as shares of the picture's sides, so that flow is in pixels of the frames
+  that the network sees, whatever their size.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from model.backbones import BACKBONES, BackboneName, ImageNetNormalise, load_ima
 
 
 class ImageFlow(nn.Module):
-    """Logits of the flow's cluster in each cell, and the flow that follows from them.
+    """Predicts logits of the flow's cluster in each cell, and the flow that follows from them.
 
     Args:
         clusters: Flow vectors to choose from; the paper's are 40.
         grid: Rows and columns of the coarse grid; the paper's are 20 and 20.
         backbone: The trunk; for its ImageNet weights see load_backbone.
-        channels: Of each level's features on the grid and of the two convolutions there; ours.
+        channels: Channels of each level on the grid and of the two convolutions there; our choice.
     """
 
     centres: Tensor
@@ -47,7 +47,11 @@ class ImageFlow(nn.Module):
     def __init__(
         self, *, clusters: int, grid: tuple[int, int], backbone: BackboneName, channels: int
     ) -> None:
-        """Build the network, all centres at zero; see the class for the arguments."""
+        """Build the network, all centres at zero; see the class for the arguments.
+
+        Raises:
+            ValueError: A number is not positive.
+        """
         super().__init__()
         if min(clusters, *grid, channels) < 1:
             raise ValueError(
@@ -69,7 +73,7 @@ class ImageFlow(nn.Module):
         self.register_buffer("place", places(self.grid), persistent=False)
 
     def forward(self, frame: Tensor) -> Tensor:
-        """Compute the logits of the clusters.
+        """Return the logits of the clusters.
 
         Args:
             frame: RGB [B, 3, H, W] in [0, 1].
@@ -84,39 +88,40 @@ class ImageFlow(nn.Module):
         return logits
 
     def _to_grid(self, features: Tensor) -> Tensor:
-        """Bring features [B, C, h, w], finer or coarser, to the grid."""
+        """Resize features [B, C, h, w], finer or coarser, to the grid; negative values become 0."""
         return interpolate(
             features.float(), self.grid, mode="bilinear", align_corners=False, antialias=True
         ).relu()
 
     @torch.no_grad()
     def start_from(self, centres: Tensor, shares: Tensor) -> None:
-        """Set the flow vectors to choose from, and how likely each is before anything is seen.
+        """Set the flow vectors to choose from, and the prior probability of each.
 
         Args:
             centres: [clusters, 2], right and down, as shares of the picture's width and height.
-            shares: [clusters], of the cells that belong to each; they add up to 1.
+            shares: [clusters], the share of the cells that belong to each; they add up to 1.
         """
         self.centres.copy_(centres)
         assert self.choice.bias is not None
+        # A centre without cells keeps a finite bias.
         self.choice.bias.copy_(shares.clamp_min(1e-6).log())
 
     def vectors(self, size: tuple[int, int]) -> Tensor:
-        """Give the centres [clusters, 2] in pixels of a picture of a height and width."""
+        """Return the centres [clusters, 2] in pixels of a picture of ``size`` (height, width)."""
         return self.centres * self.centres.new_tensor([size[1], size[0]])
 
     def targets(self, flow: Tensor, size: tuple[int, int]) -> Tensor:
-        """Tell the cluster of each cell, [B, rows, columns]: the nearest centre in pixels.
+        """Return the cluster of each cell, [B, rows, columns]: the nearest centre in pixels.
 
         Args:
-            flow: On the grid [B, 2, rows, columns], pixels per frame.
+            flow: Flow on the grid [B, 2, rows, columns], pixels per frame.
             size: Height and width of the frames, pixels.
         """
         cells = flow.permute(0, 2, 3, 1)
         return torch.cdist(cells.flatten(0, 2), self.vectors(size)).argmin(1).view(cells.shape[:3])
 
     def expectation(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
-        """Weigh the centres by their probability: flow [B, 2, rows, columns] in pixels per frame.
+        """Return the expected flow [B, 2, rows, columns] in pixels per frame.
 
         Args:
             logits: [B, clusters, rows, columns].
@@ -133,7 +138,7 @@ class ImageFlow(nn.Module):
         return self.expectation(self(frame), (frame.shape[2], frame.shape[3]))
 
     def segments(self) -> list[nn.Module]:
-        """List the parts whose maps fill the memory of a training: those of the trunk."""
+        """Return the parts whose activations fill the memory in training: those of the trunk."""
         return self.trunk.segments()
 
     def load_backbone(self, state_dict: Mapping[str, Tensor]) -> None:
@@ -146,15 +151,15 @@ class ImageFlow(nn.Module):
 
 
 def places(grid: tuple[int, int]) -> Tensor:
-    """Row and column of each cell's centre, [1, 2, rows, columns], from -1 to 1."""
+    """Return the row and column of each cell's centre, [1, 2, rows, columns], from -1 to 1."""
     rows, columns = ((torch.arange(n) + 0.5) * 2 / n - 1 for n in grid)
     return torch.stack(torch.meshgrid(rows, columns, indexing="ij"))[None]
 
 
 def cluster_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Negative log-likelihood of the clusters, summed over the cells and the frames.
+    """Return the negative log-likelihood of the clusters, summed over the cells and the frames.
 
-    The paper's softmax loss: every cell counts alike, and so does every cluster, however rare.
+    The paper's softmax loss: cells weigh the same, and so do clusters, however rare.
 
     Args:
         logits: [B, clusters, rows, columns].

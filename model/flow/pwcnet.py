@@ -6,7 +6,7 @@ frame's features by the flow so far, compares them with the first frame's (cost 
 the flow. The finest level is 2, a quarter of the input; dilated convolutions refine it.
 
 Flow inside the network is in units of FLOW_UNIT pixels of the input at every level, as the released
-weights have it. Layers keep to channels_last memory, which is what the cost volume is made in.
+weights expect it. Layers use channels_last memory, the format of the cost volume.
 """
 
 from __future__ import annotations
@@ -18,107 +18,42 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample, interpolate
 
+from model.arguments import check_sides
 from model.flow.correlation import correlation
-
-FLOW_UNIT = 20.0
-"""Pixels of the input in a unit of the network's flow."""
+from model.flow.layers import (
+    CHANNELS,
+    CONTEXT,
+    DECODER,
+    FINEST,
+    FLOW_UNIT,
+    SLOPE,
+    Decoder,
+    Enlarge,
+    context_network,
+    convolution,
+    initialise,
+)
+from model.flow.released_weights import released_names
 
 REACH = 4
-"""Search range of the cost volume, pixels of its level."""
-
-SLOPE = 0.1
-"""Of every LeakyReLU."""
-
-FINEST = 2
-"""Level of the last flow."""
+"""Search range of the cost volume, pixels of its level (the paper's d)."""
 
 INSIDE = 0.9999
-"""A warped sample of which a smaller share comes from inside the frame is zero (released code)."""
+"""A warped sample is zero if a smaller share of it comes from inside the frame (released code)."""
 
 LEAST_SPREAD = 1e-3
-"""Added to the spread of features before dividing by it."""
-
-CHANNELS = (16, 32, 64, 96, 128, 196)
-DECODER = (128, 128, 96, 64, 32)
-CONTEXT = (128, 128, 128, 96, 64, 32)
-DILATIONS = (1, 2, 4, 8, 16, 1)
-"""Of the context network's layers; the layer to flow, after them, has 1."""
-
-LEVEL_WEIGHTS = (0.32, 0.08, 0.02, 0.01, 0.005)
-"""Of the levels 6 to 2 in the loss."""
-
-
-def convolution(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """Build a 3x3 convolution with LeakyReLU."""
-    conv = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation)
-    return nn.Sequential(conv, nn.LeakyReLU(SLOPE, inplace=True))
-
-
-def enlargement(inputs: int) -> nn.ConvTranspose2d:
-    """Build the transposed convolution that takes flow or features to the next finer level."""
-    return nn.ConvTranspose2d(inputs, 2, kernel_size=4, stride=2, padding=1)
-
-
-class Decoder(nn.Module):
-    """Flow of one level; with dense connections each layer also sees what the layers before saw."""
-
-    def __init__(self, inputs: int, widths: Sequence[int], *, dense: bool) -> None:
-        """Take the channels of the input and of each layer."""
-        super().__init__()
-        self.dense = dense
-        self.layers = nn.ModuleList()
-        for width in widths:
-            self.layers.append(convolution(inputs, width))
-            inputs = inputs + width if dense else width
-        self.channels = inputs
-        self.flow = nn.Conv2d(inputs, 2, 3, padding=1)
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode features [B, inputs, H, W] into [B, channels, H, W] and flow [B, 2, H, W]."""
-        for layer in self.layers:
-            new = layer(features)
-            features = torch.cat([new, features], dim=1) if self.dense else new
-        return features, self.flow(features)
-
-
-class Enlarge(nn.Module):
-    """Takes a level's flow and features to the next finer one, two channels each."""
-
-    def __init__(self, channels: int) -> None:
-        """Take the channels of the decoder's features."""
-        super().__init__()
-        self.flow = enlargement(2)
-        self.features = enlargement(channels)
-
-    def forward(self, flow: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Double height and width of both."""
-        return self.flow(flow), self.features(features)
-
-
-def context_network(inputs: int, widths: Sequence[int]) -> nn.Sequential:
-    """Build the dilated convolutions that refine the finest flow.
-
-    Raises:
-        ValueError: There are more widths than the paper has dilations.
-    """
-    if len(widths) > len(DILATIONS):
-        raise ValueError(f"context: expected at most {len(DILATIONS)} widths, got {len(widths)}")
-    layers: list[nn.Module] = []
-    for width, dilation in zip(widths, DILATIONS, strict=False):
-        layers.append(convolution(inputs, width, dilation=dilation))
-        inputs = width
-    return nn.Sequential(*layers, nn.Conv2d(inputs, 2, 3, padding=1))
+"""Added to the spread of features before dividing by it, so that an even image stays finite."""
 
 
 def warp(features: Tensor, flow: Tensor) -> Tensor:
-    """Fetch features from where the flow points to: [B, C, H, W] at (x + u, y + v), bilinearly.
+    """Sample features bilinearly where the flow points to, at (x + u, y + v).
 
     Args:
         features: [B, C, H, W], of the second frame.
         flow: [B, 2, H, W], pixels of this level, right and down.
 
     Returns:
-        [B, C, H, W]; zero where a share of the sample would come from outside.
+        [B, C, H, W]; zero where a share of the sample would come from outside the frame.
     """
     height, width = features.shape[-2:]
     flow = flow.float() if flow.dtype in (torch.float16, torch.bfloat16) else flow
@@ -133,16 +68,16 @@ def warp(features: Tensor, flow: Tensor) -> Tensor:
 
 
 def coverage(position: Tensor, size: int) -> Tensor:
-    """Compute the share of a linear sample that comes from the pixels 0 to size - 1."""
+    """Return the share of a linear sample that comes from the pixels 0 to size - 1."""
     return (torch.minimum(position, size - 1 - position) + 1).clamp(0, 1)
 
 
 def standardised(features: Tensor) -> Tensor:
-    """Shift each channel of [B, C, H, W] to mean 0 over its image, and scale the image's to 1.
+    """Shift channels of [B, C, H, W] to mean 0, and scale images to standard deviation 1.
 
-    Without it the features of an untrained network hardly differ from place to place, and the
-    cost volume says nothing (Jonschkowski et al., What Matters in Unsupervised Optical Flow, ECCV
-    2020, do likewise).
+    Without it the features of an untrained network hardly differ from pixel to pixel, and the
+    cost volume carries no information (Jonschkowski et al., What Matters in Unsupervised Optical
+    Flow, ECCV 2020, do likewise).
     """
     wide = features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
     wide = wide - wide.mean(dim=(2, 3), keepdim=True)
@@ -154,12 +89,13 @@ class PWCNet(nn.Module):
     """Optical flow between two RGB frames.
 
     Args:
-        channels: Of the feature pyramid's levels, from level 1 on; the paper has six.
-        decoder: Widths of the layers that decode the flow of a level.
-        dense: Dense connections in the decoders; without them it is the paper's small variant.
-        context: Widths of the context network's layers before the last, or whether to have it.
-        normalised: Compare features of mean 0 and spread 1 (see `standardised`), with which a
-            network learns from the first iteration on; the released weights are of one without.
+        channels: Channels of the feature pyramid's levels, from level 1 on; the paper has six.
+        decoder: Channels of the layers that decode the flow of a level.
+        dense: Use dense connections in the decoders; the paper's small variant has none.
+        context: Channels of the context network's layers before the last; True for the paper's,
+            False for no context network.
+        normalised: Compare features of mean 0 and standard deviation 1 (see `standardised`), with
+            which a network learns from the first iteration on; the released weights expect False.
     """
 
     def __init__(
@@ -171,7 +107,11 @@ class PWCNet(nn.Module):
         context: Sequence[int] | bool = True,
         normalised: bool = False,
     ) -> None:
-        """Build the network; see the class for the arguments."""
+        """Build the network; see the class for the arguments.
+
+        Raises:
+            ValueError: There are too few channels or too many widths of the context network.
+        """
         super().__init__()
         if len(channels) < FINEST:
             raise ValueError(f"channels: expected {FINEST} levels or more, got {len(channels)}")
@@ -202,14 +142,14 @@ class PWCNet(nn.Module):
 
         Args:
             first: RGB [B, 3, H, W] in [0, 1]; height and width multiples of ``multiple``.
-            second: As first.
+            second: The next frame, of the same shape.
 
         Returns:
             Flows from coarse (level 6) to fine (level 2), each [B, 2, H/2^l, W/2^l], right and
             down, in units of FLOW_UNIT pixels of the input, as flow_loss takes them.
 
         Raises:
-            ValueError: A side is no multiple of ``multiple``, or the frames differ in shape.
+            ValueError: A side is not a multiple of ``multiple``, or the frames differ in shape.
         """
         check_pair(first, second)
         levels = self.pyramid(torch.cat([first, second]))
@@ -217,23 +157,18 @@ class PWCNet(nn.Module):
         return self.decode([half[0] for half in halves], [half[1] for half in halves])
 
     def pyramid(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """Compute the features that decode compares, once a frame.
+        """Return the features that `decode` compares, computed once per frame.
 
         Args:
             frames: RGB [B, 3, H, W] in [0, 1]; height and width multiples of ``multiple``.
 
         Returns:
-            Features of level 1 to the coarsest, each [B, C, H/2^l, W/2^l].
+            Features of levels l from 1 to the coarsest, each [B, C, H/2^l, W/2^l].
 
         Raises:
-            ValueError: A side is no multiple of ``multiple``.
+            ValueError: A side is not a multiple of ``multiple``.
         """
-        height, width = frames.shape[-2:]
-        if height % self.multiple or width % self.multiple or not height or not width:
-            raise ValueError(
-                f"width and height must be multiples of {self.multiple} pixels, got"
-                f" {width}x{height}; quarter_flow takes any size"
-            )
+        check_sides(frames, self.multiple, "quarter_flow takes any size")
         frames = frames.contiguous(memory_format=torch.channels_last)
         levels = []
         for level in self.features:
@@ -242,7 +177,7 @@ class PWCNet(nn.Module):
         return tuple(levels)
 
     def decode(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Estimate the flow at every level from two frames' features; see pyramid and forward."""
+        """Estimate the flow at every level from two frames' features; see `forward`."""
         flows: list[Tensor] = []
         known: list[Tensor] = []
         there = second[-1]
@@ -263,12 +198,12 @@ class PWCNet(nn.Module):
     def quarter_flow(self, first: Tensor, second: Tensor) -> Tensor:
         """Estimate the flow of frames of any size, in pixels.
 
-        Frames whose sides are no multiples of ``multiple`` (64) are resized bilinearly to the next
-        multiples, and the flow back to the frames' own scale.
+        Frames whose sides are not multiples of ``multiple`` (64) are resized bilinearly to the
+        next multiples, and the flow is scaled back to the frames' own size.
 
         Args:
             first: RGB [B, 3, H, W] in [0, 1].
-            second: As first.
+            second: The next frame, of the same shape.
 
         Returns:
             Flow [B, 2, ceil(H/4), ceil(W/4)] from first to second, float32, pixels of the input,
@@ -282,25 +217,25 @@ class PWCNet(nn.Module):
         return self.in_pixels(self.decode(*levels)[-1], first.shape[-2:])
 
     def clip_flow(self, frames: Tensor) -> Tensor:
-        """Estimate the flow from each frame to the next, with features computed once a frame.
+        """Estimate the flow from each frame to the next, with features computed once per frame.
 
         Args:
-            frames: RGB [T, 3, H, W] in [0, 1], of any size; see quarter_flow.
+            frames: RGB [T, 3, H, W] in [0, 1], of any size; see `quarter_flow`.
 
         Returns:
-            Flow [T - 1, 2, ceil(H/4), ceil(W/4)] as of quarter_flow.
+            Flow [T - 1, 2, ceil(H/4), ceil(W/4)], as `quarter_flow` returns it.
         """
         levels = self.pyramid(self.fit(frames))
         flows = self.decode([level[:-1] for level in levels], [level[1:] for level in levels])
         return self.in_pixels(flows[-1], frames.shape[-2:])
 
     def fit(self, frames: Tensor) -> Tensor:
-        """Resize frames to the next multiples of what the pyramid takes."""
+        """Resize frames to the next multiples of the sides that the pyramid accepts."""
         height, width = (-(-side // self.multiple) * self.multiple for side in frames.shape[-2:])
         return resized(frames, (height, width))
 
     def in_pixels(self, flow: Tensor, size: Sequence[int]) -> Tensor:
-        """Bring the finest flow of fitted frames to the frames' own size (H, W) and to pixels."""
+        """Scale the finest flow of fitted frames to the frames' ``size`` (H, W) and to pixels."""
         cell = 2**FINEST
         height, width = size
         fitted_height, fitted_width = (cell * side for side in flow.shape[-2:])
@@ -309,7 +244,7 @@ class PWCNet(nn.Module):
         return resized(pixels, (-(-height // cell), -(-width // cell)))
 
     def load_released(self, checkpoint: Mapping[str, Any]) -> None:
-        """Load the weights that the paper's authors released for PyTorch; see released_names.
+        """Load the weights that the paper's authors released for PyTorch; see `released_names`.
 
         Raises:
             ValueError: The weights are not those of this network.
@@ -321,10 +256,10 @@ class PWCNet(nn.Module):
 
 
 def check_pair(first: Tensor, second: Tensor) -> None:
-    """Refuse two frames that cannot be compared.
+    """Check that two frames can be compared.
 
     Raises:
-        ValueError: They differ in shape.
+        ValueError: The frames differ in shape.
     """
     if first.shape != second.shape:
         raise ValueError(
@@ -333,131 +268,7 @@ def check_pair(first: Tensor, second: Tensor) -> None:
 
 
 def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize [B, C, H, W] bilinearly to (H, W), if it has not that size already."""
+    """Resize an image [B, C, H, W] bilinearly to ``size`` (H, W), unless it has that size."""
     if image.shape[-2:] == size:
         return image
     return interpolate(image, size=size, mode="bilinear", align_corners=False)
-
-
-def initialise(module: nn.Module) -> None:
-    """Start a layer as LeakyReLU keeps the variance (He et al., ICCV 2015), without bias."""
-    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-        nn.init.kaiming_normal_(module.weight, a=SLOPE)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-
-
-def flow_loss(
-    flows: Sequence[Tensor],
-    truth: Tensor,
-    *,
-    robust: bool = False,
-    eps: float = 0.01,
-    q: float = 0.4,
-) -> Tensor:
-    """Sum the errors of all levels as the paper trains: over pixels, weighted, a mean over images.
-
-    The paper does not say how the truth reaches a level's size. Here a cell has the mean flow of
-    its pixels: of all values that one has the least squared error to them. The truth stays in
-    the input's pixels (over FLOW_UNIT) at every level, as published.
-
-    Args:
-        flows: Of PWCNet.forward, coarse to fine.
-        truth: [B, 2, H, W], pixels of the input, right and down; sides are multiples of the flows'.
-        robust: Take (|error| + eps)^q, |.| the L1 norm, which forgives outliers (the paper's
-            fine-tuning), instead of the end-point error, which is the L2 norm.
-        eps: See robust.
-        q: See robust.
-
-    Raises:
-        ValueError: The truth does not divide into the cells of a flow, or there are too many flows.
-    """
-    if not 0 < len(flows) <= len(LEVEL_WEIGHTS):
-        raise ValueError(f"expected 1 to {len(LEVEL_WEIGHTS)} flows, got {len(flows)}")
-    total = truth.new_zeros(())
-    for flow, weight in zip(flows, LEVEL_WEIGHTS[-len(flows) :], strict=True):
-        error = flow - averaged(truth / FLOW_UNIT, flow.shape[-2:])
-        if robust:
-            distance = (error.abs().sum(dim=1) + eps) ** q
-        else:
-            distance = torch.linalg.vector_norm(error, dim=1)
-        total = total + weight * distance.sum(dim=(1, 2)).mean()
-    return total
-
-
-def averaged(truth: Tensor, size: Sequence[int]) -> Tensor:
-    """Average flow [B, 2, H, W] over the cells of a coarser grid (H, W).
-
-    Raises:
-        ValueError: The cells are no whole numbers of pixels.
-    """
-    height, width = size
-    if truth.shape[-2] % height or truth.shape[-1] % width:
-        raise ValueError(
-            f"a truth of {truth.shape[-1]}x{truth.shape[-2]} has no whole cells of a flow of"
-            f" {width}x{height}"
-        )
-    return truth.reshape(len(truth), 2, height, -1, width, truth.shape[-1] // width).mean(
-        dim=(3, 5)
-    )
-
-
-def released_layers() -> dict[str, str]:
-    """List the released network's layers and what they are called here, without weight and bias."""
-    coarsest = len(CHANNELS)
-    names = {}
-    for level in range(1, coarsest + 1):
-        # The coarsest level's layers are named in another order than the rest.
-        order = ("aa", "a", "b") if level == coarsest else ("a", "aa", "b")
-        for index, name in enumerate(order):
-            names[f"conv{level}{name}.0"] = f"features.{level - 1}.{index}.0"
-    for step, level in enumerate(range(coarsest, FINEST - 1, -1)):
-        for index in range(len(DECODER)):
-            names[f"conv{level}_{index}.0"] = f"decoders.{step}.layers.{index}.0"
-        names[f"predict_flow{level}"] = f"decoders.{step}.flow"
-        if level > FINEST:
-            names[f"deconv{level}"] = f"enlarge.{step}.flow"
-            names[f"upfeat{level}"] = f"enlarge.{step}.features"
-    for index in range(len(CONTEXT)):
-        names[f"dc_conv{index + 1}.0"] = f"context.{index}.0"
-    names[f"dc_conv{len(CONTEXT) + 1}"] = f"context.{len(CONTEXT)}"
-    return names
-
-
-UNUSED = {"deconv2.weight", "deconv2.bias"}
-"""Weights of the released network that its forward pass never reads; it may lack them."""
-
-
-def released_names(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Rename the weights that the paper's authors released for PyTorch (pwc_net.pth.tar).
-
-    The released network sees BGR, this one RGB, so the first layer's input channels are reversed.
-
-    Args:
-        state_dict: As loaded; also wrapped in {"state_dict": ...} or with "module." before names.
-
-    Returns:
-        The state dict of a PWCNet with its default arguments.
-
-    Raises:
-        ValueError: Names are missing or unexpected.
-    """
-    inner = state_dict.get("state_dict", state_dict)
-    if not isinstance(inner, Mapping):
-        raise ValueError(f"state_dict: expected names with weights, got a {type(inner).__name__}")
-    given = {str(key).removeprefix("module."): value for key, value in inner.items()}
-    names = {
-        f"{released}.{kind}": f"{own}.{kind}"
-        for released, own in released_layers().items()
-        for kind in ("weight", "bias")
-    }
-    missing = [name for name in names if name not in given]
-    unexpected = [name for name in given if name not in names and name not in UNUSED]
-    if missing or unexpected:
-        raise ValueError(
-            "these weights are not those of the released PWC-Net: missing"
-            f" {', '.join(missing) or 'none'}; unexpected {', '.join(unexpected) or 'none'}"
-        )
-    weights = {own: given[released] for released, own in names.items()}
-    weights["features.0.0.0.weight"] = weights["features.0.0.0.weight"].flip(1)
-    return weights

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from sklearn.decomposition import FastICA
 from torch import Tensor, nn
 
+from model.baselines import MeanMap
 from model.classical.coding_length import CodingLength
 from model.classical.resize import resized
-from model.mean_map import MeanMap
 from pipeline.config.training import Fitting
 from pipeline.preprocessing.tensors import frame_tensor
 from pipeline.runtime.cli import main

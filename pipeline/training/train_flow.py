@@ -24,7 +24,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader, Dataset
 
-from model.flow.pwcnet import PWCNet, flow_loss
+from model.flow.loss import flow_loss
+from model.flow.pwcnet import PWCNet
 from pipeline.config.training import FlowTraining
 from pipeline.runtime.cli import main
 from pipeline.runtime.devices import device

@@ -3,10 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.backbones import BACKBONES, STRIDE, ImageNetNormalise, load_imagenet, resnet18
-
-# isort: split
-from torchvision import models  # only imports beside CPU torch after model.torchvision_cpu
+from model.backbones import (
+    BACKBONES,
+    STRIDE,
+    ImageNetNormalise,
+    load_imagenet,
+    resnet18,
+    torchvision_models,
+)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -22,14 +26,14 @@ def test_levels_halve_from_a_quarter(name: str) -> None:
 @pytest.mark.parametrize("name", BACKBONES)
 def test_keys_are_torchvisions_without_the_classifier(name: str) -> None:
     with torch.device("meta"):
-        trunk, classifier = BACKBONES[name](), getattr(models, name)(weights=None)
+        trunk, classifier = BACKBONES[name](), getattr(torchvision_models(), name)(weights=None)
     expected = [k for k in classifier.state_dict() if not k.startswith(("fc.", "classifier."))]
     assert list(trunk.state_dict()) == expected
 
 
 def test_levels_are_torchvisions_features() -> None:
     torch.manual_seed(0)
-    classifier = models.resnet18(weights=None).eval()
+    classifier = torchvision_models().resnet18(weights=None).eval()
     trunk = resnet18().eval()
     load_imagenet(trunk, classifier.state_dict())
     image = torch.rand(1, 3, 64, 64)
@@ -40,7 +44,7 @@ def test_levels_are_torchvisions_features() -> None:
 
 def test_mobilenet_levels_end_in_torchvisions_features() -> None:
     torch.manual_seed(0)
-    classifier = models.mobilenet_v2(weights=None).eval()
+    classifier = torchvision_models().mobilenet_v2(weights=None).eval()
     trunk = BACKBONES["mobilenet_v2"]().eval()
     load_imagenet(trunk, classifier.state_dict())
     image = torch.rand(1, 3, 64, 64)

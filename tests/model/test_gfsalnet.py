@@ -146,6 +146,7 @@ def test_stream_follows_figure_2a() -> None:
     assert [type(layer).__name__ for layer in stream.side] == ["ConvTranspose2d", "ReLU"] * 3
 
 
+@torch.no_grad()
 def test_map_is_not_born_dead() -> None:
     zeros = []
     for seed in range(8):

@@ -11,7 +11,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from model.flow.image_flow import ImageFlow
-from model.flow.pwcnet import PWCNet, released_layers
+from model.flow.pwcnet import PWCNet
+from model.flow.released_weights import released_layers
 from pipeline.config.data import DeepFlow, DisFlow, Flow, ImageFlowEstimator, PwcnetFlow
 from pipeline.preprocessing.flow import change, cuts, flow
 from pipeline.preprocessing.flow_estimators import (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.mean_map import MeanMap
+from model.baselines import MeanMap
 from pipeline.config.training import Fitting
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, FRAMES, Kind

@@ -9,7 +9,7 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from model.backbones import BACKBONES, models
+from model.backbones import BACKBONES, torchvision_models
 from pipeline.planning.load import configured
 from pipeline.planning.needs import TORCHVISION, imagenet_file
 from pipeline.runtime.errors import InputError
@@ -18,6 +18,7 @@ from pipeline.training.imagenet import SERVER, imagenet
 
 
 def test_the_names_are_torchvisions() -> None:
+    models = torchvision_models()
     enums = {
         "resnet50": models.ResNet50_Weights,
         "resnet18": models.ResNet18_Weights,

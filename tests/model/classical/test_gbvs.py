@@ -157,7 +157,7 @@ def test_concentration_draws_mass_together() -> None:
 def test_a_film_needs_the_frame_before() -> None:
     with pytest.raises(ValueError, match="need the frame before"):
         FILM(items(), None)
-    with pytest.raises(ValueError, match="log or difference"):
+    with pytest.raises(ValueError, match="expected log or difference"):
         GBVS(**(SETTINGS | {"dissimilarity": "ratio"}), motion=False)
 
 

@@ -1,70 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, grid_sample, interpolate, leaky_relu, pad
 
-from model.flow.pwcnet import PWCNet, averaged, flow_loss, released_names, warp
-
-WIDTHS = {1: 16, 2: 32, 3: 64, 4: 96, 5: 128, 6: 196}
-UPDATES = (128, 128, 96, 64, 32)
-
-# Where each layer of the released network lands.
-LANDS = {
-    **{f"conv{n}a.0": f"features.{n - 1}.0.0" for n in range(1, 6)},
-    **{f"conv{n}aa.0": f"features.{n - 1}.1.0" for n in range(1, 6)},
-    **{f"conv{n}b.0": f"features.{n - 1}.2.0" for n in range(1, 6)},
-    "conv6aa.0": "features.5.0.0",
-    "conv6a.0": "features.5.1.0",
-    "conv6b.0": "features.5.2.0",
-    **{f"conv{n}_{i}.0": f"decoders.{6 - n}.layers.{i}.0" for n in range(2, 7) for i in range(5)},
-    **{f"predict_flow{n}": f"decoders.{6 - n}.flow" for n in range(2, 7)},
-    **{f"deconv{n}": f"enlarge.{6 - n}.flow" for n in range(3, 7)},
-    **{f"upfeat{n}": f"enlarge.{6 - n}.features" for n in range(3, 7)},
-    **{f"dc_conv{i}.0": f"context.{i - 1}.0" for i in range(1, 7)},
-    "dc_conv7": "context.6",
-}
-
-
-def released_shapes() -> dict[str, tuple[int, ...]]:
-    """Weights of the released network as its code declares them, without the biases."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    inputs = 3
-    for level, width in WIDTHS.items():
-        order = ("aa", "a", "b") if level == 6 else ("a", "aa", "b")
-        for name in order:
-            shapes[f"conv{level}{name}.0"] = (width, inputs, 3, 3)
-            inputs = width
-    for level in range(6, 1, -1):
-        inputs = 81 if level == 6 else 81 + WIDTHS[level] + 4
-        for index, width in enumerate(UPDATES):
-            shapes[f"conv{level}_{index}.0"] = (width, inputs, 3, 3)
-            inputs += width
-        shapes[f"predict_flow{level}"] = (2, inputs, 3, 3)
-        shapes[f"deconv{level}"] = (2, 2, 4, 4)
-        if level > 2:
-            shapes[f"upfeat{level}"] = (inputs, 2, 4, 4)
-    for index, width in enumerate((128, 128, 128, 96, 64, 32), start=1):
-        shapes[f"dc_conv{index}.0"] = (width, inputs, 3, 3)
-        inputs = width
-    return {**shapes, "dc_conv7": (2, inputs, 3, 3)}
-
-
-@pytest.fixture(scope="module")
-def released() -> dict[str, Tensor]:
-    """Random weights under the released names."""
-    generator = torch.Generator().manual_seed(0)
-    weights = {}
-    for name, shape in released_shapes().items():
-        transposed = name.startswith(("deconv", "upfeat"))
-        inputs, outputs = shape[:2] if transposed else (shape[1], shape[0])
-        fan = inputs * (4 if transposed else 9)
-        weights[f"{name}.weight"] = torch.randn(shape, generator=generator) * (1.5 / fan) ** 0.5
-        weights[f"{name}.bias"] = 0.1 * torch.randn(outputs, generator=generator)
-    return weights
+from model.flow.loss import flow_loss
+from model.flow.pwcnet import PWCNet, warp
 
 
 def reference(weights: dict[str, Tensor], first: Tensor, second: Tensor) -> Tensor:
@@ -144,50 +88,6 @@ def test_computes_what_the_released_code_computes(
         expected = reference(released, *frames.flip(2))
     assert expected.std() > 0.1
     torch.testing.assert_close(flow, expected, atol=1e-4, rtol=0)
-
-
-def test_released_weights_land_where_they_belong(released: dict[str, Tensor]) -> None:
-    renamed = released_names(released)
-    expected = {f"{LANDS[k.rsplit('.', 1)[0]]}.{k.rsplit('.', 1)[1]}" for k in released if lands(k)}
-    assert set(renamed) == expected == set(PWCNet().state_dict())
-    for name in filter(lands, released):
-        layer, kind = name.rsplit(".", 1)
-        if name != "conv1a.0.weight":
-            assert renamed[f"{LANDS[layer]}.{kind}"] is released[name]
-    first, bgr = renamed["features.0.0.0.weight"], released["conv1a.0.weight"]
-    for channel in range(3):
-        assert torch.equal(first[:, channel], bgr[:, 2 - channel])
-
-
-def lands(name: str) -> bool:
-    return not name.startswith("deconv2.")
-
-
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        lambda weights: {"state_dict": weights, "epoch": 3},
-        lambda weights: {f"module.{name}": value for name, value in weights.items()},
-        lambda weights: {name: value for name, value in weights.items() if lands(name)},
-    ],
-    ids=["wrapped", "prefixed", "without deconv2"],
-)
-def test_checkpoints_come_in_several_wrappings(
-    wrap: Callable[[dict[str, Tensor]], dict[str, object]], released: dict[str, Tensor]
-) -> None:
-    found, expected = released_names(wrap(released)), released_names(released)
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
-
-
-def test_other_weights_are_refused_by_name(released: dict[str, Tensor]) -> None:
-    other = {name: value for name, value in released.items() if name != "upfeat4.bias"}
-    with pytest.raises(ValueError, match=r"missing upfeat4\.bias; unexpected classifier\.weight"):
-        released_names({**other, "classifier.weight": torch.zeros(1)})
-    with pytest.raises(ValueError, match="expected names with weights, got a list"):
-        released_names({"state_dict": []})
-    with pytest.raises(ValueError, match=r"another layout(.|\n)*features\.0\.0\.0\.weight"):
-        PWCNet().load_released({**released, "conv1a.0.weight": torch.zeros(8, 3, 3, 3)})
 
 
 def parameters(network: nn.Module) -> int:
@@ -310,41 +210,6 @@ def test_warp_is_zero_where_a_share_comes_from_outside() -> None:
     assert warped[1].tolist() == [0, 0, 0, 0, 1]
 
 
-def test_loss_is_the_papers() -> None:
-    truth = torch.zeros(2, 2, 64, 128)
-    truth[0, 0] = 60  # 3 units
-    truth[0, 1] = -80  # 4 units
-    flows = [torch.zeros(2, 2, 64 // 2**level, 128 // 2**level) for level in range(6, 1, -1)]
-    cells = [1 * 2, 2 * 4, 4 * 8, 8 * 16, 16 * 32]
-    weights = [0.32, 0.08, 0.02, 0.01, 0.005]
-    expected = sum(weight * 5 * n / 2 for weight, n in zip(weights, cells, strict=True))
-    assert flow_loss(flows, truth).item() == pytest.approx(expected)
-    assert flow_loss(flows[-1:], truth).item() == pytest.approx(0.005 * 5 * 512 / 2)
-    still, moved = (0 + 0.01) ** 0.4, (3 + 4 + 0.01) ** 0.4
-    robust = sum(w * n * (still + moved) / 2 for w, n in zip(weights, cells, strict=True))
-    assert flow_loss(flows, truth, robust=True).item() == pytest.approx(robust)
-
-
-def test_perfect_flow_costs_nothing_and_has_a_gradient() -> None:
-    truth = 20 * grid(8, 12)
-    flow = averaged(truth / 20, (2, 3)).requires_grad_()
-    loss = flow_loss([flow], truth)
-    loss.backward()
-    assert loss.item() == 0
-    assert flow.grad is not None
-    assert flow.grad.isfinite().all()
-
-
-def test_a_cell_of_the_truth_is_the_mean_of_its_pixels() -> None:
-    truth = ramp(4, 6).expand(1, 2, 4, 6)
-    expected = [[(1 + 2 + 101 + 102) / 4 + 2 * i for i in range(3)]]
-    assert averaged(truth, (2, 3))[0, 1, :1].tolist() == expected
-    with pytest.raises(ValueError, match="no whole cells of a flow of 3x3"):
-        averaged(truth, (3, 3))
-    with pytest.raises(ValueError, match="1 to 5 flows, got 0"):
-        flow_loss([], truth)
-
-
 def shifted_pairs(
     shifts: Sequence[tuple[int, int]], height: int, width: int
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -374,6 +239,7 @@ def train(network: PWCNet, shifts: Sequence[tuple[int, int]], steps: int) -> lis
     return losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(64, 64), (61, 90)])
 def test_learns_which_way_things_move(size: tuple[int, int], trained: PWCNet) -> None:
     torch.manual_seed(1)

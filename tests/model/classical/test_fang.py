@@ -197,5 +197,5 @@ def test_any_size_and_batches(size: tuple[int, int]) -> None:
 
 def test_nothing_is_stored_and_widths_are_whole_blocks() -> None:
     assert not fang().state_dict()
-    with pytest.raises(ValueError, match="no multiple of block 8"):
+    with pytest.raises(ValueError, match="multiple of block, 8, got"):
         fang(width=100)

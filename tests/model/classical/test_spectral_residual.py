@@ -49,7 +49,7 @@ def test_drawn_scenes_are_opencvs() -> None:
 
 @pytest.mark.shared
 def test_pictures_are_opencvs() -> None:
-    folder = Path(__file__).parents[3] / "shared/data/salicon/images"
+    folder = Path(__file__).parents[4] / "shared/data/salicon/images"
     files = sorted(folder.glob("*.jpg"))[:20]
     if not files:
         pytest.skip(f"no pictures in {folder}")
@@ -82,7 +82,7 @@ def test_an_even_frame_gives_an_even_map(level: float) -> None:
 
 
 def test_only_known_borders() -> None:
-    with pytest.raises(ValueError, match="zero or replicate"):
+    with pytest.raises(ValueError, match="expected zero or replicate"):
         SpectralResidual(longer_side=64, sigma=2.5, border="wrap")  # type: ignore[arg-type]
 
 
