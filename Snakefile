@@ -10,11 +10,12 @@ from snakemake.utils import min_version
 min_version("9.27")
 sys.path.insert(0, str(workflow.current_basedir))
 
+from pipeline.evaluation.metrics.registry import METRICS
 from pipeline.planning.missing import planned
 from pipeline.planning.provenance import code_digest, use_this_python
 
 use_this_python()
-cfg = planned(config, sys.argv)
+cfg = planned(config, sys.argv, METRICS)
 
 
 pathvars:

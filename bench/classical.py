@@ -31,9 +31,11 @@ from learning import CFG, FULL, RECIPE, ROOT, THREADS, Scores, make_stores, mani
 from numpy.typing import NDArray
 from torch import nn
 
+from pipeline.evaluation.frame_scores import Frame, score_frame
 from pipeline.evaluation.metrics.auc import auc_shuffled
-from pipeline.evaluation.metrics.fast import METRICS, Scorer
+from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.predict import saliency_maps
+from pipeline.evaluation.protocols import MIT
 from pipeline.preprocessing.density_recipes import density_map
 from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, Kind
@@ -97,7 +99,7 @@ def images() -> dict[str, Image]:
 
 def image_scores(network: nn.Module) -> Scores:
     """Of each image; sAUC against the places fixated in the other 99."""
-    scorer, found = Scorer(FULL), {}
+    engine, found = Engine(FULL), {}
     counts = np.sum([image.fixated for image in images().values()], axis=0)
     for clip, image in images().items():
         (saliency,) = maps_of(network, image.frames, None, [0])
@@ -105,8 +107,9 @@ def image_scores(network: nn.Module) -> Scores:
         others = (counts - image.fixated).ravel()
         elsewhere = np.repeat(np.arange(others.size), others)
         shuffled = auc_shuffled(large, image.fixated, elsewhere)
-        values = scorer.score(large, image.density, image.fixated).values
-        found[clip] = {**values, SHUFFLED: shuffled}
+        frame = Frame(large, image.density, np.argwhere(image.fixated))
+        scores = score_frame(MIT, frame, metrics=CLIPS, engine=engine)
+        found[clip] = {**{name: one.value for name, one in scores.items()}, SHUFFLED: shuffled}
     return Scores(found)
 
 
@@ -114,17 +117,22 @@ def clip_scores(network: nn.Module, every: int) -> Scores:
     """Of each clip, the mean over one frame of so many; those nobody looked at do not count."""
     stores = {stage: opened("diem", stage, ["train", "test"]) for stage in KINDS}
     size = (CFG.frames.height, CFG.frames.width)
-    scorer, found = Scorer(size), {}
+    engine, found = Engine(size), {}
     for clip in stores["frames"]:
         frames, flow, gaze, density = (stores[stage][clip][clip] for stage in KINDS)
         pixels = pixels_by_frame(np.asarray(gaze[:]), density.shape[0])
         looked = [i for i in range(0, density.shape[0], every) if len(pixels[i])]
         rows = [
-            scorer.score(saliency, np.asarray(density[i], np.float32), fixated_map(pixels[i], size))
+            score_frame(
+                MIT,
+                Frame(saliency, np.asarray(density[i], np.float32), pixels[i]),
+                metrics=CLIPS,
+                engine=engine,
+            )
             for i, saliency in zip(looked, maps_of(network, frames, flow, looked), strict=True)
         ]
         found[clip] = {
-            metric: float(np.nanmean([row.values[metric] for row in rows])) for metric in METRICS
+            metric: float(np.nanmean([row[metric].value for row in rows])) for metric in CLIPS
         }
     return Scores(found)
 

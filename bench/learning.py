@@ -32,11 +32,13 @@ from numpy.typing import NDArray
 
 from pipeline.config.data import GaussianDensity
 from pipeline.config.training import Training
-from pipeline.evaluation.metrics.fast import METRICS, Scorer
+from pipeline.evaluation.frame_scores import Frame, score_frame
+from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.predict import saliency_maps
+from pipeline.evaluation.protocols import MIT
 from pipeline.planning.load import configured
 from pipeline.preprocessing.density_recipes import density_map
-from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame
+from pipeline.preprocessing.fixations import pixels_by_frame
 from pipeline.raw.splits import part_names, parts
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.reading import Store, open_parts
@@ -204,7 +206,7 @@ def image_scores(predict: Predict) -> Scores:
         open_parts(kind, manifests("salicon", stage, "val"))
         for kind, stage in ((FRAMES, "frames"), (GAZE, "gaze"))
     )
-    scorer, found = Scorer(FULL), {}
+    engine, found = Engine(FULL), {}
     zoom = FULL[1] / CFG.frames.width
     for clip, store in frames.items():
         (saliency,) = predict(store, None, clip)
@@ -214,7 +216,8 @@ def image_scores(predict: Predict) -> Scores:
         pixels = np.clip(pixels, 0, np.array(FULL) - 1)
         large = cv2.resize(saliency, FULL[::-1], interpolation=cv2.INTER_CUBIC).clip(min=0)
         density = density_map(pixels, FULL, RECIPE).astype(np.float32)
-        found[clip] = scorer.score(large, density, fixated_map(pixels, FULL)).values
+        scores = score_frame(MIT, Frame(large, density, pixels), metrics=SHOWN, engine=engine)
+        found[clip] = {name: one.value for name, one in scores.items()}
     return Scores(found)
 
 
@@ -225,17 +228,19 @@ def clip_scores(predict: Predict) -> Scores:
         for name, kind in {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}.items()
     }
     size = (CFG.frames.height, CFG.frames.width)
-    scorer, found = Scorer(size), {}
+    engine, found = Engine(size), {}
     for clip, frames in stores["frames"].items():
         density = stores["density"][clip][clip]
         pixels = pixels_by_frame(np.asarray(stores["gaze"][clip][clip][:]), density.shape[0])
         rows = []
         for i, saliency in enumerate(predict(frames, stores["flow"][clip], clip)):
             truth = np.asarray(density[i], np.float32)
-            score = scorer.score(saliency, truth, fixated_map(pixels[i], size))
-            rows += [list(score.values.values())] if score.status != "no_fixation" else []
+            frame = Frame(saliency, truth, pixels[i])
+            if len(pixels[i]):
+                scores = score_frame(MIT, frame, metrics=SHOWN, engine=engine)
+                rows.append([one.value for one in scores.values()])
         means = np.nanmean(np.array(rows), axis=0)
-        found[clip] = dict(zip(METRICS, map(float, means), strict=True))
+        found[clip] = dict(zip(SHOWN, map(float, means), strict=True))
     return Scores(found)
 
 

@@ -22,36 +22,31 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from pipeline.evaluation.frame_scores import Frame, score_frame
 from pipeline.evaluation.metrics.auc import auc_shuffled
-from pipeline.evaluation.metrics.fast import METRICS, Scorer, score_frame
+from pipeline.evaluation.metrics.engine import Engine
+from pipeline.evaluation.protocols import MIT
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = (480, 640)
 FIXATIONS = 60
 REFERENCE = 600
-"""Places of ten other frames."""
+"""Positions fixated in ten other frames."""
 SPLITS = 100
 SIGMA = 20.0
 IN_A_ROW = 5
 EPS = np.finfo(float).eps
+METRICS = ("AUC-J", "CC", "NSS", "SIM", "KLDiv")
 Work = Callable[[], Any]
 
 
-class Frame(NamedTuple):
-    """A float32 prediction and density, and where they looked."""
-
-    saliency: np.ndarray
-    density: np.ndarray
-    fixated: np.ndarray
-
-
 def frame(seed: int) -> Frame:
-    """Fixations around three places; a prediction that has found two of them, and a fourth."""
+    """Draw fixations around three places, and a prediction of two of them and of a fourth."""
     rng = np.random.default_rng(seed)
     places = rng.uniform((80, 100), (400, 540), (4, 2))
     points = places[rng.integers(0, 3, 2 * FIXATIONS)] + rng.normal(0, 25, (2 * FIXATIONS, 2))
@@ -67,7 +62,7 @@ def frame(seed: int) -> Frame:
     return Frame(
         (saliency / saliency.max()).astype(np.float32),
         (density / density.max()).astype(np.float32),
-        fixated,
+        pixels,
     )
 
 
@@ -109,7 +104,7 @@ def peer_shuffled(saliency: np.ndarray, fixated: np.ndarray, places: np.ndarray)
 
 
 def pysaliency() -> tuple[ModuleType, ModuleType] | None:
-    """Its metrics and its areas, if it is installed."""
+    """Return its modules of metrics and areas, if it is installed."""
     try:
         return importlib.import_module("pysaliency.metrics"), importlib.import_module(
             "pysaliency.roc"
@@ -124,7 +119,7 @@ def library(
     density: np.ndarray,
     fixated: np.ndarray,
 ) -> dict[str, float]:
-    """The five by pysaliency, whose AUC takes all pixels as negatives."""
+    """Return the five metrics by pysaliency, whose AUC takes all pixels as negatives."""
     formulas, roc = modules
     y, x = np.nonzero(fixated)
     return {
@@ -137,13 +132,13 @@ def library(
 
 
 def five() -> dict[str, Work]:
-    """Five metrics of a frame, by what computes them."""
+    """Return what computes the five metrics of a frame, by name."""
     single = frame(0)
-    double = Frame(*(m.astype(float) for m in single[:2]), single.fixated)
+    double = single.saliency.astype(float), single.density.astype(float), single.fixated
+    score = partial(score_frame, MIT, single, metrics=METRICS)
     rows: dict[str, Work] = {
-        "`Scorer`, float32": partial(Scorer(SHAPE).score, *single),
-        "`score_frame`, float32": partial(score_frame, *single),
-        "`score_frame`, float64": partial(score_frame, *double),
+        "`score_frame` with an engine, float32": partial(score, engine=Engine(SHAPE)),
+        "`score_frame`, float64": score,
         "NumPy port of the MIT formulas, float64": partial(peer, *double),
     }
     if modules := pysaliency():
@@ -152,8 +147,8 @@ def five() -> dict[str, Work]:
 
 
 def shuffled() -> dict[str, Work]:
-    """The shuffled AUC of a frame, by what computes it."""
-    saliency, _, fixated = frame(0)
+    """Return what computes the shuffled AUC of a frame, by name."""
+    saliency, fixated = frame(0).saliency, frame(0).fixated
     rng = np.random.default_rng(0)
     places = rng.choice(saliency.size, REFERENCE, replace=False)
     draws = rng.choice(places, (np.count_nonzero(fixated), SPLITS))
@@ -172,7 +167,7 @@ def shuffled() -> dict[str, Work]:
 
 
 def fastest(rows: dict[str, Work], rounds: int) -> dict[str, float]:
-    """Milliseconds of the fastest."""
+    """Return the fastest time of each row in milliseconds."""
     found = dict.fromkeys(rows, np.inf)
     for _ in range(rounds):
         for name, work in rows.items():
@@ -184,50 +179,52 @@ def fastest(rows: dict[str, Work], rounds: int) -> dict[str, float]:
 
 
 def resident() -> float:
-    """MiB of memory in use."""
+    """Return the MiB of memory in use."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def memory(frames: int) -> tuple[float, float]:
-    """MiB after a tenth of the frames and after all of them."""
-    scorer, few = Scorer(SHAPE), [frame(seed) for seed in range(4)]
+    """Return the MiB in use after a tenth of the frames and after all of them."""
+    engine, few = Engine(SHAPE), [frame(seed) for seed in range(4)]
     early = 0.0
     for i in range(frames):
-        saliency, density, fixated = few[i % len(few)]
-        scorer.score(saliency, density, fixated)
-        auc_shuffled(saliency, fixated, np.arange(REFERENCE), np.random.default_rng(i))
+        one = few[i % len(few)]
+        score_frame(MIT, one, metrics=METRICS, engine=engine)
+        auc_shuffled(one.saliency, one.fixated, np.arange(REFERENCE), np.random.default_rng(i))
         if i == frames // 10:
             early = resident()
     return early, resident()
 
 
 def worst() -> dict[str, float]:
-    """Largest difference of `Scorer` from the float64 functions, per metric, over ten frames."""
-    scorer, found = Scorer(SHAPE), dict.fromkeys(METRICS, 0.0)
+    """Return the engine's largest difference from float64, per metric, over ten frames."""
+    engine, found = Engine(SHAPE), dict.fromkeys(METRICS, 0.0)
     for seed in range(10):
-        saliency, density, fixated = frame(seed)
-        fast = scorer.score(saliency, density, fixated).values
-        exact = score_frame(saliency.astype(float), density.astype(float), fixated).values
-        found = {name: max(found[name], abs(fast[name] - exact[name])) for name in found}
+        exact = score_frame(MIT, frame(seed), metrics=METRICS)
+        fast = score_frame(MIT, frame(seed), metrics=METRICS, engine=engine)
+        found = {
+            name: max(worst, abs(fast[name].value - exact[name].value))
+            for name, worst in found.items()
+        }
     return found
 
 
 def _load() -> str:
-    """Whether something else was running, which makes every row slower."""
+    """Say whether something else was running, which makes every row slower."""
     others = os.getloadavg()[0] - 1
     return f"Other work on the machine: load {others:.1f}." if others > 0.2 else ""
 
 
 def table(taken: dict[str, float]) -> list[str]:
-    """Rows with their times and how many times slower than the first they are."""
+    """Return a Markdown table of times, and of their ratios to the first."""
     first = next(iter(taken.values()))
     rows = [f"| {name} | {value:.2f} | {value / first:.1f} |" for name, value in taken.items()]
     return ["| what | ms | ratio |", "|---|---|---|", *rows, ""]
 
 
 def report(rounds: int, frames: int) -> str:
-    """Measures, and writes the Markdown page."""
+    """Measure, and return the Markdown page."""
     scores, areas = fastest(five(), rounds), fastest(shuffled(), rounds)
     early, late = memory(frames)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
@@ -242,12 +239,12 @@ def report(rounds: int, frames: int) -> str:
         "",
         "## The five metrics of a frame",
         *table(scores),
-        f"Largest difference of `Scorer` from float64 over ten frames: {errors}.",
+        f"Largest difference of the engine from float64 over ten frames: {errors}.",
         "",
         f"## sAUC against {REFERENCE} places",
         *table(areas),
         f"## Memory over {frames:,} frames",
-        f"`Scorer` and sAUC: {early:.1f} MiB after {frames // 10:,} frames, {late:.1f} MiB after",
+        f"Engine and sAUC: {early:.1f} MiB after {frames // 10:,} frames, {late:.1f} MiB after",
         f"all: {late - early:+.1f} MiB.",
         "",
     ]
@@ -255,7 +252,7 @@ def report(rounds: int, frames: int) -> str:
 
 
 def main() -> None:
-    """Measures and writes bench/results/metrics.md."""
+    """Measure, and write bench/results/metrics.md."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--frames", type=int, default=10_000)

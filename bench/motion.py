@@ -35,7 +35,8 @@ from pipeline.config.training import Loss, Training
 from pipeline.datasets.records import Clip
 from pipeline.demo.gaze import Event, Habits, look
 from pipeline.demo.scene import Scene, draw_scene, pictures
-from pipeline.evaluation.metrics.fast import score_frame
+from pipeline.evaluation.frame_scores import Frame, score_frame
+from pipeline.evaluation.protocols import MIT
 from pipeline.planning.load import configured
 from pipeline.preprocessing.density_recipes import density_map
 from pipeline.preprocessing.fixations import pixels_by_frame
@@ -176,9 +177,9 @@ def measure(net: nn.Module, samples: TrainingSamples) -> tuple[float, list[float
     for place in range(len(samples)):
         sample = on_device(samples.batch([place]), torch.device("cpu"))
         maps = net(sample.frame, sample.flow)
-        fixated = sample.fixated[0, 0].numpy() > 0
-        values = score_frame(maps.saliency[0, 0].numpy(), sample.density[0, 0].numpy(), fixated)
-        scores.append(values.values["NSS"])
+        pixels = np.argwhere(sample.fixated[0, 0].numpy() > 0)
+        frame = Frame(maps.saliency[0, 0].numpy(), sample.density[0, 0].numpy(), pixels)
+        scores.append(score_frame(MIT, frame, metrics=["NSS"])["NSS"].value)
         if maps.gate_motion is not None:
             moves = sample.flow[0].norm(dim=0) > 0.5
             gate = maps.gate_motion[0, 0]

@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config.data import GaussianDensity
-from pipeline.evaluation.protocols import protocol
 from pipeline.evaluation.scoring import (
     GroundTruth,
-    Row,
+    Request,
+    ScoredFrame,
     StoredMaps,
     ground_truth,
     tasks,
@@ -46,7 +46,7 @@ HOLLYWOOD_2 = 244_860
 
 
 def draw(folder: Path) -> None:
-    """Stores of maps, densities and gaze; a map is the density of other looks."""
+    """Write stores of maps, densities and gaze; a map is the density of other looks."""
     drawn = np.random.default_rng(0)
     recipe = GaussianDensity(recipe="gaussian", sigma=20.0, repeats="each")
     kinds = {"gaze": GAZE, "density": DENSITY, "saliency": SALIENCY}
@@ -68,13 +68,13 @@ def draw(folder: Path) -> None:
 
 
 def resident() -> float:
-    """MiB of memory in use."""
+    """Return the MiB of memory in use."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def cpu_seconds() -> float:
-    """Of this process and of those that it started and that ended."""
+    """Return the processor time of this process and of its children that have ended."""
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     used = [resource.getrusage(kind) for kind in kinds]
     return sum(one.ru_utime + one.ru_stime for one in used)
@@ -83,20 +83,21 @@ def cpu_seconds() -> float:
 def score_all(
     maps: StoredMaps, truth: GroundTruth, frames: int, scheduler: str, threads: int, sheet: Path
 ) -> dict[str, float]:
-    """Scores the clips again and again."""
+    """Score the clips again and again; return times in seconds and memory in MiB."""
     rounds = -(-frames // (CLIPS * LENGTH))
     found = {"frames": float(rounds * CLIPS * LENGTH), "early": 0.0}
     clips = [clip for _ in range(rounds) for clip in maps.store.clips]
     start, used = time.perf_counter(), cpu_seconds()
-    blocks = computed(tasks(maps, truth, clips, "mit", 0), scheduler, threads)
+    request = Request("mit", (), 0)
+    blocks = computed(tasks(maps, truth, clips, request), scheduler, threads)
 
-    def rows() -> Iterator[Row]:
+    def frames_scored() -> Iterator[ScoredFrame]:
         for number, block in enumerate(blocks):
             if number == len(clips) * (LENGTH // 32) // 10:
                 found["early"] = resident()
             yield from block
 
-    write_scores(sheet, protocol("mit"), rows())
+    write_scores(sheet, request, frames_scored())
     return {
         **found,
         "wall": time.perf_counter() - start,
@@ -106,14 +107,14 @@ def score_all(
 
 
 def main() -> None:
-    """Measures and writes bench/results/scoring.md."""
+    """Measure, and write bench/results/scoring.md."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--frames", type=int, default=20_000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scheduler", default="threads")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
         draw(folder)
         truth = ground_truth([folder / "density.json"], [folder / "gaze.json"])
         maps = StoredMaps(open_store(SALIENCY, folder / "saliency.json"))

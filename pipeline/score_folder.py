@@ -22,12 +22,11 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.config.config import Config
-from pipeline.config.evaluation import PROTOCOLS
 from pipeline.evaluation.external_maps.findings import Finding
 from pipeline.evaluation.external_maps.given import GivenMaps, expected_maps
 from pipeline.evaluation.external_maps.reader import Maps, open_maps
-from pipeline.evaluation.protocols import protocol as rules_of
-from pipeline.evaluation.scoring import GroundTruth, ground_truth, tasks, write_scores
+from pipeline.evaluation.protocols import PROTOCOLS, further
+from pipeline.evaluation.scoring import GroundTruth, Request, ground_truth, tasks, write_scores
 from pipeline.planning import paths
 from pipeline.planning.load import configured
 from pipeline.planning.needs import over, scored
@@ -60,19 +59,22 @@ def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundT
     return ground_truth(found["density"], found["gaze"])
 
 
-def score_by_names(
-    maps: Maps, truth: GroundTruth, names: Sequence[str], seed: int, out: Path, threads: int
+def score_by_protocols(
+    maps: Maps, truth: GroundTruth, requests: Sequence[Request], out: Path, threads: int
 ) -> dict[str, Path]:
-    """Scores by each protocol; protocol -> its sheet."""
+    """Score maps by several protocols, and return each protocol's sheet.
+
+    Raises:
+        InputError: No map can be read.
+    """
     given, sheets = GivenMaps(maps), dict[str, Path]()
     clips = [clip for clip in maps.clips if maps.frames(clip)]
-    for name in names:
-        sheets[name] = out / f"{name}.csv"
-        blocks = computed(tasks(given, truth, clips, name, seed), "threads", threads)
-        rows = (row for block in blocks for row in block)
-        if not write_scores(sheets[name], rules_of(name), rows):
+    for request in requests:
+        sheet = sheets[request.protocol] = out / f"{request.protocol}.csv"
+        blocks = computed(tasks(given, truth, clips, request), "threads", threads)
+        if not write_scores(sheet, request, (frame for block in blocks for frame in block)):
             maps.report(out / "findings.csv")
-            raise InputError(f"no map can be read: {out / 'findings.csv'} tells why of each")
+            raise InputError(f"no map can be read: {out / 'findings.csv'} says why of each")
     return sheets
 
 
@@ -122,7 +124,9 @@ def score_folder(
         raise InputError(f"--dataset {dataset}: known are {', '.join(known)}")
     split = split or scored(cfg, dataset).split
     names = list(PROTOCOLS) if protocol == "all" else [protocol or cfg.score.protocol]
-    rules_of(names[0])
+    # What tables of the dataset ask for, a protocol that knows it reports here too.
+    asked = {m for table in cfg.tables.values() if table.dataset == dataset for m in table.metrics}
+    requests = [Request(name, tuple(further(name, asked)), cfg.seed) for name in names]
     truth = opened_truth(cfg, dataset, split, threads)
     meta = cfg.meta_datasets.get(dataset)
     lists = [Path(cfg.pathvars["raw"], dataset, meta.frame_list)] if meta else []
@@ -132,7 +136,7 @@ def score_folder(
     folder = dataset if own else f"{dataset}_{split}"
     out = out or Path(cfg.pathvars["results"], "given", name, folder)
     out.mkdir(parents=True, exist_ok=True)
-    sheets = score_by_names(opened, truth, names, cfg.seed, out, threads)
+    sheets = score_by_protocols(opened, truth, requests, out, threads)
     opened.report(out / "findings.csv")
     measured = measured_by(sheets, meta=meta is not None, seed=cfg.seed)
     told = {"Maps": str(maps), "Ground truth": truth_in_words(cfg, dataset), "Split": split}

@@ -9,8 +9,6 @@ from pydantic import NonNegativeFloat, NonNegativeInt
 
 from pipeline.config.section import Section, Split
 
-Metric = Literal["AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv", "chi-square"]
-
 ProtocolName = Literal[
     "mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis"
 ]
@@ -66,8 +64,8 @@ class Table(Section):
     """Title, as the paper prints it."""
     dataset: str
     """Key of `datasets` or `meta_datasets`: the dataset that is scored."""
-    metrics: tuple[Metric, ...]
-    """Columns, in the order of the paper."""
+    metrics: tuple[str, ...]
+    """Columns, in the order of the paper: names of pipeline/evaluation/metrics/registry.py."""
     measured: dict[str, Measured]
     """Row of the published sheet, or a new one -> what measures it; all other rows are quoted."""
     average: Literal["clip"] | None = None

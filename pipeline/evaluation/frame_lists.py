@@ -14,7 +14,7 @@ from pipeline.stores.kinds import frame_numbers
 def listed_frames(
     frame_lists: Sequence[Path], clips: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, list[int]]:
-    """Places, in the stores, of the frames of each clip that count.
+    """Return, per clip, the indices in its store of the frames that count.
 
     Args:
         frame_lists: The list of a meta dataset, or nothing for every frame.
@@ -29,9 +29,10 @@ def listed_frames(
     chosen: dict[str, list[int]] = {}
     for clip, facts in clips.items():
         frames = listed.get(clip, [])
-        places = {number - 1: place for place, number in enumerate(frame_numbers(facts))}
+        # Lists count the video's frames from 0, stores number them from 1.
+        indices = {number - 1: index for index, number in enumerate(frame_numbers(facts))}
         # The sheet may end a clip early: DIEM's test clips count for 300 frames (Sec. IV-A).
-        within = [places[frame] for frame in frames if frame in places]
+        within = [indices[frame] for frame in frames if frame in indices]
         if len(within) < len(frames):
             print(f"{clip}: {len(frames) - len(within)} of {len(frames)} listed frames left out")
         if within:

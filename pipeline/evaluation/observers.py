@@ -12,9 +12,9 @@ with fifty of them and half of the error with one, which is what an observer has
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +24,19 @@ from numpy.typing import NDArray
 
 from pipeline.config.data import Density, GaussianDensity, ReleasedDensity
 from pipeline.evaluation.frame_lists import listed_frames
-from pipeline.evaluation.metrics.fast import Scorer
+from pipeline.evaluation.frame_scores import Frame, Scores, score_frame
+from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.protocols import MetricScore
-from pipeline.evaluation.protocols import protocol as rules_of
 from pipeline.evaluation.scoring import (
-    Frame,
     GroundTruth,
-    Row,
-    Scores,
+    Request,
+    ScoredFrame,
     ground_truth,
-    score_frame,
+    noise,
     write_scores,
 )
 from pipeline.preprocessing.density_recipes import PointDensity, Shape, density_map
-from pipeline.preprocessing.fixations import fixated_map, video_pixels
+from pipeline.preprocessing.fixations import video_pixels
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.workers import computed
@@ -69,14 +68,19 @@ def observers(
     recipe: Density,
     held_out: int,
     protocol: str,
+    metrics: list[str],
     seed: int,
     threads: int,
     scores: Path,
 ) -> None:
-    """GAZE and DENSITY stores of a test split to a sheet with a row per frame.
+    """Turn GAZE and DENSITY stores of a test split into a sheet with a row per frame.
 
     `frame_list` is the list of a meta dataset, or none for every frame; `held_out` is how many
-    observers of each frame are left out in turn, drawn by chance where there are more.
+    observers of each frame are left out in turn, drawn by chance where there are more; `metrics`
+    are those that tables ask for besides what the protocol always reports.
+
+    Raises:
+        InputError: The dataset's densities are released maps.
     """
     if isinstance(recipe, ReleasedDensity):
         raise InputError(
@@ -84,10 +88,11 @@ def observers(
             "not tell observers apart; choose a variant with raw gaze, or take the row out"
         )
     truth = ground_truth(density, gaze)
+    request = Request(protocol, tuple(metrics), seed)
     blocks = computed(
-        _tasks(gaze, truth, frame_list, recipe, held_out, protocol, seed), "threads", threads
+        _tasks(gaze, truth, frame_list, recipe, held_out, request), "threads", threads
     )
-    write_scores(scores, rules_of(protocol), (row for block in blocks for row in block))
+    write_scores(scores, request, (frame for block in blocks for frame in block))
 
 
 def _tasks(
@@ -96,10 +101,9 @@ def _tasks(
     frame_list: Sequence[Path],
     recipe: PointDensity,
     held_out: int,
-    protocol: str,
-    seed: int,
+    request: Request,
 ) -> Iterator[Delayed]:
-    """The frames that count, a shard at a time."""
+    """Yield a task for every shard of the frames that count."""
     known, stores = delayed(truth, pure=False), open_parts(GAZE, gaze)
     facts = {clip: truth.density[clip].clips[clip] for clip in stores}
     block = delayed(_score_block, pure=False)
@@ -110,18 +114,19 @@ def _tasks(
         )
         for start in range(0, len(frames), SHARD):
             chosen = frames[start : start + SHARD]
-            yield block(known, clip, name, chosen, recipe, held_out, protocol, seed)
+            yield block(known, clip, name, chosen, recipe, held_out, request)
 
 
 def _clip(
     points: NDArray[np.float32], facts: dict[str, int], grid: Shape, recipe: PointDensity
 ) -> Clip:
+    """Sort a clip's gaze points by frame and observer."""
     video = grid if isinstance(recipe, GaussianDensity) else (facts["height"], facts["width"])
     found: list[dict[int, tuple[Looks, Looks]]] = [{} for _ in range(facts["frames"])]
     for observer in np.unique(points[:, 3]):
         own = points[points[:, 3] == observer]
-        placed = (video_pixels(own, facts["frames"], grid, on) for on in (grid, video))
-        for frame, looks in enumerate(zip(*placed, strict=True)):
+        on_both = (video_pixels(own, facts["frames"], grid, on) for on in (grid, video))
+        for frame, looks in enumerate(zip(*on_both, strict=True)):
             if len(looks[0]):
                 found[frame][int(observer)] = looks
     return Clip(grid, video, found)
@@ -134,31 +139,30 @@ def _score_block(
     frames: Sequence[int],
     recipe: PointDensity,
     held_out: int,
-    protocol: str,
-    seed: int,
-) -> list[Row]:
-    rules, scorer, rows = rules_of(protocol), Scorer(clip.grid), list[Row]()
+    request: Request,
+) -> list[ScoredFrame]:
+    """Score some frames of a clip, each as the mean over observers left out in turn."""
+    rules, engine, scored = request.rules, Engine(clip.grid), list[ScoredFrame]()
     of_one = replace(rules, auc="mann_whitney")
     for frame in frames:
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), frame])
+        rng = request.generator(name, frame)
         everybody = np.asarray(truth.density[name][name][frame])
-        pixels = truth.pixels[name][frame]
-        fixated = fixated_map(pixels, clip.grid)
-        reference = truth.elsewhere(rules, name, frame, fixated, rng)
+        own = Frame(everybody, everybody, truth.pixels[name][frame])
+        reference = truth.elsewhere(rules, name, frame, own.fixated, rng)
+        score = partial(score_frame, metrics=request.columns, reference=reference)
         # Which frames count is everybody's business: so all rows of a table have the same frames.
-        given = Frame(everybody, everybody, pixels, fixated)
-        counted = score_frame(rules, scorer, given, reference, rng)
+        counted = score(rules, own, rng=noise(rules, rng), engine=engine)
         looked = clip.observers[frame]
         each = [
-            score_frame(of_one, scorer, _left_out(clip, looked, one, recipe), reference, rng)
+            score(of_one, _left_out(clip, looked, one, recipe))
             for one in _drawn(looked, held_out, rng)
         ]
-        rows.append((name, frame, _mean(counted, each)))
-    return rows
+        scored.append((name, frame, _mean(counted, each)))
+    return scored
 
 
 def _drawn(looked: dict[int, tuple[Looks, Looks]], held_out: int, rng: Generator) -> list[int]:
-    """Observers of a frame that are left out in turn; none where there is only one."""
+    """Return the observers of a frame that are left out in turn; none where there is only one."""
     if len(looked) < 2:
         return []
     count = min(held_out, len(looked))
@@ -168,18 +172,18 @@ def _drawn(looked: dict[int, tuple[Looks, Looks]], held_out: int, rng: Generator
 def _left_out(
     clip: Clip, looked: dict[int, tuple[Looks, Looks]], one: int, recipe: PointDensity
 ) -> Frame:
-    """The others' density as prediction of one observer's gaze."""
+    """Return the others' density as prediction of one observer's gaze."""
     others = np.concatenate([looks[1] for observer, looks in looked.items() if observer != one])
     own, on_video = looked[one]
     prediction, density = (
         density_map(points, clip.video, recipe, clip.grid).astype(np.float32)
         for points in (others, on_video)
     )
-    return Frame(prediction, density, own, fixated_map(own, clip.grid))
+    return Frame(prediction, density, own)
 
 
 def _mean(counted: Scores, each: Sequence[Scores]) -> Scores:
-    """Mean of what could be scored; NaN, and counted so, where nothing could."""
+    """Return the mean of what could be scored; NaN with status ok where nothing could."""
     found = dict(counted)
     for metric, whole in counted.items():
         if whole.status != "ok":

@@ -19,18 +19,14 @@ them. `unisal` interpolates bilinearly, as its network does at its end.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pipeline.evaluation.metrics.scaling import EPSILON
+from pipeline.evaluation.metrics.registry import METRICS
 from pipeline.runtime.errors import InputError
 
-Metric = Literal["AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv", "chi-square"]
 MetricStatus = Literal[
     "ok", "no_fixation", "constant_prediction", "empty_density", "negative_prediction"
 ]
@@ -71,8 +67,10 @@ class Protocol:
     """What a named scorer does. Defaults are those of the MIT code."""
 
     name: str
-    reports: tuple[Metric, ...] = ("AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv")
-    """Its metrics; sAUC where a reference set is given."""
+    reports: tuple[str, ...] = ("AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv")
+    """Metrics that it always reports."""
+    extensible: bool = False
+    """Whether it also reports any other registered metric, where a table asks for it."""
     reference: Reference | None = Reference("other_clips", 10)
     """Reference set of sAUC."""
     auc: Literal["expected", "jitter", "distinct", "repeated", "mann_whitney"] = "expected"
@@ -89,7 +87,8 @@ class Protocol:
     """Whether SIM scales both maps to 0..1 before it makes them sum to 1."""
     proper: bool = False
     """Whether for SIM and KLDiv a negative map is lifted to 0 and an empty one is uniform."""
-    kldiv_epsilon: float = EPSILON
+    kldiv_epsilon: float = sys.float_info.epsilon
+    """Added to the prediction and inside the logarithm; Matlab's eps, 2^-52."""
     kldiv_floor: float = 0.0
     """Added to both maps before they are made to sum to 1."""
     levels: int | None = None
@@ -108,23 +107,24 @@ class Protocol:
     """For frame lists over other datasets: DIEM-Meta and LEDOV-Meta."""
     left_out: frozenset[MetricStatus] = frozenset()
     """Statuses whose values enter no mean; a NaN never does."""
-    degenerate: Mapping[tuple[Case, Metric], float] = field(default_factory=dict)
+    degenerate: Mapping[tuple[Case, str], float] = field(default_factory=dict)
     """What counts in place of the formula's value; NaN also for a scorer that stops."""
 
     def averaging(self, *, meta: bool) -> Average:
-        """How a dataset's frames are averaged, or those of a frame list over another dataset."""
+        """Say how the frames of a dataset, or of a list over another dataset, are averaged."""
         return self.meta_average if meta else self.average
 
 
-_MIT: Final = Protocol(
+MIT: Final = Protocol(
     "mit",
     # The last is the predecessor paper's, which says no more of it than its name.
     reports=("AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv", "chi-square"),
+    extensible=True,
     left_out=frozenset({"no_fixation", "empty_density"}),
 )
 _ALL: Final = [
-    _MIT,
-    replace(_MIT, name="mit_jitter", auc="jitter"),
+    MIT,
+    replace(MIT, name="mit_jitter", auc="jitter"),
     Protocol(
         "dhf1k",
         reports=("AUC-J", "sAUC", "CC", "NSS", "SIM"),
@@ -190,7 +190,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = {protocol.name: protocol for protocol
 
 
 def protocol(name: str = "mit") -> Protocol:
-    """The protocol of that name.
+    """Return the protocol of that name.
 
     Raises:
         InputError: There is none.
@@ -200,41 +200,19 @@ def protocol(name: str = "mit") -> Protocol:
     return PROTOCOLS[name]
 
 
-def sampled_frames(rules: Protocol, total: int, metric: Metric, *, seed: int) -> NDArray[np.intp]:
-    """Which of a dataset's frames enter a metric's mean, ascending.
-
-    The same seed gives the same frames, and each metric others. `replace(rules, sample=None)`
-    turns sampling off.
-    """
-    if rules.sample is None or total <= rules.sample:
-        return np.arange(total)
-    rng = np.random.default_rng([seed, zlib.crc32(metric.encode())])
-    return np.sort(rng.choice(total, rules.sample, replace=False, shuffle=False))
-
-
-def mean_of(
-    rules: Protocol,
-    scores: Mapping[str, Sequence[MetricScore]],
-    how: Average | None = None,
-) -> float:
-    """Mean of a metric over a dataset.
+def reported(rules: Protocol, asked: Iterable[str] = ()) -> tuple[str, ...]:
+    """List the columns of a sheet: what the protocol always reports, then what else is asked for.
 
     Args:
         rules: The protocol.
-        scores: Per clip the scores of its frames.
-        how: Average to take instead of the protocol's own.
-
-    Returns:
-        The mean of the values that count; NaN if none does.
+        asked: Metrics that somebody wants; those that the protocol does not know are left out.
     """
-    kept = [
-        [score.value for score in frames if score.status not in rules.left_out]
-        for frames in scores.values()
-    ]
-    clips = [[value for value in values if not np.isnan(value)] for values in kept]
-    clips = [values for values in clips if values]
-    if not clips:
-        return UNDEFINED
-    if (how or rules.average) == "clip":
-        return float(np.mean([np.mean(values) for values in clips]))
-    return float(np.mean(np.concatenate(clips)))
+    wanted = {*asked}.difference(rules.reports) if rules.extensible else set[str]()
+    named = (*rules.reports, *(metric for metric in METRICS if metric in wanted))
+    return tuple(m for m in named if METRICS[m].needs != "reference" or rules.reference)
+
+
+def further(name: str, asked: Iterable[str]) -> list[str]:
+    """List what must be asked of a protocol for a table: metrics that it does not report anyway."""
+    rules = protocol(name)
+    return [metric for metric in reported(rules, asked) if metric not in rules.reports]

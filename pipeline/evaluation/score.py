@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.evaluation.protocols import protocol as rules_of
-from pipeline.evaluation.scoring import GroundTruth, StoredMaps, ground_truth, tasks, write_scores
+from pipeline.evaluation.scoring import (
+    GroundTruth,
+    Request,
+    StoredMaps,
+    ground_truth,
+    tasks,
+    write_scores,
+)
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.workers import computed
@@ -20,23 +26,32 @@ def score(
     density: list[Path],
     gaze: list[Path],
     protocol: str,
+    metrics: list[str],
     seed: int,
     scheduler: str,
     threads: int,
     scores: Path,
 ) -> None:
-    """SALIENCY, DENSITY and GAZE stores to a sheet with a row per frame."""
+    """Turn SALIENCY, DENSITY and GAZE stores into a sheet with a row per frame.
+
+    `metrics` are those that tables ask for besides what the protocol always reports.
+
+    Raises:
+        InputError: The stores do not fit together, or a map is not finite.
+    """
+    request = Request(protocol, tuple(metrics), seed)
     # The workers of a cluster may run in any folder.
     store = open_store(SALIENCY, saliency.resolve())
     truth = ground_truth([path.resolve() for path in density], [path.resolve() for path in gaze])
     maps = StoredMaps(store)
     for clip in store.clips:
-        _check(maps, truth, clip)
-    blocks = computed(tasks(maps, truth, store.clips, protocol, seed), scheduler, threads)
-    write_scores(scores, rules_of(protocol), (row for block in blocks for row in block))
+        _check_length(maps, truth, clip)
+    blocks = computed(tasks(maps, truth, store.clips, request), scheduler, threads)
+    write_scores(scores, request, (frame for block in blocks for frame in block))
 
 
-def _check(maps: StoredMaps, truth: GroundTruth, clip: str) -> None:
+def _check_length(maps: StoredMaps, truth: GroundTruth, clip: str) -> None:
+    """Refuse a clip without ground truth, or with another number of maps than of frames."""
     store, facts = maps.store, maps.store.clips[clip]
     remedy = f"rerun {store.path.with_suffix('.json')}"
     if clip not in truth.pixels:

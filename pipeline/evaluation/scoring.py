@@ -1,53 +1,45 @@
-"""Maps against gaze and density by a protocol: a row per frame (Sec. IV-C)."""
+"""Clips against gaze and density by a protocol: a row per frame (Sec. IV-C)."""
 
 from __future__ import annotations
 
-import csv
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol as Interface
 
 import numpy as np
 from dask.delayed import Delayed, delayed
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from pipeline.evaluation.frame_scores import score_by
-from pipeline.evaluation.metrics.auc import auc_shuffled
-from pipeline.evaluation.metrics.distributions import chi_square
-from pipeline.evaluation.metrics.fast import Scorer
+from pipeline.evaluation.frame_scores import Frame, Scores, score_frame
+from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.metrics.scaling import Map
-from pipeline.evaluation.protocols import Metric, MetricScore, Reference
-from pipeline.evaluation.protocols import Protocol as Rules
-from pipeline.evaluation.protocols import protocol as rules_of
+from pipeline.evaluation.protocols import Protocol, Reference, protocol, reported
 from pipeline.evaluation.shuffled_reference import reference_frames, reference_positions
-from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame
+from pipeline.preprocessing.fixations import pixels_by_frame
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
+from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import DENSITY, GAZE, SHARD
 from pipeline.stores.reading import Store, open_parts
 
-Scores = dict[Metric, MetricScore]
-Row = tuple[str, int, Scores]
-"""Clip, frame and its scores."""
-
-
+ScoredFrame = tuple[str, int, Scores]
+"""Clip, frame from 0, and its scores."""
 EVERYWHERE = Reference("other_frames", None, repeats=True)
 """The reference set that is too large to be put together frame by frame."""
 
 
-class Maps(Protocol):
-    """Saliency maps of clips, ours or anybody's."""
+class MapSource(Interface):
+    """Saliency maps of clips, from a store or from anybody's files."""
 
     def frames(self, clip: str) -> list[int]:
-        """The frames of a clip that have a map, from 0."""
+        """Return the frames of a clip that have a map, from 0."""
         ...
 
     def read(self, clip: str, frames: Sequence[int]) -> Iterator[Map | None]:
-        """The maps of some of them [y, x]; None for one that turns out to be unreadable."""
+        """Yield the maps [y, x] of some of them; None for one that turns out to be unreadable."""
         ...
 
 
@@ -58,16 +50,16 @@ class StoredMaps:
     store: Store
 
     def frames(self, clip: str) -> list[int]:
-        """Those that the manifest lists, or all."""
+        """Return the frames that the manifest lists, or all."""
         facts = self.store.clips[clip]
         count = facts["shape"][0]
         return list(range(count)) if facts["frames"] is None else list(facts["frames"])
 
     def read(self, clip: str, frames: Sequence[int]) -> Iterator[Map]:
-        """As float32."""
-        array, places = self.store[clip], {f: i for i, f in enumerate(self.frames(clip))}
+        """Yield maps [y, x] in float32."""
+        array, indices = self.store[clip], {f: i for i, f in enumerate(self.frames(clip))}
         for frame in frames:
-            yield np.asarray(array[places[frame]], np.float32)
+            yield np.asarray(array[indices[frame]], np.float32)
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ class GroundTruth:
 
     @cached_property
     def clips(self) -> list[str]:
-        """In a fixed order."""
+        """Names of the clips, in a fixed order."""
         return sorted(self.pixels)
 
     @cached_property
@@ -88,7 +80,7 @@ class GroundTruth:
         return [len(self.pixels[clip]) for clip in self.clips]
 
     def shape(self, clip: str) -> tuple[int, int]:
-        """Height and width of a clip's densities."""
+        """Return height and width of a clip's densities."""
         _, height, width = self.density[clip].clips[clip]["shape"]
         return height, width
 
@@ -98,28 +90,26 @@ class GroundTruth:
 
     @cached_property
     def _flat(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-        """Every look of every frame, clip by clip, and where each frame's end."""
+        """Looks [n, (y, x)] of all frames, clip by clip, and the index behind each frame's last."""
         frames = [pixels for clip in self.clips for pixels in self.pixels[clip]]
         return np.concatenate(frames), np.cumsum([len(pixels) for pixels in frames])
 
     def _all_but(self, clip: str, frame: int, width: int) -> NDArray[np.intp]:
-        """Places of all looks but those of one frame."""
+        """Return the positions, in a flattened map, of all looks but those of one frame."""
         looks, ends = self._flat
-        place = sum(self._lengths[: self.clips.index(clip)]) + frame
-        end = int(ends[place])
+        end = int(ends[sum(self._lengths[: self.clips.index(clip)]) + frame])
         others = np.delete(looks, slice(end - len(self.pixels[clip][frame]), end), axis=0)
         return others[:, 0].astype(np.intp) * width + others[:, 1]
 
     def elsewhere(
-        self, rules: Rules, clip: str, frame: int, fixated: NDArray[np.bool_], rng: Generator
+        self, rules: Protocol, clip: str, frame: int, fixated: NDArray[np.bool_], rng: Generator
     ) -> NDArray[np.intp] | None:
-        """The reference set of sAUC for a frame, if the protocol has one."""
+        """Return the reference set of sAUC for a frame, or None if the protocol has none."""
         if rules.reference is None:
             return None
         if rules.reference == EVERYWHERE and len(self._grids) == 1:
             return self._all_but(clip, frame, fixated.shape[1])
-        place = self.clips.index(clip)
-        chosen = reference_frames(rules, self._lengths, place, frame, rng)
+        chosen = reference_frames(rules, self._lengths, self.clips.index(clip), frame, rng)
         names = [self.clips[other] for other, _ in chosen]
         return reference_positions(
             rules,
@@ -130,7 +120,7 @@ class GroundTruth:
 
 
 def ground_truth(density: Sequence[Path], gaze: Sequence[Path]) -> GroundTruth:
-    """Opens the DENSITY and GAZE parts of a dataset's scored split."""
+    """Open the DENSITY and GAZE parts of a dataset's scored split."""
     gazes = open_parts(GAZE, gaze)
     pixels = {
         clip: pixels_by_frame(np.asarray(store[clip][:]), store.clips[clip]["frames"])
@@ -139,96 +129,101 @@ def ground_truth(density: Sequence[Path], gaze: Sequence[Path]) -> GroundTruth:
     return GroundTruth(open_parts(DENSITY, density), pixels)
 
 
+@dataclass(frozen=True)
+class Request:
+    """What is to be scored, and how."""
+
+    protocol: str
+    """Name of the protocol."""
+    metrics: tuple[str, ...]
+    """Metrics asked for besides those that the protocol always reports."""
+    seed: int
+    """Seed of the draws; clip and frame are added to it."""
+
+    @property
+    def rules(self) -> Protocol:
+        """The protocol of that name."""
+        return protocol(self.protocol)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Metrics of the sheet."""
+        return reported(self.rules, self.metrics)
+
+    def generator(self, clip: str, frame: int) -> Generator:
+        """Return a frame's own generator, whoever scores it and in whatever order."""
+        return np.random.default_rng([self.seed, zlib.crc32(clip.encode()), frame])
+
+
 def score_frames(
-    maps: Maps, truth: GroundTruth, clip: str, frames: Sequence[int], name: str, seed: int
-) -> list[Row]:
-    """Scores some frames of a clip by the protocol of that name.
+    maps: MapSource, truth: GroundTruth, clip: str, frames: Sequence[int], request: Request
+) -> list[ScoredFrame]:
+    """Score some frames of a clip; a frame whose map is unreadable is left out.
 
     Raises:
         InputError: A map holds NaN or infinity.
     """
-    rules, shape = rules_of(name), truth.shape(clip)
-    scorer = Scorer(shape)  # scratch is not shared by threads
-    density, rows = truth.density[clip][clip], list[Row]()
-    for frame, saliency in zip(frames, maps.read(clip, frames), strict=True):
+    rules, columns = request.rules, request.columns
+    engine = Engine(truth.shape(clip))  # scratch is not shared by threads
+    density, scored = truth.density[clip][clip], list[ScoredFrame]()
+    for index, saliency in zip(frames, maps.read(clip, frames), strict=True):
         if saliency is None:
             continue
-        pixels = truth.pixels[clip][frame]
-        rng = np.random.default_rng([seed, zlib.crc32(clip.encode()), frame])
-        given = Frame(saliency, np.asarray(density[frame]), pixels, fixated_map(pixels, shape))
-        reference = truth.elsewhere(rules, clip, frame, given.fixated, rng)
+        rng = request.generator(clip, index)
+        frame = Frame(saliency, np.asarray(density[index]), truth.pixels[clip][index])
+        reference = truth.elsewhere(rules, clip, index, frame.fixated, rng)
         try:
-            found = score_frame(rules, scorer, given, reference, rng)
+            scores = score_frame(
+                rules,
+                frame,
+                metrics=columns,
+                reference=reference,
+                rng=noise(rules, rng),
+                engine=engine,
+            )
         except ValueError as error:
             raise InputError(
-                f"clip {clip}, frame {frame}: {error}; make that store or map anew"
+                f"clip {clip}, frame {index}: {error}; make that store or map again"
             ) from None
-        rows.append((clip, frame, found))
-    return rows
+        scored.append((clip, index, scores))
+    return scored
 
 
-class Frame(NamedTuple):
-    """A prediction and what it is compared with."""
-
-    saliency: Map
-    density: Map
-    pixels: NDArray[np.int32]
-    fixated: NDArray[np.bool_]
-
-
-def score_frame(
-    rules: Rules,
-    scorer: Scorer,
-    frame: Frame,
-    reference: NDArray[np.intp] | None,
-    rng: Generator,
-) -> Scores:
-    """By `score_by`; usual frames of the default protocol several times as fast."""
-    saliency, density, pixels, fixated = frame
-    quickly = rules.name == "mit" and rules.auc == "expected" and saliency.shape == scorer.shape
-    if quickly and reference is not None:
-        quick = scorer.score(saliency, density, fixated)
-        if quick.status == "ok" and reference.size and not np.isnan(quick.values["KLDiv"]):
-            values = {
-                **quick.values,
-                "sAUC": auc_shuffled(saliency, fixated, reference),
-                "chi-square": chi_square(saliency, density.astype(np.float32, copy=False)),
-            }
-            return {metric: MetricScore(values[metric], "ok") for metric in rules.reports}
-    noise = rng if rules.auc == "jitter" else None
-    return score_by(rules, saliency, density, pixels, reference=reference, rng=noise)
+def noise(rules: Protocol, rng: Generator) -> Generator | None:
+    """Return the generator for protocols that draw, and None for those that take expectations."""
+    return rng if rules.auc == "jitter" else None
 
 
 def tasks(
-    maps: Maps, truth: GroundTruth, clips: Iterable[str], name: str, seed: int
+    maps: MapSource, truth: GroundTruth, clips: Iterable[str], request: Request
 ) -> Iterator[Delayed]:
-    """The frames of clips that have a map, a shard at a time."""
-    known = delayed(truth, pure=False)
-    source = delayed(maps, pure=False)
+    """Yield a task for every shard of a clip's frames that have a map."""
+    # `delayed` once each: otherwise every task would carry a copy of the ground truth.
+    known, source = delayed(truth, pure=False), delayed(maps, pure=False)
     score_block = delayed(score_frames, pure=False)
     for clip in clips:
         frames = maps.frames(clip)
         for start in range(0, len(frames), SHARD):
-            yield score_block(source, known, clip, frames[start : start + SHARD], name, seed)
+            yield score_block(source, known, clip, frames[start : start + SHARD], request)
 
 
 def status_of(scores: Scores) -> str:
-    """`ok`, or what is wrong with which metrics: `AUC-J=no_fixation NSS=no_fixation`."""
+    """Return `ok`, or each odd metric with its status: `AUC-J=no_fixation NSS=no_fixation`."""
     odd = [f"{metric}={score.status}" for metric, score in scores.items() if score.status != "ok"]
     return " ".join(odd) or "ok"
 
 
-def write_scores(path: Path, rules: Rules, rows: Iterable[Row]) -> int:
-    """Writes a sheet with a row per frame, and says how many there are."""
-    count = 0
-    metrics = [name for name in rules.reports if name != "sAUC" or rules.reference is not None]
-    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        file.write(f"# protocol: {rules.name}\n")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["clip", "frame", *metrics, "status"])
-        for clip, frame, scores in rows:
-            values = (scores[metric].value for metric in metrics)
-            cells = ("" if np.isnan(value) else f"{value:.6f}" for value in values)
-            writer.writerow([clip, frame, *cells, status_of(scores)])
-            count += 1
-    return count
+def write_scores(path: Path, request: Request, scored: Iterable[ScoredFrame]) -> int:
+    """Write a sheet with a row per frame, and return how many there are."""
+    columns = request.columns
+    rows = (
+        (clip, frame, *(_cell(scores[metric].value) for metric in columns), status_of(scores))
+        for clip, frame, scores in scored
+    )
+    header = ("clip", "frame", *columns, "status")
+    return write_rows(path, header, rows, [f"protocol: {request.protocol}"])
+
+
+def _cell(value: float) -> str:
+    """Return six decimals, twice what tables show; nothing where there is no value."""
+    return "" if np.isnan(value) else f"{value:.6f}"

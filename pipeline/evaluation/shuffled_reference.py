@@ -1,4 +1,4 @@
-"""Shuffled reference."""
+"""The reference set of the shuffled AUC: whose fixations are the negatives of a frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.evaluation.protocols import Protocol
 def reference_frames(
     rules: Protocol, lengths: Sequence[int], clip: int, frame: int, rng: Generator
 ) -> list[tuple[int, int]]:
-    """The frames whose fixations are the reference set of sAUC.
+    """Draw the frames whose fixations are the reference set of sAUC.
 
     Args:
         rules: The protocol; it must have a reference set.
@@ -26,6 +26,9 @@ def reference_frames(
 
     Returns:
         Clip and frame of each, as many as the protocol wants or as there are.
+
+    Raises:
+        ValueError: The protocol has no reference set.
     """
     if (wanted := rules.reference) is None:
         raise ValueError(f"protocol {rules.name} has no sAUC")
@@ -51,6 +54,7 @@ def reference_frames(
 
 
 def _some(total: int, wanted: int | None, rng: Generator) -> NDArray[np.intp]:
+    """Return `wanted` different numbers below `total`, or all of them."""
     if wanted is None or wanted >= total:
         return np.arange(total)
     return rng.choice(total, wanted, replace=False).astype(np.intp)
@@ -62,16 +66,20 @@ def reference_positions(
     shapes: Sequence[tuple[int, int]],
     fixated: NDArray[np.bool_],
 ) -> NDArray[np.intp]:
-    """The reference set of sAUC as positions in the flattened map.
+    """Return the reference set of sAUC as positions in the flattened map.
 
     Args:
         rules: The protocol; it must have a reference set.
         pixels: Per frame of the reference [n, (y, x)], a row for each look.
         shapes: Height and width on which each was recorded.
         fixated: Fixated pixels of the scored frame; its size is the one to rescale to.
+
+    Raises:
+        ValueError: The protocol has no reference set.
     """
     if (wanted := rules.reference) is None:
         raise ValueError(f"protocol {rules.name} has no sAUC")
+    # A pixel's centre lies half a pixel inside it.
     rescaled = [
         np.floor((points + 0.5) * np.divide(fixated.shape, shape)).astype(np.intp)
         for points, shape in zip(pixels, shapes, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -137,18 +137,29 @@ def missing_message(cfg: Config) -> str | None:
     return "\n".join(lines)
 
 
-def planned(keys: Mapping[str, Any], command: Sequence[str]) -> Config:
+def _refuse_unknown_metrics(cfg: Config, known: Collection[str]) -> None:
+    for name, table in cfg.tables.items():
+        if unknown := [metric for metric in table.metrics if metric not in known]:
+            raise InputError(
+                f"config.yaml: tables.{name}.metrics: no such metric: {', '.join(unknown)}; choose "
+                f"from {', '.join(known)}, or add it to pipeline/evaluation/metrics/registry.py"
+            )
+
+
+def planned(keys: Mapping[str, Any], command: Sequence[str], metrics: Collection[str]) -> Config:
     """The configuration of the run that Snakemake is about to plan.
 
     Args:
         keys: What the command line or another workflow sets; the rest is config.yaml's.
         command: Snakemake's command line.
+        metrics: Names of all metrics.
 
     Raises:
         SystemExit: It does not fit, or raw data are missing; with one message.
     """
     try:
         cfg = load(complete(keys))
+        _refuse_unknown_metrics(cfg, metrics)
         # preflight reports more of what is missing; a job of a cluster was planned already.
         looked = {"preflight", "--target-jobs"} & set(command)
         message = None if looked else missing_message(cfg)

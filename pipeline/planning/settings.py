@@ -116,6 +116,11 @@ class Settings:
         """Number of observers that are held out one by one."""
         return int(self.cfg.models[wildcards.model].held_out or 0)
 
+    def metrics(self, wildcards: Wildcards) -> list[str]:
+        """Metrics that tables of the dataset at hand have as columns."""
+        tables = [t for t in self.cfg.tables.values() if t.dataset == wildcards.dataset]
+        return [metric for table in tables for metric in table.metrics]
+
     def ground_truth(self, wildcards: Wildcards) -> str:
         """The ground truth of the dataset at hand, in words."""
         return truth_in_words(self.cfg, wildcards.dataset)

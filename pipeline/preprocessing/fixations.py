@@ -45,7 +45,7 @@ def video_pixels(
     return pixels_by_frame(placed, frames)
 
 
-def fixated_map(pixels: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.bool_]:
+def fixated_map(pixels: NDArray[np.integer[Any]], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Boolean map [y, x], true where at least one gaze point lies (F of Eq. 5)."""
     fixated: NDArray[np.bool_] = np.zeros(shape, bool)
     fixated[pixels[:, 0], pixels[:, 1]] = True

@@ -10,16 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from pipeline.evaluation.protocols import Metric, protocol
+from pipeline.evaluation.metrics.registry import METRICS, better
+from pipeline.evaluation.protocols import protocol
 from pipeline.reporting.footers import by_row, odd, statuses
 from pipeline.reporting.means import Measurement, read_scores, summarise
 from pipeline.reporting.page import Cell, Page, Row, write_page
-from pipeline.reporting.published import BETTER
 from pipeline.runtime.cli import main
 from pipeline.runtime.sheets import write_rows
 
-METRICS: Final[tuple[Metric, ...]] = ("AUC-J", "sAUC", "CC", "NSS", "SIM", "KLDiv")
-"""Columns, of which a page has those that any of its protocols reports."""
 COLUMNS: Final = ("protocol", "metric", "mean", "low", "high")
 SPREAD: Final = "Highest less lowest"
 REMARK: Final = (
@@ -83,7 +81,7 @@ def write_comparison(
     page = Page(
         name="protocols",
         caption=title,
-        metrics={metric: BETTER[metric] for metric in used},
+        metrics={metric: better(metric) for metric in used},
         rows=tuple(rows),
         remarks=(REMARK,) if len(rows) > 1 else (),
         footer={**footer, "Odd frames": odd_frames or "none"},
@@ -101,11 +99,11 @@ def _in_full(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.6f}"
 
 
-def _cells(entry: Measurement, used: Sequence[Metric]) -> tuple[Cell, ...]:
+def _cells(entry: Measurement, used: Sequence[str]) -> tuple[Cell, ...]:
     return tuple(Cell(None, entry.means.get(m), entry.intervals.get(m)) for m in used)
 
 
-def _spread(measured: Mapping[str, Measurement], used: Sequence[Metric]) -> tuple[Cell, ...]:
+def _spread(measured: Mapping[str, Measurement], used: Sequence[str]) -> tuple[Cell, ...]:
     """Highest less lowest mean, of the protocols that have a finite one."""
     cells = []
     for metric in used:

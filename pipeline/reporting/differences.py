@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.evaluation.metrics.registry import better
 from pipeline.reporting import means
 from pipeline.reporting.intervals import FEWEST_CLIPS, compare, drawn_clips, holm
 from pipeline.reporting.means import Measurement
 from pipeline.reporting.page import ClipTable, Pair
-from pipeline.reporting.published import BETTER
 
 LEADING: Final = "NSS"
 """The metric that says which row is the best one: the papers count it among the fairest."""
@@ -99,7 +99,7 @@ def by_clip(
         (clip, tuple(float(row[index]) for row in by_row.values()), float(lead[index]))
         for index, clip in enumerate(clips)
     ]
-    sign = 1 if BETTER[metric] == "higher" else -1
+    sign = 1 if better(metric) == "higher" else -1
     rows.sort(key=lambda row: (math.isnan(row[2]), sign * row[2], row[0]))
     return ClipTable(metric, _clips_note(best, others), tuple(measured), tuple(rows))
 
@@ -132,7 +132,7 @@ def _lead(
     if not others:
         return np.full_like(best, np.nan)
     # fmax and fmin pass over NaN.
-    pick = np.fmax if BETTER[metric] == "higher" else np.fmin
+    pick = np.fmax if better(metric) == "higher" else np.fmin
     with np.errstate(invalid="ignore"):
         found: NDArray[np.float64] = best - pick.reduce(np.stack(others))
     return found
@@ -140,7 +140,7 @@ def _lead(
 
 def _best(labels: Sequence[str], measured: Mapping[str, Measurement], metric: str) -> str:
     """The first of the best ones; a NaN is worse than any value."""
-    sign = 1 if BETTER[metric] == "higher" else -1
+    sign = 1 if better(metric) == "higher" else -1
 
     def merit(label: str) -> float:
         mean = measured[label].means[metric]

@@ -16,14 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.evaluation.protocols import (
-    Average,
-    Metric,
-    MetricStatus,
-    Protocol,
-    protocol,
-    sampled_frames,
-)
+from pipeline.evaluation.frame_sample import sampled_frames
+from pipeline.evaluation.protocols import Average, MetricStatus, Protocol, protocol, reported
 from pipeline.reporting.intervals import ClipSums, Interval, drawn_clips, interval
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
@@ -44,10 +38,10 @@ class Sheet:
     rules: Protocol
     frames: pd.DataFrame
     """A row per frame: clip, frame, a column per metric (NaN where it has no value)."""
-    statuses: dict[Metric, Codes]
+    statuses: dict[str, Codes]
     """Metric of the sheet -> status of each frame."""
 
-    def left_out(self, metric: Metric) -> NDArray[np.bool_]:
+    def left_out(self, metric: str) -> NDArray[np.bool_]:
         """The frames whose status keeps them out of the mean."""
         codes = [STATUSES.index(status) for status in self.rules.left_out]
         return np.isin(self.statuses[metric], codes)
@@ -103,7 +97,7 @@ def read_scores(path: Path, name: str) -> Sheet:
     return Sheet(path, rules, frames, statuses)
 
 
-def _metrics(path: Path, rules: Protocol, remedy: str) -> list[Metric]:
+def _metrics(path: Path, rules: Protocol, remedy: str) -> list[str]:
     """Metrics of the sheet, between its columns frame and status; checks both lines above them."""
     if not path.exists():
         raise InputError(f"{path}: no such file of scores; make it with: snakemake {path}")
@@ -113,7 +107,8 @@ def _metrics(path: Path, rules: Protocol, remedy: str) -> list[Metric]:
         raise InputError(
             f"{path}: expected the line {_PROTOCOL_LINE}{rules.name}, found {first!r}; {remedy}"
         )
-    metrics = [metric for metric in rules.reports if metric in header.split(",")]
+    words = header.split(",")
+    metrics = [metric for metric in reported(rules, words) if metric in words]
     if header != ",".join(["clip", "frame", *metrics, "status"]) or not metrics:
         raise InputError(
             f"{path}: expected columns clip,frame,{','.join(rules.reports)},status (or without "
@@ -122,7 +117,7 @@ def _metrics(path: Path, rules: Protocol, remedy: str) -> list[Metric]:
     return metrics
 
 
-def _statuses(column: pd.Series[str], metrics: Sequence[Metric]) -> dict[Metric, Codes]:
+def _statuses(column: pd.Series[str], metrics: Sequence[str]) -> dict[str, Codes]:
     """Status of each frame by metric, from a column of texts, of which few differ."""
     codes, texts = pd.factorize(column)
     found = [_parsed(text) for text in texts]
@@ -183,7 +178,7 @@ def _clip_sums(
     return ClipSums(sums, np.bincount(codes[used], minlength=clips))
 
 
-def _drawn(sheet: Sheet, metric: Metric, seed: int) -> NDArray[np.bool_]:
+def _drawn(sheet: Sheet, metric: str, seed: int) -> NDArray[np.bool_]:
     """Frames that the protocol draws for a metric: all of them in most protocols."""
     drawn = np.zeros(len(sheet.frames), bool)
     drawn[sampled_frames(sheet.rules, len(drawn), metric, seed=seed)] = True

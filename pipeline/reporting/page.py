@@ -12,8 +12,9 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.evaluation.metrics.registry import Better
 from pipeline.reporting.intervals import Comparison, Interval
-from pipeline.reporting.published import DECIMALS, Better, Rank
+from pipeline.reporting.published import DECIMALS, Rank
 from pipeline.reporting.rendering import render, signed
 from pipeline.runtime.errors import InputError
 

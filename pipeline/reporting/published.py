@@ -13,19 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from pipeline.evaluation.metrics.fast import METRICS
+from pipeline.evaluation.metrics.registry import METRICS, better
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
 
 Rank = Literal["best", "second"]
-Better = Literal["higher", "lower"]
-
-BETTER: Final[Mapping[str, Better]] = {
-    **METRICS,
-    "sAUC": "higher",
-    "chi-square": "lower",
-}
-"""Which of two values of a metric is the better one."""
 DECIMALS: Final = 3
 """Of every value that is shown, so that equal looks are equal ranks."""
 
@@ -65,7 +57,7 @@ def ranks(metric: str, values: Iterable[float | None]) -> list[Rank | None]:
     """
     shown = [math.nan if value is None else round(value, DECIMALS) for value in values]
     distinct = {value for value in shown if math.isfinite(value)}
-    order = sorted(distinct, reverse=BETTER[metric] == "higher")
+    order = sorted(distinct, reverse=better(metric) == "higher")
     names = dict(zip(order, get_args(Rank), strict=False))
     return [names.get(value) for value in shown]
 
@@ -80,10 +72,10 @@ def read_published(path: Path) -> list[PrintedRow]:
         return []
     lines = read_rows(path, ("group", "method", "deep"))
     metrics = [*lines[0]][3:] if lines else []
-    if unknown := [metric for metric in metrics if metric not in BETTER]:
+    if unknown := [metric for metric in metrics if metric not in METRICS]:
         raise InputError(
             f"{path}: expected the columns group,method,deep and metrics out of "
-            f"{','.join(BETTER)}, found {','.join(unknown)}; correct its first line"
+            f"{','.join(METRICS)}, found {','.join(unknown)}; correct its first line"
         )
     rows = [_printed_row(path, line, metrics) for line in lines]
     methods = [row.method for row in rows]

@@ -17,13 +17,13 @@ import numpy as np
 
 from pipeline.config.evaluation import Table, TablesSettings
 from pipeline.config.section import GIVEN, UNTRAINED
-from pipeline.evaluation.protocols import protocol
+from pipeline.evaluation.metrics.registry import better
+from pipeline.evaluation.protocols import protocol, reported
 from pipeline.reporting import differences
 from pipeline.reporting.footers import footer
 from pipeline.reporting.means import Measurement, Sheet, by_attribute, read_scores, summarise
 from pipeline.reporting.page import Cell, Page, Row, write_index, write_page
 from pipeline.reporting.published import (
-    BETTER,
     Disagreement,
     PrintedRow,
     disagreements,
@@ -95,7 +95,7 @@ def _measure(
 
 def _reported(table: Table, settings: TablesSettings) -> Table:
     """A table without the metrics that the protocol does not report, unless that is all."""
-    known = protocol(settings.protocol).reports
+    known = reported(protocol(settings.protocol), table.metrics)
     metrics = tuple(metric for metric in table.metrics if metric in known)
     return table.model_copy(update={"metrics": metrics or table.metrics})
 
@@ -169,7 +169,7 @@ def _page(
     return Page(
         name=name,
         caption=table.title,
-        metrics={metric: BETTER[metric] for metric in table.metrics},
+        metrics={metric: better(metric) for metric in table.metrics},
         rows=tuple(rows),
         pairs=pairs,
         pairs_note=differences.note(pairs, table.metrics, rivals),

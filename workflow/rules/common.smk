@@ -8,6 +8,7 @@ import re
 from pipeline.config.evaluation import PROTOCOLS
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.demo.drawn import drawn_files, drawn_sheets
+from pipeline.evaluation.protocols import further
 from pipeline.planning import targets
 from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import own
@@ -17,6 +18,11 @@ from pipeline.planning.settings import Settings, as_json
 
 inputs = Inputs(cfg)
 settings = Settings(cfg, inputs)
+
+
+def further_metrics(wildcards):
+    """Metrics that tables ask for besides those that the protocol reports anyway."""
+    return further(wildcards.protocol, settings.metrics(wildcards))
 
 
 def one_of(names):

@@ -81,11 +81,13 @@ rule score:
         scheduler="threads",
     params:
         code=code_digest("pipeline.evaluation.score"),
+        metrics=further_metrics,
         seed=cfg.seed,
     shell:
         "python -m pipeline.evaluation.score --saliency {input.saliency:q} --density {input.density:q}"
-        " --gaze {input.gaze:q} --protocol {wildcards.protocol} --seed {params.seed}"
-        " --scheduler {resources.scheduler} --threads {threads} --scores {output.scores:q} &> {log:q}"
+        " --gaze {input.gaze:q} --protocol {wildcards.protocol} --metrics {params.metrics:q}"
+        " --seed {params.seed} --scheduler {resources.scheduler} --threads {threads}"
+        " --scores {output.scores:q} &> {log:q}"
 
 
 rule observers:
@@ -110,9 +112,10 @@ rule observers:
         code=code_digest("pipeline.evaluation.observers"),
         recipe=settings.dataset("density"),
         held_out=settings.held_out,
+        metrics=further_metrics,
         seed=cfg.seed,
     shell:
         "python -m pipeline.evaluation.observers --gaze {input.gaze:q} --density {input.density:q}"
         " --frame-list {input.frame_list:q} --recipe {params.recipe:q}"
-        " --held-out {params.held_out} --protocol {wildcards.protocol} --seed {params.seed}"
-        " --threads {threads} --scores {output.scores:q} &> {log:q}"
+        " --held-out {params.held_out} --protocol {wildcards.protocol} --metrics {params.metrics:q}"
+        " --seed {params.seed} --threads {threads} --scores {output.scores:q} &> {log:q}"

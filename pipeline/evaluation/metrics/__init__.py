@@ -1,1 +1,1 @@
-"""Metrics."""
+"""The metrics of Sec. IV-C and their relatives: formulas, conventions and names."""

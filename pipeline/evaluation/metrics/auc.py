@@ -1,11 +1,10 @@
-"""The metrics of Sec. IV-C and their relatives, by the conventions of the MIT saliency benchmark.
+"""Areas under the ROC curve (Sec. IV-C), by the conventions of the MIT saliency benchmark.
 
 The paper reports "the scores obtained with the implementations provided by MIT benchmark website":
 github.com/cvzoya/saliency, folder code_forMetrics. These functions restate that code; keywords give
 the conventions of other scorers, which `pipeline.evaluation.protocols` puts together by name. All
 maps are arrays [y, x] of one size; each function computes in the dtype it is given, which in
-float32 costs a third of the time and at most the fifth decimal. `Scorer` gives the paper's five
-faster still.
+float32 costs a third of the time and at most the fifth decimal.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.evaluation.metrics.scaling import Map, Points
 
 _JITTER: Final = 1e-7
+"""Largest value of the noise that AUC_Judd.m adds to break ties."""
 _STEPS: Final = np.arange(11) * 0.1
 """Thresholds of AUC_Borji.m and AUC_shuffled.m."""
 

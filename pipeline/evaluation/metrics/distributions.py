@@ -1,4 +1,8 @@
-"""Distributions."""
+"""Metrics that compare a prediction with a density, or with fixations, as distributions.
+
+They restate github.com/cvzoya/saliency, folder code_forMetrics; keywords give other scorers'
+conventions. All maps are arrays [y, x] of one size, and each function computes in their dtype.
+"""
 
 from __future__ import annotations
 
@@ -102,6 +106,22 @@ def info_gain(saliency: Map, fixated: NDArray[np.bool_], baseline: Map) -> float
     return float((np.log2(EPSILON + p) - np.log2(EPSILON + b)).mean())
 
 
+@lru_cache(maxsize=4)
+def centre_bias(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the baseline of the information gain [y, x]: a Gaussian in the middle of the frame.
+
+    Its standard deviation is a fifth of each side, and it is 1 at the centre: what
+    `model.baselines.CentreBias` predicts with config.yaml's sigma. It is fixed here, so that values
+    of different runs compare.
+    """
+    sigma = 0.2  # of each side
+    column, row = (
+        np.exp(-0.5 * ((np.arange(side) - (side - 1) / 2) / (sigma * side)) ** 2) for side in shape
+    )
+    found: NDArray[np.float64] = column[:, None] * row
+    return found
+
+
 def emd(saliency: Map, density: Map, *, downsize: int = 32) -> float:
     """Earth mover's distance in pixels of the maps made `downsize` times smaller (EMD.m).
 
@@ -138,6 +158,7 @@ def _optimal_transport() -> ModuleType:
 
 @lru_cache(maxsize=4)
 def _distances(height: int, width: int) -> NDArray[np.float64]:
+    """Return the distance in pixels of every two pixels [height * width, height * width]."""
     y, x = np.indices((height, width)).reshape(2, -1)
     found: NDArray[np.float64] = np.hypot(y[:, None] - y, x[:, None] - x).astype(np.float64)
     return found

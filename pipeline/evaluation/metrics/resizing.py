@@ -1,4 +1,4 @@
-"""Resizing."""
+"""Resizing as Matlab's imresize does it, by one matrix product along each side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kernel = Literal["bicubic", "bilinear"]
 def resized(
     field: Map, shape: tuple[int, int], *, kernel: Kernel = "bicubic", antialias: bool = True
 ) -> Map:
-    """A map in another size, as by Matlab's imresize: with a kernel as wide as the reduction.
+    """Resize a map as Matlab's imresize does: with a kernel as wide as the reduction.
 
     Args:
         field: Map [y, x].

@@ -1,4 +1,4 @@
-"""Scaling."""
+"""How maps become distributions, and the types that all metrics share."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ EPSILON: Final = 2.0**-52
 
 
 def shares(field: Map, epsilon: float = 0.0) -> Map:
-    """`field` divided by its sum plus `epsilon`; zeros stay zeros."""
+    """Return `field` divided by its sum plus `epsilon`; zeros stay zeros."""
     shares: Map = field / (field.sum() + epsilon) if field.any() else field
     return shares
 
 
 def without_offset(field: Map) -> Map:
-    """`field` scaled to 0..1, then to sum 1; zeros stay zeros, other constants become NaN."""
+    """Return `field` scaled to 0..1, then to sum 1; zeros stay zeros, other constants are NaN."""
     if not field.any():
         return field
     if is_constant(field):
@@ -33,5 +33,5 @@ def without_offset(field: Map) -> Map:
 
 
 def is_constant(field: Map) -> bool:
-    """Whether all values of a map are equal."""
+    """Say whether all values of a map are equal."""
     return bool(field.min() == field.max())

@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.evaluation.frame_scores import score_by
 from pipeline.evaluation.metrics.auc import auc_borji, auc_judd, auc_shuffled
 from pipeline.evaluation.metrics.distributions import cc, emd, info_gain, kldiv, nss, sim
-from pipeline.evaluation.metrics.fast import METRICS, Scorer, score_frame
-from pipeline.evaluation.protocols import protocol
+from pipeline.evaluation.metrics.engine import Engine
+from tests.pipeline.evaluation.frames import FIVE, scored, values
 
 FOLDER = Path(__file__).parents[3].parent / "shared" / "reference"
-FILES = {"small": "metric_reference_small.npz", "full": "metric_reference.npz"}
-DOWNSIZE = {"small": 4, "full": 32}
+FILE = FOLDER / "metric_reference_small.npz"
+DOWNSIZE = 4  # the file's maps are an eighth of 480x640
 CASES = [
     *("00_cont_n5", "01_cont_n7", "02_cont_n10", "03_cont_n12", "04_cont_n14"),
     *("05_cont_n17", "06_cont_n19", "07_cont_n22", "08_u8_n24", "09_u8_n26", "10_u8_n29"),
@@ -31,13 +30,12 @@ pytestmark = pytest.mark.shared
 every_case = pytest.mark.parametrize("case", range(25), ids=CASES)
 
 
-@pytest.fixture(scope="module", params=FILES)
-def reference(request):
-    path = FOLDER / FILES[request.param]
-    if not path.exists():
-        pytest.skip(f"no {path}: values of the MIT benchmark's Matlab code")
-    with np.load(path) as file:
-        return {"downsize": DOWNSIZE[request.param], **file}
+@pytest.fixture(scope="module")
+def reference():
+    if not FILE.exists():
+        pytest.skip(f"no {FILE}: values of the MIT benchmark's Matlab code")
+    with np.load(FILE) as file:
+        return dict(file)
 
 
 def inputs(reference, case):
@@ -160,32 +158,35 @@ def test_info_gain(reference, case):
 def test_emd(reference, case):
     pytest.importorskip("ot")
     saliency, density, _ = inputs(reference, case)
-    got = emd(saliency, density, downsize=reference["downsize"])
+    got = emd(saliency, density, downsize=DOWNSIZE)
     assert got == pytest.approx(reference["ref_EMD"][case], rel=0.03)
 
 
 @every_case
-def test_scorer_is_the_float64_functions(reference, case):
+def test_the_engine_is_the_float64_functions(reference, case):
     saliency, density, fixated = inputs(reference, case)
     saliency, density = saliency.astype(np.float32), density.astype(np.float32)
-    fast = Scorer(saliency.shape).score(saliency, density, fixated)
-    exact = score_frame(saliency.astype(np.float64), density.astype(np.float64), fixated)
-    assert fast.status == exact.status
-    assert fast.values == pytest.approx(exact.values, abs=1e-5, nan_ok=True)
-    assert fast.values["AUC-J"] == pytest.approx(exact.values["AUC-J"], abs=1e-12, nan_ok=True)
+    fast = scored(saliency, density, fixated, engine=Engine(saliency.shape))
+    exact = scored(saliency, density, fixated)
+    for name in FIVE:
+        assert fast[name].status == exact[name].status
+        assert fast[name].value == pytest.approx(exact[name].value, abs=1e-5, nan_ok=True)
+    assert fast["AUC-J"].value == pytest.approx(exact["AUC-J"].value, abs=1e-12, nan_ok=True)
 
 
 @every_case
 def test_protocol_mit_is_the_functions(reference, case):
     saliency, density, fixated = inputs(reference, case)
-    got = score_by(protocol(), saliency, density, np.argwhere(fixated))
-    values = {name: got[name].value for name in METRICS}
-    assert values == pytest.approx(score_frame(saliency, density, fixated).values, nan_ok=True)
-    assert {*got} == {*METRICS, "chi-square"}
+    p, s = saliency.astype(np.float64), density.astype(np.float64)
+    got = values(saliency, density, fixated, metrics=None)
+    expected = (auc_judd(p, fixated), cc(p, s), nss(p, fixated), sim(p, s), kldiv(p, s))
+    found = [got[name] for name in FIVE]
+    assert found == pytest.approx(expected, nan_ok=True)
+    assert {*got} == {*FIVE, "chi-square"}
 
 
 def test_statuses(reference):
-    statuses = [score_frame(*inputs(reference, case)).status for case in range(25)]
+    statuses = [scored(*inputs(reference, case))["AUC-J"].status for case in range(25)]
     odd = {CASES[i]: status for i, status in enumerate(statuses) if status != "ok"}
     assert odd == {
         "20_constant_map": "constant_prediction",

@@ -11,13 +11,13 @@ import pytest
 
 from pipeline.config.data import Dhf1kDensity, GaussianDensity, ReleasedDensity
 from pipeline.evaluation.metrics.auc import auc
-from pipeline.evaluation.metrics.fast import score_frame
 from pipeline.evaluation.observers import observers
 from pipeline.preprocessing.density import density_map
 from pipeline.preprocessing.fixations import fixated_map
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, GAZE
 from pipeline.stores.writing import write_store
+from tests.pipeline.evaluation.frames import values
 
 H, W = 32, 48
 RECIPE = GaussianDensity(recipe="gaussian", sigma=3.0, repeats="each")
@@ -49,6 +49,7 @@ def sheet(stores: Path, **changes: Any) -> list[dict[str, str]]:
         "recipe": RECIPE,
         "held_out": 9,
         "protocol": "mit",
+        "metrics": [],
         "seed": 1,
         "threads": 1,
         "scores": stores / "scores.csv",
@@ -68,8 +69,7 @@ def test_each_observer_is_predicted_by_the_others(stores: Path) -> None:
         own = at[[one]]
         truth = density_map(own, (H, W), RECIPE).astype(np.float32)
         fixated = fixated_map(own, (H, W))
-        values = score_frame(others, truth, fixated).values
-        each.append(values | {"AUC-J": auc(others[fixated], others)})
+        each.append(values(others, truth, fixated) | {"AUC-J": auc(others[fixated], others)})
     for metric, value in each[0].items():
         mean = np.mean([found[metric] for found in each])
         assert float(rows["odd", "0"][metric]) == pytest.approx(mean, abs=2e-5), (metric, value)

@@ -12,13 +12,11 @@ import numpy as np
 import pytest
 
 from pipeline.config.data import GaussianDensity
-from pipeline.config.evaluation import PROTOCOLS as NAMES
-from pipeline.evaluation.frame_scores import score_by
-from pipeline.evaluation.metrics.fast import METRICS, score_frame
+from pipeline.evaluation.frame_scores import Frame, score_frame
 from pipeline.evaluation.predict import predict
 from pipeline.evaluation.protocols import PROTOCOLS
 from pipeline.evaluation.score import score
-from pipeline.evaluation.scoring import StoredMaps, ground_truth, score_frames
+from pipeline.evaluation.scoring import Request, StoredMaps, ground_truth, score_frames
 from pipeline.evaluation.shuffled_reference import reference_positions
 from pipeline.preprocessing.density import density_map
 from pipeline.preprocessing.fixations import fixated_map
@@ -93,6 +91,7 @@ def _sheet(
         density=[stores["density"]],
         gaze=[stores["gaze"]],
         protocol=protocol,
+        metrics=[],
         seed=3,
         scheduler=scheduler,
         threads=2,
@@ -136,12 +135,12 @@ def test_every_frame_has_its_row_and_its_own_score(stores: dict[str, Path]) -> N
     points = np.asarray(gaze[:])
     for t in (0, 35):
         pixels = points[points[:, 0] == t][:, [2, 1]].astype(np.int32)
-        direct = score_frame(maps[t], truth[t], fixated_map(pixels, (H, W)))
-        for metric in METRICS:
-            assert float(rows[t][metric]) == pytest.approx(direct.values[metric], abs=1e-5)
+        direct = score_frame(PROTOCOLS["mit"], Frame(maps[t], truth[t], pixels))
+        for metric, (value, _) in direct.items():
+            assert float(rows[t][metric]) == pytest.approx(value, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROTOCOLS)
 def test_a_sheet_is_what_its_protocol_says(stores: dict[str, Path], name: str) -> None:
     manifest = _predict(stores, {"network": "chance"})
     rows, rules = _score(stores, manifest, name), PROTOCOLS[name]
@@ -158,7 +157,8 @@ def test_a_sheet_is_what_its_protocol_says(stores: dict[str, Path], name: str) -
             y, x = truth.pixels["b"][0].T
             assert reference is not None
             assert reference.tolist() == sorted({*(y * W + x).tolist()})
-        direct = score_by(rules, maps[t], density[t], pixels[t], reference=reference, rng=rng)
+        frame = Frame(maps[t], density[t], pixels[t])
+        direct = score_frame(rules, frame, reference=reference, rng=rng)
         for metric in rules.reports:
             noisy = rules.auc == "jitter" and metric == "AUC-J"
             drawn = metric == "sAUC" and not one
@@ -178,6 +178,7 @@ if __name__ == "__main__":
     saliency, density, gaze, scores, scheduler = sys.argv[1:]
     given = {"density": [Path(density)], "gaze": [Path(gaze)], "threads": 2, "seed": 3}
     given |= {"saliency": Path(saliency), "scores": Path(scores), "protocol": "mit_jitter"}
+    given |= {"metrics": []}
     if scheduler == "address":
         workers = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
         with LocalCluster(**workers) as cluster:
@@ -213,6 +214,7 @@ def test_nobody_at_the_address(stores: dict[str, Path]) -> None:
         "scheduler": "tcp://127.0.0.1:9",
     }
     line = [str(word) for key, value in words.items() for word in (f"--{key}", value)]
+    line.append("--metrics")
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.evaluation.score", *line],
         capture_output=True,
@@ -242,7 +244,7 @@ def test_maps_of_any_size_are_resized(stores: dict[str, Path]) -> None:
     with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest, {}) as writer:
         writer.add("a", [density.reshape(T, H // 2, 2, W // 2, 2).mean((2, 4))], frames=None)
     maps = StoredMaps(open_store(SALIENCY, manifest))
-    ((_, _, found),) = score_frames(maps, truth, "a", [5], "mit", 0)
+    ((_, _, found),) = score_frames(maps, truth, "a", [5], Request("mit", (), 0))
     assert 0.97 < found["CC"].value < 1
 
 
