@@ -15,18 +15,18 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 
 SMOOTH = 10
-"""Iterations of the running mean."""
+"""Iterations of the running mean: enough to see a trend through the noise of batches."""
 COLUMNS = 3
-"""Panels side by side."""
+"""Panels side by side at most."""
 LINES = [(colour, style) for style in ("-", "--", ":") for colour in ("black", "0.4", "0.7")]
-"""Grey and dashes of one model after another: they can be told apart in print."""
+"""Grey level and dashes of each model in turn, distinguishable in print."""
 
 
 def curves(*, logs: list[Path], picture: Path) -> None:
-    """Logs <model>/<training>.csv to one PNG, a panel per training."""
+    """Draw logs <model>/<training>.csv into one PNG, a panel per training."""
     trainings = sorted({log.stem for log in logs})
     columns = min(COLUMNS, len(trainings))
-    lines = -(-len(trainings) // columns)
+    lines = -(-len(trainings) // columns)  # rounded up
     size = (3.2 * columns, 2.6 * lines)
     figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False)
     for axis, training in zip_longest(axes.flat, trainings):
@@ -46,9 +46,10 @@ def curves(*, logs: list[Path], picture: Path) -> None:
 
 
 def _draw(axis: Any, log: Path, colour: str, style: str) -> None:
+    """Draw the smoothed loss of one log into a panel."""
     rows = pd.read_csv(log)
     smooth = rows["loss"].rolling(SMOOTH, min_periods=1).mean()
-    dot = "." if len(rows) == 1 else ""
+    dot = "." if len(rows) == 1 else ""  # a line of one point is invisible
     look = {"color": colour, "linestyle": style, "marker": dot, "linewidth": 1.2}
     axis.plot(rows["iteration"], smooth, label=log.parent.name, **look)
 

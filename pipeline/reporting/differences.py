@@ -1,4 +1,4 @@
-"""What sets the measured rows of a table apart: differences between them, overall and by clip."""
+"""Differences between the measured rows of a table, overall, by clip and by attribute."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from pipeline.reporting.means import Measurement
 from pipeline.reporting.page import ClipTable, Pair
 
 LEADING: Final = "NSS"
-"""The metric that says which row is the best one: the papers count it among the fairest."""
+"""Metric that decides which row is the best: the papers count it among the fairest."""
 
 
 def leading(metrics: Sequence[str]) -> str:
-    """The metric that rows are ordered by, where one must be chosen."""
+    """`LEADING`, or the first of the metrics in a table without it."""
     return LEADING if LEADING in metrics else metrics[0]
 
 
@@ -33,13 +33,13 @@ def compared(
     metrics: Sequence[str],
     seed: int,
 ) -> tuple[Pair, ...]:
-    """Every two measured rows, and the best of them against each sanity check.
+    """Comparisons of every two measured rows, and of the best of them with each sanity check.
 
     Args:
         measured: Row -> measurement; all have the same clips and are averaged alike.
         sanity: Rows that are no rivals.
-        metrics: What to compare.
-        seed: Of the draws.
+        metrics: Metrics to compare.
+        seed: Seed of the bootstrap's draws.
     """
     rivals = [label for label in measured if label not in sanity]
     if not rivals:
@@ -62,7 +62,7 @@ def compared(
 
 
 def note(pairs: Sequence[Pair], metrics: Sequence[str], measured: Mapping[str, Measurement]) -> str:
-    """What the differences are, and how they were tested, or why they were not."""
+    """Sentences on what the differences are, and how they were tested or why they were not."""
     if not pairs:
         return ""
     what = (
@@ -85,7 +85,7 @@ def note(pairs: Sequence[Pair], metrics: Sequence[str], measured: Mapping[str, M
 def by_clip(
     measured: Mapping[str, Measurement], sanity: Collection[str], metrics: Sequence[str]
 ) -> ClipTable | None:
-    """The leading metric of each clip; where the best row does worst comes first."""
+    """Table of the leading metric, a row per clip; where the best row does worst comes first."""
     if not measured:
         return None
     metric = leading(metrics)
@@ -107,7 +107,7 @@ def by_clip(
 def by_attribute(
     measured: Mapping[str, Measurement], attributes: Path | None, metrics: Sequence[str]
 ) -> ClipTable | None:
-    """The leading metric of the clips that have each attribute; None without attributes."""
+    """Table of the leading metric, a row per attribute; None without attributes."""
     if not measured or attributes is None:
         return None
     metric = leading(metrics)
@@ -129,6 +129,7 @@ def _clips_note(best: str, others: Sequence[str]) -> str:
 def _lead(
     best: NDArray[np.float64], others: Sequence[NDArray[np.float64]], metric: str
 ) -> NDArray[np.float64]:
+    """Per clip, the best row's mean less the best of the others'; NaN without others."""
     if not others:
         return np.full_like(best, np.nan)
     # fmax and fmin pass over NaN.
@@ -139,7 +140,7 @@ def _lead(
 
 
 def _best(labels: Sequence[str], measured: Mapping[str, Measurement], metric: str) -> str:
-    """The first of the best ones; a NaN is worse than any value."""
+    """Row with the best mean, the first of several; NaN is worse than any value."""
     sign = 1 if better(metric) == "higher" else -1
 
     def merit(label: str) -> float:

@@ -32,13 +32,13 @@ from pipeline.stores.verify import damage
 Form = Literal["png", "mp4"]
 Scale = Literal["frame", "clip"]
 RATE = 30.0
-"""Frames per second of a film whose store does not say."""
+"""Frames per second of a film whose store names no rate."""
 _FILM: dict[str, Any] = {
     # Players want 4:2:0, which wants even sides.
     "filters": [("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")],
     "format": "mp4",
     "vcodec": "libx264",
-    "crf": 18,
+    "crf": 18,  # libx264's scale from 0 to 51; 18 looks lossless
 }
 _KINDS = {kind.name: kind for kind in (FRAMES, FLOW, DENSITY, SALIENCY)}
 
@@ -59,7 +59,7 @@ def _whole_clip(kind: Kind, array: zarr.Array[Any]) -> Extent:
 def _pictures(
     kind: Kind, array: zarr.Array[Any], scale: Scale, negative: list[int]
 ) -> Iterator[Picture]:
-    """Pictures of a clip; of each map, the number of values below zero is put into `negative`."""
+    """Pictures of a clip; appends to `negative` how many values of each map are below zero."""
     if kind is FRAMES:
         yield from (np.asarray(array[index], np.uint8) for index in range(array.shape[0]))
         return
@@ -97,29 +97,29 @@ def _open(manifest: Path) -> Store:
     return open_store(_KINDS[name], manifest)
 
 
-def _free_place(out: Path, clip: str, form: Form) -> Path:
-    """Where a clip goes.
+def _free_target(out: Path, clip: str, form: Form) -> Path:
+    """Path that a clip is written to.
 
     Raises:
-        InputError: Something is there.
+        InputError: Something is there already.
     """
     safe_name(clip, "clip")
-    place = out / clip if form == "png" else out / f"{clip}.mp4"
-    if place.is_file() or (place.is_dir() and any(place.iterdir())):
-        raise InputError(f"{place}: is there already; remove it, or choose another --out")
-    return place
+    target = out / clip if form == "png" else out / f"{clip}.mp4"
+    if target.is_file() or (target.is_dir() and any(target.iterdir())):
+        raise InputError(f"{target}: is there already; remove it, or choose another --out")
+    return target
 
 
 def export(*, manifest: Path, out: Path, form: Form, scale: Scale) -> None:
-    """A store of FRAMES, FLOW, DENSITY or SALIENCY to `out`/clip/0001.png or `out`/clip.mp4."""
+    """Write FRAMES, FLOW, DENSITY or SALIENCY as `out`/clip/0001.png or `out`/clip.mp4."""
     store = _open(manifest)
-    places = {clip: _free_place(out, clip, form) for clip in store.clips}
+    targets = {clip: _free_target(out, clip, form) for clip in store.clips}
     write = _write_folder if form == "png" else _write_film
-    for clip, place in places.items():
+    for clip, target in targets.items():
         array, negative = store[clip], list[int]()
-        write(place, _pictures(store.kind, array, scale, negative), store.clips[clip])
+        write(target, _pictures(store.kind, array, scale, negative), store.clips[clip])
         note = f", {sum(negative)} negative values clipped to 0" if any(negative) else ""
-        print(f"{place}: {array.shape[0]} pictures{note}")
+        print(f"{target}: {array.shape[0]} pictures{note}")
 
 
 if __name__ == "__main__":

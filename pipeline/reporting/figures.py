@@ -18,34 +18,36 @@ import matplotlib.pyplot as plt
 
 
 def grid(rows: int, columns: int, cell: tuple[float, float] = (1.6, 1.3)) -> tuple[Any, Any]:
-    """A figure and its cells [row, column], of a size in inches."""
+    """A figure and its cells [row, column]; `cell` is the width and height of one in inches."""
     size = (cell[0] * columns, cell[1] * rows)
     return plt.subplots(rows, columns, figsize=size, squeeze=False)
 
 
 def save(figure: Any, picture: Path) -> None:
-    """Writes a figure as PNG, the same bytes for the same figure."""
+    """Write a figure as PNG, the same bytes for the same figure."""
     figure.tight_layout(pad=0.4)
     figure.savefig(picture, dpi=150, metadata={"Software": None})
     plt.close(figure)
 
 
 def flow_picture(flow: Any, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Stored flow in Middlebury's colours [y, x, channel], full at its own fastest place."""
+    """Stored flow in Middlebury's colours [y, x, channel], saturated at its own largest speed."""
     motion = flow_tensor(flow, size)[None]
+    # Below a pixel per frame there is little but noise, which is not stretched.
     scale = max(1.0, float(torch.linalg.vector_norm(motion, dim=1).max()))
     picture: NDArray[np.float32] = colorwheel(motion, scale=scale)[0].permute(1, 2, 0).numpy()
     return picture
 
 
 def draw(axis: Any, picture: NDArray[Any], title: str | None, top: float | None = None) -> None:
-    """Puts a picture or a map [y, x] into a cell of a grid.
+    """Draw a picture or a map [y, x] into a cell of a grid.
 
     Args:
         axis: The cell.
         picture: [y, x, channel], or a map [y, x] from dark to bright.
-        title: Said above.
-        top: Value of a map that is brightest, 0 being darkest; None: as its own values go.
+        title: Text above the cell.
+        top: Value of a map that is drawn brightest, 0 being darkest; None stretches the map from
+            its own smallest to its largest value.
     """
     colours = None if picture.ndim == 3 else "magma"
     axis.imshow(

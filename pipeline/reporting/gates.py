@@ -1,7 +1,7 @@
 """Stage gates: which stream the gate listens to, and when (Sec. III-C, Fig. 4 and 6).
 
-For every test frame the mean of G_T, the weight of the motion stream, over the places that move and
-over those that rest; and for some frames the maps that the prediction was made of.
+For every test frame it writes the mean of G_T, the weight of the motion stream, over the pixels
+that move and over those that rest; for some frames it draws the maps that make the prediction.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pipeline.training.networks import load_network
 
 COLUMNS = ("clip", "frame", "moving_share", "G_T_moving", "G_T_resting")
 MOVING = 1.0
-"""Pixels per frame from which on a place counts as moving."""
+"""Speed, in pixels per frame, from which on a pixel counts as moving."""
 PANELS = 4
 """Frames whose maps are shown, and clips whose curves are."""
 BATCH = 8
@@ -41,13 +41,13 @@ class FrameGate(NamedTuple):
 
     moving_share: float
     moving: float
-    """Mean G_T where things move; NaN if nothing does."""
+    """Mean of G_T over the pixels that move; NaN if none does."""
     resting: float
-    """Mean G_T elsewhere."""
+    """Mean of G_T over the other pixels; NaN if there are none."""
 
 
 def frame_gate(gate_motion: NDArray[Any], flow: NDArray[Any]) -> FrameGate:
-    """Means of G_T [y, x] over what moves and what rests, by flow [2, y, x] in pixels per frame."""
+    """Means of G_T [y, x] where flow [2, y, x], in pixels per frame, moves and where it rests."""
     moves = np.hypot(flow[0], flow[1]) >= MOVING
     values = [
         float(gate_motion[mask].mean()) if mask.any() else float("nan") for mask in (moves, ~moves)
@@ -118,7 +118,21 @@ def gates(
     curves: Path,
     panels: Path,
 ) -> None:
-    """FRAMES and FLOW of a test split and a gated network to a sheet, curves and panels."""
+    """Write what a gated network's gate does in FRAMES and FLOW of a test split.
+
+    Args:
+        network: Arguments of the network.
+        weights: Its weights.
+        frames: Manifests of FRAMES.
+        flow: Manifests of FLOW.
+        threads: Threads of torch.
+        sheet: CSV to write, a row per frame: `COLUMNS`.
+        curves: PNG to write, the gate over time.
+        panels: PNG to write, maps of some frames.
+
+    Raises:
+        InputError: The network has no gate.
+    """
     torch.set_num_threads(threads)
     gated = load_network(network, [weights])
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)

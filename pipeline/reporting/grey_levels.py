@@ -1,4 +1,4 @@
-"""Maps as 8-bit grey levels, and the names that their pictures bear."""
+"""Maps as 8-bit grey levels, and names that are safe for their files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Picture = NDArray[np.uint8]
 
 
 class Extent(NamedTuple):
-    """The smallest and largest value (of FLOW, speed) of a frame or clip."""
+    """Smallest and largest value of a frame or clip; for FLOW, of its speed."""
 
     low: float
     high: float
@@ -40,20 +40,20 @@ def finite(array: zarr.Array[Any], index: int) -> NDArray[np.float32]:
     """A stored map or flow.
 
     Raises:
-        InputError: It has infinite or undefined values.
+        InputError: It has a value that is infinite or NaN.
     """
     values = np.asarray(array[index], np.float32)
     if not np.isfinite(values).all():
         where = str(array.store_path).removeprefix("file://")
-        raise InputError(f"{where}: frame {index + 1} is not finite; make the store anew")
+        raise InputError(f"{where}: frame {index + 1} is not finite; make the store again")
     return values
 
 
 def safe_name(name: str, what: str) -> str:
-    """A name that can be that of a file or folder anywhere.
+    """The name itself, if a file or folder may bear it.
 
     Raises:
-        InputError: It would leave the folder that it is put in.
+        InputError: The name would lead out of its folder.
     """
     if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
         raise InputError(f"{what} {name!r}: not a plain file name; rename it without / and ..")

@@ -140,7 +140,7 @@ def _percentiles(draws: Floats) -> Interval:
 def _p(differences: Floats) -> float | None:
     if len(differences) < FEWEST_CLIPS:
         return None
-    # scipy.stats takes half a second to import, and few runs have clips enough for a test.
+    # Half a second to import, and comparing protocols or drawing pictures tests nothing.
     from scipy.stats import wilcoxon
 
     rounded = np.round(differences, _DECIMALS)

@@ -1,8 +1,8 @@
 """Stage pictures: the best, the median and the worst clip of a dataset, map by map (Fig. 4, 5).
 
-Clips are ordered by their mean NSS of the last model given, as the protocol averages it. Of a clip
-that frame is shown whose NSS is nearest to the clip's mean, the earliest of several. Where there
-are two clips none is the median; for an even number it is the better one of the middle two.
+Clips are ordered by the mean NSS of the last model, as the protocol averages it. Of each clip the
+frame with the NSS nearest to the clip's mean is shown, the earliest of several. Of two clips none
+is the median; of an even number it is the better one of the middle two.
 
 A clip takes two lines: frame, density and every model's saliency, and below them the flow and the
 error |density - saliency| of each, both stretched to 0..1, from black (none) to white (1).
@@ -30,9 +30,9 @@ from pipeline.stores.reading import Store, open_parts, open_store
 from pipeline.stores.verify import damage
 
 COLUMNS = ("place", "clip", "frame", "model", "NSS", "clip_NSS")
-"""Of the sheet: `frame` is the number in the video, NSS the frame's, clip_NSS the clip's mean."""
+"""Columns of the sheet: `frame` is its number in the video, clip_NSS the mean over the clip."""
 _LINE = 18
-"""Letters that fit into a cell."""
+"""Letters of 8 points that fit into a cell."""
 Map = NDArray[np.float32]
 
 
@@ -41,7 +41,7 @@ class Shown:
     """One frame that is shown."""
 
     place: str
-    """best, median, worst; only clip; no NSS."""
+    """Why the clip is shown: best, median, worst, only clip, or no NSS."""
     clip: str
     time: int
     """Frame of the stored clip, from 0."""
@@ -59,20 +59,20 @@ class Model:
     """Clip -> mean NSS, NaN where no frame has one."""
 
     def saliency(self, shown: Shown) -> Map:
-        """The map of a frame."""
-        return np.asarray(self.store[shown.clip][self._place(shown)], np.float32)
+        """Saliency map [y, x] of a frame."""
+        return np.asarray(self.store[shown.clip][self._index(shown)], np.float32)
 
     def number(self, shown: Shown) -> int:
         """Number of a frame in its whole video."""
-        return frame_numbers(self.store.clips[shown.clip])[self._place(shown)]
+        return frame_numbers(self.store.clips[shown.clip])[self._index(shown)]
 
-    def _place(self, shown: Shown) -> int:
+    def _index(self, shown: Shown) -> int:
         frames: list[int] | None = self.store.clips[shown.clip]["frames"]
         return frames.index(shown.time) if frames else shown.time
 
 
 def chosen(means: Mapping[str, float]) -> dict[str, str]:
-    """What place a clip takes -> clip, by means that may be NaN."""
+    """Why a clip is shown -> clip, by means that may be NaN."""
     ranked = sorted(
         (clip for clip, mean in means.items() if not np.isnan(mean)),
         key=lambda clip: (-means[clip], clip),
@@ -86,7 +86,7 @@ def chosen(means: Mapping[str, float]) -> dict[str, str]:
 
 
 def typical(values: Mapping[int, float], mean: float) -> int:
-    """The frame whose value is nearest to the mean; without values the middle one."""
+    """Frame with the value nearest to the mean, or the middle one where no frame has a value."""
     known = {frame: abs(value - mean) for frame, value in values.items() if not np.isnan(value)}
     if not known:
         return sorted(values)[len(values) // 2]
@@ -147,8 +147,8 @@ def _draw(axes: Any, parts: Sequence[Any], models: Sequence[Model], shown: Shown
     draw(axes[1, 0], flow_picture(motion, (shot.shape[0], shot.shape[1])), "flow")
     axes[1, 1].axis("off")
     mean, number = models[-1].means[shown.clip], models[-1].number(shown)
-    told = f"{shown.place}\n{fill(shown.clip, _LINE)}\nframe {number}\nclip's NSS {mean:.2f}"
-    axes[1, 1].text(0.5, 0.5, told, ha="center", va="center", fontsize=8)
+    text = f"{shown.place}\n{fill(shown.clip, _LINE)}\nframe {number}\nclip's NSS {mean:.2f}"
+    axes[1, 1].text(0.5, 0.5, text, ha="center", va="center", fontsize=8)
     for column, model in enumerate(models, start=2):
         saliency = model.saliency(shown)
         draw(axes[0, column], saliency, model.label)
@@ -176,7 +176,7 @@ def pictures(
     picture: Path,
     sheet: Path,
 ) -> None:
-    """A grid of test frames as PNG, and a sheet of what it shows: `COLUMNS`.
+    """Write a grid of test frames as PNG, and a sheet of what it shows: `COLUMNS`.
 
     `pictured` has for each label the manifest of a model's maps and its score sheet; the last
     model's NSS chooses clips and frames.
@@ -192,7 +192,7 @@ def pictures(
         if not _same_frames(model, last):
             raise InputError(
                 f"{scored}: expected the frames that {scores[-1]} scores, found others; "
-                "make both anew"
+                "make both again"
             )
     rows = [
         Shown(place, clip, typical(last.nss[clip], last.means[clip]))

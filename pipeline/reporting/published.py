@@ -1,8 +1,8 @@
 """The paper's printed tables, and which values of a column are the best and the second best.
 
 The paper prints its best values bold and its second best underlined. The copy of its text that was
-transcribed has lost the bold, not the underlines; they are in workflow/published/marks.csv. What
-our tables mark is derived from the numbers, and `disagreements` tells where the two differ.
+transcribed has lost the bold but kept the underlines, which are in workflow/published/marks.csv.
+What our tables mark is derived from the numbers; `disagreements` lists where the two differ.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
 
 Rank = Literal["best", "second"]
+_COLUMNS: Final = ("group", "method", "deep")
 DECIMALS: Final = 3
-"""Of every value that is shown, so that equal looks are equal ranks."""
+"""Decimals of every value that is shown, and that ranks compare: equal looks share a rank."""
 
 
 @dataclass(frozen=True)
 class PrintedRow:
-    """A row of a table of the paper; a value that is missing there is missing here."""
+    """A row of a table of the paper; `values` lacks the metrics that the paper does not print."""
 
     group: str
     method: str
@@ -44,10 +45,10 @@ class Disagreement:
     derived: Rank | None
 
     def __str__(self) -> str:
-        """As a clause about the paper."""
-        told = {"best": "the best", "second": "the second best", None: "neither"}
+        """A clause about the paper."""
+        meaning = {"best": "the best", "second": "the second best", None: "neither"}
         marked = f"marked {self.marked}" if self.marked else "not marked"
-        return f"{self.method} {self.metric} {self.value:.3f}: {marked}, is {told[self.derived]}"
+        return f"{self.method} {self.metric} {self.value:.3f}: {marked}, is {meaning[self.derived]}"
 
 
 def ranks(metric: str, values: Iterable[float | None]) -> list[Rank | None]:
@@ -63,15 +64,17 @@ def ranks(metric: str, values: Iterable[float | None]) -> list[Rank | None]:
 
 
 def read_published(path: Path) -> list[PrintedRow]:
-    """A sheet of workflow/published: columns group, method, deep, then metrics. No file, no rows.
+    """Rows of a sheet of workflow/published: columns group, method, deep, then metrics.
+
+    A table without a sheet is not in the paper and has no rows.
 
     Raises:
         InputError: A column is missing or unknown, or a method comes twice.
     """
     if not path.exists():
         return []
-    lines = read_rows(path, ("group", "method", "deep"))
-    metrics = [*lines[0]][3:] if lines else []
+    lines = read_rows(path, _COLUMNS)
+    metrics = [column for column in (lines[0] if lines else ()) if column not in _COLUMNS]
     if unknown := [metric for metric in metrics if metric not in METRICS]:
         raise InputError(
             f"{path}: expected the columns group,method,deep and metrics out of "
@@ -102,12 +105,12 @@ def read_marks(path: Path) -> dict[tuple[str, str, str], Rank]:
 
 
 def disagreements(published: Path) -> list[Disagreement]:
-    """Where the marks of the paper are not those that its numbers give, table by table.
+    """Cells whose mark in the paper is not the one that its numbers give, table by table.
 
-    A kind of mark of which a table has none in marks.csv could not be read and is not compared.
+    If marks.csv has no mark of a kind for a table, that kind could not be read: not compared.
 
     Raises:
-        InputError: A mark is on a cell that the sheets do not have.
+        InputError: A mark is on a cell that no sheet has.
     """
     marks, found = read_marks(published / "marks.csv"), list[Disagreement]()
     for name in dict.fromkeys(table for table, _, _ in marks):
@@ -116,7 +119,7 @@ def disagreements(published: Path) -> list[Disagreement]:
         there = {(row.method, metric) for row in rows for metric in row.values}
         if lost := sorted(own.keys() - there):
             raise InputError(
-                f"{published / 'marks.csv'}: {name} has no value {' '.join(lost[0])}; mend the mark"
+                f"{published / 'marks.csv'}: {name} has no value {' '.join(lost[0])}; correct it"
             )
         found += _differing(name, rows, own)
     return found

@@ -30,18 +30,20 @@ from pipeline.stores.verify import damage
 
 _METHOD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest date that a zip knows."""
+"""Earliest date that a zip can hold: the same maps give the same bytes."""
 _READABLE = 0o644 << 16
+"""Permissions of an entry, in the upper half of its attributes."""
 _HEADER = struct.Struct(">8s4x4sIIBB")
 """Start of a PNG file: signature, chunk name, width, height, bit depth, colour type."""
 _SHOWN = 10
+"""Frames of a clip that a warning names."""
 
 
 def _map_name(layout: str, clip: str, frame: int) -> str:
     """Path of a map below the method's folder.
 
     Raises:
-        InputError: The layout is not one.
+        InputError: The layout has other fields, or leads out of the folder.
     """
     try:
         name = layout.format(clip=clip, frame=frame)
@@ -59,8 +61,12 @@ def _map_name(layout: str, clip: str, frame: int) -> str:
     return name
 
 
-def _counted(store: Store, expected: Submission) -> None:
-    """Compares the numbers of videos and frames with the expected ones."""
+def _check_counts(store: Store, expected: Submission) -> None:
+    """Compare the numbers of videos and frames with the expected ones.
+
+    Raises:
+        InputError: A number differs, or the store has only listed frames.
+    """
     for clip, facts in store.clips.items():
         if frame_numbers(facts) != list(range(1, facts["shape"][0] + 1)):
             raise InputError(f"{store.path}: clip {clip}: only listed frames; predict all of them")
@@ -77,7 +83,7 @@ def _counted(store: Store, expected: Submission) -> None:
 
 
 def _names(store: Store, expected: Submission, method: str) -> dict[str, tuple[str, int]]:
-    """Path in the zip -> (clip, index), sorted."""
+    """Path in the zip -> clip and index of its frame, sorted by path."""
     if not _METHOD.fullmatch(method):
         raise InputError(
             f"--method {method!r}: not a safe folder name; use letters, digits, dot, - and _"
@@ -105,7 +111,7 @@ def _resized(values: NDArray[np.float32], width: int, height: int) -> NDArray[np
 
 
 def _png(values: NDArray[np.float32], expected: Submission) -> tuple[bytes, bool]:
-    """A map as PNG file, and whether it is constant."""
+    """Bytes of a map's PNG file, and whether the map is constant."""
     resized = _resized(values.clip(0), expected.width, expected.height)
     levels = grey(resized, extent_of(SALIENCY, resized))
     file = io.BytesIO()
@@ -144,8 +150,12 @@ def _headers(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
             yield entry.filename, tuple(rest) if is_png else ()
 
 
-def _check(path: Path, store: Store, names: dict[str, tuple[str, int]], to: Submission) -> None:
-    """Reads back what was written."""
+def _check_zip(path: Path, store: Store, names: dict[str, tuple[str, int]], to: Submission) -> None:
+    """Read back what was written.
+
+    Raises:
+        InputError: A name, a size or a number of maps is wrong.
+    """
     found = dict(_headers(path))
     if list(found) != list(names):
         raise InputError(f"{path}: names differ from what was to be written; run it again")
@@ -160,13 +170,13 @@ def _check(path: Path, store: Store, names: dict[str, tuple[str, int]], to: Subm
 
 
 def submission(*, saliency: Path, expected: Submission, method: str, zip: Path) -> None:
-    """A SALIENCY store (its manifest is given) to the zip that DHF1K's benchmark takes."""
+    """Write the zip that DHF1K's benchmark takes from the manifest of a SALIENCY store."""
     store = open_store(SALIENCY, saliency)
-    _counted(store, expected)
+    _check_counts(store, expected)
     names = _names(store, expected, method)
     with whole(zip) as partial:
         _write(partial, store, names, expected)
-        _check(partial, store, names, expected)
+        _check_zip(partial, store, names, expected)
     size = zip.stat().st_size
     print(f"{zip}: {len(store.clips)} videos, {len(names):,} frames, {size:,} bytes")
 

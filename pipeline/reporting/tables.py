@@ -50,10 +50,10 @@ def tables(*, scores: list[Path], published: Path, out: Path, settings: TablesSe
         scores: Files `.../<model>/<training>/<dataset>.csv`, a row per frame.
         published: Folder of the transcribed tables; a table without a sheet there is a new one.
         out: Folder to write.
-        settings: Tables, datasets and what the footer says.
+        settings: Tables, datasets and texts of the footer.
 
     Raises:
-        InputError: A file of scores is missing, or is not what it should be.
+        InputError: A file of scores is missing or malformed, or its frames are not those of others.
     """
     found = {(path.parent.parent.name, path.parent.name, path.stem): path for path in scores}
     read = cache(lambda path: read_scores(path, settings.protocol))
@@ -94,7 +94,7 @@ def _measure(
 
 
 def _reported(table: Table, settings: TablesSettings) -> Table:
-    """A table without the metrics that the protocol does not report, unless that is all."""
+    """The table without metrics that the protocol does not report, unless it reports none."""
     known = reported(protocol(settings.protocol), table.metrics)
     metrics = tuple(metric for metric in table.metrics if metric in known)
     return table.model_copy(update={"metrics": metrics or table.metrics})
@@ -112,8 +112,8 @@ def _check_metrics(name: str, table: Table, sheets: Iterable[Sheet]) -> None:
     for sheet in sheets:
         if lacking := [metric for metric in table.metrics if metric not in sheet.statuses]:
             raise InputError(
-                f"{sheet.path}: table {name} wants {', '.join(lacking)}, which this sheet of "
-                f"protocol {sheet.rules.name} lacks: it has {', '.join(sheet.statuses)}; take it "
+                f"{sheet.path}: table {name} wants {', '.join(lacking)}, but this sheet of "
+                f"protocol {sheet.rules.name} has only {', '.join(sheet.statuses)}; take it "
                 f"out of tables.{name}.metrics in config.yaml, or choose another score.protocol"
             )
 
@@ -137,14 +137,14 @@ def _check_same_frames(table: Table, sheets: Sequence[Sheet]) -> None:
 
 
 def _gaps(*sheets: Sheet) -> str:
-    """Where to look if one of the sheets is of maps that somebody else made."""
+    """Hint for sheets of maps that were made elsewhere; empty if none is."""
     given = [sheet.path for sheet in sheets if sheet.path.parent.name == GIVEN]
     if not given:
         return ""
     model, dataset = given[0].parents[1].name, given[0].name
     return (
-        f"; maps that were made elsewhere must have every frame: what {model} lacks is told in "
-        f"saliency/{model}/{GIVEN}/{dataset} beside the folder of scores"
+        f"; maps that were made elsewhere must have every frame: frames missing from {model} are "
+        f"listed in saliency/{model}/{GIVEN}/{dataset} beside the folder of scores"
     )
 
 
@@ -182,7 +182,7 @@ def _page(
 
 
 def _observed(table: Table, settings: TablesSettings) -> set[str]:
-    """Rows that are the observers themselves."""
+    """Labels of rows that are the observers themselves."""
     return {label for label, row in table.measured.items() if row.model in settings.observed}
 
 
@@ -211,7 +211,7 @@ def _column(
     measured: Mapping[str, Measurement],
     unranked: Collection[str],
 ) -> list[Cell]:
-    """The cells of a metric, a row each."""
+    """Cells of a metric, one per row."""
     printed = [entry.values.get(metric) for entry in entries]
     rows = [measured.get(entry.method) for entry in entries]
     ours = [None if row is None else row.means[metric] for row in rows]
@@ -256,7 +256,7 @@ def _origin(settings: TablesSettings) -> str:
 
 
 def _write_long(page: Page, path: Path) -> None:
-    """A line per row and metric: printed and ours in full, difference = ours - printed."""
+    """Write a line per row and metric: printed and ours unrounded, difference = ours - printed."""
     head = ["group", "method", "source", "metric", "printed", "ours", "low", "high", "difference"]
     lines = []
     for row in page.rows:
@@ -270,7 +270,7 @@ def _write_long(page: Page, path: Path) -> None:
 
 
 def _write_clips(page: Page, measured: Mapping[str, Measurement], path: Path) -> None:
-    """A line per method, clip and metric; frames are those that enter the mean."""
+    """Write a line per method, clip and metric; `frames` counts those that enter the mean."""
     lines = [
         [method, clip, metric, "" if np.isnan(mean) else _in_full(mean), count]
         for method, entry in measured.items()
@@ -288,7 +288,7 @@ def _attributes(name: str, settings: TablesSettings) -> Path | None:
 def _write_attributes(
     page: Page, measured: Mapping[str, Measurement], attributes: Path, out: Path
 ) -> None:
-    """A line per method, attribute and metric."""
+    """Write a line per method, attribute and metric."""
     lines = [
         [method, attribute, metric, "" if np.isnan(means[metric]) else _in_full(means[metric])]
         for method, entry in measured.items()

@@ -1,4 +1,4 @@
-"""What the jobs of each rule took, from the files that Snakemake's `benchmark:` writes."""
+"""Time and memory that the jobs of each rule took, from Snakemake's `benchmark:` files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read_timings(folder: Path) -> list[Timing]:
     """Timings by rule, the longest first, of files <folder>/<rule>/.../<job>.tsv.
 
     Raises:
-        InputError: A file is not what Snakemake writes.
+        InputError: A file is not one that Snakemake writes.
     """
     jobs: dict[str, list[_Job]] = {}
     for path in sorted(folder.rglob("*.tsv")):
@@ -60,7 +60,7 @@ def _summed(rule: str, jobs: list[_Job]) -> Timing:
 
 
 def _read(path: Path) -> _Job:
-    """The only row of a file."""
+    """The job of a file, which has one row."""
     try:
         row = read_rows(path, ("s", "cpu_time", "max_rss"), delimiter="\t")[0]
         cells = (row["s"], row["cpu_time"], row["max_rss"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +12,14 @@ from PIL import Image
 
 from pipeline.reporting.gates import COLUMNS, frame_gate, gates
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows
 from pipeline.stores.kinds import FLOW, FRAMES
 from pipeline.stores.weights import save_weights
 from pipeline.stores.writing import write_store
 from pipeline.training.networks import build_network
+from tests.builders import GFSALNET
 
-NETWORK: dict[str, Any] = {
-    "network": "gfsalnet",
-    "streams": "both",
-    "fusion": "gated",
-    "backbone": "mobilenet_v2",
-    "spatial_attention": True,
-    "channel_attention": True,
-    "multi_level": True,
-    "main_channels": (8, 8),
-    "side_channels": (8, 8, 8),
-    "multi_level_channels": (16, 8, 8),
-    "attention_reduction": 4,
-    "last_bias": 1.0,
-    "flow_encoding": "uvm",
-    "flow_scale": 4.0,
-}
+NETWORK: dict[str, Any] = {"network": "gfsalnet", **GFSALNET}
 
 
 def test_means_are_over_what_moves_and_what_rests() -> None:
@@ -67,8 +53,7 @@ def run(folder: Path, **changes: Any) -> list[dict[str, str]]:
     save_weights(folder / "w.safetensors", network, {})
     out = {name: folder / f"{name}.png" for name in ("sheet", "curves", "panels")}
     gates(network=arguments, weights=folder / "w.safetensors", threads=1, **stores(folder), **out)
-    with out["sheet"].open(newline="") as file:
-        return list(csv.DictReader(file))
+    return read_rows(out["sheet"], COLUMNS)
 
 
 def test_a_row_per_frame_and_two_pictures(tmp_path: Path) -> None:

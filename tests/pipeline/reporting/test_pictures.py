@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 import pytest
 
 from pipeline.reporting.pictures import chosen, error, pictures, stretched, typical
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY
 from pipeline.stores.writing import write_store
 
@@ -109,8 +108,7 @@ def _made(folder, *scores):
 
 def test_the_sheet_says_what_the_grid_shows(tmp_path):
     _made(tmp_path, _scores(tmp_path))
-    with (tmp_path / "grid.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(tmp_path / "grid.csv")
     assert [row["model"] for row in rows] == ["One", "Two"] * 3
     shown = [(row["place"], row["clip"], row["frame"], row["NSS"]) for row in rows[::2]]
     assert shown == [
