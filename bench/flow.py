@@ -6,8 +6,8 @@ Accuracy is the mean end-point error in pixels over all pixels: on held-out pair
 `pipeline.training.flow_pairs`, whose flow is exact, and on a pair of film frames (1024x436, mean
 flow 5.8 pixels) against what the released PWC-Net says of it, where that pair lies beside the
 checkout (../shared/data/flow_pair). A flow on the quarter grid is upsampled bilinearly. Time is CPU
-time of one thread on a pair of 640x480, the fastest of several, all estimators in turn. Last, speed inside
-moving balls and outside (../shared/data/diem). Writes bench/results/flow.md.
+time of one thread on a pair of 640x480, the fastest of several, all estimators in turn. Last, speed
+inside moving balls and outside (../shared/data/diem). Writes bench/results/flow.md.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from pipeline.config.data import PwcnetFlow
 from pipeline.preprocessing.flow_estimators import Pwcnet
 from pipeline.preprocessing.frames import decode
 from pipeline.raw.splits import SheetClip
+from pipeline.training.flow_pairs.pairs import held_out_seed
 from pipeline.training.flow_pairs.scenes import pair
-from pipeline.training.train_flow import held_out_seed
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIR = ROOT.parent / "shared/data/flow_pair"
