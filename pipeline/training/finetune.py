@@ -51,8 +51,9 @@ def finetune(
     try:
         _load_start(built, load_weights(start))
     except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]  # torch lists every key, a line each
         raise InputError(
-            f"{start}: not weights of this model or of one of its streams ({error}); make them "
+            f"{start}: not weights of this model or of one of its streams ({reason}); make them "
             f"again with: snakemake --force {start}"
         ) from error
     samples = TrainingSamples(frames, flow, gaze, density)
