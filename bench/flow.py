@@ -33,8 +33,8 @@ from pipeline.planning.load import configured
 from pipeline.preprocessing.flow_estimators import Pwcnet
 from pipeline.preprocessing.frames import decode
 from pipeline.raw.splits import SheetClip
+from pipeline.training.flow_pairs.pairs import held_out_seed
 from pipeline.training.flow_pairs.scenes import pair
-from pipeline.training.train_flow import held_out_seed
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIR = ROOT.parent / "shared/data/flow_pair"

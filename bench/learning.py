@@ -43,7 +43,7 @@ from pipeline.raw.splits import part_names, parts
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.reading import Store, open_parts
 from pipeline.training.finetune import finetune
-from pipeline.training.loop import iterations_of
+from pipeline.training.frame_trainer import iterations_of
 from pipeline.training.networks import build_network, load_network
 from pipeline.training.pretrain import pretrain
 

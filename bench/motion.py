@@ -43,10 +43,10 @@ from pipeline.preprocessing.fixations import pixels_by_frame
 from pipeline.preprocessing.flow_estimators import Dis
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.writing import write_store
-from pipeline.training.loop import Run
 from pipeline.training.networks import build_network
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples, on_device
+from pipeline.training.trainer import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT, LENGTH, RATE = 128, 96, 24, 25.0

@@ -24,10 +24,10 @@ from pipeline.planning.load import configured
 from pipeline.planning.needs import network_arguments
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.writing import write_store
-from pipeline.training.loop import Run
 from pipeline.training.networks import build_network
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples
+from pipeline.training.trainer import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 HEIGHT, WIDTH, COUNT = 64, 96, 4

@@ -36,7 +36,6 @@ from pipeline.planning.needs import network_arguments
 from pipeline.preprocessing.frames import decode
 from pipeline.raw.splits import SheetClip
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
-from pipeline.stores.reading import read_in_rust
 from pipeline.stores.writing import write_store
 from pipeline.training.samples import TrainingSamples
 
@@ -243,8 +242,7 @@ def reading(rounds: int) -> list[str]:
     folder = Path(tempfile.mkdtemp())
     try:
         samples = write_both(folder, clip_frames())
-        read_in_rust()  # as workers do
-        samples.close()
+        samples.start_worker()
         order = np.random.default_rng(2).permutation(FRAMES_READ).tolist()
         rows: dict[str, Work] = {
             "folder of JPEG and PNG, without flow": lambda: [from_files(folder, t) for t in order],

@@ -1,4 +1,4 @@
-"""Where networks run."""
+"""The device that networks run on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import torch
 
 
 def device() -> torch.device:
-    """The GPU if there is one; of several processes each has its own."""
+    """The GPU of this process if the machine has GPUs, otherwise the CPU.
+
+    Under torchrun process i of a machine has GPU i.
+    """
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

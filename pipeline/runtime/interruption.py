@@ -1,4 +1,4 @@
-"""A scheduler's wish that a job end: noted, so that the job can save itself first."""
+"""A scheduler's request that a job end, noted so that the job can save its state first."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from types import FrameType, TracebackType
 from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-"""Slurm sends SIGTERM before it takes a node away, a user Ctrl-C."""
+"""Slurm sends SIGTERM before it takes a node away; Ctrl-C sends SIGINT."""
 
 
 class Interruption:
-    """While it is open, signals are noted; a second one of a kind does what it always did.
+    """A context in which the first signal is only noted; a second one acts as usual.
 
-    Not so under torchrun, which repeats to its processes what a scheduler told them already, and
-    kills those that are still there after 30 seconds.
+    Under torchrun a second one is noted too: torchrun repeats to its processes the signal that the
+    scheduler already sent them, and kills those that are still running after 30 seconds.
     """
 
     def __init__(self) -> None:
-        """Nothing was asked yet."""
-        self.asked = 0
-        """The signal, or 0."""
+        self.received = 0
+        """Number of the signal, or 0 if none came."""
         self._before: dict[int, Any] = {}
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.asked = number
+        self.received = number
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             signal.signal(number, self._before[number])
 
@@ -45,17 +44,18 @@ class Interruption:
 
 
 GRACE = 120
-"""Seconds that a process which reads data outlives the wish that it end."""
+"""Seconds for which a process that reads data outlives a SIGTERM: long enough to save any state."""
 
 
 def outlive_signals() -> None:
-    """For processes that read data: they go on until the one they read for has saved itself.
+    """Lets a process that reads data live on until the training it reads for has saved its state.
 
-    Not for ever: whoever wants them gone, and has no other way to say so, must not wait in vain.
+    SIGINT is ignored. SIGTERM ends the process after `GRACE` seconds: if its training is gone,
+    nothing else would end it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _live_on)
+    signal.signal(signal.SIGTERM, _end_later)
 
 
-def _live_on(_number: int, _frame: FrameType | None) -> None:
+def _end_later(_number: int, _frame: FrameType | None) -> None:
     signal.alarm(GRACE)

@@ -1,4 +1,4 @@
-"""The processes that train together, one per GPU, or one alone."""
+"""The processes that train one network together, one per GPU; or one process alone."""
 
 from __future__ import annotations
 
@@ -15,59 +15,66 @@ from pipeline.runtime.errors import InputError
 
 @dataclass(frozen=True)
 class Processes:
-    """Who this process is among how many."""
+    """The rank of this process, and how many there are.
+
+    Every method but `first` is collective: all processes must call it.
+    """
 
     rank: int
     count: int
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes."""
+        """Whether this process is the one that writes files."""
         return self.rank == 0
 
-    def total(self, tensor: Tensor) -> Tensor:
-        """Sum of everybody's tensor, the same for all."""
+    def all_sum(self, tensor: Tensor) -> Tensor:
+        """The sum of the tensor over all processes; overwrites the tensor."""
         if self.count > 1:
             distributed.all_reduce(tensor)
         return tensor
 
-    def most(self, value: int, where: torch.device) -> int:
-        """The largest of everybody's values."""
+    def all_max(self, value: int, device: torch.device) -> int:
+        """The largest value over all processes."""
         if self.count == 1:
             return value
-        tensor = torch.tensor(value, device=where)
+        tensor = torch.tensor(value, device=device)
         distributed.all_reduce(tensor, distributed.ReduceOp.MAX)
         return int(tensor)
 
-    def alike(self, value: int, where: torch.device) -> bool:
-        """Whether everybody has the same value."""
-        return self.most(value, where) == -self.most(-value, where)
+    def all_equal(self, value: int, device: torch.device) -> bool:
+        """Whether all processes have the same value."""
+        return self.all_max(value, device) == -self.all_max(-value, device)
 
-    def spread(self, tensors: Iterable[Tensor]) -> None:
-        """Gives everybody the first process's tensors."""
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrites the tensors with those of the first process."""
         if self.count > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
 
-    def add_up(self, tensors: list[Tensor]) -> None:
-        """Makes each tensor the sum of everybody's, in one exchange."""
+    def all_reduce_(self, tensors: list[Tensor]) -> None:
+        """Overwrites each tensor with its sum over all processes, in one exchange."""
         if self.count == 1:
             return
-        together = self.total(torch.cat([tensor.flatten() for tensor in tensors]))
-        pieces = torch.split(together, [tensor.numel() for tensor in tensors])
+        summed = self.all_sum(torch.cat([tensor.flatten() for tensor in tensors]))
+        pieces = torch.split(summed, [tensor.numel() for tensor in tensors])
         for tensor, piece in zip(tensors, pieces, strict=True):
             tensor.copy_(piece.view(tensor.shape))
 
 
 @contextmanager
-def together() -> Iterator[Processes]:
-    """The processes that `torchrun` started with this one; without it, this one alone."""
+def process_group() -> Iterator[Processes]:
+    """The processes that `torchrun` started along with this one; without it, this one alone.
+
+    Raises:
+        InputError: There are more processes than GPUs.
+    """
     count = int(os.environ.get("WORLD_SIZE", "1"))
-    # Some schedulers set WORLD_SIZE too.
+    # Some schedulers set WORLD_SIZE too, so it does not prove that torchrun is there.
     if count == 1 or "TORCHELASTIC_RUN_ID" not in os.environ:
         yield Processes(0, 1)
         return
-    _take_gpu(int(os.environ["LOCAL_RANK"]))
+    _select_gpu(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield Processes(distributed.get_rank(), count)
@@ -75,12 +82,12 @@ def together() -> Iterator[Processes]:
         distributed.destroy_process_group()
 
 
-def _take_gpu(rank: int) -> None:
+def _select_gpu(rank: int) -> None:
     if not torch.cuda.is_available():
         return
     if rank >= torch.cuda.device_count():
         raise InputError(
-            f"process {rank + 1} has no GPU: {torch.cuda.device_count()} are there; "
-            "lower resources processes"
+            f"no GPU for process {rank + 1} of this machine, which has "
+            f"{torch.cuda.device_count()}; lower the rule's resource `processes`"
         )
     torch.cuda.set_device(rank)

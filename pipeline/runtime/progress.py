@@ -1,4 +1,4 @@
-"""The bar of a training."""
+"""The progress bar of a training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 def progress_bar(*, shown: bool = True) -> Progress:
-    """Iterations done, time left and the loss (field `loss`), on standard error."""
+    """A bar on standard error: iterations done, time left, and the task's field `loss`."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

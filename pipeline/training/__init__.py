@@ -1,1 +1,1 @@
-"""Training."""
+"""Stages that turn stores into weights, the training loop, and what they learn from."""

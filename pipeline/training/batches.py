@@ -1,13 +1,13 @@
-"""Which samples come when, read by worker processes.
+"""Which samples come in which iteration, read ahead by worker processes.
 
-Order and augmentation of an iteration are known from the seed and its number alone, so a training
-that resumes needs no more than the number.
+Order and augmentation of an iteration follow from the seed and its number alone, so a training that
+resumes needs only that number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,23 +18,51 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.interruption import outlive_signals
 from pipeline.runtime.processes import Processes
-from pipeline.stores.reading import read_in_rust
-from pipeline.training.samples import AnyBatch, Samples
+
+AnyBatch = TypeVar("AnyBatch", bound=NamedTuple)
+"""A NamedTuple of tensors that have the same first dimension."""
+AnyBatch_co = TypeVar("AnyBatch_co", bound=NamedTuple, covariant=True)
+
+
+def part(batch: AnyBatch, start: int, count: int) -> AnyBatch:
+    """Up to `count` samples of a batch, from `start` on."""
+    return batch._make(tensor[start : start + count] for tensor in batch)
+
+
+class Samples(Protocol[AnyBatch_co]):
+    """What a training learns from, numbered from 0."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def digests(self) -> list[str]:
+        """Digests of the content, for the fingerprint of a training."""
+
+    def batch(self, indices: Sequence[int]) -> AnyBatch_co:
+        """The samples of some numbers.
+
+        Raises:
+            InputError: One of them cannot be read.
+        """
+
+    def start_worker(self) -> None:
+        """Prepares a worker process, which was just started, for reading."""
 
 
 class Draw(NamedTuple):
     """What one process reads for one iteration."""
 
-    places: list[int]
-    """In the samples."""
+    indices: list[int]
+    """Numbers of the samples."""
     shrink: int
-    """Factor by which the pictures get smaller."""
+    """Factor by which the frames are made smaller."""
 
 
 class Order(Sampler[Draw]):
-    """Every sample once an epoch, in a new order each; an epoch may end within a batch.
+    """Every sample once an epoch, in a new random order each; an epoch may end within a batch.
 
-    Of several datasets each weighs by the number of its frames (Sec. IV-B says nothing else).
+    Datasets that are used together are mixed frame by frame, so each weighs by the number of its
+    frames; Sec. IV-B says nothing else.
     """
 
     def __init__(
@@ -46,29 +74,38 @@ class Order(Sampler[Draw]):
         seed: int,
         processes: Processes,
         shrinks: Sequence[int] = (1,),
+        shuffled: bool = True,
     ) -> None:
-        """Takes the number of samples, and the batch of all processes together."""
+        """Takes the number of samples, and the batch size of all processes together.
+
+        `shrinks` are the factors of which each iteration draws one. Without `shuffled` samples
+        come in the order of their numbers.
+        """
         self._count, self._batch, self._iterations = count, batch, iterations
         self._seed, self._processes, self._shrinks = seed, processes, tuple(shrinks)
+        self._shuffled = shuffled
         self.start = 0
-        """Iterations that are done."""
+        """Iterations that are already done."""
 
-    def _epoch(self, epoch: int) -> list[int]:
+    def _epoch(self, epoch: int) -> Sequence[int]:
+        if not self._shuffled:
+            return range(self._count)
+        # The factor, a prime, keeps the epochs of nearby seeds apart.
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
         order: list[int] = torch.randperm(self._count, generator=generator).tolist()
         return order
 
     def __iter__(self) -> Iterator[Draw]:
-        epoch, order = -1, list[int]()
+        epoch, order = -1, self._epoch(0)[:0]
         for iteration in range(self.start, self._iterations):
-            places = []
-            for place in range(iteration * self._batch, (iteration + 1) * self._batch):
-                if place // self._count != epoch:
-                    epoch = place // self._count
+            indices = []
+            for position in range(iteration * self._batch, (iteration + 1) * self._batch):
+                if position // self._count != epoch:
+                    epoch = position // self._count
                     order = self._epoch(epoch)
-                places.append(order[place % self._count])
+                indices.append(order[position % self._count])
             shrink = np.random.default_rng((self._seed, iteration)).choice(self._shrinks)
-            yield Draw(places[self._processes.rank :: self._processes.count], int(shrink))
+            yield Draw(indices[self._processes.rank :: self._processes.count], int(shrink))
 
     def __len__(self) -> int:
         return self._iterations - self.start
@@ -78,16 +115,18 @@ class _Batches(Dataset[AnyBatch | str], Generic[AnyBatch]):
     def __init__(self, samples: Samples[AnyBatch]) -> None:
         self._samples: Samples[AnyBatch] = samples
 
-    def start(self, _worker: int) -> None:
-        """Makes a worker of a process that was just started."""
+    def start_worker(self, _worker: int) -> None:
         outlive_signals()
-        read_in_rust()
-        self._samples.close()
+        self._samples.start_worker()
 
     def __getitem__(self, draw: Draw) -> AnyBatch | str:
+        """A batch, or the message of an `InputError`.
+
+        Raised in a worker, the error would reach the user with the worker's traceback in it.
+        """
         try:
-            return shrunk(self._samples.batch(draw.places), draw.shrink)
-        except InputError as error:  # raised, it would leave a worker with a traceback in it
+            return shrunk(self._samples.batch(draw.indices), draw.shrink)
+        except InputError as error:
             return str(error)
 
 
@@ -113,13 +152,13 @@ _SHRINK: dict[str, Callable[[Tensor, int], Tensor]] = {
     "density": _mean,
     "fixated": _any,
 }
-"""What a batch may hold, and what becomes of it when it is seen from farther away."""
+"""How each field of a batch is made smaller by a factor."""
 
 
 def shrunk(batch: AnyBatch, factor: int) -> AnyBatch:
-    """The same frames seen from farther away: smaller by a factor, and so is their flow.
+    """The batch with smaller frames, as if seen from farther away; their flow is shorter, too.
 
-    The predecessor's augmentation: whole sequences at half and a quarter of the size.
+    The predecessor paper's augmentation: whole sequences at half and a quarter of their size.
     """
     if factor == 1:
         return batch
@@ -131,10 +170,10 @@ def shrunk(batch: AnyBatch, factor: int) -> AnyBatch:
 
 
 def load(samples: Samples[AnyBatch], order: Order, workers: int) -> Iterator[AnyBatch]:
-    """The batches of an order, read ahead by workers (0: when they are asked for).
+    """The batches of an order, read ahead by workers; with 0 of them, read when they are needed.
 
     Raises:
-        InputError: A store cannot be read.
+        InputError: A sample cannot be read.
     """
     dataset = _Batches(samples)
     loader = DataLoader(
@@ -142,7 +181,7 @@ def load(samples: Samples[AnyBatch], order: Order, workers: int) -> Iterator[Any
         batch_size=None,
         sampler=order,
         num_workers=workers,
-        worker_init_fn=dataset.start,
+        worker_init_fn=dataset.start_worker,
         pin_memory=torch.cuda.is_available(),
     )
     batches = iter(loader)
@@ -152,6 +191,6 @@ def load(samples: Samples[AnyBatch], order: Order, workers: int) -> Iterator[Any
                 raise InputError(batch)
             yield batch
     finally:
-        # Now, while its queues work: what an error keeps alive is found by the garbage collection,
-        # too late to tell workers to end.
+        # Ends the workers now, while the loader's queues still work. What an error keeps alive is
+        # left to the garbage collection, which comes too late for that.
         del batches

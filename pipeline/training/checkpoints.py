@@ -1,4 +1,4 @@
-"""Where a training stands, on disk: written whole or not at all, and never another training's."""
+"""The state of a training on disk: complete or absent, and never taken for another training's."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ class Checkpoint:
     """The state of one training, in a folder named after the digest of all that decides it."""
 
     def __init__(self, folder: Path, mark: str) -> None:
-        """Takes the folder for all trainings of one target, and this one's digest."""
+        """Takes the folder of all trainings of one target, and the digest of this one."""
         self.folder = folder
+        # 16 hex digits: the rule's few trainings need no more to differ.
         self.path = folder / mark[:16] / "state.pt"
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replaces the state; a kill or a power cut leaves the one before.
+        """Replaces the state; a kill or a power cut on the way leaves the previous one.
 
         Raises:
             InputError: The disk refuses it.
@@ -31,20 +32,20 @@ class Checkpoint:
             os.fsync(file.fileno())
 
     def load(self) -> dict[str, Any] | None:
-        """The state, or None if there is none; says what it found."""
-        strangers = sorted({entry.name for entry in self._entries()} - {self.path.parent.name})
-        if strangers:
-            where = f"{self.folder} ({', '.join(strangers)})"
+        """The state, or None if there is none; prints what it leaves aside."""
+        others = sorted({entry.name for entry in self._entries()} - {self.path.parent.name})
+        if others:
+            where = f"{self.folder} ({', '.join(others)})"
             print(f"{where}: of trainings with other data, settings or code; not resumed")
         if not self.path.is_file():
             return None
         try:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (OSError, MemoryError):  # nothing is wrong with the file itself
+        except (OSError, MemoryError):  # the file itself may be sound
             raise
         except Exception as error:
             reason, broken = " ".join(str(error).split())[:100], self.path.with_suffix(".broken")
-            print(f"{self.path}: cannot be read ({reason}): starting anew; it is {broken} now")
+            print(f"{self.path}: cannot be read ({reason}); starts over, and keeps it as {broken}")
             self.path.replace(broken)
             return None
         return state

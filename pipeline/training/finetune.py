@@ -13,10 +13,10 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.verify import damage
 from pipeline.stores.weights import load_weights
-from pipeline.training.loop import Run
 from pipeline.training.networks import build_network
 from pipeline.training.saliency import train_to
 from pipeline.training.samples import TrainingSamples
+from pipeline.training.trainer import Run
 
 
 def finetune(
@@ -43,16 +43,18 @@ def finetune(
 ) -> None:
     """Trains a model on the training splits of one dataset (Setting 1) or several (Setting 2).
 
-    The stores of `validation_*` hold clips that are only measured; there may be none.
+    `start` holds weights of one stream, or of the same network. The stores of `validation_*` hold
+    clips that are only measured; there may be none.
     """
     torch.manual_seed(seed)
-    whole = build_network(network)
+    built = build_network(network)
     try:
-        _start(whole, load_weights(start))
+        _load_start(built, load_weights(start))
     except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]  # torch lists every key, a line each
         raise InputError(
-            f"{start}: not a stream of this model: {error}; make it anew with: snakemake --force "
-            f"{start}"
+            f"{start}: not weights of this model or of one of its streams ({reason}); make them "
+            f"again with: snakemake --force {start}"
         ) from error
     samples = TrainingSamples(frames, flow, gaze, density)
     held_out = None
@@ -61,15 +63,15 @@ def finetune(
             validation_frames, validation_flow, validation_gaze, validation_density
         )
     run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
-    train_to(weights, log, whole, samples, run, held_out)
+    train_to(weights, log, built, samples, run, held_out)
 
 
-def _start(whole: nn.Module, state: dict[str, Tensor]) -> None:
-    """From weights of the same network, or of one stream for all of its streams."""
-    if state.keys() == whole.state_dict().keys():
-        whole.load_state_dict(state)
+def _load_start(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Loads weights of the same network, or those of one stream into each of its streams."""
+    if state.keys() == network.state_dict().keys():
+        network.load_state_dict(state)
     else:
-        whole.load_stream(state)  # type: ignore[operator]
+        network.load_stream(state)  # type: ignore[operator]
 
 
 if __name__ == "__main__":

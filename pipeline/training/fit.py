@@ -1,11 +1,10 @@
-"""Stage fit: what is learned without gradients, from training frames or from their densities.
+"""Stage fit: weights that are learnt without gradients, from training frames or their densities.
 
-`coding_length` takes its sparse features from patches of the frames, `mean_map` the mean density.
+`coding_length` learns sparse features of patches of the frames, `mean_map` the mean density.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,8 @@ from pipeline.config.training import Fitting
 from pipeline.preprocessing.tensors import frame_tensor
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole, writing
+from pipeline.runtime.files import writing
+from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import DENSITY, FRAMES, Kind
 from pipeline.stores.reading import open_store
 from pipeline.stores.verify import damage
@@ -34,7 +34,7 @@ from pipeline.training.networks import build_network
 
 
 class Inputs(NamedTuple):
-    """What a fit may read."""
+    """The stores that a fit may read, and how."""
 
     frames: list[Path]
     """Manifests of FRAMES stores."""
@@ -45,14 +45,21 @@ class Inputs(NamedTuple):
 
 
 Facts = dict[str, float]
-"""What a fit came to, for its log."""
+"""Counts and outcomes of a fit, for its log."""
 
 
 def every_nth(kind: Kind, manifests: Sequence[Path], step: int) -> Iterator[NDArray[Any]]:
-    """Every n-th frame of all clips in their order, counted through, so images are skipped too."""
+    """Every `step`-th frame of all clips in their order.
+
+    Frames are counted through all clips, so clips of a single image are skipped too.
+
+    Raises:
+        InputError: There is no store.
+    """
     if not manifests:
         raise InputError(
-            f"fit: no {kind.name} stores; name manifests of training parts, as rule fit does"
+            f"--{kind.name}: no {kind.name} stores; name manifests of training parts, as rule "
+            "fit does"
         )
     passed = 0
     for manifest in manifests:
@@ -65,22 +72,26 @@ def every_nth(kind: Kind, manifests: Sequence[Path], step: int) -> Iterator[NDAr
             passed += count
 
 
-def chosen(kind: Kind, manifests: Sequence[Path], step: int) -> int:
-    """How many frames `every_nth` gives."""
+def count_every_nth(kind: Kind, manifests: Sequence[Path], step: int) -> int:
+    """Number of frames that `every_nth` gives."""
     stores = (open_store(kind, manifest) for manifest in manifests)
     total = sum(int(facts["shape"][0]) for store in stores for facts in store.clips.values())
     return -(-total // step)
 
 
 def fit_coding_length(network: nn.Module, inputs: Inputs) -> Facts:
-    """Independent components of patches at random places of the frames as the network sees them."""
+    """Independent components of patches at random positions of the frames as the network sees them.
+
+    Raises:
+        InputError: There are no frames, or their patches vary in too few dimensions.
+    """
     assert isinstance(network, CodingLength)
     settings, random = inputs.settings, np.random.default_rng(inputs.seed)
-    frames = chosen(FRAMES, inputs.frames, settings.every)
+    frames = count_every_nth(FRAMES, inputs.frames, settings.every)
     patches: list[Tensor] = []
-    for place, frame in enumerate(every_nth(FRAMES, inputs.frames, settings.every)):
+    for index, frame in enumerate(every_nth(FRAMES, inputs.frames, settings.every)):
         small = network.working_frame(frame_tensor(frame)[None])[0]
-        count = shared(settings.patches, frames, place)
+        count = share(settings.patches, frames, index)
         patches += [random_patches(small, network.patch, count, random)]
     samples = torch.cat(patches).double().numpy()
     count = len(network.filters)
@@ -105,22 +116,26 @@ def fit_coding_length(network: nn.Module, inputs: Inputs) -> Facts:
     return facts | {"converged": found.n_iter_ < settings.iterations}
 
 
-def shared(total: int, among: int, place: int) -> int:
-    """What the one at a place gets of a total, so that no two differ by more than one."""
-    return total * (place + 1) // among - total * place // among
+def share(total: int, among: int, index: int) -> int:
+    """Share `index` of `total` split into `among` nearly equal integers."""
+    return total * (index + 1) // among - total * index // among
 
 
 def random_patches(frame: Tensor, side: int, count: int, random: np.random.Generator) -> Tensor:
-    """Patches [count, 3 * side * side] of a frame [3, H, W]."""
+    """Patches [count, 3 * side * side] at random positions of a frame [3, H, W]."""
     windows = frame.unfold(1, side, 1).unfold(2, side, 1)
     y, x = (torch.from_numpy(random.integers(0, n, count)) for n in windows.shape[1:3])
     return windows[:, y, x].transpose(0, 1).flatten(1)
 
 
 def fit_mean_map(network: nn.Module, inputs: Inputs) -> Facts:
-    """The mean of the densities, each as a distribution: the best of all maps that never change.
+    """The mean of the densities, each as a distribution.
 
-    Best in the mean KL divergence. Frames that nobody looked at do not count.
+    Of all maps that are the same for every frame it has the least mean KL divergence. Frames that
+    nobody looked at do not count.
+
+    Raises:
+        InputError: There are no densities, or none of a frame that somebody looked at.
     """
     assert isinstance(network, MeanMap)
     size = (network.density.shape[-2], network.density.shape[-1])
@@ -141,7 +156,7 @@ FITS: dict[str, Callable[[nn.Module, Inputs], Facts]] = {
     "coding_length": fit_coding_length,
     "mean_map": fit_mean_map,
 }
-"""Network -> what fits it."""
+"""Network -> the function that fits it."""
 
 
 def fit(
@@ -156,18 +171,21 @@ def fit(
     weights: Path,
     log: Path,
 ) -> None:
-    """Fits a network to the FRAMES or DENSITY stores of training parts; the other may be none."""
+    """Fits a network to the FRAMES or DENSITY stores of training parts.
+
+    The list of the kind that the network does not read may be empty.
+    """
     torch.set_num_threads(threads)
     name = network.get("network", "")
     if name not in FITS:
         raise InputError(
-            f"config.yaml: models: network {name!r} has nothing to fit; "
-            f"those that have are {', '.join(FITS)}"
+            f"config.yaml: models: network {name!r} has nothing to fit; take `fitted` out of its "
+            f"entry; networks that are fitted are {', '.join(FITS)}"
         )
     built = build_network(network)
     with torch.no_grad():
         found = FITS[name](built, Inputs(frames, density, settings, seed))
-    digests = [open_store(kind, path).digest for kind, path in _read(name, frames, density)]
+    digests = [open_store(kind, path).digest for kind, path in _stores_of(name, frames, density)]
     facts = {
         "network": network,
         "fitting": settings.model_dump(),
@@ -177,22 +195,15 @@ def fit(
     }
     with writing(weights):
         save_weights(weights, built, facts)
-    _write_log(log, found)
+    write_rows(log, ["fact", "value"], ([fact, f"{value:.6g}"] for fact, value in found.items()))
     print(", ".join(f"{fact} {value:g}" for fact, value in found.items()))
 
 
-def _read(name: str, frames: list[Path], density: list[Path]) -> list[tuple[Kind, Path]]:
-    """The stores that a fit was made from."""
+def _stores_of(name: str, frames: list[Path], density: list[Path]) -> list[tuple[Kind, Path]]:
+    """The stores that a network is fitted to."""
     if name == "mean_map":
         return [(DENSITY, path) for path in density]
     return [(FRAMES, path) for path in frames]
-
-
-def _write_log(path: Path, facts: Facts) -> None:
-    with whole(path) as partial, partial.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["fact", "value"])
-        writer.writerows([fact, f"{value:.6g}"] for fact, value in facts.items())
 
 
 if __name__ == "__main__":

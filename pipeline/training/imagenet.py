@@ -1,4 +1,4 @@
-"""Stage imagenet: the backbone's ImageNet weights, as torchvision distributes them (Sec. III)."""
+"""Stage imagenet: ImageNet weights of a backbone, as torchvision distributes them (Sec. III)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import whole
 
 SERVER = "https://download.pytorch.org/models"
+"""Where torchvision's own code fetches them."""
 
 
 def imagenet(*, weights: Path) -> None:
-    """Fetches a file of torchvision's, which is named after the first digits of its sha256."""
+    """Fetches a file by its name, whose last part is the first digits of the file's sha256.
+
+    Raises:
+        InputError: The file cannot be fetched, or has another digest.
+    """
     address = f"{SERVER}/{weights.name}"
-    begin = weights.stem.rpartition("-")[2]
+    first_digits = weights.stem.rpartition("-")[2]
     try:
         with whole(weights) as partial:
-            torch.hub.download_url_to_file(address, str(partial), begin, progress=False)
+            torch.hub.download_url_to_file(address, str(partial), first_digits, progress=False)
     except (OSError, HTTPException, RuntimeError) as error:
         raise InputError(
-            f"{weights}: cannot fetch {address} ({error}); fetch it where there is a network and "
+            f"{weights}: cannot fetch {address} ({error}); fetch it on a connected machine and "
             "put it there, or name another file in backbone_weights of config.yaml"
         ) from error
 

@@ -9,13 +9,12 @@ import torch
 
 from pipeline.config.training import Loss, Training
 from pipeline.runtime.cli import main
-from pipeline.runtime.errors import InputError
 from pipeline.stores.verify import damage
-from pipeline.stores.weights import check_digest
-from pipeline.training.loop import Run
+from pipeline.training.backbones import load_backbone
 from pipeline.training.networks import build_network
 from pipeline.training.saliency import train_to
 from pipeline.training.samples import TrainingSamples
+from pipeline.training.trainer import Run
 
 
 def pretrain(
@@ -39,30 +38,15 @@ def pretrain(
     weights: Path,
     log: Path,
 ) -> None:
-    """Trains a model's appearance stream on SALICON; both its streams start from these weights.
+    """Trains a model's appearance stream on still images; both its streams start from the result.
 
-    `backbone` is one file with ImageNet weights under torchvision's keys, or none (there are
-    networks without a backbone), and `sha256` the digest that it must have. The stores of
-    `validation_*` hold clips that are only measured; there may be none.
+    `backbone` is one file with ImageNet weights under torchvision's keys, or none, and `sha256` the
+    digest that it must have. The stores of `validation_*` hold images that are only measured; there
+    may be none.
     """
     torch.manual_seed(seed)
     stream = build_network({**network, "streams": "appearance"})
-    if backbone and not hasattr(stream, "load_backbone"):
-        raise InputError(
-            f"{backbone[0]}: network {network['network']} has no backbone to start from these "
-            "weights; give none"
-        )
-    for file in backbone:
-        check_digest(file, sha256)
-        try:
-            stream.load_backbone(  # type: ignore[operator]
-                torch.load(file, map_location="cpu", weights_only=True)
-            )
-        except (OSError, RuntimeError, ValueError) as error:
-            raise InputError(
-                f"{file}: not weights of this backbone: {error}; name another file in "
-                "backbone_weights of config.yaml, or torchvision"
-            ) from error
+    load_backbone(stream, backbone, sha256)
     samples = TrainingSamples(frames, [], gaze, density)
     held_out = None
     if validation_frames:

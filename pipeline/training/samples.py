@@ -1,10 +1,10 @@
-"""Frames, flow, densities and fixated maps as tensors, for training and for prediction."""
+"""Frames with what is learnt from them, read from stores for trainings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,11 +16,11 @@ from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame
 from pipeline.preprocessing.tensors import upsampled
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
-from pipeline.stores.reading import Store, open_store
+from pipeline.stores.reading import Store, open_store, read_in_rust
 
 
 class Batch(NamedTuple):
-    """Frames as they are stored, a first dimension B."""
+    """Frames with gaze as they are stored, along a first dimension B."""
 
     frame: Tensor
     """[B, 3, H, W] uint8, RGB."""
@@ -31,46 +31,18 @@ class Batch(NamedTuple):
     fixated: Tensor
     """[B, 1, H, W] boolean."""
 
-    def part(self, start: int, count: int) -> Batch:
-        """Some of its frames."""
-        return Batch(*(tensor[start : start + count] for tensor in self))
-
 
 class Motions(NamedTuple):
-    """Frames and their flow as they are stored, a first dimension B; of which gaze is no part."""
+    """Frames and their flow as they are stored, without gaze, along a first dimension B."""
 
     frame: Tensor
     """[B, 3, H, W] uint8, RGB."""
     flow: Tensor
     """[B, 2, H/4, W/4] float16, right and down, pixels per frame."""
 
-    def part(self, start: int, count: int) -> Motions:
-        """Some of its frames."""
-        return Motions(*(tensor[start : start + count] for tensor in self))
-
-
-AnyBatch = TypeVar("AnyBatch", Batch, Motions)
-AnyBatch_co = TypeVar("AnyBatch_co", Batch, Motions, covariant=True)
-
-
-class Samples(Protocol[AnyBatch_co]):
-    """What a training reads, by places from 0 on."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def digests(self) -> list[str]:
-        """Content digests of all stores, for the fingerprint of a training."""
-
-    def batch(self, indices: Sequence[int]) -> AnyBatch_co:
-        """Reads samples by their places."""
-
-    def close(self) -> None:
-        """Forgets the arrays that are open: those of a parent process, in a worker."""
-
 
 class Sample(NamedTuple):
-    """Frames as networks and losses take them, a first dimension B."""
+    """Frames with gaze as networks and losses take them, along a first dimension B."""
 
     frame: Tensor
     """[B, 3, H, W] float, RGB in 0..1."""
@@ -82,9 +54,9 @@ class Sample(NamedTuple):
     """[B, 1, H, W] float, 0 or 1."""
 
 
-def on_device(batch: Batch, where: torch.device) -> Sample:
-    """Moves the small stored types, and widens them there."""
-    frame, flow, density, fixated = (tensor.to(where, non_blocking=True) for tensor in batch)
+def on_device(batch: Batch, device: torch.device) -> Sample:
+    """The batch as floats on a device; moved in the smaller stored types and widened there."""
+    frame, flow, density, fixated = (tensor.to(device, non_blocking=True) for tensor in batch)
     size = (frame.shape[2], frame.shape[3])
     frame = frame.to(memory_format=torch.channels_last)
     return Sample(frame / 255.0, upsampled(flow, size), density.float(), fixated.float())
@@ -97,31 +69,37 @@ class _Part(NamedTuple):
     density: Store
 
 
-class _Reader:
-    """Reads single frames of stores whose arrays it keeps open."""
+class _FrameReader:
+    """Reads single frames of stores, and keeps their arrays open."""
 
     def __init__(self) -> None:
         self._arrays: dict[tuple[Path, str], Array[Any]] = {}
 
-    def close(self) -> None:
-        """Forgets the arrays that are open: those of a parent process, in a worker."""
+    def start_worker(self) -> None:
+        """Reads by the faster zarrs, and no longer by arrays that the parent process opened."""
+        read_in_rust()
         self._arrays.clear()
 
     def _array(self, store: Store, clip: str) -> Array[Any]:
-        """Opened once: that takes a third as long as reading a frame."""
+        """A clip's array, opened once: opening takes a third as long as reading a frame."""
         if (store.path, clip) not in self._arrays:
             self._arrays[store.path, clip] = store[clip]
         return self._arrays[store.path, clip]
 
-    def _read(self, store: Store, clip: str, time: int, place: Any) -> None:
+    def _read_frame(self, store: Store, clip: str, time: int, out: Any) -> None:
+        """Fills `out`, an array [1, ...] of the store's dtype, with one frame.
+
+        Raises:
+            InputError: The frame is damaged, or of another size than `out`.
+        """
         array = self._array(store, clip)
-        if array.shape[1:] != place.shape[1:]:
+        if array.shape[1:] != out.shape[1:]:
             raise InputError(
                 f"{store.path / clip}: frames of {array.shape[1:]} among frames of "
-                f"{place.shape[1:]}; rerun {store.path.with_suffix('.json')}"
+                f"{out.shape[1:]}; rerun {store.path.with_suffix('.json')}"
             )
         try:
-            array.get_basic_selection(slice(time, time + 1), out=NDBuffer.from_numpy_array(place))
+            array.get_basic_selection(slice(time, time + 1), out=NDBuffer.from_numpy_array(out))
         except (OSError, RuntimeError, ValueError) as error:  # what damaged chunks raise
             raise InputError(
                 f"{store.path / clip}: frame {time} cannot be read ({error}); "
@@ -129,15 +107,20 @@ class _Reader:
             ) from error
 
 
-class MotionSamples(_Reader):
-    """Every frame of the given parts that a frame follows.
+class MotionSamples(_FrameReader):
+    """Every frame of some parts that another frame of its clip follows, with its flow.
 
-    A clip's last frame has no flow of its own, so it is no sample; the last before a cut, which a
-    FLOW store does not tell from others, is one with the flow of the frame before.
+    A clip's last frame has no flow of its own and is no sample. The last frame before a cut is one,
+    with the flow of the frame before it: FLOW stores do not mark cuts.
     """
 
     def __init__(self, frames: Sequence[Path], flow: Sequence[Path]) -> None:
-        """Opens the manifests of the parts, given in the same order."""
+        """Opens the parts by their manifests, both lists in the same order.
+
+        Raises:
+            InputError: The lists differ in length, flow and frames in number, or there is no
+                sample.
+        """
         super().__init__()
         if len(frames) != len(flow):
             raise InputError(
@@ -169,42 +152,42 @@ class MotionSamples(_Reader):
 
     @property
     def digests(self) -> list[str]:
-        """Content digests of all stores, for the fingerprint of a training."""
+        """Content digests of all stores."""
         return [store.digest for part in self._parts for store in part]
 
     def size(self) -> tuple[int, int]:
-        """Height and width of the frame grid."""
+        """Height and width of the frames."""
         number, clip, _ = self.index[0]
         height, width = self._array(self._parts[number][0], clip).shape[1:3]
         return height, width
 
     def batch(self, indices: Sequence[int]) -> Motions:
-        """Reads samples by their places in `index`.
+        """The samples of some numbers.
 
         Raises:
             InputError: A frame cannot be read, or is not of the size of the first.
         """
         flow = self.flows(indices)
         frame = np.empty((len(indices), *self.size(), 3), np.uint8)
-        for i, place in enumerate(indices):
-            number, clip, time = self.index[place]
-            self._read(self._parts[number][0], clip, time, frame[i : i + 1])
+        for i, index in enumerate(indices):
+            number, clip, time = self.index[index]
+            self._read_frame(self._parts[number][0], clip, time, frame[i : i + 1])
         return Motions(torch.from_numpy(frame).permute(0, 3, 1, 2), flow)
 
     def flows(self, indices: Sequence[int]) -> Tensor:
-        """The flow alone of some samples, [B, 2, H/4, W/4] float16."""
+        """Only the flow of the samples of some numbers: [B, 2, H/4, W/4] float16."""
         height, width = self.size()
         flow = np.empty((len(indices), 2, height // 4, width // 4), np.float16)
-        for i, place in enumerate(indices):
-            number, clip, time = self.index[place]
-            self._read(self._parts[number][1], clip, time, flow[i : i + 1])
+        for i, index in enumerate(indices):
+            number, clip, time = self.index[index]
+            self._read_frame(self._parts[number][1], clip, time, flow[i : i + 1])
         return torch.from_numpy(flow)
 
 
-class TrainingSamples(_Reader):
-    """Every frame with gaze of the given parts.
+class TrainingSamples(_FrameReader):
+    """Every frame with gaze of some parts, with its flow, density and fixated map.
 
-    Frames without gaze have no target: neither Eq. (4) nor Eq. (5) is defined for them.
+    Frames without gaze are no samples: neither Eq. (4) nor Eq. (5) is defined for them.
     """
 
     def __init__(
@@ -214,7 +197,13 @@ class TrainingSamples(_Reader):
         gaze: Sequence[Path],
         density: Sequence[Path],
     ) -> None:
-        """Opens the manifests of the parts, given in the same order; `flow` may be empty."""
+        """Opens the parts by their manifests, all lists in the same order.
+
+        `flow` may be empty; the flow of all frames is zero then.
+
+        Raises:
+            InputError: There is no frame with gaze.
+        """
         super().__init__()
         self._parts = [
             _Part(
@@ -233,18 +222,21 @@ class TrainingSamples(_Reader):
                 self._pixels[number, clip] = pixels
                 self.index += [(number, clip, i) for i, found in enumerate(pixels) if len(found)]
         if not self.index:
-            raise InputError(f"no frame with gaze in {', '.join(map(str, gaze))}")
+            raise InputError(
+                f"no frame with gaze in {', '.join(map(str, gaze))}; check the dataset's raw gaze, "
+                "or train on other datasets"
+            )
 
     def __len__(self) -> int:
         return len(self.index)
 
     @property
     def digests(self) -> list[str]:
-        """Content digests of all stores, for the fingerprint of a training."""
+        """Content digests of all stores."""
         return [store.digest for part in self._parts for store in part if store is not None]
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Reads samples by their places in `index`.
+        """The samples of some numbers.
 
         Raises:
             InputError: A frame cannot be read, or is not of the size of the first.
@@ -253,20 +245,20 @@ class TrainingSamples(_Reader):
         count, (number, clip, _) = len(chosen), chosen[0]
         height, width = self._array(self._parts[number].frames, clip).shape[1:3]
         size = (height, width)
-        # Each frame is read to where it belongs: fresh memory costs as much as decoding.
+        # Each frame is read into its row of the batch: fresh memory costs as much as decoding.
         frame = np.empty((count, *size, 3), np.uint8)
         flow = np.zeros((count, 2, height // 4, width // 4), np.float16)
         density = np.empty((count, *size), np.float16)
         fixated = np.empty((count, *size), np.bool_)
         for i, (number, clip, time) in enumerate(chosen):
             part = self._parts[number]
-            self._read(part.frames, clip, time, frame[i : i + 1])
-            self._read(part.density, clip, time, density[i : i + 1])
+            self._read_frame(part.frames, clip, time, frame[i : i + 1])
+            self._read_frame(part.density, clip, time, density[i : i + 1])
             if part.flow is not None:
-                self._read(part.flow, clip, time, flow[i : i + 1])
+                self._read_frame(part.flow, clip, time, flow[i : i + 1])
             fixated[i] = fixated_map(self._pixels[number, clip][time], size)
         return Batch(
-            # The view keeps memory pixel by pixel (channels_last), as frames are stored.
+            # A view: memory stays pixel by pixel (channels_last), as frames are stored.
             torch.from_numpy(frame).permute(0, 3, 1, 2),
             torch.from_numpy(flow),
             torch.from_numpy(density)[:, None],

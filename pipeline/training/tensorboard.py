@@ -16,10 +16,10 @@ from pipeline.training.samples import Sample
 
 
 class Board:
-    """Writes into a folder, or nothing if there is none."""
+    """A writer of curves and pictures into a folder; without a folder it writes nothing."""
 
     def __init__(self, folder: Path | None, done: int) -> None:
-        """Goes on after `done` iterations; what a killed training wrote of later ones is hidden."""
+        """Continues after iteration `done`; purges later events, which a killed training wrote."""
         self._writer: Any = None
         if folder is not None:
             self._writer = SummaryWriter(str(folder), purge_step=done + 1)
@@ -37,7 +37,7 @@ class Board:
             self._writer.close()
 
     def write(self, values: dict[str, float | None]) -> None:
-        """Adds the values of an iteration, which is one of them."""
+        """Adds an iteration's values by name; `iteration`, one of them, is the step."""
         if self._writer is None:
             return
         for name, value in values.items():
@@ -46,9 +46,10 @@ class Board:
 
     @torch.no_grad()
     def show(self, predict: Callable[[Sample], Maps], sample: Sample, iteration: int) -> None:
-        """Adds a picture of each map that the network makes of some frames, beside the density.
+        """Adds pictures of the frames, of their densities, and of each map that is predicted.
 
-        Gates and attention are shares, and stay as they are.
+        Gates and attention maps are shares in 0..1 and are shown as they are; other maps are
+        scaled to a maximum of 1.
         """
         if self._writer is None:
             return
@@ -57,10 +58,11 @@ class Board:
         self._writer.add_images("frame", sample.frame, iteration)
         for name, values in shown.items():
             shares = name.startswith(("gate", "attention"))
-            self._writer.add_images(name, values if shares else _bright(values), iteration)
+            self._writer.add_images(name, values if shares else _scaled(values), iteration)
 
 
-def _bright(maps: Tensor) -> Tensor:
-    """Maps [B, 1, H, W] with 1 at the highest place of each."""
+def _scaled(maps: Tensor) -> Tensor:
+    """Maps [B, 1, H, W], each divided by its maximum."""
     maps = maps.float()
+    # An all-zero map stays all zero.
     return maps / maps.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)

@@ -2,10 +2,10 @@
 
 Walker et al., ICCV 2015 (model/flow/image_flow.py): the flow of training videos, as stage `flow`
 made it, is averaged on the network's grid; its vectors are clustered by k-means; the network learns
-each cell's cluster. The paper's labels are hard, its loss weighs all clusters alike, and so do
-ours. Differences: the paper's flow is of UCF-101 and HMDB-51, ours of whatever datasets are named;
-it crops and mirrors its pictures, we do neither. On held-out clips the end-point error is measured,
-on the grid of the stores; nothing is chosen by it.
+each cell's cluster. As in the paper, labels are hard and the loss weighs all clusters alike. The
+paper's flow is of UCF-101 and HMDB-51, ours of the datasets that config.yaml names; the paper crops
+and mirrors its pictures, we do neither. On held-out clips the end-point error is measured, on the
+grid of the stores; nothing is selected by it.
 """
 
 from __future__ import annotations
@@ -27,39 +27,42 @@ from pipeline.preprocessing.tensors import upsampled
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.verify import damage
-from pipeline.stores.weights import check_digest
-from pipeline.training.loop import Run, Trainer, train_to
-from pipeline.training.samples import Motions, MotionSamples, Samples
+from pipeline.training.backbones import load_backbone
+from pipeline.training.batches import Samples
+from pipeline.training.frame_trainer import FrameTrainer
+from pipeline.training.loop import train_to
+from pipeline.training.samples import Motions, MotionSamples
+from pipeline.training.trainer import Run
 
 ROUNDS = 50
-"""Rounds of k-means; the paper is silent."""
+"""Rounds of k-means; the paper does not state them."""
 
 
-class ImageFlowTrainer(Trainer[Motions]):
-    """Learns the cluster of each cell's flow."""
+class ImageFlowTrainer(FrameTrainer[Motions]):
+    """Learns the cluster of the flow in each cell of the grid."""
 
     logged = ("loss", "accuracy")
-    """`accuracy`: share of the cells whose likeliest cluster is theirs."""
+    """`accuracy` is the share of cells whose most likely cluster is the true one."""
     measured = ("validation_error", "validation_error_still")
-    """Mean end-point error in pixels of the frame grid, and that of no flow at all."""
+    """Mean end-point error in pixels of the frame grid, and the error of predicting no motion."""
     network: ImageFlow
 
     def counts(self, batch: Motions) -> Tensor:
-        """Cells of the batch."""
+        """Number of cells of the batch."""
         rows, columns = self.network.grid
         return torch.tensor([float(len(batch.frame) * rows * columns)])
 
     def on_device(self, batch: Motions) -> tuple[Tensor, Tensor]:
         """Frames in 0..1 and stored flow, as floats."""
-        frame, flow = (tensor.to(self.where, non_blocking=True) for tensor in batch)
+        frame, flow = (tensor.to(self.device, non_blocking=True) for tensor in batch)
         return frame.to(memory_format=torch.channels_last) / 255.0, flow.float()
 
-    def learn(self, part: Motions, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean negative log-likelihood over the cells."""
-        frame, flow = self.on_device(part)
+    def learn(self, samples: Motions, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean negative log-likelihood over the cells, and the accuracy."""
+        frame, flow = self.on_device(samples)
         size = (frame.shape[2], frame.shape[3])
         targets = self.network.targets(adaptive_avg_pool2d(flow, self.network.grid), size)
-        with self.narrow():
+        with self.autocast():
             logits = self.forward(frame)
         loss = cluster_loss(logits, targets) / counts[0]
         right = (logits.argmax(1) == targets).sum() / counts[0]
@@ -68,34 +71,34 @@ class ImageFlowTrainer(Trainer[Motions]):
     @torch.no_grad()
     def validate(self, samples: Samples[Motions]) -> list[float]:
         """End-point errors over the frames of the held-out clips."""
-        self.processes.spread(self.network.buffers())
+        self.processes.broadcast(self.network.buffers())
         self.network.eval()
-        totals = torch.zeros(3, device=self.where)
+        totals = torch.zeros(3, device=self.device)
         for batch in self.held_out(samples):
             frame, flow = self.on_device(batch)
-            with self.narrow():
+            with self.autocast():
                 expected = self.network.expected_flow(frame)
             error = upsampled(expected, (flow.shape[2], flow.shape[3])) - flow
             errors = [field.norm(dim=1).sum() for field in (error, flow)]
             totals += torch.stack([*errors, torch.ones_like(flow[:, 0]).sum()])
-        wrong, still, cells = self.processes.total(totals).tolist()
+        wrong, still, cells = self.processes.all_sum(totals).tolist()
         return [wrong / cells, still / cells]
 
 
 def flow_vectors(samples: MotionSamples, grid: tuple[int, int], frames: int) -> NDArray[np.float64]:
-    """Mean flow of the cells of some frames, spread evenly: [vectors, 2], pixels per frame."""
-    places = np.unique(np.linspace(0, len(samples) - 1, min(frames, len(samples))).astype(int))
-    cells = [adaptive_avg_pool2d(samples.flows([int(i)]).float(), grid)[0] for i in places]
+    """Mean flow of the cells of evenly spaced frames: [vectors, 2], pixels per frame."""
+    indices = np.unique(np.linspace(0, len(samples) - 1, min(frames, len(samples))).astype(int))
+    cells = [adaptive_avg_pool2d(samples.flows([int(i)]).float(), grid)[0] for i in indices]
     return torch.stack(cells, 1).flatten(1).T.double().numpy()
 
 
 def cluster(
     vectors: NDArray[np.float64], clusters: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centres of k-means [clusters, 2], the slowest first, and the share of vectors of each.
+    """Centres of k-means [clusters, 2], the slowest first, and each one's share of the vectors.
 
     Raises:
-        InputError: There are fewer different vectors than clusters.
+        InputError: There are fewer distinct vectors than clusters.
     """
     different = len(np.unique(vectors, axis=0))
     if different < clusters:
@@ -104,7 +107,7 @@ def cluster(
             "name other datasets in image_flow_weights of config.yaml, or lower its clusters"
         )
     with warnings.catch_warnings():
-        # A cluster that lost its vectors on the way keeps its centre, and a share of 0.
+        # A cluster that loses all its vectors keeps its centre, with a share of 0.
         warnings.filterwarnings("ignore", "One of the clusters is empty")
         random = np.random.default_rng(seed)
         centres, labels = kmeans2(vectors, clusters, ROUNDS, minit="++", rng=random)
@@ -113,8 +116,10 @@ def cluster(
     return centres[order], shares[order]
 
 
-def start(network: dict[str, Any], samples: MotionSamples, clustered: int, seed: int) -> ImageFlow:
-    """The network before its training, with the centres of the training flow.
+def build_start(
+    network: dict[str, Any], samples: MotionSamples, clustered: int, seed: int
+) -> ImageFlow:
+    """The untrained network, whose centres are those of the training flow.
 
     Raises:
         InputError: Its constructor does not take the arguments, or the flow cannot be clustered.
@@ -132,22 +137,6 @@ def start(network: dict[str, Any], samples: MotionSamples, clustered: int, seed:
     height, width = samples.size()
     made.start_from(torch.from_numpy(centres / [width, height]), torch.from_numpy(shares))
     return made
-
-
-def load_backbone(network: ImageFlow, file: Path, sha256: str | None) -> None:
-    """Starts the trunk from ImageNet weights under torchvision's keys.
-
-    Raises:
-        InputError: They are not this backbone's, or the file has another digest.
-    """
-    check_digest(file, sha256)
-    try:
-        network.load_backbone(torch.load(file, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(
-            f"{file}: expected weights of this backbone ({error}); name others in "
-            "backbone_weights of config.yaml"
-        ) from error
 
 
 def train_image_flow(
@@ -171,17 +160,16 @@ def train_image_flow(
 ) -> None:
     """Trains on the training splits of some datasets of videos.
 
-    `backbone` is one file with ImageNet weights under torchvision's keys, or none, and `sha256` the
-    digest that it must have. The stores of `validation_*` hold clips that are only measured; there
-    may be none.
+    `clustered` frames give the flow vectors that are clustered. `backbone` is one file with
+    ImageNet weights under torchvision's keys, or none, and `sha256` the digest that it must have.
+    The stores of `validation_*` hold clips that are only measured; there may be none.
     """
     samples = MotionSamples(frames, flow)
     held_out = MotionSamples(validation_frames, validation_flow) if validation_frames else None
-    begun = start(network, samples, clustered, seed)
-    for file in backbone:
-        load_backbone(begun, file, sha256)
+    image_flow = build_start(network, samples, clustered, seed)
+    load_backbone(image_flow, backbone, sha256)
     run = Run(settings, None, seed, threads, network, code, checkpoints, board)
-    train_to(weights, log, begun, samples, run, held_out, kind=ImageFlowTrainer)
+    train_to(weights, log, image_flow, samples, run, held_out, kind=ImageFlowTrainer)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ rule pretrain:
         checkpoints=settings.beside_weights("checkpoints"),
         board=settings.beside_weights("tensorboard"),
     shell:
-        "exec python -m pipeline.runtime.launch {resources.processes} pipeline.training.pretrain"
+        "exec python -m pipeline.runtime.torchrun {resources.processes} pipeline.training.pretrain"
         " --network {params.network:q} --backbone {input.backbone:q} --sha256 {params.sha256:q}"
         " --frames {input.frames:q} --gaze {input.gaze:q} --density {input.density:q}"
         " --validation-frames {input.validation_frames:q}"
@@ -87,7 +87,7 @@ rule finetune:
         checkpoints=settings.beside_weights("checkpoints"),
         board=settings.beside_weights("tensorboard"),
     shell:
-        "exec python -m pipeline.runtime.launch {resources.processes} pipeline.training.finetune"
+        "exec python -m pipeline.runtime.torchrun {resources.processes} pipeline.training.finetune"
         " --network {params.network:q} --start {input.start:q}"
         " --frames {input.frames:q} --flow {input.flow:q}"
         " --gaze {input.gaze:q} --density {input.density:q}"
@@ -147,15 +147,20 @@ rule train_flow:
     threads: 2
     resources:
         mem_mb=8000,
+        processes=1,
     params:
         code=code_digest("pipeline.training.train_flow"),
         network=as_json(cfg.flow_weights.network),
         settings=as_json(cfg.flow_weights.training),
         seed=cfg.seed,
+        checkpoints=in_results("checkpoints/flow/pwcnet"),
+        board=in_results("tensorboard/flow/pwcnet"),
     shell:
-        "python -m pipeline.training.train_flow --settings {params.settings:q} --network {params.network:q}"
+        "exec python -m pipeline.runtime.torchrun {resources.processes} pipeline.training.train_flow"
+        " --settings {params.settings:q} --network {params.network:q}"
         " --images {input.images:q} --start {input.start:q} --seed {params.seed} --threads {threads}"
-        " --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+        " --code {params.code} --checkpoints {params.checkpoints:q} --board {params.board:q}"
+        " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
 rule train_image_flow:
@@ -191,7 +196,7 @@ rule train_image_flow:
         checkpoints=f"{cfg.pathvars['results']}/checkpoints/flow/image_flow",
         board=f"{cfg.pathvars['results']}/tensorboard/flow/image_flow",
     shell:
-        "exec python -m pipeline.runtime.launch {resources.processes} pipeline.training.train_image_flow"
+        "exec python -m pipeline.runtime.torchrun {resources.processes} pipeline.training.train_image_flow"
         " --network {params.network:q} --clustered {params.clustered}"
         " --backbone {input.backbone:q} --sha256 {params.sha256:q}"
         " --frames {input.frames:q} --flow {input.flow:q}"

@@ -1,4 +1,4 @@
-"""Pairs of pictures whose optical flow is known, made up to train a flow network on.
+"""Scenes of moving layers, and the pair of pictures and the flow that a camera sees of them.
 
 In the manner of FlyingChairs (Dosovitskiy et al., ICCV 2015): textured shapes fly over a textured
 background. Each layer has a motion of its own, rigid or bending, besides the camera's, and nearer
@@ -39,17 +39,17 @@ from pipeline.training.flow_pairs.shapes import draw_shape
 from pipeline.training.flow_pairs.textures import Pictures, draw_flat_texture, draw_texture
 
 _PLAIN, _FLAT = 0.3, 0.15
-"""Shares of backgrounds and of things with nothing on them: walls, skies, screens."""
+"""Shares of backgrounds and of things without a pattern: walls, skies, screens."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A texture with an opacity, and how it moves."""
+    """A texture with an opacity, and its motion."""
 
     canvas: Picture
-    """[y, x, channel] RGB and opacity; the background has no opacity and goes on for ever."""
-    place: Matrix
-    """[3, 3] from the first picture to the canvas."""
+    """RGB and opacity [y, x, channel]; the background has no opacity and no end."""
+    to_canvas: Matrix
+    """Transform [3, 3] from the first picture to the canvas."""
     motion: Motion
 
     @property
@@ -58,13 +58,14 @@ class Layer:
         return bool(self.canvas.shape[2] == 3)
 
     def box(self, size: Size, second: bool) -> tuple[slice, slice]:
-        """Rows and columns of a picture outside which the layer cannot be seen."""
+        """Rows and columns of the first or second picture beyond which the layer is never seen."""
         height, width = self.canvas.shape[:2]
         if self.endless:
             return slice(0, size[0]), slice(0, size[1])
         corners = np.array([[0, width, 0, width], [0, 0, height, height]], np.float32)
-        matrix = inverse(self.place)
+        matrix = inverse(self.to_canvas)
         corners = transformed(self.motion.rigid @ matrix if second else matrix, corners)
+        # Room for interpolation, and for waves, which the zoom of a motion may make larger.
         reach = 2 + 1.5 * self.motion.reach * second
         low, high = np.floor(corners.min(axis=1) - reach), np.ceil(corners.max(axis=1) + reach)
         left, top = np.clip(low, 0, size[::-1]).astype(int)
@@ -72,21 +73,24 @@ class Layer:
         return slice(top, bottom), slice(left, right)
 
     def draw(self, points: Floats, second: bool) -> Picture:
-        """Colour and opacity at the points [2, y, x] of a picture."""
-        x, y = transformed(self.place, self.motion.backward(points) if second else points)
+        """Colour and opacity [y, x, channel] at points [2, y, x] of the first or second picture."""
+        x, y = transformed(self.to_canvas, self.motion.backward(points) if second else points)
         border = cv2.BORDER_REFLECT_101 if self.endless else cv2.BORDER_CONSTANT
         drawn = cv2.remap(self.canvas, x, y, cv2.INTER_CUBIC, borderMode=border)
         return np.asarray(drawn, np.uint8)
 
 
 class Scene(NamedTuple):
-    """Layers from the farthest, the background, to the nearest."""
+    """Layers from the farthest, which is the background, to the nearest."""
 
     size: Size
     layers: list[Layer]
 
     def frame(self, *, second: bool) -> tuple[Floats, NDArray[np.int8]]:
-        """A picture [y, x, channel] in 0..255, and the index of the layer seen at each pixel."""
+        """A picture [y, x, channel] in 0..255, and the index of the layer seen at each pixel.
+
+        A pixel belongs to the nearest layer that covers more than half of it.
+        """
         picture = np.zeros((*self.size, 3), np.float32)
         seen = np.zeros(self.size, np.int8)
         points = grid_points(self.size)
@@ -114,7 +118,10 @@ class Scene(NamedTuple):
         return flow.reshape(2, *self.size)
 
 
-def _thing(rng: np.random.Generator, size: Size, camera: Matrix, sources: Pictures | None) -> Layer:
+def _draw_thing(
+    rng: np.random.Generator, size: Size, camera: Matrix, sources: Pictures | None
+) -> Layer:
+    """A textured shape anywhere in the picture, with a motion besides the camera's."""
     canvas = draw_shape(rng, size, sources)
     if rng.random() < _FLAT:
         canvas[..., :3] = draw_flat_texture(rng, canvas.shape[:2])
@@ -122,29 +129,32 @@ def _thing(rng: np.random.Generator, size: Size, camera: Matrix, sources: Pictur
     centre = (float(rng.uniform(0, size[1])), float(rng.uniform(0, size[0])))
     middle = ((side - 1) / 2, (side - 1) / 2)
     shift = (middle[0] - centre[0], middle[1] - centre[1])
-    place = similarity(centre, shift, rng.uniform(-180, 180), rng.uniform(0.9, 1.1))
-    return Layer(canvas, place, object_motion(rng, camera @ own_motion(rng, size, centre), side))
+    to_canvas = similarity(centre, shift, rng.uniform(-180, 180), rng.uniform(0.9, 1.1))
+    return Layer(
+        canvas, to_canvas, object_motion(rng, camera @ own_motion(rng, size, centre), side)
+    )
 
 
 def scene(rng: np.random.Generator, size: Size, sources: Pictures | None) -> Scene:
-    """A background and up to eight things before it."""
+    """A drawn scene: a background and up to eight things before it."""
     plain = rng.random() < _PLAIN
-    # Nobody sees whether a plain ground moves; a network is to say that it does not.
+    # Nothing shows whether a plain ground moves; a network should learn to say that it does not.
     camera = np.eye(3) if plain else camera_motion(rng, size)
     texture = draw_flat_texture(rng, size) if plain else draw_texture(rng, size, sources)
     turn = similarity((size[1] / 2, size[0] / 2), (0, 0), rng.uniform(-10, 10), 0.95)
     ground = Motion(camera, *NO_WAVES) if plain else object_motion(rng, camera, max(size))
     layers = [Layer(texture, turn, ground)]
-    layers += [_thing(rng, size, camera, sources) for _ in range(int(rng.integers(plain, 9)))]
+    layers += [_draw_thing(rng, size, camera, sources) for _ in range(int(rng.integers(plain, 9)))]
     return Scene(size, layers)
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """A sensor's noise, with a standard deviation of 0.5 to 4 levels."""
     return rng.standard_normal(shape, np.float32) * np.float32(rng.uniform(0.5, 4))
 
 
 def _exposed(rng: np.random.Generator, picture: Floats, change: bool) -> Floats:
-    """A picture with another gain, contrast curve and tint."""
+    """The picture with a slightly different gain, contrast curve and tint, if there is a change."""
     if not change:
         return picture
     gain, gamma = np.exp(rng.normal(0, 0.06)), np.exp(rng.normal(0, 0.08))
@@ -154,32 +164,32 @@ def _exposed(rng: np.random.Generator, picture: Floats, change: bool) -> Floats:
     return np.asarray(cv2.LUT(codes, table.astype(np.float32)[:, None]), np.float32)
 
 
-def _taken(rng: np.random.Generator, pictures: Sequence[Floats]) -> list[Floats]:
-    """What a camera does to two pictures: exposure that drifts, blur that comes, noise."""
-    exposes, blurs, rustles = rng.random(3) < (0.5, 0.2, 0.4)
+def _photographed(rng: np.random.Generator, pictures: Sequence[Floats]) -> list[Floats]:
+    """The two pictures as a camera may take them: drifting exposure, sudden blur, noise."""
+    drifts, blurs, is_noisy = rng.random(3) < (0.5, 0.2, 0.4)
     out = []
     for i, picture in enumerate(pictures):
-        taken = _exposed(rng, picture, bool(exposes) and i == 1)
+        taken = _exposed(rng, picture, bool(drifts) and i == 1)
         if blurs and rng.random() < 0.5:
             taken = np.asarray(cv2.GaussianBlur(taken, (0, 0), rng.uniform(0.4, 1.0)), np.float32)
-        out.append(taken + _noise(rng, taken.shape) if rustles else taken)
+        out.append(taken + _noise(rng, taken.shape) if is_noisy else taken)
     return out
 
 
 def pair(
     seed: Seed, size: Size, sources: Pictures | None = None, *, photometric: bool = True
 ) -> tuple[Picture, Picture, Floats]:
-    """Two pictures and the flow between them; the same seed gives the same.
+    """Two pictures and the flow between them; equal seeds give equal pairs.
 
     Args:
-        seed: Of everything that is left to chance.
+        seed: Seed of everything that is drawn.
         size: Height and width.
-        sources: Pictures that textures are cut from, besides the drawn ones.
+        sources: Pictures that textures are cut from, besides drawn ones.
         photometric: Whether light, sharpness and noise may differ between the pictures.
 
     Returns:
         RGB [y, x, channel] twice, and the flow [component, y, x] (right, down; pixels) from each
-        pixel of the first picture. What leaves the picture or gets hidden has a flow as well.
+        pixel of the first picture. Points that leave the picture or get hidden have a flow as well.
     """
     rng = np.random.default_rng(seed)
     drawn = scene(rng, size, sources)
@@ -187,5 +197,5 @@ def pair(
     second, _ = drawn.frame(second=True)
     pictures: list[Any] = [first, second]
     if photometric:
-        pictures = _taken(rng, pictures)
+        pictures = _photographed(rng, pictures)
     return as_picture(pictures[0]), as_picture(pictures[1]), drawn.flow(seen)

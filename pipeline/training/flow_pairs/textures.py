@@ -1,4 +1,8 @@
-"""Textures."""
+"""What covers things and backgrounds: drawn patterns, plain colours, cuts of given pictures.
+
+Patterns are brightness [y, x], mostly within 0..1; a palette makes colours of it. Shares, lengths
+and contrasts were set by eye, so that drawn pictures look about as busy as frames of videos.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +20,10 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 class Pictures:
-    """The pictures of a folder and of those in it, read when they are first asked for."""
+    """The pictures of a folder and of the folders in it, each read when it is first used."""
 
     def __init__(self, folder: Path, *, kept: int = 256, longest: int = 800) -> None:
-        """Lists the folder.
+        """Lists the files of the folder.
 
         Args:
             folder: Pictures of any sizes.
@@ -38,24 +42,24 @@ class Pictures:
                 "name another folder, or none at all to draw every texture"
             )
         self._kept, self._longest = kept, longest
-        self._read = dict[int, Picture]()
+        self._cache = dict[int, Picture]()
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> Picture:
-        """RGB [y, x, channel].
+        """A picture as RGB [y, x, channel].
 
         Raises:
             InputError: The file is not a picture.
         """
-        if index not in self._read:
-            if len(self._read) == self._kept:
-                del self._read[next(iter(self._read))]
-            self._read[index] = self._picture(self.files[index])
-        return self._read[index]
+        if index not in self._cache:
+            if len(self._cache) == self._kept:
+                del self._cache[next(iter(self._cache))]
+            self._cache[index] = self._decode(self.files[index])
+        return self._cache[index]
 
-    def _picture(self, path: Path) -> Picture:
+    def _decode(self, path: Path) -> Picture:
         picture = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
         if picture is None:
             raise InputError(
@@ -68,11 +72,8 @@ class Pictures:
         return np.asarray(picture, np.uint8)
 
 
-# Patterns: brightness [y, x], mostly within 0..1.
-
-
 def _octaves(rng: np.random.Generator, size: Size) -> Floats:
-    """Noise of all wavelengths, whose amplitude falls with a random power of the frequency."""
+    """Noise of all wavelengths; its amplitude falls with a random power of the frequency."""
     total = np.zeros(size, np.float32)
     fall = rng.uniform(0.3, 1.3)
     cells = float(rng.uniform(1, 4))
@@ -88,6 +89,7 @@ def _octaves(rng: np.random.Generator, size: Size) -> Floats:
 
 
 def _gradient(rng: np.random.Generator, size: Size) -> Floats:
+    """Brightness that changes slowly, along a line or away from a point."""
     x, y = grid_points(size) / max(size)
     if rng.random() < 0.5:
         angle = rng.uniform(0, 2 * np.pi)
@@ -97,8 +99,8 @@ def _gradient(rng: np.random.Generator, size: Size) -> Floats:
     return np.asarray(brightness, np.float32)
 
 
-def _wave(rng: np.random.Generator, size: Size, angle: float, length: float) -> Floats:
-    """Stripes, smooth or sharp, a little bent."""
+def _bent_wave(rng: np.random.Generator, size: Size, angle: float, length: float) -> Floats:
+    """A wave in -1..1 across an angle, smooth or sharp-edged, with bent fronts."""
     x, y = grid_points(size)
     phase = (np.cos(angle) * x + np.sin(angle) * y).astype(np.float32) * (2 * np.pi / length)
     grid = rng.uniform(-1, 1, (4, 5)).astype(np.float32) * np.float32(rng.choice([0.5, 2, 6]))
@@ -107,23 +109,25 @@ def _wave(rng: np.random.Generator, size: Size, angle: float, length: float) -> 
     return np.asarray(np.clip(sharpness * np.sin(phase), -1, 1), np.float32)
 
 
-def _length(rng: np.random.Generator) -> float:
-    """A wavelength in pixels, short ones being as likely as long ones."""
+def _draw_wavelength(rng: np.random.Generator) -> float:
+    """A wavelength of 9 to 70 pixels, uniform in its logarithm."""
     return float(np.exp(rng.uniform(np.log(9), np.log(70))))
 
 
 def _stripes(rng: np.random.Generator, size: Size) -> Floats:
-    return 0.5 + 0.5 * _wave(rng, size, rng.uniform(0, np.pi), _length(rng))
+    """Stripes of one wavelength."""
+    return 0.5 + 0.5 * _bent_wave(rng, size, rng.uniform(0, np.pi), _draw_wavelength(rng))
 
 
 def _checker(rng: np.random.Generator, size: Size) -> Floats:
-    angle, length = rng.uniform(0, np.pi), _length(rng)
-    across = _wave(rng, size, angle + np.pi / 2, length * rng.uniform(0.6, 1.6))
-    return 0.5 + 0.5 * _wave(rng, size, angle, length) * across
+    """Two waves at a right angle, multiplied: a checkerboard."""
+    angle, length = rng.uniform(0, np.pi), _draw_wavelength(rng)
+    across = _bent_wave(rng, size, angle + np.pi / 2, length * rng.uniform(0.6, 1.6))
+    return 0.5 + 0.5 * _bent_wave(rng, size, angle, length) * across
 
 
 def _cells(rng: np.random.Generator, size: Size) -> Floats:
-    """Each pixel is as bright as the nearest of some random points."""
+    """Cells around random points, each of one brightness, some with a bevelled edge."""
     seeds = np.full(size, 255, np.uint8)
     count = int(np.exp(rng.uniform(np.log(6), np.log(150))))
     seeds[rng.integers(size[0], size=count), rng.integers(size[1], size=count)] = 0
@@ -134,7 +138,7 @@ def _cells(rng: np.random.Generator, size: Size) -> Floats:
 
 
 def _strokes(rng: np.random.Generator, size: Size) -> Floats:
-    """Lines, discs and boxes on top of each other."""
+    """Lines, discs and boxes on top of one another."""
     picture = np.full(size, rng.integers(256), np.uint8)
     count = int(np.exp(rng.uniform(np.log(8), np.log(80))))
     ends = rng.integers(-10, np.array(size[::-1]) + 10, (count, 2, 2)).tolist()
@@ -159,9 +163,11 @@ _PATTERNS: tuple[tuple[Callable[[np.random.Generator, Size], Floats], float], ..
     (_cells, 0.16),
     (_strokes, 0.2),
 )
+"""Patterns and how often each is drawn."""
 
 
 def _pattern(rng: np.random.Generator, size: Size) -> Floats:
+    """One of the patterns, mostly with noise on it."""
     draws, shares = zip(*_PATTERNS, strict=True)
     pattern: Floats = draws[int(rng.choice(len(draws), p=shares))](rng, size)
     if rng.random() < 0.85:
@@ -170,7 +176,7 @@ def _pattern(rng: np.random.Generator, size: Size) -> Floats:
 
 
 def _palette(rng: np.random.Generator) -> Picture:
-    """[256, 1, 3] colours from dark to bright; photographs are seldom as gaudy as chance."""
+    """Colours of 256 levels, [256, 1, 3]; greyish ones prevail, as in photographs."""
     count = int(rng.integers(2, 6))
     grey = rng.uniform(-1, 1, (count, 1)) * rng.uniform(20, 150)
     hues = rng.uniform(-1, 1, (count, 3)) * rng.uniform(0, 70) + rng.normal(0, 25, 3)
@@ -180,12 +186,13 @@ def _palette(rng: np.random.Generator) -> Picture:
 
 
 def _painted(rng: np.random.Generator, size: Size) -> Picture:
+    """A pattern in the colours of a palette."""
     brightness = np.clip(_pattern(rng, size) * 255, 0, 255).astype(np.uint8)
     return np.asarray(cv2.applyColorMap(brightness, _palette(rng)), np.uint8)
 
 
-def _drawn(rng: np.random.Generator, size: Size) -> Picture:
-    """One pattern, or patches of two."""
+def _draw_pattern(rng: np.random.Generator, size: Size) -> Picture:
+    """A painted pattern, or patches of two."""
     texture = _painted(rng, size)
     if rng.random() < 0.5:
         patches = _pattern(rng, size) > rng.uniform(0.35, 0.65)
@@ -194,14 +201,14 @@ def _drawn(rng: np.random.Generator, size: Size) -> Picture:
 
 
 def draw_flat_texture(rng: np.random.Generator, size: Size) -> Picture:
-    """One colour, or a slow change from one to another."""
+    """A plain texture: one colour, or a slow change from one to another."""
     colours = rng.uniform(0, 255, 3) + np.array([[-0.5], [0.5]]) * rng.normal(0, 40, 3)
     share = _gradient(rng, size)[..., None] if rng.random() < 0.4 else np.full((*size, 1), 0.5)
     return as_picture(colours[0] + share * (colours[1] - colours[0]))
 
 
 def _crop(rng: np.random.Generator, size: Size, picture: Picture) -> Picture:
-    """A part of a picture, resized, mirrored or not, in colours changed a little."""
+    """A random cut of a picture, resized, at times mirrored, with its colours changed a little."""
     fits = min(side / want for side, want in zip(picture.shape[:2], size, strict=True))
     scale = min(fits, float(np.exp(rng.uniform(np.log(0.6), np.log(max(fits, 0.7))))))
     height, width = (max(1, int(side * scale)) for side in size)
@@ -218,9 +225,12 @@ def _crop(rng: np.random.Generator, size: Size, picture: Picture) -> Picture:
 
 
 def draw_texture(rng: np.random.Generator, size: Size, sources: Pictures | None) -> Picture:
-    """[y, x, channel], without detail that a shift by parts of a pixel would blur away."""
+    """A texture [y, x, channel], drawn or cut from the pictures if there are any.
+
+    It is blurred a little: finer detail would vanish under a shift by parts of a pixel.
+    """
     if sources is not None and rng.random() < 0.7:
         texture = _crop(rng, size, sources[int(rng.integers(len(sources)))])
     else:
-        texture = _drawn(rng, size)
+        texture = _draw_pattern(rng, size)
     return np.asarray(cv2.GaussianBlur(texture, (0, 0), rng.uniform(0.6, 0.9)), np.uint8)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,12 +16,11 @@ from model.two_stream import TwoStream
 from pipeline.config.data import DisFlow
 from pipeline.preprocessing.flow_estimators import build_estimator
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.launch import command
 from pipeline.runtime.processes import Processes
-from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, Codec
-from pipeline.stores.writing import write_store
+from pipeline.stores.kinds import Codec
 from pipeline.training.batches import Draw, Order, load, shrunk
 from pipeline.training.samples import Batch, TrainingSamples, on_device
+from tests.builders import training_stores
 
 
 def order(**changes: Any) -> Order:
@@ -32,25 +28,25 @@ def order(**changes: Any) -> Order:
     return Order(**{**given, **changes})
 
 
-def places(draws: list[Draw]) -> list[int]:
-    return [place for draw in draws for place in draw.places]
+def indices(draws: list[Draw]) -> list[int]:
+    return [index for draw in draws for index in draw.indices]
 
 
 def test_every_sample_comes_once_an_epoch_in_a_new_order() -> None:
-    drawn = places(list(order()))
+    drawn = indices(list(order()))
     assert len(drawn) == 40
     epochs = [drawn[start : start + 10] for start in range(0, 40, 10)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 4
-    assert places(list(order(seed=2))) != drawn
+    assert indices(list(order(seed=2))) != drawn
 
 
 def test_processes_share_each_batch() -> None:
     alone = list(order())
     shares = [list(order(processes=Processes(rank, 2))) for rank in range(2)]
     for whole, *parts in zip(alone, *shares, strict=True):
-        assert [len(part.places) for part in parts] == [2, 2]
-        assert sorted(places(parts)) == sorted(whole.places)
+        assert [len(part.indices) for part in parts] == [2, 2]
+        assert sorted(indices(parts)) == sorted(whole.indices)
         assert {part.shrink for part in parts} == {whole.shrink}
 
 
@@ -59,6 +55,12 @@ def test_it_goes_on_where_it_stopped() -> None:
     resumed.start = 7
     assert list(resumed) == list(order(shrinks=(1, 2, 4)))[7:]
     assert len(resumed) == 3
+
+
+def test_unshuffled_samples_come_in_the_order_of_their_numbers() -> None:
+    assert indices(list(order(shuffled=False, count=40))) == list(range(40))
+    shares = [list(order(shuffled=False, processes=Processes(rank, 2))) for rank in range(2)]
+    assert [share[0].indices for share in shares] == [[0, 2], [1, 3]]
 
 
 def test_factors_are_equally_likely() -> None:
@@ -169,39 +171,27 @@ def test_flow_of_smaller_pictures_is_the_smaller_flow(
 
 
 def stored(folder: Path, codec: Codec, clips: dict[str, tuple[int, int]]) -> TrainingSamples:
-    """Clips of ten frames of noise, each of its size, with a look at every frame."""
-    drawn = np.random.default_rng(0)
-    kinds = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density": DENSITY}
-    for name, kind in kinds.items():
-        used: Codec = codec if name == "frames" else "lossless"
-        store, manifest = folder / f"{name}.zarr", folder / f"{name}.json"
-        with write_store(kind, store, manifest, {}, used) as writer:
-            for clip, (height, width) in clips.items():
-                arrays = {
-                    "frames": drawn.integers(0, 256, (10, height, width, 3)),
-                    "flow": drawn.normal(size=(10, 2, height // 4, width // 4)),
-                    "gaze": np.array([[time, 3, time, 0] for time in range(10)]),
-                    "density": drawn.random((10, height, width)),
-                }
-                facts = {"frames": 10} if name == "gaze" else {}
-                writer.add(clip, [arrays[name].astype(kind.dtype)], **facts)
-    return TrainingSamples(*([folder / f"{name}.json"] for name in kinds))
+    """Clips of eleven frames of noise, each of its size; all but the first are looked at once."""
+    manifests = training_stores(folder, clips, frames=11, observers=1, codec=codec)
+    return TrainingSamples(*([manifest] for manifest in manifests.values()))
 
 
 @pytest.mark.parametrize("codec", ["lossless", "jpeg95"])
 def test_workers_read_what_is_stored(tmp_path: Path, codec: Codec) -> None:
     samples = stored(tmp_path, codec, {"a": (32, 48)})
     samples.batch([0])  # a parent that has read must not hang its workers
-    draws = list(order())
-    for draw, batch in zip(draws, load(samples, order(), 2), strict=True):
-        assert all(map(torch.equal, batch, samples.batch(draw.places)))
+    for draw, batch in zip(list(order()), load(samples, order(), 2), strict=True):
+        assert all(map(torch.equal, batch, samples.batch(draw.indices)))
     part = samples._parts[0]
     frame, flow, density, fixated = samples.batch([7, 4])
-    assert (frame[0].permute(1, 2, 0).numpy() == part.frames["a"][7]).all()
+    # Nobody looks at frame 0, so sample i is frame i + 1.
+    assert (frame[0].permute(1, 2, 0).numpy() == part.frames["a"][8]).all()
     assert part.flow is not None
-    assert (flow[1].numpy() == part.flow["a"][4]).all()
-    assert (density[0, 0].numpy() == part.density["a"][7]).all()
-    assert fixated[:, 0].nonzero().tolist() == [[0, 7, 3], [1, 4, 3]]
+    assert (flow[1].numpy() == part.flow["a"][5]).all()
+    assert (density[0, 0].numpy() == part.density["a"][8]).all()
+    gaze = part.gaze["a"][:]
+    points = [np.rint(gaze[gaze[:, 0] == time][0, 2:0:-1]).astype(int).tolist() for time in (8, 5)]
+    assert fixated[:, 0].nonzero().tolist() == [[0, *points[0]], [1, *points[1]]]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -220,26 +210,7 @@ def test_a_damaged_frame_is_one_error_that_names_it(
     assert not multiprocessing.active_children()
 
 
-def test_a_process_that_reads_outlives_a_wish_that_it_end_but_not_for_ever() -> None:
-    code = (
-        "import os, signal, time; from pipeline import interruption as i; i.GRACE = 1;"
-        "i.outlive_signals(); os.kill(os.getpid(), signal.SIGTERM);"
-        "os.kill(os.getpid(), signal.SIGINT); print('alive', flush=True); time.sleep(60)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
-    assert (done.stdout, done.returncode) == ("alive\n", -signal.SIGALRM)
-
-
 def test_frames_of_two_sizes_make_no_batch(tmp_path: Path) -> None:
     samples = stored(tmp_path, "lossless", {"a": (32, 48), "b": (32, 64)})
     with pytest.raises(InputError, match=r"frames.zarr/b: frames of \(32, 64, 3\) among"):
         samples.batch([3, 13])
-
-
-@pytest.mark.parametrize(("count", "words"), [(1, 0), (4, 4)])
-def test_several_processes_are_started_by_torchrun(count: int, words: int) -> None:
-    line = command(count, "pipeline.training.finetune", ["--seed", "1"])
-    assert line[0] == sys.executable
-    assert line[-4:] == ["-m", "pipeline.training.finetune", "--seed", "1"]
-    assert len(line) == 5 + words
-    assert (f"--nproc-per-node={count}" in line) == (count > 1)

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from model.mean_map import MeanMap
 
-from model.baselines import MeanMap
 from pipeline.config.training import Fitting
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, FRAMES, Kind
 from pipeline.stores.weights import load_weights, weights_facts
-from pipeline.stores.writing import write_store
-from pipeline.training.fit import every_nth, fit, shared
+from pipeline.training.fit import every_nth, fit, share
 from pipeline.training.networks import load_network
+from tests.builders import store
 
 FITTING = Fitting(every=2, patches=600, iterations=100, tolerance=1e-3)
 CODING = {
@@ -29,11 +29,7 @@ MEAN = {"network": "mean_map", "height": 6, "width": 8}
 
 
 def written(kind: Kind, folder: Path, clips: dict[str, np.ndarray], name: str = "") -> Path:
-    manifest = folder / f"{kind.name}{name}.json"
-    with write_store(kind, manifest.with_suffix(".zarr"), manifest, {}) as writer:
-        for clip, array in clips.items():
-            writer.add(clip, [array])
-    return manifest
+    return store(kind, folder, clips, name=f"{kind.name}{name}")
 
 
 @pytest.fixture
@@ -105,7 +101,7 @@ def test_coding_length_is_fitted_and_runs(tmp_path: Path, frames: Path) -> None:
 
 @pytest.mark.parametrize(("total", "among"), [(600, 3), (30_000, 18_000), (5, 7), (0, 4)])
 def test_frames_share_the_patches_evenly(total: int, among: int) -> None:
-    shares = [shared(total, among, place) for place in range(among)]
+    shares = [share(total, among, index) for index in range(among)]
     assert sum(shares) == total and max(shares) - min(shares) <= 1
 
 
@@ -146,7 +142,7 @@ def test_mean_map_is_the_mean_of_distributions(tmp_path: Path) -> None:
     assert weights.read_bytes() == run(tmp_path, MEAN, "again", density=[path]).read_bytes()
 
 
-def test_what_cannot_be_fitted_is_told(tmp_path: Path, frames: Path) -> None:
+def test_what_cannot_be_fitted_is_refused(tmp_path: Path, frames: Path) -> None:
     with pytest.raises(InputError, match=r"'chance' has nothing to fit.*coding_length, mean_map"):
         run(tmp_path, {"network": "chance"}, "x")
     with pytest.raises(InputError, match="no frames stores"):

@@ -16,8 +16,8 @@ from pipeline.config.training import FlowTraining
 from pipeline.planning.load import configured
 from pipeline.preprocessing.flow_estimators import Pwcnet
 from pipeline.stores.weights import weights_facts
+from pipeline.training.flow_pairs.pairs import held_out_seed
 from pipeline.training.flow_pairs.scenes import pair
-from pipeline.training.train_flow import held_out_seed
 
 ROOT = Path(__file__).parents[3]
 CONFIG = configured("paper")

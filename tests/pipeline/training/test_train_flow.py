@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,21 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from model.flow.pwcnet import PWCNet
 from pipeline.config.training import FlowTraining
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.processes import Processes
 from pipeline.stores.weights import load_weights, weights_facts
-from pipeline.training import train_flow as module
+from pipeline.training.batches import Order, load, part
+from pipeline.training.flow_pairs import pairs
+from pipeline.training.flow_pairs.pairs import HeldOutPairs, Pairs, held_out_seed, training_seed
 from pipeline.training.flow_pairs.textures import Pictures
-from pipeline.training.train_flow import (
-    Batch,
-    Pairs,
-    Run,
-    build_network,
-    collate,
-    held_out_seed,
-    train,
-    train_flow,
-    training_seed,
-)
+from pipeline.training.loop import train
+from pipeline.training.train_flow import FlowTrainer, build_pwcnet, train_flow
+from pipeline.training.trainer import Row, Run
+from tests.pipeline.training.kills import assert_same_bits, at_most, killed, terminated
 
 TINY: dict[str, Any] = {
     "channels": [4, 6, 8, 8, 8, 8],
@@ -56,55 +50,62 @@ SETTINGS = FlowTraining(
 
 def network() -> PWCNet:
     torch.manual_seed(5)
-    return build_network(TINY, SETTINGS.size)
+    return build_pwcnet(TINY, SETTINGS.size)
 
 
 def run_in(folder: Path, *, threads: int = 1, **changes: Any) -> Run:
     settings = SETTINGS.model_copy(update=changes)
-    return Run(settings, 7, threads, TINY, None, "code", folder / "w.checkpoint")
+    return Run(settings, None, 7, threads, TINY, "code", folder / "checkpoints", board=None)
 
 
-class KilledError(Exception):
-    pass
-
-
-def killing(after: int) -> Callable[..., tuple[Tensor, ...]]:
-    """A forward pass that fails in the training step after so many."""
-    forward, steps = PWCNet.forward, 0
-
-    def counted(self: PWCNet, first: Tensor, second: Tensor) -> tuple[Tensor, ...]:
-        nonlocal steps
-        steps += self.training
-        if steps > after:
-            raise KilledError
-        return forward(self, first, second)
-
-    return counted
+def trained(network: PWCNet, run: Run) -> list[Row]:
+    settings = run.settings
+    assert isinstance(settings, FlowTraining)
+    samples = Pairs(settings.batch * settings.iterations, settings.size, None, run.seed)
+    held_out = HeldOutPairs(settings.held_out, settings.size, None)
+    return train(network, samples, run, held_out, kind=FlowTrainer)
 
 
 @pytest.mark.parametrize(("threads", "autocast"), [(1, False), (2, True)])
 def test_a_killed_training_ends_with_the_same_bits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, autocast: bool
+    tmp_path: Path, threads: int, autocast: bool
 ) -> None:
-    whole = network()
-    rows = train(whole, run_in(tmp_path / "whole", threads=threads, autocast=autocast))
+    whole, resumed = network(), network()
+    rows = trained(whole, run_in(tmp_path / "whole", threads=threads, autocast=autocast))
     run = run_in(tmp_path / "killed", threads=threads, autocast=autocast)
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr(PWCNet, "forward", killing(after=7))
-        train(network(), run)
-    resumed = network()
-    with monkeypatch.context() as patch:
-        patch.setattr(PWCNet, "forward", killing(after=2))  # two are left after iteration 6
-        assert train(resumed, run) == rows
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    with killed(PWCNet, step=8):
+        trained(network(), run)
+    with at_most(PWCNet, 2):  # two of eight are left after the checkpoint at iteration 6
+        assert trained(resumed, run) == rows
+    assert_same_bits(whole, resumed)
+
+
+def test_asked_to_end_it_saves_its_state_and_goes_on_later(tmp_path: Path) -> None:
+    whole, resumed, run = network(), network(), run_in(tmp_path)
+    rows = trained(whole, run_in(tmp_path / "whole"))
+    with terminated(PWCNet, step=5):  # between two checkpoints
+        trained(network(), run)
+    with at_most(PWCNet, 3):
+        assert trained(resumed, run) == rows
+    assert_same_bits(whole, resumed)
+    assert not run.checkpoints.exists()
+
+
+def test_parts_of_a_batch_add_up_as_processes_need_it(tmp_path: Path) -> None:
+    """Each process learns its share, and gradients are summed."""
+    trainer = FlowTrainer(network(), run_in(tmp_path, batch=4), Processes(0, 1))
+    batch = Pairs(4, (64, 64), None, 7).batch(range(4))
+    counts = trainer.counts(batch)
+    whole = trainer.learn(batch, counts)[0]
+    parts = [trainer.learn(part(batch, start, 3), counts)[0] for start in (0, 3)]
+    torch.testing.assert_close(sum(parts), whole)
 
 
 def test_the_log_has_errors_at_checkpoints_and_rates_that_halve(tmp_path: Path) -> None:
-    rows = train(network(), run_in(tmp_path))
+    rows = trained(network(), run_in(tmp_path))
     assert [row[0] for row in rows] == list(range(1, 9))
-    assert [row[0] for row in rows if row[2] is not None] == [3, 6, 8]
-    assert [row[3] for row in rows] == pytest.approx([1e-3] * 4 + [5e-4] * 2 + [2.5e-4] * 2)
+    assert [row[0] for row in rows if row[3] is not None] == [3, 6, 8]
+    assert [row[2] for row in rows] == pytest.approx([1e-3] * 4 + [5e-4] * 2 + [2.5e-4] * 2)
 
 
 @pytest.mark.parametrize("change", [{"seed": 8}, {"network": {}}, {"code": "other"}])
@@ -112,42 +113,48 @@ def test_a_checkpoint_of_another_training_is_not_resumed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any]
 ) -> None:
     run = run_in(tmp_path, iterations=4)
-    train(network(), run)
-    assert run.checkpoint.is_file()
-    train(network(), run._replace(**change))
-    assert "is of another training: starting anew" in capsys.readouterr().out
+    with terminated(PWCNet, step=2):
+        trained(network(), run)
+    assert list(run.checkpoints.rglob("state.pt"))
+    assert len(trained(network(), run._replace(**change))) == 4
+    out = capsys.readouterr().out
+    assert "of trainings with other data, settings or code; not resumed" in out
+    assert "resuming" not in out
+
+
+def test_other_pictures_make_another_training(folder: Path) -> None:
+    before, none = Pairs(1, (64, 64), Pictures(folder / "pictures"), 0), Pairs(1, (64, 64), None, 0)
+    cv2.imwrite(str(folder / "pictures/b.png"), np.zeros((70, 70, 3), np.uint8))
+    after = Pairs(1, (64, 64), Pictures(folder / "pictures"), 0)
+    assert before.digests != none.digests
+    assert after.digests == Pairs(1, (64, 64), Pictures(folder / "pictures"), 0).digests
+    assert after.digests not in (before.digests, none.digests)
 
 
 def test_held_out_pairs_never_appear_in_training() -> None:
     # numpy fills short seeds up with zeros, so words are compared, not lengths.
     assert {held_out_seed(i)[0] for i in range(50)}.isdisjoint(
-        {training_seed(seed, place)[0] for seed in range(50) for place in range(50)}
+        {training_seed(seed, index)[0] for seed in range(50) for index in range(50)}
     )
-
-    def drawn(pairs: Pairs, count: int) -> set[bytes]:
-        batches = [pairs[i] for i in range(count)]
-        return {batch.first.numpy().tobytes() for batch in batches if isinstance(batch, Batch)}
-
-    held_out = drawn(Pairs((64, 64), None, None), 10)
-    trained = set.union(*(drawn(Pairs((64, 64), None, seed), 30) for seed in (0, 1, 2)))
+    held_out = {first.numpy().tobytes() for first in HeldOutPairs(10, (64, 64), None).pairs.first}
+    batches = [Pairs(30, (64, 64), None, seed).batch(range(30)) for seed in (0, 1, 2)]
+    drawn = {first.numpy().tobytes() for batch in batches for first in batch.first}
     assert len(held_out) == 10
-    assert len(trained) == 90
-    assert not held_out & trained
+    assert len(drawn) == 90
+    assert not held_out & drawn
 
 
 def test_it_learns_one_pair_by_heart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "training_seed", lambda seed, place: (1, 14))
-    monkeypatch.setattr(module, "held_out_seed", lambda index: (1, 14))
-    truth = collate([Pairs((64, 64), None, None)[0]])
-    assert isinstance(truth, Batch)
-    still = float(truth.flow.norm(dim=1).mean())
-    rows = train(
+    monkeypatch.setattr(pairs, "training_seed", lambda seed, index: (1, 14))
+    monkeypatch.setattr(pairs, "held_out_seed", lambda index: (1, 14))
+    still = float(HeldOutPairs(1, (64, 64), None).pairs.flow.norm(dim=1).mean())
+    rows = trained(
         network(),
         run_in(
             tmp_path, batch=1, iterations=200, milestones=(150,), held_out=1, learning_rate=3e-3
         ),
     )
-    errors = [row[2] for row in rows if row[2] is not None]
+    errors = [row[3] for row in rows if row[3] is not None]
     assert still > 1.5
     assert errors[-1] < 0.4 * min(still, errors[0])
 
@@ -159,18 +166,19 @@ def test_the_error_is_in_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         return (flow,)
 
     monkeypatch.setattr(PWCNet, "forward", five_right)
-    trainer = module._Trainer(network(), run_in(tmp_path))
+    held_out = HeldOutPairs(3, (64, 64), None)
     truth = torch.zeros(3, 2, 64, 64)
     truth[:, 0], truth[2, 1] = 5.0, 4.0
-    frames = torch.zeros(3, 3, 64, 64, dtype=torch.uint8)
-    assert trainer.end_point_error(Batch(frames, frames, truth)) == pytest.approx(4 / 3, abs=1e-4)
+    held_out.pairs = held_out.pairs._replace(flow=truth)
+    trainer = FlowTrainer(network(), run_in(tmp_path), Processes(0, 1))
+    assert trainer.validate(held_out) == pytest.approx([4 / 3], abs=1e-4)
 
 
 def test_a_loss_that_is_not_finite_stops(tmp_path: Path) -> None:
     broken = network()
     torch.nn.init.constant_(broken.decoders[0].flow.weight, torch.inf)
-    with pytest.raises(InputError, match="finite loss, found nan at iteration 1; lower"):
-        train(broken, run_in(tmp_path))
+    with pytest.raises(InputError, match="loss is nan at iteration 1; lower"):
+        trained(broken, run_in(tmp_path))
 
 
 def arguments(folder: Path, **changes: str) -> list[str]:
@@ -182,6 +190,8 @@ def arguments(folder: Path, **changes: str) -> list[str]:
         "seed": "7",
         "threads": "1",
         "code": "abc",
+        "checkpoints": str(folder / "checkpoints"),
+        "board": str(folder / "board"),
         "weights": str(folder / "out/flow.safetensors"),
         "log": str(folder / "out/flow.csv"),
     } | changes
@@ -207,11 +217,13 @@ def test_the_stage_writes_weights_that_say_what_they_are(folder: Path) -> None:
     assert (facts["seed"], facts["iterations"], facts["code"]) == (7, 8, "abc")
     assert facts["pictures"]["count"] == 1
     rows = list(csv.DictReader((folder / "out/flow.csv").open()))
-    assert list(rows[0]) == ["iteration", "loss", "held_out_error", "learning_rate"]
+    assert list(rows[0]) == ["iteration", "loss", "learning_rate", "held_out_error"]
     assert [row["iteration"] for row in rows if row["held_out_error"]] == ["3", "6", "8"]
     assert float(rows[-1]["held_out_error"]) == pytest.approx(facts["held_out_error"], rel=1e-4)
     assert sorted(file.name for file in path.parent.iterdir()) == ["flow.csv", "flow.safetensors"]
     assert str(folder) not in json.dumps(facts)
+    assert not (folder / "checkpoints").exists()
+    assert list((folder / "board").iterdir())
 
 
 def test_a_training_goes_on_from_weights_and_says_so(folder: Path) -> None:
@@ -233,7 +245,7 @@ def test_a_training_goes_on_from_weights_and_says_so(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"network": '{"widths": [3]}'}, "--network: expected arguments of PWCNet"),
+        ({"network": '{"widths": [3]}'}, "--network: not arguments of PWCNet"),
         (
             {"settings": SETTINGS.model_copy(update={"size": (64, 100)}).model_dump_json()},
             "multiples of 64, found 64 and 100",
@@ -259,11 +271,13 @@ def test_weights_of_another_network_are_no_start(folder: Path) -> None:
 
 
 def test_a_broken_picture_met_by_a_worker_is_one_line(folder: Path) -> None:
+    many = Pairs(64, (64, 64), Pictures(folder / "pictures"), 0)
     (folder / "pictures/a.png").write_bytes(b"nothing")
-    pairs = Pairs((64, 64), Pictures(folder / "pictures"), 0)
-    found = list(DataLoader(pairs, batch_sampler=[[*range(8)]], num_workers=1, collate_fn=collate))
-    assert isinstance(found[0], InputError)
-    assert str(found[0]).startswith(f"{folder / 'pictures/a.png'}: expected a picture")
-    assert "\n" not in str(found[0])
+    order = Order(
+        count=64, batch=8, iterations=8, seed=0, processes=Processes(0, 1), shuffled=False
+    )
+    with pytest.raises(InputError, match=r"a\.png: expected a picture") as caught:
+        list(load(many, order, 1))
+    assert "\n" not in str(caught.value)
     with pytest.raises(SystemExit, match=r"a\.png: expected a picture"):
         main(train_flow, arguments(folder, threads="2"))

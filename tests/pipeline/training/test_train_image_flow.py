@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,23 @@ from torch.nn.functional import adaptive_avg_pool2d
 from model.backbones import BACKBONES, Levels, Trunk
 from model.flow.image_flow import ImageFlow
 from pipeline.config.data import ImageFlowEstimator
-from pipeline.config.training import Adam, Training
 from pipeline.preprocessing.flow_estimators import build_estimator
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, FRAMES
 from pipeline.stores.weights import load_weights, weights_facts
-from pipeline.stores.writing import write_store
-from pipeline.training.loop import Run, train
+from pipeline.training.loop import train
 from pipeline.training.samples import MotionSamples
 from pipeline.training.train_image_flow import (
     ImageFlowTrainer,
+    build_start,
     cluster,
     flow_vectors,
-    start,
     train_image_flow,
 )
+from pipeline.training.trainer import Run
+from tests.builders import store, training
+from tests.pipeline.training.kills import assert_same_bits, at_most, killed
 
 NETWORK: dict[str, Any] = {
     "clusters": 4,
@@ -40,24 +40,7 @@ NETWORK: dict[str, Any] = {
     "backbone": "tiny",
     "channels": 16,
 }
-SETTINGS = Training(
-    datasets=("x",),
-    batch=8,
-    epochs=1.0,
-    iterations=None,
-    loss="saliency",  # which this trainer has no use for
-    optimiser=Adam(name="adam", weight_decay=0.0),
-    learning_rate=5e-3,
-    step=1000,
-    gamma=0.1,
-    batch_norm="train",
-    precision="float32",
-    micro_batch=None,
-    recompute=False,
-    compile=False,
-    shrink=(1,),
-    checkpoint=2,
-)
+SETTINGS = training(batch=8, epochs=1.0, learning_rate=5e-3, step=1000, checkpoint=2)
 SIDE, SPEED = 64, 4.0
 RED, BLUE = (220, 40, 40), (40, 40, 220)
 
@@ -102,12 +85,10 @@ def discs(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def stored(folder: Path, name: str, frames: np.ndarray, flow: np.ndarray) -> list[list[Path]]:
     """The manifests of a part with one clip."""
-    for kind, array in ((FRAMES, frames), (FLOW, flow)):
-        path = folder / name / f"{kind.name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with write_store(kind, path.with_suffix(".zarr"), path, {}) as writer:
-            writer.add(name, [array])
-    return [[folder / name / f"{kind}.json"] for kind in ("frames", "flow")]
+    return [
+        [store(kind, folder / name, {name: array})]
+        for kind, array in ((FRAMES, frames), (FLOW, flow))
+    ]
 
 
 @pytest.fixture
@@ -123,7 +104,7 @@ def run_in(folder: Path, **changes: Any) -> Run:
 def test_discs_of_a_colour_are_learnt_to_move_its_way(tmp_path: Path) -> None:
     """Better than no flow and than the mean flow of each cell, on frames never seen."""
     samples = MotionSamples(*stored(tmp_path, "train", *discs(1, 121)))
-    network = start(NETWORK, samples, 100, 0)
+    network = build_start(NETWORK, samples, 100, 0)
     train(network, samples, run_in(tmp_path, epochs=6.0), kind=ImageFlowTrainer)
     frames, flow = discs(2, 100)
     with torch.inference_mode():
@@ -149,7 +130,7 @@ def test_held_out_errors_are_means_in_pixels(
         lambda self, frame: torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).expand(len(frame), 2, 8, 8),
     )
     rows = train(
-        start(NETWORK, few, 20, 0),
+        build_start(NETWORK, few, 20, 0),
         few,
         run_in(tmp_path, epochs=0.5, batch=4),
         held_out,
@@ -193,54 +174,31 @@ def test_too_few_different_vectors_are_told() -> None:
 
 
 def test_the_start_has_the_flows_clusters_in_shares_of_the_frame(few: MotionSamples) -> None:
-    network = start(NETWORK, few, 20, 0)
+    network = build_start(NETWORK, few, 20, 0)
     vectors, _ = cluster(flow_vectors(few, (8, 8), 20), 4, 0)
     np.testing.assert_allclose(network.vectors((SIDE, SIDE)), vectors, atol=1e-5)
     assert network.vectors((SIDE, SIDE))[0].norm() < 0.1
-    same = start(NETWORK, few, 20, 0).state_dict()
+    same = build_start(NETWORK, few, 20, 0).state_dict()
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, same[name]), name
 
 
-class KilledError(Exception):
-    pass
-
-
-def killing(after: int) -> Callable[[ImageFlow, Tensor], Tensor]:
-    """A forward pass that fails in the training step after so many."""
-    forward, steps = ImageFlow.forward, 0
-
-    def counted(self: ImageFlow, frame: Tensor) -> Tensor:
-        nonlocal steps
-        steps += self.training
-        if steps > after:
-            raise KilledError
-        return forward(self, frame)
-
-    return counted
-
-
-def test_a_killed_training_ends_with_the_same_bits(
-    tmp_path: Path, few: MotionSamples, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, resumed = (start(NETWORK, few, 20, 0) for _ in range(2))
+def test_a_killed_training_ends_with_the_same_bits(tmp_path: Path, few: MotionSamples) -> None:
+    whole, resumed = (build_start(NETWORK, few, 20, 0) for _ in range(2))
     rows = train(whole, few, run_in(tmp_path / "whole", epochs=1.25), kind=ImageFlowTrainer)
     run = run_in(tmp_path / "killed", epochs=1.25)
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr(ImageFlow, "forward", killing(after=3))
-        train(start(NETWORK, few, 20, 0), few, run, kind=ImageFlowTrainer)
-    with monkeypatch.context() as patch:
-        patch.setattr(ImageFlow, "forward", killing(after=3))  # three are left after iteration 2
+    with killed(ImageFlow, step=4):
+        train(build_start(NETWORK, few, 20, 0), few, run, kind=ImageFlowTrainer)
+    with at_most(ImageFlow, 3):  # three of five are left after the checkpoint at iteration 2
         assert train(resumed, few, run, kind=ImageFlowTrainer) == rows
     assert len(rows) == 5
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    assert_same_bits(whole, resumed)
 
 
 def test_parts_of_a_batch_add_up(tmp_path: Path, few: MotionSamples) -> None:
     rows = []
     for micro_batch in (None, 3):
-        network = start(NETWORK, few, 20, 0)
+        network = build_start(NETWORK, few, 20, 0)
         run = run_in(tmp_path, epochs=0.25, micro_batch=micro_batch)
         rows.append(train(network, few, run, kind=ImageFlowTrainer)[0])
     assert rows[0][1:4] == pytest.approx(rows[1][1:4], rel=1e-4)
@@ -250,7 +208,7 @@ def test_frames_seen_from_farther_have_the_same_clusters(
     tmp_path: Path, few: MotionSamples
 ) -> None:
     """Centres are shares of the frame: halving frames and flow changes no target."""
-    network = start(NETWORK, few, 20, 0)
+    network = build_start(NETWORK, few, 20, 0)
     flow = adaptive_avg_pool2d(few.flows(range(8)).float(), (8, 8))
     whole = network.targets(flow, (SIDE, SIDE))
     assert len(whole.unique()) >= 3

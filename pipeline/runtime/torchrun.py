@@ -1,8 +1,7 @@
-"""Starts a stage as one process or as several.
+"""Run a stage as one process or as several.
 
-`python -m pipeline.runtime.launch 4 pipeline.training.finetune ...` starts four.
-
-Several are `torchrun`'s, one per GPU; each gets the same command line.
+`python -m pipeline.runtime.torchrun 4 pipeline.training.finetune ...` starts four: one per GPU,
+under PyTorch's `torchrun`, each with the same command line. A single one runs without it.
 """
 
 from __future__ import annotations
@@ -12,11 +11,12 @@ import sys
 
 
 def command(count: int, module: str, arguments: list[str]) -> list[str]:
-    """The command line of so many processes of a stage."""
+    """The command line that runs a stage's module in `count` processes."""
     several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
     return [sys.executable, *(several if count > 1 else []), "-m", module, *arguments]
 
 
 if __name__ == "__main__":
     line = command(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    # Replaces this process: a scheduler's signal then reaches the stage itself.
     os.execv(line[0], line)

@@ -1,0 +1,42 @@
+"""ImageNet weights as the start of a network's backbone (Sec. III)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.runtime.errors import InputError
+from pipeline.stores.weights import check_digest
+
+_REMEDY = "name another file in backbone_weights of config.yaml, or torchvision, or null"
+
+
+def load_backbone(network: nn.Module, files: list[Path], sha256: str | None) -> None:
+    """Starts a network's backbone from weights under torchvision's keys.
+
+    Args:
+        network: One with a method `load_backbone`, if there is a file.
+        files: One file, or none: the backbone stays as it is.
+        sha256: The digest that the file must have, or its first digits; None: any.
+
+    Raises:
+        InputError: The network has no backbone, the file has another digest, or its weights are
+            not this backbone's.
+    """
+    for file in files:
+        if not hasattr(network, "load_backbone"):
+            raise InputError(
+                f"{file}: network {type(network).__name__} has no backbone to start from these "
+                "weights; give none"
+            )
+        check_digest(file, sha256)
+        try:
+            load: Any = network.load_backbone
+            load(torch.load(file, map_location="cpu", weights_only=True))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{file}: not weights of this backbone ({error}); {_REMEDY}"
+            ) from error

@@ -1,0 +1,98 @@
+"""The recipe of trainings on stored frames: section `Training` of config.yaml (Sec. IV-B)."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from model.batch_norm import Folded, fold, freeze, unfold
+from pipeline.config.training import Adam, Training
+from pipeline.runtime.processes import Processes
+from pipeline.training.batches import AnyBatch, Order
+from pipeline.training.trainer import Run, Trainer
+
+
+def iterations_of(settings: Training, samples: int) -> int:
+    """The iterations that the settings state, or those that make up their epochs."""
+    if settings.iterations is not None:
+        return settings.iterations
+    assert settings.epochs is not None
+    return math.ceil(settings.epochs * samples / settings.batch)
+
+
+class FrameTrainer(Trainer[AnyBatch]):
+    """Trains with Adam or SGD, whose learning rate falls in equal steps."""
+
+    def __init__(self, network: nn.Module, run: Run, processes: Processes) -> None:
+        assert isinstance(run.settings, Training)
+        self.settings = run.settings
+        self.micro_batch = self.settings.micro_batch
+        self.folded: list[Folded] = []
+        super().__init__(network, run, processes)
+        if self.settings.compile:
+            self.forward = torch.compile(self.network)
+
+    def prepare(self, network: nn.Module) -> nn.Module:
+        """The network in channels-last memory, as frames are stored."""
+        network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.settings.batch_norm == "folded":
+            self.folded = fold(network)
+        if self.settings.recompute:
+            _recompute(network)
+        return network
+
+    def finish(self) -> None:
+        """Gives folded normalisations their layers back."""
+        unfold(self.folded)
+
+    def build_optimiser(self) -> torch.optim.Optimizer:
+        """Adam, the paper's, or SGD, the predecessor paper's."""
+        parameters, rate = self.network.parameters(), self.settings.learning_rate
+        chosen = self.settings.optimiser
+        if isinstance(chosen, Adam):
+            return torch.optim.Adam(parameters, rate, weight_decay=chosen.weight_decay)
+        return torch.optim.SGD(
+            parameters, rate, momentum=chosen.momentum, weight_decay=chosen.weight_decay
+        )
+
+    def build_schedule(self) -> torch.optim.lr_scheduler.LRScheduler:
+        """The rate times gamma after every `step` iterations."""
+        return torch.optim.lr_scheduler.StepLR(
+            self.optimiser, self.settings.step, self.settings.gamma
+        )
+
+    def autocast(self) -> torch.autocast:
+        """A context that computes in bfloat16 where that is safe, if the settings ask for it."""
+        enabled = self.settings.precision == "bfloat16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+
+    def iterations(self, samples: int) -> int:
+        """The iterations that the settings state, or those of their epochs."""
+        return iterations_of(self.settings, samples)
+
+    def order(self, samples: int) -> Order:
+        """Every sample once an epoch, in random order."""
+        return Order(
+            count=samples,
+            batch=self.settings.batch,
+            iterations=self.iterations(samples),
+            seed=self.run.seed,
+            processes=self.processes,
+            shrinks=self.settings.shrink,
+        )
+
+    def start_step(self) -> None:
+        """Training mode; frozen normalisations keep their statistics."""
+        super().start_step()
+        if self.settings.batch_norm == "frozen":
+            freeze(self.network)
+
+
+def _recompute(network: nn.Module) -> None:
+    """Keeps only the inputs of a network's segments, and recomputes the rest when it is needed."""
+    for segment in network.segments():  # type: ignore[operator]
+        segment.forward = partial(checkpoint, segment.forward, use_reentrant=False)
