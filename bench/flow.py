@@ -30,8 +30,8 @@ from PIL import Image
 from model.flow.encoding import colorwheel
 from pipeline.config.data import PwcnetFlow
 from pipeline.planning.load import configured
-from pipeline.preprocessing.flow_estimators import Pwcnet
 from pipeline.preprocessing.frames import decode
+from pipeline.preprocessing.network_flow import Pwcnet
 from pipeline.raw.splits import SheetClip
 from pipeline.training.flow_pairs.pairs import held_out_seed
 from pipeline.training.flow_pairs.scenes import pair

@@ -30,8 +30,9 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from model.flow.image_flow import ImageFlow
-from pipeline.preprocessing.flow_estimators import QUARTER, load_image_flow
+from pipeline.preprocessing.network_flow import load_image_flow
 from pipeline.preprocessing.tensors import upsampled
+from pipeline.stores.kinds import QUARTER
 from pipeline.training.samples import MotionSamples
 from pipeline.training.train_image_flow import train_image_flow
 

@@ -18,7 +18,6 @@ over the clips, printed last, says more than any one of them.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +32,7 @@ from numpy.typing import NDArray
 from pipeline.config.evaluation import Alignment
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import FLOW, FRAMES, GAZE, SHARD
 from pipeline.stores.reading import Store, open_parts
 from pipeline.stores.verify import damage
@@ -44,9 +44,9 @@ COLUMNS = (
     "flags",
 )
 OUTSIDE = ("outside", "point outside the picture")
-"""Reasons of dropped samples that say: usable, but beside the video."""
+"""Reasons for dropping samples that are usable but lie beside the video."""
 STILL = 1e-3
-"""Pixels per frame of spread below which a frame's speed counts as the same everywhere."""
+"""Spread of a frame's speed, in pixels per frame, below which it counts as equal everywhere."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Agreement:
 
     @classmethod
     def nothing(cls, lags: int) -> Self:
-        """Of no clip at all."""
+        """Return the sums over no clip."""
         return cls(np.zeros((2 * lags + 1, 2)), np.zeros((2, 2)), 0)
 
     def __add__(self, other: Agreement) -> Agreement:
@@ -95,7 +95,7 @@ class Agreement:
 
 
 def _speed(block: NDArray[np.float16]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Speed [time, y, x], z-scored over each frame, and which frames have any contrast."""
+    """Speed [time, y, x], z-scored over each frame, and [time] whether a frame has contrast."""
     flow = block.astype(np.float32)
     speed = np.hypot(flow[:, 0], flow[:, 1])
     spread = speed.std(axis=(1, 2))
@@ -119,7 +119,7 @@ def agreement(
     # Cells of the flow grid, which divides the frame grid evenly.
     cell = np.array(shape) / flow.shape[2:]
     upright = points[:, [2, 1]]
-    place, flipped = _cells(upright, cell), _cells(np.array(shape) - 1 - upright, cell)
+    cells, flipped = _cells(upright, cell), _cells(np.array(shape) - 1 - upright, cell)
     found, frames = Agreement.nothing(lags), 0
     last = flow.shape[0] - 1
     for start in range(0, last, SHARD):
@@ -129,10 +129,10 @@ def agreement(
         for i, lag in enumerate(range(-lags, lags + 1)):
             seen = slice(*np.searchsorted(frame, [start + lag, stop + lag]))
             at = frame[seen] - lag - start
-            found.lags[i] += _read(speed, moves, at, *place[seen].T)
+            found.lags[i] += _sum_at(speed, moves, at, *cells[seen].T)
             if lag == 0:
-                found.flips[0] += _read(speed, moves, at, place[seen, 0], flipped[seen, 1])
-                found.flips[1] += _read(speed, moves, at, flipped[seen, 0], place[seen, 1])
+                found.flips[0] += _sum_at(speed, moves, at, cells[seen, 0], flipped[seen, 1])
+                found.flips[1] += _sum_at(speed, moves, at, flipped[seen, 0], cells[seen, 1])
     return replace(found, frames=frames)
 
 
@@ -140,21 +140,21 @@ def _cells(points: NDArray[Any], cell: NDArray[np.float64]) -> NDArray[np.int64]
     return np.floor((points + 0.5) / cell).astype(np.int64)
 
 
-def _read(
+def _sum_at(
     speed: NDArray[np.float32],
     moves: NDArray[np.bool_],
     frame: NDArray[np.int64],
     row: NDArray[np.int64],
     column: NDArray[np.int64],
 ) -> tuple[float, int]:
-    """Sum of the speed at points, and their number, in frames that have any contrast."""
+    """Sum of the z-scored speed at points in frames with contrast, and number of these points."""
     kept = moves[frame]
     values = speed[frame[kept], row[kept], column[kept]]
     return float(values.sum(dtype=np.float64)), int(kept.sum())
 
 
 def motion_flags(compared: Agreement, settings: Alignment) -> list[str]:
-    """What lag and flips say against a clip; nothing where motion does not draw gaze."""
+    """Flags of a clip by its lags and flips; none where motion does not draw gaze."""
     found = compared.facts()
     if not found or compared.frames < settings.min_frames:
         return []
@@ -172,7 +172,7 @@ def motion_flags(compared: Agreement, settings: Alignment) -> list[str]:
 
 
 def _observers(points: NDArray[np.float32], frames: int) -> NDArray[np.int64]:
-    """[frame] number of observers who look at something in it."""
+    """[frame] number of observers with a gaze point in it."""
     seen = np.unique(points[:, [0, 3]].astype(np.int64), axis=0)
     return np.bincount(seen[:, 0], minlength=frames)
 
@@ -180,7 +180,7 @@ def _observers(points: NDArray[np.float32], frames: int) -> NDArray[np.int64]:
 def _observer_facts(
     facts: Mapping[str, Any], points: NDArray[np.float32], frames: int
 ) -> dict[str, Any]:
-    """Nothing where it is not known whose the points are: released maps do not tell."""
+    """Numbers of recordings and observers; empty for distributed maps, which name no observer."""
     if facts["observers"] is None:
         return {}
     observers = _observers(points, frames)
@@ -194,7 +194,7 @@ def _observer_facts(
 def _gaze_facts(
     facts: Mapping[str, Any], points: NDArray[np.float32], frames: int
 ) -> dict[str, Any]:
-    """Everything that the gaze alone tells of a clip."""
+    """Columns that follow from the gaze of a clip alone."""
     seconds = (facts["first"] - 1 + frames) / facts["rate"]
     recorded = facts["seconds"] if frames > 1 else []
     dropped = facts["dropped"]
@@ -239,7 +239,7 @@ def _cell(value: object) -> object:
     return f"{value:.4g}" if isinstance(value, float) else value
 
 
-def _told(name: str, found: Mapping[str, float | int], flags: str) -> str:
+def _summary(name: str, found: Mapping[str, float | int], flags: str) -> str:
     if not found:
         return f"{name}: no motion to compare gaze with; {flags or 'no flag'}"
     return (
@@ -252,7 +252,11 @@ def _told(name: str, found: Mapping[str, float | int], flags: str) -> str:
 def _row(
     clip: str, pictures: Store, motion: Store, looked: Store, settings: Alignment
 ) -> tuple[dict[str, Any], Agreement]:
-    """A row of the sheet, and what it adds to the pooled curve."""
+    """Return a clip's row of the sheet, and its sums for the pooled curve.
+
+    Raises:
+        InputError: Its stores differ in length.
+    """
     frames, height, width, _ = pictures.clips[clip]["shape"]
     flow, facts = motion[clip], looked.clips[clip]
     if flow.shape[0] != frames or facts["frames"] != frames:
@@ -271,10 +275,10 @@ def _row(
 
 
 def _totals(rows: list[dict[str, Any]], pooled: Agreement, settings: Alignment) -> None:
-    """Prints the flagged clips and what all clips say together."""
+    """Print the flagged clips and the result of all clips together."""
     for row in rows:
         if row["flags"]:
-            print(_told(row["clip"], row if "nss_0" in row else {}, row["flags"]))
+            print(_summary(row["clip"], row if "nss_0" in row else {}, row["flags"]))
     points = sum(row["points"] for row in rows)
     usable = sum(row["points"] / (1 - row["outside_share"]) for row in rows if row["points"])
     flagged = sum(bool(row["flags"]) for row in rows)
@@ -284,13 +288,17 @@ def _totals(rows: list[dict[str, Any]], pooled: Agreement, settings: Alignment) 
         f"{share:.4f} of the usable samples inside the video"
     )
     flags = " ".join(motion_flags(pooled, settings))
-    print(_told("pooled over all clips", pooled.facts(), flags))
+    print(_summary("pooled over all clips", pooled.facts(), flags))
 
 
 def alignment(
     *, frames: list[Path], flow: list[Path], gaze: list[Path], settings: Alignment, sheet: Path
 ) -> None:
-    """Stores of a dataset to a sheet with a row per clip, `COLUMNS`; prints the flagged clips."""
+    """Compare gaze with motion in a sheet with a row per clip and `COLUMNS`; print flagged clips.
+
+    Raises:
+        InputError: The stores hold different clips, or a store is missing or damaged.
+    """
     pictures, motions, gazes = (
         open_parts(kind, parts) for kind, parts in ((FRAMES, frames), (FLOW, flow), (GAZE, gaze))
     )
@@ -307,11 +315,8 @@ def alignment(
         row, found = _row(clip, part, motions[clip], gazes[clip], settings)
         rows.append(row)
         pooled += found
-    sheet.parent.mkdir(parents=True, exist_ok=True)
-    with sheet.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+    cells = ([_cell(row.get(column)) for column in COLUMNS] for row in rows)
+    write_rows(sheet, COLUMNS, cells)
     _totals(rows, pooled, settings)
 
 

@@ -29,7 +29,6 @@ frames alone). Gaze is read only where no option is lacking.
 from __future__ import annotations
 
 import argparse
-import csv
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -50,6 +49,7 @@ from pipeline.planning.needs import flows, left_out
 from pipeline.planning.rows import flows_of, used_splits
 from pipeline.raw.splits import SPLITS, SheetClip, Total, read_sheet, read_totals
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows
 from pipeline.stores.manifests import write_json
 
 _COSTS = "workflow/costs.csv"
@@ -63,21 +63,12 @@ def read_costs(path: Path) -> dict[str, tuple[float, float]]:
     Raises:
         InputError: The file is missing or does not fit.
     """
+    columns = ("stage", "frames_per_second_a_core", "bytes_a_frame")
+    rows = read_rows(path, columns)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(line for line in file if not line.startswith("#"))
-            return {
-                row["stage"]: (
-                    float(row["frames_per_second_a_core"]),
-                    float(row["bytes_a_frame"]),
-                )
-                for row in rows
-            }
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: {error}; expected stage,frames_per_second_a_core,bytes_a_frame, as "
-            "bench/conversion.py writes it"
-        ) from None
+        return {row["stage"]: (float(row[columns[1]]), float(row[columns[2]])) for row in rows}
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; write it again with bench/conversion.py") from None
 
 
 def _stages(

@@ -1,46 +1,46 @@
-"""What is wrong with a dataset's raw files, told without converting them.
+"""Faults of a dataset's raw files, found without converting them.
 
-Names first (missing, empty and left-over files), then contents: a video is asked for its header,
-its first picture and the number of its packets, an image for its header, and the gaze of a clip is
-read by the dataset's reader, which knows how long each recording is. No video is decoded.
+Names come first (missing, empty and extra files), then contents: of a video the header, the first
+picture and the number of packets, of an image the header, and of a clip's gaze whatever the
+dataset's reader makes of it, which includes the length of each recording. No video is decoded.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
 from pipeline.config.data import Dataset
+from pipeline.datasets.readers import load_reader
 from pipeline.datasets.records import Clip
 from pipeline.raw.ffmpeg import count_frames
 from pipeline.raw.patterns import (
-    asked_for,
     clips_of,
-    fitting,
+    files_matching,
     numbered_files,
     patterns,
     stays_inside,
     video_file,
+    within_range,
 )
 from pipeline.raw.splits import SheetClip
 from pipeline.raw.video import is_picture, picture_size
 from pipeline.raw.video import probe as probe_video
 from pipeline.runtime.errors import InputError
 
-_ONE_AT_A_TIME = Lock()
-"""Readers set filters of warnings, which all threads share."""
+_READING = Lock()
+"""One reader at a time: readers set filters of warnings, which all threads share."""
 SHORT = 0.2
-"""Share of a video by which a recording, or of a recording by which a video, may be shorter."""
+"""Share of its video by which a recording may be shorter, and the other way round."""
 OUTLAST = 0.5
-"""Seconds by which recordings may outlast even the shortest video."""
+"""Seconds by which recordings may outlast a video of any length."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with a file of a clip."""
+    """A fault of one file of a clip."""
 
     clip: str
     file: str
@@ -49,36 +49,36 @@ class Finding:
 
 @dataclass(frozen=True)
 class Probed:
-    """What the files of a clip hold."""
+    """What was found in the files of a clip."""
 
     frames: int | None
-    """Frames that the clip will have, within what the sheet asks for; None: cannot be told."""
+    """Frames that the clip will have within the range of its sheet; None: not known."""
     unreadable: tuple[Finding, ...] = ()
     short: tuple[Finding, ...] = ()
 
 
-def _there(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[Path]:
+def _existing(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[Path]:
     try:
-        files = fitting(root, pattern, dataset.gaze, clip.name, clip.split)
-    except InputError:  # two files of one number: `missing_files` tells
+        files = files_matching(root, pattern, dataset.gaze, clip.name, clip.split)
+    except InputError:  # two files bear one number, which `missing_files` reports
         return []
     return [file for file in files if file.is_file()]
 
 
 def empty_files(root: Path, dataset: Dataset, clips: Iterable[SheetClip]) -> list[Finding]:
-    """Files without a single byte."""
+    """Return a finding for each file of 0 bytes."""
     found = {
         file: clip.name
         for clip in clips
         for pattern in patterns(dataset)
-        for file in _there(root, dataset, pattern, clip)
+        for file in _existing(root, dataset, pattern, clip)
         if not file.stat().st_size
     }
     return [Finding(clip, str(file), "empty file") for file, clip in found.items()]
 
 
 def extra_clips(root: Path, dataset: Dataset, listed: Iterable[str]) -> dict[str, list[str]]:
-    """Pattern -> clips whose files fit it and that no row of the split sheet names."""
+    """Return pattern -> clips whose files fit it but that are in no row of the split sheet."""
     known = set(listed)
     extra: dict[str, list[str]] = {}
     for pattern in patterns(dataset):
@@ -89,7 +89,7 @@ def extra_clips(root: Path, dataset: Dataset, listed: Iterable[str]) -> dict[str
     return extra
 
 
-def _video(video: Path, rate: float | None, name: str) -> Clip:
+def _probe_video(video: Path, rate: float | None, name: str) -> Clip:
     """Size, rate and frames of a whole video after resampling to `rate`.
 
     Raises:
@@ -104,12 +104,16 @@ def _video(video: Path, rate: float | None, name: str) -> Clip:
     return Clip(name, frames, width, height, rate or own)
 
 
-def _pictures(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list[int]]:
-    """A folder of numbered pictures, and the numbers that it lacks."""
+def _probe_pictures(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list[int]]:
+    """The clip that a folder of numbered pictures makes, and the numbers missing from it.
+
+    Raises:
+        InputError: No picture is in the range, or sizes differ.
+    """
     found = numbered_files(root, dataset.frames.video, clip.name, clip.split)
-    files, absent = asked_for(found, clip)
+    files, absent = within_range(found, clip)
     if not files:
-        raise InputError("no picture within the sheet's range")
+        raise InputError("no picture in the range of the split sheet")
     sizes = {picture_size(file): file for file in files.values()}
     if len(sizes) > 1:
         raise InputError(f"pictures of several sizes, {sizes}; fetch the folder again")
@@ -118,57 +122,58 @@ def _pictures(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list
     return Clip(clip.name, len(files), width, height, rate, tuple(files)), absent
 
 
-def _whole(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list[int]]:
-    """The pictures of a clip as far as they go, and the numbers that they lack.
+def _whole_clip(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list[int]]:
+    """The whole video or all pictures of a clip, and the numbers missing from them.
 
     Raises:
         InputError: They cannot be read.
     """
     pattern = dataset.frames.video
-    stays_inside(root, _there(root, dataset, pattern, clip))
+    stays_inside(root, _existing(root, dataset, pattern, clip))
     if "{frame}" in pattern:
-        return _pictures(root, dataset, clip)
+        return _probe_pictures(root, dataset, clip)
     video = video_file(root, pattern, clip.name, clip.split)
     if is_picture(video):
         return Clip(clip.name, 1, *picture_size(video), 1.0), []
-    return _video(video, dataset.frames.rate, clip.name), []
+    return _probe_video(video, dataset.frames.rate, clip.name), []
 
 
 def probe(root: Path, dataset: Dataset, clip: SheetClip) -> Probed:
-    """Looks into the files of a clip; what is not there is not its business."""
+    """Look into the files of a clip; missing ones are for `missing_files` to report."""
     pattern = dataset.frames.video
     video = video_file(root, pattern, clip.name, clip.split)
-    if not _there(root, dataset, pattern, clip):
+    if not _existing(root, dataset, pattern, clip):
         return Probed(None)
     try:
-        whole, absent = _whole(root, dataset, clip)
+        whole, absent = _whole_clip(root, dataset, clip)
     except InputError as error:
         problem = str(error).removeprefix(f"{video}: ")
         return Probed(None, (Finding(clip.name, str(video), problem),))
-    problems = [f"{len(absent)} pictures lack, the first is {absent[0]}"] if absent else []
+    problems = [f"{len(absent)} pictures are missing, the first is {absent[0]}"] if absent else []
     frames = whole.frames
     if not whole.numbers:
         if whole.frames < (clip.last or 0):
             problems.append(f"{whole.frames} frames; the split sheet asks for {clip.last}")
         frames = max(0, min(whole.frames, clip.last or whole.frames) - (clip.first or 1) + 1)
-    unreadable, short = _gaze(root, dataset, clip, whole, video)
+    unreadable, short = _probe_gaze(root, dataset, clip, whole, video)
     pictures = (Finding(clip.name, str(video), problem) for problem in problems)
     return Probed(frames, tuple(unreadable), (*pictures, *short))
 
 
-def _gaze(
+def _probe_gaze(
     root: Path, dataset: Dataset, clip: SheetClip, whole: Clip, video: Path
 ) -> tuple[list[Finding], list[Finding]]:
-    """What is unreadable and what is short, by the gaze of a clip.
+    """Findings about a clip's gaze: unreadable files, and recordings that are too short.
 
-    Not read: gaze whose reader waits for an option, and maps, a file a frame, which have no length.
+    Gaze is not read if an option of its reader is not set yet, nor are maps of one frame each,
+    which have no length.
     """
     settings = dataset.gaze
     recordings = [
         file
         for pattern in settings.files
         if "{clip}" in pattern and "{frame}" not in pattern
-        for file in _there(root, dataset, pattern, clip)
+        for file in _existing(root, dataset, pattern, clip)
         if file.stat().st_size
     ]
     if not recordings or None in settings.options.values():
@@ -177,26 +182,27 @@ def _gaze(
         file
         for pattern in settings.files
         if "{clip}" not in pattern
-        for file in _there(root, dataset, pattern, clip)
+        for file in _existing(root, dataset, pattern, clip)
     ]
     try:
         stays_inside(root, recordings)
-        reader = importlib.import_module(f"pipeline.datasets.{settings.reader}")
-        with _ONE_AT_A_TIME:
+        reader = load_reader(settings.reader)
+        with _READING:
             seconds = reader.read([*recordings, *common], whole, **settings.options).seconds
     except (ValueError, TypeError, OSError, ImportError) as error:
         where = recordings[0].parent if len(recordings) > 1 else recordings[0]
         return [Finding(clip.name, str(where), str(error))], []
-    return [], _lengths(clip.name, recordings, seconds, whole, video)
+    return [], _short(clip.name, recordings, seconds, whole, video)
 
 
-def _lengths(
+def _short(
     clip: str, files: Sequence[Path], seconds: Sequence[float], whole: Clip, video: Path
 ) -> list[Finding]:
-    """Recordings shorter than their video, and a video shorter than most of its recordings."""
+    """Findings about recordings shorter than their video, or a video shorter than most of them."""
     if not seconds:
         return []
     length = whole.frames / whole.rate
+    # The median: one recording that was never stopped says nothing about the video.
     usual = sorted(seconds)[len(seconds) // 2]
     if length < (1 - SHORT) * usual and length < usual - OUTLAST:
         problem = f"{whole.frames} frames, {length:.2f} s; recordings last {usual:.2f} s"

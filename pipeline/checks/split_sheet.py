@@ -1,16 +1,14 @@
-"""Makes the split sheets whose clip lists only a raw folder can tell.
+"""Split sheets that can only be made from a raw folder.
 
-They are those of DIEM, LEDOV, SALICON and of the shots that Hollywood-2's released maps are cut in.
-`python -m pipeline.checks.split_sheet --dataset diem` reads the folder that config.yaml
-(`run: paper`) names, for the variant that it names, and writes the sheet that it names. Clips and
-frames that are not as many as is known (workflow/splits/totals.csv) are told, and noted in the
-sheet. The other sheets are part of the repository.
+They are those of DIEM, LEDOV, SALICON and of the shots that Hollywood-2's released maps are cut in;
+all others are part of the repository. `python -m pipeline.checks.split_sheet --dataset diem` reads
+the raw folder and writes the sheet that config.yaml (`run: paper`) names for the dataset's variant.
+Numbers of clips or frames other than the known ones (workflow/splits/totals.csv) are printed and
+noted in the sheet.
 """
 
 from __future__ import annotations
 
-import csv
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,47 +16,21 @@ from typing import get_args
 
 from pipeline.config.config import Config
 from pipeline.config.section import Split
+from pipeline.datasets.diem import TEST_CLIPS, TEST_FRAMES
 from pipeline.planning.load import configured, own
 from pipeline.raw.patterns import clips_of, clips_with_video
 from pipeline.raw.splits import read_totals
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows, write_rows
 
-Row = tuple[str, str, str]
-"""Clip, split, and first and last frame as they stand in the sheet."""
-
-DIEM_TEST = frozenset(
-    [
-        "BBC_life_in_cold_blood_1278x710",
-        "BBC_wildlife_serpent_1280x704",
-        "DIY_SOS_1280x712",
-        "advert_bbc4_bees_1024x576",
-        "advert_bbc4_library_1024x576",
-        "advert_iphone_1272x720",
-        "ami_ib4010_closeup_720x576",
-        "ami_ib4010_left_720x576",
-        "harry_potter_6_trailer_1280x544",
-        "music_gummybear_880x720",
-        "music_trailer_nine_inch_nails_1280x720",
-        "news_tony_blair_resignation_720x540",
-        "nightlife_in_mozambique_1280x580",
-        "one_show_1280x712",
-        "pingpong_angle_shot_960x720",
-        "pingpong_no_bodies_960x720",
-        "sport_scramblers_1280x720",
-        "sport_wimbledon_federer_final_1280x704",
-        "tv_uni_challenge_final_1280x712",
-        "university_forum_construction_ionic_1280x720",
-    ]
-)
-"""The 20 test videos (Borji et al., ICCV 2013); all others train."""
-DIEM_TEST_FRAMES = 300
-"""Frames of a test video that count (Sec. IV-A)."""
+Row = tuple[str, Split, int | None, int | None]
+"""Clip, split, first and last frame; a frame is None where the whole video is used."""
 
 
 def _diem(root: Path, pattern: str, _: Config) -> list[Row]:
     return [
-        (clip, "test", f"1,{DIEM_TEST_FRAMES}") if clip in DIEM_TEST else (clip, "train", ",")
+        (clip, "test", 1, TEST_FRAMES) if clip in TEST_CLIPS else (clip, "train", None, None)
         for clip in clips_with_video(root, pattern)
     ]
 
@@ -66,23 +38,30 @@ def _diem(root: Path, pattern: str, _: Config) -> list[Row]:
 def _ledov(root: Path, pattern: str, cfg: Config) -> list[Row]:
     path = Path(cfg.pathvars["raw"], "ledov_meta", cfg.meta_datasets["ledov_meta"].frame_list)
     if not path.is_file():
-        raise InputError(f"{path}: needed to tell LEDOV's test videos; docs/datasets.md")
-    with path.open(newline="") as file:
-        lines = (line for line in file if not line.startswith("#"))
-        listed = {row["video"] for row in csv.DictReader(lines)}
+        raise InputError(
+            f"{path}: no such file, which lists LEDOV's test videos; "
+            "docs/datasets.md says where it comes from"
+        )
+    listed = {row["video"] for row in read_rows(path, ("video",))}
     clips = clips_with_video(root, pattern)
-    return [(clip, "test" if clip in listed else "train", ",") for clip in clips]
+    return [(clip, "test" if clip in listed else "train", None, None) for clip in clips]
 
 
 def _salicon(root: Path, pattern: str, _: Config) -> list[Row]:
     clips = clips_with_video(root, pattern)
-    named = [(clip, re.match(r"COCO_(train|val)2014_", clip)) for clip in clips]
-    return [(clip, match[1], ",") for clip, match in named if match]
+    splits: tuple[Split, ...] = ("train", "val")
+    return [
+        (clip, split, None, None)
+        for clip in clips
+        for split in splits
+        if clip.startswith(f"COCO_{split}2014_")
+    ]
 
 
 def _shots(root: Path, pattern: str, _: Config) -> list[Row]:
-    """Every shot, those of a single frame too; the folder says which split it belongs to."""
-    return [(clip, split, ",") for clip, split in sorted(clips_of(root, pattern))]
+    """Every shot, also those of a single frame; its folder is its split."""
+    splits = {split: split for split in get_args(Split)}
+    return [(clip, splits[split], None, None) for clip, split in sorted(clips_of(root, pattern))]
 
 
 _RULES: dict[tuple[str, str], Callable[[Path, str, Config], list[Row]]] = {
@@ -98,8 +77,8 @@ _RULES: dict[tuple[str, str], Callable[[Path, str, Config], list[Row]]] = {
 def _differences(
     rows: list[Row], dataset: str, variant: str, frames: Mapping[str, int]
 ) -> list[str]:
-    """Where clips, and frames if they were counted, are not as many as are known of each split."""
-    clips = Counter(split for _, split, _ in rows)
+    """What differs from the known numbers of clips, and of frames if they were counted."""
+    clips: Counter[str] = Counter(split for _, split, *_ in rows)
     differences = []
     for (of, made, split), total in read_totals(Path(own("workflow/splits/totals.csv"))).items():
         if (of, made) == (dataset, variant):
@@ -113,7 +92,11 @@ def _differences(
 
 
 def sheet(*, dataset: str) -> None:
-    """Writes the split sheet of a dataset from the files that its raw folder holds."""
+    """Write the split sheet of a dataset from the files in its raw folder.
+
+    Raises:
+        InputError: The dataset is not known, has a sheet in the repository, or has no files.
+    """
     cfg = configured("paper")
     if dataset not in cfg.datasets:
         raise InputError(f"{dataset}: no such dataset; known are {', '.join(cfg.datasets)}")
@@ -122,12 +105,14 @@ def sheet(*, dataset: str) -> None:
         made = ", ".join(f"{name} ({variant})" for name, variant in _RULES)
         raise InputError(
             f"{settings.splits} of {dataset} ({settings.variant}) is part of the repository; "
-            f"made from raw folders are those of {made}"
+            f"only those of {made} are made from raw folders"
         )
     raw, pattern = Path(cfg.pathvars["raw"], dataset), settings.frames.video
     counts = clips_of(raw, pattern)
     if not counts:
-        raise InputError(f"{raw}: no file fits {pattern}; docs/datasets.md")
+        raise InputError(
+            f"{raw}: no file fits {pattern}; docs/datasets.md shows the expected layout"
+        )
     rows = _RULES[dataset, settings.variant](raw, pattern, cfg)
     frames: Counter[str] = Counter()
     if "{split}" in pattern:
@@ -135,14 +120,13 @@ def sheet(*, dataset: str) -> None:
             frames[split] += count
     differences = _differences(rows, dataset, settings.variant, frames)
     rows.sort(key=lambda row: get_args(Split).index(row[1]))
-    lines = [
-        f"# Made by python -m pipeline.checks.split_sheet --dataset {dataset}"
-        f" (variant {settings.variant})"
+    comments = [
+        f"Made by python -m pipeline.checks.split_sheet --dataset {dataset}"
+        f" (variant {settings.variant})",
+        "from the files in the raw folder; the rule is in pipeline/checks/split_sheet.py.",
+        *(f"NOT AS PUBLISHED: {difference}." for difference in differences),
     ]
-    lines += ["# from the files in the raw folder; the rule is in pipeline/checks/split_sheet.py."]
-    lines += [f"# NOT AS PUBLISHED: {difference}." for difference in differences]
-    lines += ["clip,split,first,last", *(",".join(row) for row in rows)]
-    Path(settings.splits).write_text("\n".join(lines) + "\n")
+    write_rows(Path(settings.splits), ("clip", "split", "first", "last"), rows, comments)
     print(f"{settings.splits}: {len(rows)} clips")
     for difference in differences:
         print(f"{raw} is not as published: {difference}; complete the folder and run this again")

@@ -1,11 +1,10 @@
-"""Stage statistics: what the scored clips are like, clip by clip.
+"""Stage statistics: lengths, gaze, motion and density of the scored clips, clip by clip.
 
-The motion columns tell what `flow_scale` should be: the papers state no scaling.
+The papers state no scaling of the flow; the columns about motion show what `flow_scale` should be.
 """
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import dask.array as da
 from dask.base import compute
 
 from pipeline.runtime.cli import main
+from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, SHARD
 from pipeline.stores.reading import Store, open_parts
 from pipeline.stores.verify import damage
@@ -23,7 +23,7 @@ COLUMNS = (
     "mean_density",
 )
 MOVING = 1.0
-"""Pixels per frame from which on a place counts as moving."""
+"""Speed, in pixels per frame, above which a cell of the flow grid counts as moving."""
 
 
 def _array(store: Store, clip: str) -> Any:
@@ -33,7 +33,7 @@ def _array(store: Store, clip: str) -> Any:
 
 
 def _lazy(frames: Store, flow: Store, density: Store, clip: str) -> list[Any]:
-    """Mean level, mean and largest flow, moving share, mean density; computed a shard at a time."""
+    """Tasks for mean level, mean and largest flow, moving share and mean density, by shards."""
     speed = da.sqrt((_array(flow, clip) ** 2).sum(axis=1))
     return [
         _array(frames, clip).mean(),
@@ -53,29 +53,31 @@ def statistics(
     threads: int,
     sheet: Path,
 ) -> None:
-    """Stores of a test split to a sheet with a row per clip: `COLUMNS`."""
+    """Describe the stores of a test split in a sheet with a row per clip and `COLUMNS`.
+
+    Raises:
+        InputError: A store is missing or damaged.
+    """
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
     gazes, densities = open_parts(GAZE, gaze), open_parts(DENSITY, density)
-    with sheet.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for clip, part in pictures.items():
-            facts, looked = part.clips[clip], gazes[clip].clips[clip]
-            count = facts["shape"][0]
-            values = compute(  # type: ignore[no-untyped-call]
-                *_lazy(part, motions[clip], densities[clip], clip),
-                scheduler="threads",
-                num_workers=threads,
-            )
-            writer.writerow(
-                [
-                    *(clip, count, facts["source_width"], facts["source_height"]),
-                    *(f"{facts['rate']:.6g}", looked["observers"]),
-                    f"{looked['shape'][0] / count:.4g}",
-                    densities[clip].clips[clip]["frames_without_gaze"],
-                    *(f"{float(value):.4g}" for value in values),
-                ]
-            )
+    rows = []
+    for clip, part in pictures.items():
+        facts, looked = part.clips[clip], gazes[clip].clips[clip]
+        count = facts["shape"][0]
+        values = compute(  # type: ignore[no-untyped-call]
+            *_lazy(part, motions[clip], densities[clip], clip),
+            scheduler="threads",
+            num_workers=threads,
+        )
+        row = [
+            *(clip, count, facts["source_width"], facts["source_height"]),
+            *(f"{facts['rate']:.6g}", looked["observers"]),
+            f"{looked['shape'][0] / count:.4g}",
+            densities[clip].clips[clip]["frames_without_gaze"],
+            *(f"{float(value):.4g}" for value in values),
+        ]
+        rows.append(row)
+    write_rows(sheet, COLUMNS, rows)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,33 @@ COLUMNS = (
     "right pupil",
     "right event",
 )
+TEST_CLIPS = frozenset(
+    [
+        "BBC_life_in_cold_blood_1278x710",
+        "BBC_wildlife_serpent_1280x704",
+        "DIY_SOS_1280x712",
+        "advert_bbc4_bees_1024x576",
+        "advert_bbc4_library_1024x576",
+        "advert_iphone_1272x720",
+        "ami_ib4010_closeup_720x576",
+        "ami_ib4010_left_720x576",
+        "harry_potter_6_trailer_1280x544",
+        "music_gummybear_880x720",
+        "music_trailer_nine_inch_nails_1280x720",
+        "news_tony_blair_resignation_720x540",
+        "nightlife_in_mozambique_1280x580",
+        "one_show_1280x712",
+        "pingpong_angle_shot_960x720",
+        "pingpong_no_bodies_960x720",
+        "sport_scramblers_1280x720",
+        "sport_wimbledon_federer_final_1280x704",
+        "tv_uni_challenge_final_1280x712",
+        "university_forum_construction_ionic_1280x720",
+    ]
+)
+"""The 20 test videos (Borji et al., ICCV 2013); all others train."""
+TEST_FRAMES = 300
+"""Frames of a test video that count (Sec. IV-A)."""
 SCREEN = (1280, 960)
 RATE = 30.0
 """Lines per second of video."""

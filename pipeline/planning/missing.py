@@ -12,14 +12,14 @@ from pipeline.config.data import Dataset
 from pipeline.planning.load import complete, load
 from pipeline.planning.needs import given, left_out
 from pipeline.planning.rows import measured, used_splits
-from pipeline.raw.patterns import fitting, patterns, stays_inside, video_file
+from pipeline.raw.patterns import files_matching, patterns, stays_inside, video_file
 from pipeline.raw.splits import SheetClip, read_sheet
 from pipeline.runtime.errors import InputError
 
 
 def _lacking(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[str]:
     try:
-        files = fitting(root, pattern, dataset.gaze, clip.name, clip.split)
+        files = files_matching(root, pattern, dataset.gaze, clip.name, clip.split)
     except InputError as error:
         return [str(error)]
     if not files:

@@ -1,7 +1,7 @@
 """Stage density: gaze points, or distributed maps, to fixation densities (S of Eq. 4, Sec. IV-B).
 
-Each frame's density has the maximum 1, or is zero everywhere: without gaze, or without a map where
-maps are taken as somebody distributes them. Both are counted in the manifest.
+Each frame's density has the maximum 1. It is zero everywhere in a frame without gaze or, where
+distributed maps are used, without a map. The manifest counts both.
 """
 
 from __future__ import annotations
@@ -29,13 +29,11 @@ from pipeline.stores.writing import write_store
 
 ASPECT = 0.01
 """Largest relative difference between the aspects of a distributed map and its video."""
-
-
 _TINT = 2
-"""Levels by which JPEG lets the channels of a grey picture differ."""
+"""Levels by which JPEG makes the channels of a grey picture differ."""
 
 
-def _of_points(
+def _densities_of_points(
     points: NDArray[np.float32], facts: dict[str, Any], grid: Shape, settings: PointDensity
 ) -> Iterator[NDArray[np.float64]]:
     on_grid = isinstance(settings, GaussianDensity)
@@ -45,7 +43,7 @@ def _of_points(
 
 
 def read_map(file: Path) -> NDArray[np.generic]:
-    """A grey picture [y, x] as it is, without its opacity.
+    """Read a grey picture [y, x] with the values of its file, without its opacity.
 
     Raises:
         InputError: The file is missing, damaged, in colour or of absurd dimensions.
@@ -69,7 +67,7 @@ def read_map(file: Path) -> NDArray[np.generic]:
 def maps_by_frame(
     raw: Path, settings: ReleasedDensity, clip: str, facts: dict[str, Any]
 ) -> tuple[list[Path | None], int]:
-    """The map of each frame of a clip, None where there is none; and how many lie beyond the clip.
+    """Return the map of each frame of a clip, or None, and the number of maps of no frame.
 
     Raises:
         InputError: No frame of the clip has a map.
@@ -87,15 +85,15 @@ def maps_by_frame(
         )
     if not any(maps):
         raise InputError(
-            f"{where}: expected a map of a frame of clip {clip} ({facts['split']}), "
-            f"numbered {min(numbers)} to {max(numbers)}; found {len(files)} of other numbers. "
+            f"{where}: no map for frames {min(numbers)}-{max(numbers)} of clip {clip} "
+            f"({facts['split']}); {len(files)} files have other numbers; "
             "docs/datasets.md shows the expected layout"
         )
     return maps, len(files) - sum(file is not None for file in maps)
 
 
-def _of_aspect(file: Path, clip: str, video: Shape) -> NDArray[np.generic]:
-    """A distributed map, which may be larger or smaller than its video, but not stretched.
+def _read_unstretched(file: Path, clip: str, video: Shape) -> NDArray[np.generic]:
+    """Read a distributed map, which may be larger or smaller than its video but not stretched.
 
     Raises:
         InputError: It cannot be read, or has another aspect.
@@ -110,20 +108,24 @@ def _of_aspect(file: Path, clip: str, video: Shape) -> NDArray[np.generic]:
     return picture
 
 
-def _released(
+def _released_densities(
     maps: list[Path | None], clip: str, video: Shape, grid: Shape
 ) -> Iterator[NDArray[np.float64]]:
     for file in maps:
         if file is None:
             yield np.zeros((1, *grid))
         else:
-            yield released_map(_of_aspect(file, clip, video), grid)[None]
+            yield released_map(_read_unstretched(file, clip, video), grid)[None]
 
 
 def density(
     *, gaze: Path, raw: Path, settings: Density, grid: Frames, store: Path, manifest: Path
 ) -> None:
-    """GAZE store (its manifest is given), or the maps of a raw folder, to DENSITY store."""
+    """Turn a GAZE store, whose manifest is given, or maps of a raw folder into a DENSITY store.
+
+    Raises:
+        InputError: A map is missing, damaged or does not fit its clip.
+    """
     source = open_store(GAZE, gaze)
     shape = (grid.height, grid.width)
     with write_store(DENSITY, store, manifest, density_settings(settings, grid)) as writer:
@@ -133,9 +135,9 @@ def density(
             if isinstance(settings, ReleasedDensity):
                 maps, beyond = maps_by_frame(raw, settings, clip, facts)
                 counts |= {"frames_without_map": maps.count(None), "maps_beyond_clip": beyond}
-                blocks = _released(maps, clip, (facts["height"], facts["width"]), shape)
+                blocks = _released_densities(maps, clip, (facts["height"], facts["width"]), shape)
             else:
-                blocks = _of_points(points, facts, shape, settings)
+                blocks = _densities_of_points(points, facts, shape, settings)
             writer.add(clip, blocks, **frame_facts(facts), **counts)
             print(f"{clip}: {facts['frames']} densities; {counts}")
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from pipeline.config.data import Dhf1kDensity, GaussianDensity, MatheDensity, MitDensity
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 PointDensity: TypeAlias = GaussianDensity | Dhf1kDensity | MatheDensity | MitDensity
 """The recipes that make a density from points."""
@@ -26,19 +28,19 @@ Shape: TypeAlias = tuple[int, int]
 Map: TypeAlias = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-14
-"""Modes of a table are left out below this share of its largest singular value."""
+"""Modes whose singular value is below this share of the largest are left out of a table."""
 
 UNDERFLOW = 1e-150
-"""Entries of a table below it are zero."""
+"""Entries of a table below this are set to zero."""
 
 FEW, BAND = 32, 48
-"""Up to FEW points, a density is made in bands of so many rows."""
+"""The density of up to FEW points is made in bands of BAND rows, which fit into the cache."""
 
 
 def resize_matrix(source: int, target: int) -> Map:
-    """Bilinear resizing along one axis, antialiased: [target, source], rows that sum to 1.
+    """Matrix [target, source] of antialiased bilinear resizing along one axis; its rows sum to 1.
 
-    Pixel centres are at halves. When shrinking, the triangle is as much wider as the pixels are.
+    Pixel centres are at halves. When shrinking, the triangle widens as the pixels do.
     """
     factor = source / target
     centre = (np.arange(target) + 0.5) * factor - 0.5
@@ -49,11 +51,16 @@ def resize_matrix(source: int, target: int) -> Map:
 
 @lru_cache(maxsize=16)
 def _resizing(source: int, target: int) -> csr_array[np.float64]:
+    """`resize_matrix` without its zeros, of which it mostly consists."""
+    from scipy.sparse import (
+        csr_array,  # a third of this module's import; Gaussians need no resizing
+    )
+
     return csr_array(resize_matrix(source, target))
 
 
 def resized(picture: Map, grid: Shape) -> Map:
-    """A map [y, x] on another grid."""
+    """Resize a map [y, x] to another grid, antialiased."""
     if picture.shape[0] != grid[0]:
         picture = np.asarray(_resizing(picture.shape[0], grid[0]) @ picture)
     if picture.shape[1] != grid[1]:
@@ -137,8 +144,8 @@ def _axis(settings: PointDensity, size: int, longer: int, target: int) -> Axis:
 def _product(down: Map, across: Map) -> Map:
     """down.T @ across, divided by its maximum.
 
-    With few points the time goes into memory, not into multiplying: each band is looked through
-    while the cache holds it, and the last ones, which it still holds, are divided first.
+    With few points memory takes the time, not multiplication: the maximum of each band is taken
+    while the cache holds the band, and the last bands, which it still holds, are divided first.
     """
     height = down.shape[1]
     band = BAND if len(down) <= FEW else height
@@ -155,12 +162,12 @@ def _product(down: Map, across: Map) -> Map:
 
 def _divide(density: Map, highest: float) -> None:
     if highest > 0:
-        # A third of a division's time; the maximum is 1 but for the last bit.
+        # It takes a third of a division's time; the maximum is 1 but for the last bit.
         density *= 1.0 / highest
 
 
 def _superposed(settings: PointDensity, pixels: NDArray[np.int32], shape: Shape, on: Shape) -> Map:
-    """The responses to all points of a picture of `shape`, on the grid `on`, with maximum 1."""
+    """Sum of the responses to all points of a picture of `shape`, on the grid `on`; maximum 1."""
     y, x = (_axis(settings, shape[i], max(shape), on[i]) for i in (0, 1))
     rows, columns = pixels[:, 0], pixels[:, 1]
     (at_row, down), (at_column, across) = y.modes, x.modes
@@ -174,33 +181,33 @@ def _superposed(settings: PointDensity, pixels: NDArray[np.int32], shape: Shape,
 
 
 def _distinct(pixels: NDArray[np.int32], shape: Shape) -> NDArray[np.int32]:
-    """Each pixel once, in the order of the picture."""
-    places = np.unique(np.ravel_multi_index((pixels[:, 0], pixels[:, 1]), shape))
-    return np.stack(np.unravel_index(places, shape), axis=1).astype(np.int32)
+    """Each pixel [n, (y, x)] once, row by row."""
+    indices = np.unique(np.ravel_multi_index((pixels[:, 0], pixels[:, 1]), shape))
+    return np.stack(np.unravel_index(indices, shape), axis=1).astype(np.int32)
 
 
 def _normalised(density: Map) -> Map:
-    """Divided by its maximum, in place; zero everywhere stays so."""
+    """Divide a density by its maximum, in place; one that is zero everywhere stays as it is."""
     _divide(density, density.max())
     return density
 
 
 def quantised(density: Map) -> Map:
-    """A density of maximum 1 in the 256 grey levels of an 8-bit file, rounded half up."""
+    """Round a density of maximum 1 to the 256 grey levels of an 8-bit file, half up."""
     return np.asarray(np.floor(255 * density + 0.5) / 255)
 
 
 def density_map(
     pixels: NDArray[np.int32], shape: Shape, settings: PointDensity, grid: Shape | None = None
 ) -> Map:
-    """Density of points after a recipe.
+    """Make the density of points by a recipe.
 
     Args:
-        pixels: [n, (y, x)] of a picture of `shape`; of the raw video for all recipes but
-            `gaussian`, whose picture is the frame grid.
+        pixels: [n, (y, x)] of a picture of `shape`, which is the raw video's for all recipes but
+            `gaussian`, and the frame grid for that one.
         shape: (height, width) of that picture.
         settings: The recipe.
-        grid: (height, width) of the density; None: as `shape`.
+        grid: (height, width) of the density; None: `shape`.
 
     Returns:
         [y, x] with maximum 1, or zero everywhere without points.
@@ -217,5 +224,5 @@ def density_map(
 
 
 def released_map(picture: NDArray[np.generic], grid: Shape) -> Map:
-    """A distributed map [y, x] on the frame grid, divided by its maximum."""
+    """Resize a distributed map [y, x] to the frame grid and divide it by its maximum."""
     return _normalised(resized(picture.astype(np.float64), grid))

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 
 def pixels_by_frame(points: NDArray[np.float32], frames: int) -> list[NDArray[np.int32]]:
-    """Splits a GAZE array by frame.
+    """Split a GAZE array by frame.
 
     Args:
         points: [point, (frame, x, y, observer)].
         frames: Number of frames of the clip.
 
     Returns:
-        Per frame an array [n, (y, x)] of the pixels that hold the points, in their order.
+        For each frame an array [n, (y, x)] of the pixels that hold its points, in their order.
     """
     frame = points[:, 0].astype(np.int64)
     order = np.argsort(frame, kind="stable")
@@ -27,7 +27,7 @@ def pixels_by_frame(points: NDArray[np.float32], frames: int) -> list[NDArray[np
 def video_pixels(
     points: NDArray[np.float32], frames: int, grid: tuple[int, int], video: tuple[int, int]
 ) -> list[NDArray[np.int32]]:
-    """Points of the frame grid on the pixels of a picture of another size.
+    """Move points from the frame grid to the pixels of a picture of another size.
 
     Args:
         points: [point, (frame, x, y, observer)] of a GAZE store.
@@ -36,23 +36,23 @@ def video_pixels(
         video: (height, width) of the picture.
 
     Returns:
-        Per frame an array [n, (y, x)].
+        For each frame an array [n, (y, x)] of pixels inside the picture.
     """
     size = np.array(video[::-1])
     xy = (points[:, 1:3].astype(np.float64) + 0.5) * size / np.array(grid[::-1]) - 0.5
-    placed = points.copy()
-    placed[:, 1:3] = np.clip(np.floor(xy + 0.5), 0, size - 1)
-    return pixels_by_frame(placed, frames)
+    moved = points.copy()
+    moved[:, 1:3] = np.clip(np.floor(xy + 0.5), 0, size - 1)
+    return pixels_by_frame(moved, frames)
 
 
 def fixated_map(pixels: NDArray[np.integer[Any]], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Boolean map [y, x], true where at least one gaze point lies (F of Eq. 5)."""
+    """Boolean map [y, x] that is true where at least one gaze point lies (F of Eq. 5)."""
     fixated: NDArray[np.bool_] = np.zeros(shape, bool)
     fixated[pixels[:, 0], pixels[:, 1]] = True
     return fixated
 
 
 def inside(x: NDArray[Any], y: NDArray[Any], width: int, height: int) -> NDArray[np.bool_]:
-    """Whether points fall on a pixel of the frame grid."""
+    """Whether each point falls on a pixel of the frame grid; a pixel reaches half a unit around."""
     within = (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
     return np.asarray(within, bool)

@@ -9,15 +9,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 import zarr
 from numpy.typing import NDArray
 
 from pipeline.config.data import DeepFlow, DisFlow, Flow, ImageFlowEstimator, PwcnetFlow
-from pipeline.preprocessing.flow_estimators import QUARTER, Estimator, build_estimator
+from pipeline.preprocessing.flow_estimators import Estimator, build_estimator
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.stores.kinds import FLOW, FRAMES, SHARD
+from pipeline.stores.kinds import FLOW, FRAMES, QUARTER, SHARD
 from pipeline.stores.manifests import frame_facts
 from pipeline.stores.reading import open_store
 from pipeline.stores.settings import flow_settings
@@ -25,14 +24,11 @@ from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
 
 _COARSE = 16
-"""Frames are compared for cuts on a grid coarser by this, which motion changes little."""
+"""Factor by which frames are shrunk to be compared for cuts; motion changes such frames little."""
 
 
 def change(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """Mean change of grey from one RGB frame [y, x, 3] to another, as a share of white.
-
-    They are compared on a coarse grid.
-    """
+    """Mean change of grey from one RGB frame [y, x, 3] to another on a coarse grid, 0 to 1."""
     size = (max(1, first.shape[1] // _COARSE), max(1, first.shape[0] // _COARSE))
     coarse = [
         cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
@@ -42,12 +38,12 @@ def change(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
 
 
 def cuts(frames: NDArray[np.uint8], numbers: Sequence[int], limit: float | None) -> list[bool]:
-    """Whether a scene ends with each frame but the last.
+    """Whether a scene ends with a frame, for each frame but the last.
 
     Args:
         frames: [time, y, x, 3].
-        numbers: Number of each frame where they come from numbered pictures: a gap is a cut.
-        limit: `cut` of the settings.
+        numbers: Number of each frame if they come from numbered pictures, where a gap is a cut.
+        limit: Change from which on two frames belong to different scenes; None: at gaps only.
     """
     gaps = [after - before > 1 for before, after in pairwise(numbers or range(len(frames)))]
     if limit is None:
@@ -59,7 +55,7 @@ def cuts(frames: NDArray[np.uint8], numbers: Sequence[int], limit: float | None)
 
 
 def flow_by_frame(frames: zarr.Array[Any], estimator: Estimator) -> Iterator[NDArray[np.float32]]:
-    """Flow of each frame of a clip by itself, in blocks: neither the end nor a cut is special."""
+    """Flow of each frame by itself, in blocks [time, component, y/4, x/4]; no frame is special."""
     for start in range(0, frames.shape[0], SHARD):
         yield estimator(np.asarray(frames[start : start + SHARD]))
 
@@ -70,15 +66,18 @@ def clip_flow(
     estimator: Estimator,
     settings: DisFlow | DeepFlow | PwcnetFlow,
 ) -> Iterator[NDArray[np.float32]]:
-    """Flow of a clip in blocks [time, component, y/4, x/4]; stores.py defines its end and cuts."""
+    """Flow of a clip in blocks [time, component, y/4, x/4].
+
+    At a cut and at the end the flow before it is repeated, as `pipeline.stores.kinds` says.
+    """
     count, height, width = frames.shape[:3]
     last = np.zeros((2, height // QUARTER, width // QUARTER), np.float32)
     for start in range(0, count - 1, SHARD):
         block = np.asarray(frames[start : start + SHARD + 1])
         flows = estimator(block)
-        ends = cuts(block, numbers[start : start + SHARD + 1], settings.cut)
-        for i, cut in enumerate(ends):
-            if cut:
+        cut_after = cuts(block, numbers[start : start + SHARD + 1], settings.cut)
+        for i, is_cut in enumerate(cut_after):
+            if is_cut:
                 flows[i] = last
             last = flows[i]
         yield flows
@@ -86,16 +85,21 @@ def clip_flow(
 
 
 def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: Path) -> None:
-    """FRAMES store (its manifest is given) to FLOW store."""
-    cv2.setNumThreads(threads)
-    torch.set_num_threads(threads)
+    """Turn a FRAMES store, whose manifest is given, into a FLOW store.
+
+    Raises:
+        InputError: A side of the frame grid is no multiple of 4, or weights do not fit.
+    """
     source = open_store(FRAMES, frames)
-    estimator = build_estimator(settings)
+    estimator = build_estimator(settings, threads)
     with write_store(FLOW, store, manifest, flow_settings(settings)) as writer:
         for clip, facts in source.clips.items():
             array = source[clip]
             if array.shape[1] % QUARTER or array.shape[2] % QUARTER:
-                raise InputError(f"config.yaml: frames: sides must be multiples of {QUARTER}")
+                raise InputError(
+                    f"config.yaml: frames: width and height must be multiples of {QUARTER}; "
+                    f"found {array.shape[2]} x {array.shape[1]}"
+                )
             if isinstance(settings, ImageFlowEstimator):
                 flows = flow_by_frame(array, estimator)
             else:

@@ -12,7 +12,12 @@ from PIL import Image
 
 from pipeline.config.data import DatasetFrames, Frames
 from pipeline.raw.ffmpeg import FfmpegError, open_video, read_frames
-from pipeline.raw.patterns import asked_for, numbered_files, stays_inside, video_file
+from pipeline.raw.patterns import (
+    numbered_files,
+    stays_inside,
+    video_file,
+    within_range,
+)
 from pipeline.raw.splits import SheetClip
 from pipeline.raw.video import DAMAGED, is_picture, opened, picture_size, probe
 from pipeline.runtime.cli import main
@@ -73,22 +78,31 @@ def _decode_video(
 def decode(
     video: Path, frames: Frames, rate: float | None, clip: SheetClip
 ) -> Iterator[NDArray[np.uint8]]:
-    """RGB frames of a video on the frame grid, in blocks [time, y, x, channel].
+    """Decode RGB frames of a video on the frame grid, in blocks [time, y, x, channel].
 
     Args:
         video: Video, or an image, which is a clip of one frame.
         frames: The frame grid and the resizing filter.
         rate: Frames per second to resample to; None keeps every frame as it is.
         clip: Its first and last frame limit what is decoded.
+
+    Raises:
+        InputError: An image is damaged.
+        DamagedError: A video is damaged; raised after its last frame.
     """
     if is_picture(video):
         return _decode_images([video], frames)
     return _decode_video(video, frames, rate, clip)
 
 
-def _video(
+def _open_video(
     raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
 ) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
+    """Facts and frames of a video or an image.
+
+    Raises:
+        InputError: It is missing or cannot be read.
+    """
     video = video_file(raw, dataset.video, clip.name, clip.split)
     stays_inside(raw, [video])
     width, height, rate = probe(video)
@@ -99,18 +113,25 @@ def _video(
         "rate": dataset.rate or rate,
         "numbers": [],
     }
-    return facts, _checked(decode(video, grid, dataset.rate, clip), video, dataset.damaged)
+    return facts, _stop_or_keep(decode(video, grid, dataset.rate, clip), video, dataset.damaged)
 
 
-def _pictures(
+def _open_pictures(
     raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
 ) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
-    """A folder of numbered pictures; the sheet's first and last are such numbers."""
+    """Facts and frames of a folder of numbered pictures; the sheet's range is of such numbers.
+
+    Raises:
+        InputError: No picture is in the range, or sizes differ.
+    """
     found = numbered_files(raw, dataset.video, clip.name, clip.split)
-    files, absent = asked_for(found, clip)
+    files, absent = within_range(found, clip)
     where = video_file(raw, dataset.video, clip.name, clip.split)
     if not files:
-        raise InputError(f"{where}: no picture fits; docs/datasets.md shows the expected layout")
+        raise InputError(
+            f"{where}: no picture in the range of the split sheet; "
+            "docs/datasets.md shows the expected layout"
+        )
     stays_inside(raw, files.values())
     sizes = {picture_size(file): file for file in files.values()}
     if len(sizes) > 1:
@@ -124,41 +145,31 @@ def _pictures(
         "numbers": list(files),
     }
     blocks = _decode_images(files.values(), grid)
-    return facts, _checked(_gap(blocks, absent, where), where, dataset.damaged)
+    return facts, _stop_or_keep(_report_gap(blocks, absent, where), where, dataset.damaged)
 
 
-def _gap(
+def _report_gap(
     blocks: Iterator[NDArray[np.uint8]], absent: list[int], where: Path
 ) -> Iterator[NDArray[np.uint8]]:
+    """The blocks, and after the last a DamagedError if pictures are missing."""
     yield from blocks
     if absent:
         raise DamagedError(f"{where}: {len(absent)} pictures are missing, the first {absent[0]}")
 
 
-def frames(
-    *,
-    raw: Path,
-    clips: list[SheetClip],
-    dataset: DatasetFrames,
-    grid: Frames,
-    store: Path,
-    manifest: Path,
-) -> None:
-    """Raw videos, or folders of numbered pictures, of a part to its FRAMES store."""
-    read = _pictures if "{frame}" in dataset.video else _video
-    settings = frames_settings(dataset, grid)
-    with write_store(FRAMES, store, manifest, settings, grid.codec) as writer:
-        for clip in clips:
-            facts, blocks = read(raw, clip, dataset, grid)
-            count = writer.add(clip.name, blocks, split=clip.split, last=clip.last, **facts)
-            print(
-                f"{clip.name}: {count} frames of {facts['source_width']}x{facts['source_height']}"
-            )
-
-
-def _checked(
+def _stop_or_keep(
     blocks: Iterator[NDArray[np.uint8]], video: Path, damaged: str
 ) -> Iterator[NDArray[np.uint8]]:
+    """The blocks of a clip, with what the dataset wants done about damage.
+
+    Args:
+        blocks: Frames of the clip.
+        video: The file or pattern that messages name.
+        damaged: `stop`, or `keep` the frames that could be read.
+
+    Raises:
+        InputError: There is no frame, or the source is damaged and that must stop.
+    """
     empty = True
     try:
         for block in blocks:
@@ -170,9 +181,36 @@ def _checked(
                 f"{error}; fetch it again, take the clip out of the split sheet, or set "
                 "frames.damaged of its dataset to keep in config.yaml"
             ) from error
-        print(f"kept what was decoded: {error}")
+        print(f"frames that could be decoded are kept: {error}")
     if empty:
-        raise InputError(f"{video}: no frame in the range asked for; check the file and the sheet")
+        raise InputError(
+            f"{video}: no frame in the range of the split sheet; check the file and the sheet"
+        )
+
+
+def frames(
+    *,
+    raw: Path,
+    clips: list[SheetClip],
+    dataset: DatasetFrames,
+    grid: Frames,
+    store: Path,
+    manifest: Path,
+) -> None:
+    """Turn raw videos, or folders of numbered pictures, of a part into its FRAMES store.
+
+    Raises:
+        InputError: A file is missing, damaged or outside the raw folder.
+    """
+    open_clip = _open_pictures if "{frame}" in dataset.video else _open_video
+    settings = frames_settings(dataset, grid)
+    with write_store(FRAMES, store, manifest, settings, grid.codec) as writer:
+        for clip in clips:
+            facts, blocks = open_clip(raw, clip, dataset, grid)
+            count = writer.add(clip.name, blocks, split=clip.split, last=clip.last, **facts)
+            print(
+                f"{clip.name}: {count} frames of {facts['source_width']}x{facts['source_height']}"
+            )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.data import DatasetGaze, Frames
+from pipeline.datasets.readers import load_reader
 from pipeline.datasets.records import NOBODY, Clip, Gaze
 from pipeline.preprocessing.fixations import inside
 from pipeline.raw.patterns import gaze_files, stays_inside
@@ -22,24 +22,12 @@ from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
 
 
-def _reader(name: str) -> Any:
-    """The module of pipeline/datasets that reads a dataset's gaze.
+def _read_gaze(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
+    """Read the raw gaze of a clip with the reader of its dataset.
 
     Raises:
-        InputError: There is no such reader; the message lists those that there are.
+        InputError: Files are missing, lie outside the raw folder or do not fit the reader.
     """
-    names = sorted(path.stem for path in (Path(__file__).parents[1] / "datasets").glob("[a-z]*.py"))
-    reader = importlib.import_module(f"pipeline.datasets.{name}") if name in names else None
-    if hasattr(reader, "read"):
-        return reader
-    modules = {other: importlib.import_module(f"pipeline.datasets.{other}") for other in names}
-    known = [other for other, module in modules.items() if hasattr(module, "read")]
-    raise InputError(
-        f"config.yaml: gaze.reader of this dataset is {name!r}; set it to one of {', '.join(known)}"
-    )
-
-
-def _read(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
     files = gaze_files(raw, settings, clip.name, split)
     if not files:
         raise InputError(
@@ -47,7 +35,7 @@ def _read(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
             "docs/datasets.md shows the expected layout"
         )
     stays_inside(raw, files)
-    reader = _reader(settings.reader)
+    reader = load_reader(settings.reader)
     try:
         gaze: Gaze = reader.read(files, clip, **settings.options)
     except TypeError as error:
@@ -60,11 +48,17 @@ def _read(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
 def on_grid(
     gaze: Gaze, clip: Clip, first: int, grid: Frames
 ) -> tuple[NDArray[np.float32], dict[str, int]]:
-    """Points of a raw video's frames `first`.. on the frame grid.
+    """Move gaze from the pixels of a raw video to the frame grid.
+
+    Args:
+        gaze: Of the whole raw video.
+        clip: Its size and the number of its last frame.
+        first: Number, from 1, of the frame that becomes frame 0.
+        grid: The frame grid.
 
     Returns:
-        The GAZE array [point, (frame, x, y, observer)], ordered by frame, then observer; and what
-        was dropped, by reason.
+        The GAZE array [point, (frame, x, y, observer)], ordered by frame, then observer; and
+        reason -> number of samples that were dropped for it.
     """
     x = (gaze.x.astype(np.float64) + 0.5) * grid.width / clip.width - 0.5
     y = (gaze.y.astype(np.float64) + 0.5) * grid.height / clip.height - 0.5
@@ -77,7 +71,7 @@ def on_grid(
         "point outside the picture": int((kept_frames & ~kept).sum()),
     }
     points = np.stack([frame, x, y, gaze.observer], axis=1)[kept].astype(np.float32)
-    # Rounding to float32 may carry a point over the last pixel's edge.
+    # Rounding to float32 may carry a point beyond the edge of the last pixel.
     edge = np.array([grid.width - 0.5, grid.height - 0.5], np.float32)
     points[:, 1:3] = np.minimum(points[:, 1:3], np.nextafter(edge, np.float32(0)))
     order = np.lexsort((points[:, 3], points[:, 0]))
@@ -93,11 +87,17 @@ def gaze(
     store: Path,
     manifest: Path,
 ) -> None:
-    """Raw gaze of a part to its GAZE store; the FRAMES manifest tells lengths, sizes and rates."""
+    """Turn the raw gaze of a part into its GAZE store.
+
+    Lengths, sizes and rates of the clips are those of the FRAMES manifest.
+
+    Raises:
+        InputError: Raw files are missing or do not fit, or config.yaml names no such reader.
+    """
     with write_store(GAZE, store, manifest, gaze_settings(settings, grid)) as writer:
-        for name, facts in _clips(frames).items():
-            clip = _clip(name, facts)
-            found = _read(raw, settings, clip, facts["split"])
+        for name, facts in _frames_clips(frames).items():
+            clip = _whole_video(name, facts)
+            found = _read_gaze(raw, settings, clip, facts["split"])
             points, dropped = on_grid(found, clip, facts["first"], grid)
             known = not (found.observer == NOBODY).any()
             observers = len(np.unique(points[:, 3])) if known else None
@@ -117,12 +117,16 @@ def gaze(
                 dropped=dropped,
                 seconds=list(found.seconds),
             )
-            who = f"{observers} observers" if known else "observers that are not told"
+            who = f"{observers} observers" if known else "unknown observers"
             print(f"{name}: {len(points)} points of {who}; dropped {dropped}")
 
 
-def _clips(frames: Path) -> dict[str, dict[str, Any]]:
-    """Clip -> facts of a FRAMES manifest; its store is not read."""
+def _frames_clips(frames: Path) -> dict[str, dict[str, Any]]:
+    """Clip -> its facts in a FRAMES manifest, whose store is not opened.
+
+    Raises:
+        InputError: It is no manifest of stage frames.
+    """
     content = read_manifest(frames)
     if content.get("kind") != FRAMES.name:
         raise InputError(
@@ -133,7 +137,8 @@ def _clips(frames: Path) -> dict[str, dict[str, Any]]:
     return clips
 
 
-def _clip(name: str, facts: dict[str, Any]) -> Clip:
+def _whole_video(name: str, facts: dict[str, Any]) -> Clip:
+    """A clip's raw video from its first frame on, as readers want it."""
     return Clip(
         name=name,
         frames=facts["first"] - 1 + facts["shape"][0],

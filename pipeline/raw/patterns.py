@@ -1,7 +1,7 @@
-"""Where a clip's raw files lie: the patterns of config.yaml turned into paths.
+"""Raw files of a clip: the patterns of config.yaml turned into paths.
 
-Snakemake declares with this what a job reads, and the job finds with this what it reads. Nothing
-outside a dataset's raw folder is read, wherever a name or a link may point.
+Snakemake declares the inputs of a job with these functions, and the job finds its inputs with them.
+Nothing outside a dataset's raw folder is read, wherever a name or a link may point.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 
 def _regex(pattern: str) -> re.Pattern[str]:
+    """The pattern as a regular expression, with a group for each {field}."""
     parts = _FIELD.split(pattern)
     text, seen = "", set[str]()
     for i, part in enumerate(parts):
@@ -36,7 +37,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 @cache
 def _entries(folder: Path) -> tuple[str, ...]:
-    """Names in a folder, sorted; without those that begin with a dot, which macOS leaves behind."""
+    """Names in a folder, sorted, without hidden files, which macOS leaves behind."""
     if not folder.is_dir():
         return ()
     return tuple(sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")))
@@ -46,8 +47,8 @@ def _walk(folder: Path, pieces: list[str], below: str = "") -> Iterable[str]:
     """Paths below a folder that fit a pattern piece by piece; each folder is listed once."""
     piece, *rest = pieces
     if _FIELD.search(piece) or "*" in piece:
-        form = _regex(piece)
-        names = tuple(name for name in _entries(folder) if form.fullmatch(name))
+        regex = _regex(piece)
+        names = tuple(name for name in _entries(folder) if regex.fullmatch(name))
     else:
         names = (piece,)
     for name in names:
@@ -59,6 +60,7 @@ def _walk(folder: Path, pieces: list[str], below: str = "") -> Iterable[str]:
 
 @cache
 def _by_clip(root: Path, pattern: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(clip, split) -> files that fit a pattern, sorted."""
     regex = _regex(pattern)
     found: dict[tuple[str, str], list[str]] = {}
     for path in _walk(root, pattern.split("/")):
@@ -74,12 +76,12 @@ def _filled(pattern: str, clip: str, split: str) -> str:
 
 
 def video_file(root: Path, pattern: str, clip: str, split: str) -> Path:
-    """The raw video (or image) of a clip, whether it exists or not."""
+    """Return the path of a clip's raw video or image, whether it exists or not."""
     return root / _filled(pattern, clip, split)
 
 
 def numbered_files(root: Path, pattern: str, clip: str, split: str) -> dict[int, Path]:
-    """The files of a clip that fit a pattern with {frame}, by that number, ascending.
+    """Return number -> file for the files of a clip that fit a pattern with {frame}, ascending.
 
     A pattern without {frame} gives its one path as number 1, whether it exists or not.
 
@@ -103,8 +105,8 @@ def numbered_files(root: Path, pattern: str, clip: str, split: str) -> dict[int,
     return dict(sorted(found.items()))
 
 
-def asked_for(files: Mapping[int, Path], clip: SheetClip) -> tuple[dict[int, Path], list[int]]:
-    """Of a clip's numbered files those within the range of its sheet, and the numbers that lack."""
+def within_range(files: Mapping[int, Path], clip: SheetClip) -> tuple[dict[int, Path], list[int]]:
+    """Return the files within the clip's frame range, and the numbers missing from it."""
     first = clip.first or min(files, default=1)
     last = clip.last or max(files, default=0)
     within = {number: file for number, file in files.items() if first <= number <= last}
@@ -112,9 +114,9 @@ def asked_for(files: Mapping[int, Path], clip: SheetClip) -> tuple[dict[int, Pat
 
 
 def listing(root: Path, pattern: str, clips: Iterable[SheetClip]) -> str:
-    """Digest of the names and sizes of numbered files, by which a job notices that they changed.
+    """Digest of the names and sizes of numbered files, from which a change of them is noticed.
 
-    There are too many of them to be declared one by one. Empty for a pattern without {frame}.
+    They are too many to be declared one by one. Empty for a pattern without {frame}.
     """
     if "{frame}" not in pattern:
         return ""
@@ -125,10 +127,10 @@ def listing(root: Path, pattern: str, clips: Iterable[SheetClip]) -> str:
     return digest.hexdigest()[:16]
 
 
-def tree_digest(place: Path) -> str:
-    """Digest of the names, sizes and dates of the files of a folder, or of one file."""
+def tree_digest(path: Path) -> str:
+    """Digest of the names, sizes and dates of one file, or of all files below a folder."""
     digest = hashlib.sha256()
-    files = place.rglob("*") if place.is_dir() else [place]
+    files = path.rglob("*") if path.is_dir() else [path]
     for file in sorted(file for file in files if file.is_file()):
         facts = file.stat()
         digest.update(f"{file}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
@@ -136,10 +138,10 @@ def tree_digest(place: Path) -> str:
 
 
 def stays_inside(root: Path, files: Iterable[Path]) -> None:
-    """Refuses files that lie outside a dataset's raw folder once links are followed.
+    """Refuse files that lie outside a dataset's raw folder once links are followed.
 
     Raises:
-        InputError: Names the first such file and where it leads.
+        InputError: There is such a file; the message says where it leads.
     """
     base = os.path.realpath(root)
     for file in files:
@@ -152,17 +154,21 @@ def stays_inside(root: Path, files: Iterable[Path]) -> None:
 
 
 def gaze_files(root: Path, gaze: DatasetGaze, clip: str, split: str) -> list[Path]:
-    """The raw gaze files of a clip.
+    """Return the raw gaze files of a clip, pattern by pattern; see `files_matching`."""
+    return [
+        file for pattern in gaze.files for file in files_matching(root, pattern, gaze, clip, split)
+    ]
 
-    A pattern with {observer} gives the files of `gaze.observers`, or, where that is null, every
-    file that is there; one with {frame} every file that is there; another its one path, whether it
-    exists or not.
+
+def files_matching(
+    root: Path, pattern: str, gaze: DatasetGaze, clip: str, split: str
+) -> list[Path]:
+    """Return the raw files of a clip that one pattern of a dataset stands for.
+
+    A pattern with {observer} stands for the files of `gaze.observers`, or for every file that is
+    there where that is null. One with {frame} stands for every file that is there. Any other
+    stands for one path, whether that exists or not.
     """
-    return [file for pattern in gaze.files for file in fitting(root, pattern, gaze, clip, split)]
-
-
-def fitting(root: Path, pattern: str, gaze: DatasetGaze, clip: str, split: str) -> list[Path]:
-    """The raw files of a clip that one pattern of a dataset stands for."""
     if "{observer}" not in pattern:
         return list(numbered_files(root, pattern, clip, split).values())
     if gaze.observers is not None:
@@ -173,17 +179,17 @@ def fitting(root: Path, pattern: str, gaze: DatasetGaze, clip: str, split: str) 
 
 
 def patterns(dataset: Dataset) -> list[str]:
-    """Every pattern of a dataset's raw files: pictures, gaze, and maps if they are released."""
+    """Return every pattern of a dataset's raw files: pictures, gaze, and maps if distributed."""
     density = dataset.density
     maps = [density.files] if isinstance(density, ReleasedDensity) else []
     return [dataset.frames.video, *dataset.gaze.files, *maps]
 
 
 def clips_of(root: Path, pattern: str) -> dict[tuple[str, str], int]:
-    """Files of a raw folder that fit a pattern, by (clip, split); "" where the path names none."""
+    """Count the files that fit a pattern, by (clip, split); "" for what the pattern leaves out."""
     return {key: len(files) for key, files in _by_clip(root, pattern).items()}
 
 
 def clips_with_video(root: Path, pattern: str) -> list[str]:
-    """Names of all clips whose video or pictures lie in a raw folder, in C order."""
+    """Return the names of all clips whose video or pictures are there, in the order of bytes."""
     return sorted({clip for clip, _ in clips_of(root, pattern)})

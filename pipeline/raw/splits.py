@@ -1,7 +1,7 @@
 """Split sheets, and how a dataset's clips are dealt into parts.
 
 A sheet is `clip,split[,first,last]` below lines of provenance that start with #. `first` and `last`
-are 1-based frame numbers, both included; where they are empty the whole video is used.
+are frame numbers from 1, both included; where they are empty the whole video is used.
 
 Clips for choosing models are held out of the training split only, so that no test clip, and no clip
 of an official validation split that is scored as a test, can take part in a choice.
@@ -9,7 +9,6 @@ of an official validation split that is scored as a test, can take part in a cho
 
 from __future__ import annotations
 
-import csv
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows
 
 SPLITS = ("train", "val", "test")
 _NAME = re.compile(r"(?![.\s])[^/\\{}*\x00-\x1f]*[^/\\{}*\x00-\x1f\s]")
@@ -35,32 +35,35 @@ class SheetClip:
     last: int | None
     """Last frame, 1-based, included."""
     held_out: bool = False
-    """Whether the clip is kept from training, for choosing models."""
+    """Whether the clip is kept out of training, for choosing models."""
 
 
-def _row(path: Path, line: int, row: dict[str, str]) -> SheetClip:
+def _clip(path: Path, line: int, row: dict[str, str]) -> SheetClip:
+    """The clip that a row of a split sheet names.
+
+    Raises:
+        InputError: A cell does not fit.
+    """
     try:
-        clip = SheetClip(
-            row["clip"],
-            row["split"],
-            int(row["first"]) if row.get("first") else None,
-            int(row["last"]) if row.get("last") else None,
-        )
-    except (KeyError, ValueError) as error:
+        first, last = (int(row[key]) if row.get(key) else None for key in ("first", "last"))
+    except ValueError as error:
         raise InputError(
-            f"{path}: row {line}: {error}; expected clip,split[,first,last]"
+            f"{path}: row {line}: {error}; first and last are frame numbers, or empty"
         ) from error
+    clip = SheetClip(row["clip"], row["split"], first, last)
     if clip.split not in SPLITS:
-        raise InputError(f"{path}: row {line}: split {clip.split!r} is none of {', '.join(SPLITS)}")
+        raise InputError(
+            f"{path}: row {line}: split {clip.split!r}; use one of {', '.join(SPLITS)}"
+        )
     if not _NAME.fullmatch(clip.name):
         raise InputError(
             f"{path}: row {line}: {clip.name!r} cannot be a clip; expected the name of its raw "
             "file: no slash, brace or asterisk, no blank at an end, no dot in front"
         )
-    first = 1 if clip.first is None else clip.first
-    if first < 1 or (clip.last is not None and clip.last < first):
+    begins = 1 if first is None else first
+    if begins < 1 or (last is not None and last < begins):
         raise InputError(
-            f"{path}: row {line}: frames {clip.first} to {clip.last} of {clip.name}; frames count "
+            f"{path}: row {line}: frames {first} to {last} of {clip.name}; frames count "
             "from 1, and the last is not before the first"
         )
     return clip
@@ -68,20 +71,15 @@ def _row(path: Path, line: int, row: dict[str, str]) -> SheetClip:
 
 @cache
 def read_sheet(path: Path) -> tuple[SheetClip, ...]:
-    """The rows of a split sheet, in its order.
+    """Return the clips of a split sheet, in its order.
 
     Raises:
         InputError: The sheet is missing, a row does not fit, or a clip is listed twice.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such split sheet; see docs/datasets.md for how it is made")
-    # Spreadsheet programs put a byte order mark in front, which utf-8-sig takes off.
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        try:
-            clips = tuple(_row(path, line, row) for line, row in enumerate(rows, start=1))
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
+    rows = read_rows(path, ("clip", "split"))
+    clips = tuple(_clip(path, line, row) for line, row in enumerate(rows, start=1))
     seen: dict[str, str] = {}
     for clip in clips:
         if clip.name in seen:
@@ -94,7 +92,7 @@ def read_sheet(path: Path) -> tuple[SheetClip, ...]:
 
 
 class Total(NamedTuple):
-    """What is known of a split before its files are seen."""
+    """Known numbers of a split, None where one is not known."""
 
     clips: int | None
     frames: int | None
@@ -102,7 +100,7 @@ class Total(NamedTuple):
 
 
 def read_totals(path: Path) -> dict[tuple[str, str, str], Total]:
-    """Known totals: (dataset, variant, split) -> clips and frames. No file, no totals.
+    """Return (dataset, variant, split) -> the clips and frames known of it; no file, no totals.
 
     Raises:
         InputError: A row does not fit.
@@ -110,25 +108,20 @@ def read_totals(path: Path) -> dict[tuple[str, str, str], Total]:
     if not path.is_file():
         return {}
     totals = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        for number, row in enumerate(rows, start=1):
-            try:
-                key = (row["dataset"], row["variant"], row["split"])
-                clips, frames = (
-                    int(row[count]) if row[count] else None for count in ("clips", "frames")
-                )
-                totals[key] = Total(clips, frames, row["source"])
-            except (KeyError, ValueError, TypeError) as error:
-                raise InputError(
-                    f"{path}: row {number}: {error!r}; expected "
-                    "dataset,variant,split,clips,frames,source"
-                ) from error
+    columns = ("dataset", "variant", "split", "clips", "frames", "source")
+    for line, row in enumerate(read_rows(path, columns), start=1):
+        try:
+            clips, frames = (int(row[key]) if row[key] else None for key in ("clips", "frames"))
+        except ValueError as error:
+            raise InputError(
+                f"{path}: row {line}: {error}; clips and frames are numbers, or empty"
+            ) from error
+        totals[row["dataset"], row["variant"], row["split"]] = Total(clips, frames, row["source"])
     return totals
 
 
 def _hold_out(clips: Iterable[SheetClip], share: float) -> Iterator[SheetClip]:
-    """Marks a share of the training clips, evenly spread over the sheet, and puts them last."""
+    """Mark a share of the training clips, evenly spread over the sheet, and put them last."""
     kept: list[SheetClip] = []
     held: list[SheetClip] = []
     training = 0
@@ -144,7 +137,7 @@ def _hold_out(clips: Iterable[SheetClip], share: float) -> Iterator[SheetClip]:
 def parts(
     path: Path, clips_per_part: int, validation: float = 0.0
 ) -> dict[str, tuple[SheetClip, ...]]:
-    """Deals the clips of a sheet, in its order, into parts of one split each.
+    """Deal the clips of a sheet, in its order, into parts of one split each.
 
     A part is the grain of the data stages; held-out clips have parts of their own.
 
@@ -165,10 +158,10 @@ def parts(
 
 
 def part_names(dealt: Mapping[str, Sequence[SheetClip]], split: str) -> list[str]:
-    """The parts that hold clips of a split; training parts are those that are not held out.
+    """Return the parts that hold clips of a split; held-out parts are no training parts.
 
     Args:
-        dealt: What `parts` gave.
+        dealt: Part -> its clips, from `parts`.
         split: A split of the sheet, or `validation` for the clips that are held out.
     """
     held_out = split == "validation"

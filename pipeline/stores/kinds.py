@@ -26,6 +26,8 @@ from pipeline.stores.manifests import frame_numbers as frame_numbers
 
 SHARD = 32
 """Frames in a shard file; a chunk is one frame. Only whole shards are written, in order."""
+QUARTER = 4
+"""The flow grid is the frame grid divided by this, as PWC-Net predicts it."""
 POINTS = 65536
 """Gaze points in a chunk, at most."""
 

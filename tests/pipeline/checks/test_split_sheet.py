@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.checks.split_sheet import DIEM_TEST, sheet
+from pipeline.checks.split_sheet import sheet
+from pipeline.datasets.diem import TEST_CLIPS
 from pipeline.raw import patterns as raw
 from pipeline.raw.splits import read_sheet
 from pipeline.runtime.errors import InputError
@@ -41,12 +42,12 @@ def test_diem_tests_on_the_videos_of_borji(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained = [f"{'Zz' if i < 8 else 'aa'}_{i:02d}_720x576" for i in range(64)]
-    _videos(folder, [*trained, *DIEM_TEST])
+    _videos(folder, [*trained, *TEST_CLIPS])
     sheet(dataset="diem")
     clips = read_sheet(folder / "workflow/splits/diem.csv")
     assert Counter(clip.split for clip in clips) == {"train": 64, "test": 20}
     tested = [clip for clip in clips if clip.split == "test"]
-    assert {clip.name for clip in tested} == DIEM_TEST
+    assert {clip.name for clip in tested} == TEST_CLIPS
     assert {(clip.first, clip.last) for clip in tested} == {(1, 300)}
     assert {(clip.first, clip.last) for clip in clips if clip.split == "train"} == {(None, None)}
     assert "not as published" not in capsys.readouterr().out

@@ -103,7 +103,7 @@ CASES = [
         "density",
         renumbered(f"{SHOT}/maps", 100),
         f"{SHOT}/maps",
-        ("numbered 1 to 6; found 6 of other numbers", LAYOUT),
+        ("no map for frames 1-6 of clip", "6 files have other numbers", LAYOUT),
     ),
     Case(
         "density of another aspect",

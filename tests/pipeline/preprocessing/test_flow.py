@@ -15,20 +15,14 @@ from model.flow.pwcnet import PWCNet
 from model.flow.released_weights import released_layers
 from pipeline.config.data import DeepFlow, DisFlow, Flow, ImageFlowEstimator, PwcnetFlow
 from pipeline.preprocessing.flow import change, cuts, flow
-from pipeline.preprocessing.flow_estimators import (
-    Dis,
-    Pwcnet,
-    build_estimator,
-    load_image_flow,
-    load_pwcnet,
-    quarter,
-)
+from pipeline.preprocessing.flow_estimators import Dis, build_estimator, quarter
+from pipeline.preprocessing.network_flow import Pwcnet, load_image_flow, load_pwcnet
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, FRAMES
 from pipeline.stores.reading import open_store
 from pipeline.stores.settings import flow_settings, recorded_settings
 from pipeline.stores.weights import save_weights
-from tests.builders import store
+from tests.builders import run_python, store
 
 DIS = DisFlow(estimator="dis", preset="medium", cut=None)
 DEEPFLOW = DeepFlow(estimator="deepflow", cut=None)
@@ -171,7 +165,7 @@ def test_bad_weights_are_one_error(
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=rf"{name}: {message}"):
-        build_estimator(_pwcnet(tmp_path, weights=str(tmp_path / name)))
+        build_estimator(_pwcnet(tmp_path, weights=str(tmp_path / name)), 1)
 
 
 def test_weights_of_another_network_are_told(tmp_path: Path) -> None:
@@ -183,10 +177,10 @@ def test_weights_of_another_network_are_told(tmp_path: Path) -> None:
 def test_a_digest_is_held_against_the_file(tmp_path: Path) -> None:
     settings = _pwcnet(tmp_path, sha256="0" * 64)
     with pytest.raises(InputError, match=r"tiny\.safetensors: expected the sha256 0000"):
-        build_estimator(settings)
+        build_estimator(settings, 1)
     content = (tmp_path / "tiny.safetensors").read_bytes()
     right = settings.model_copy(update={"sha256": hashlib.sha256(content).hexdigest().upper()})
-    build_estimator(right)
+    build_estimator(right, 1)
 
 
 def test_the_authors_checkpoint_loads_and_its_licence_is_told(
@@ -269,13 +263,19 @@ def test_bad_weights_of_the_still_image_estimator_are_one_error(
     if content is not None:
         (tmp_path / "w.safetensors").write_bytes(content)
     with pytest.raises(InputError, match=rf"w\.safetensors: {message}") as caught:
-        build_estimator(_image_flow(tmp_path, weights=str(tmp_path / "w.safetensors")))
+        build_estimator(_image_flow(tmp_path, weights=str(tmp_path / "w.safetensors")), 1)
     assert "\n" not in str(caught.value)
 
 
 def test_weights_of_pwcnet_are_not_those_of_the_still_image_estimator(tmp_path: Path) -> None:
     weights = _pwcnet(tmp_path).weights
     with pytest.raises(InputError, match=r"tiny\.safetensors: not weights of train_image_flow"):
-        build_estimator(_image_flow(tmp_path, weights=weights))
+        build_estimator(_image_flow(tmp_path, weights=weights), 1)
     with pytest.raises(InputError, match=r"still\.safetensors: expected the sha256 0000"):
-        build_estimator(_image_flow(tmp_path, sha256="0" * 64))
+        build_estimator(_image_flow(tmp_path, sha256="0" * 64), 1)
+
+
+def test_opencvs_estimators_need_no_torch() -> None:
+    code = "import sys, pipeline.preprocessing.flow; print('torch' in sys.modules)"
+    done = run_python("-c", code)
+    assert done.stdout.strip() == "False", done.stderr

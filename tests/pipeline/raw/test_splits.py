@@ -136,9 +136,9 @@ def test_known_totals_agree_with_the_committed_sheets() -> None:
         ("clip,split\n,train\n", "'' cannot be a clip"),
         ("clip,split,first,last\na,train,0,\n", "frames 0 to None of a"),
         ("clip,split,first,last\na,train,9,3\n", "frames 9 to 3 of a"),
-        ("clip,split\na,training\n", "split 'training' is none of train, val, test"),
+        ("clip,split\na,training\n", "split 'training'; use one of train, val, test"),
         ("clip,split,first,last\na,train,x,\n", r"row 1: invalid literal"),
-        ("name,split\na,train\n", "row 1: 'clip'"),
+        ("name,split\na,train\n", "no column clip; the header must have clip,split"),
         ("clip,split\n", "no clip listed"),
     ],
 )

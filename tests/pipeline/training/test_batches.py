@@ -154,7 +154,7 @@ def test_flow_of_smaller_pictures_is_the_smaller_flow(
 ) -> None:
     """Estimated again on what `shrunk` makes of real pictures, where they move half a pixel."""
     clip = real_clip(shared, name)
-    estimate = build_estimator(DisFlow(estimator="dis", preset="medium", cut=None))
+    estimate = build_estimator(DisFlow(estimator="dis", preset="medium", cut=None), 1)
     flow = torch.from_numpy(estimate(clip)).half()
     frames = torch.from_numpy(np.ascontiguousarray(clip)).permute(0, 3, 1, 2)
     blank = torch.zeros(len(clip), 1, *clip.shape[1:3]).half()

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from pipeline.config.data import PwcnetFlow
 from pipeline.config.training import FlowTraining
 from pipeline.planning.load import configured
-from pipeline.preprocessing.flow_estimators import Pwcnet
+from pipeline.preprocessing.network_flow import Pwcnet
 from pipeline.stores.weights import weights_facts
 from pipeline.training.flow_pairs.pairs import held_out_seed
 from pipeline.training.flow_pairs.scenes import pair

@@ -259,7 +259,8 @@ def test_the_stage_writes_weights_that_the_estimator_takes(tmp_path: Path) -> No
     estimator = build_estimator(
         ImageFlowEstimator(
             estimator="image", weights=str(path), sha256=None, precision="float32", batch=3
-        )
+        ),
+        threads=1,
     )
     frames, flow = discs(2, 5)
     found = estimator(frames)[:-1]

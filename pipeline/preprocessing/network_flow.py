@@ -1,0 +1,159 @@
+"""Estimators of optical flow that are networks: PWC-Net, and flow from a still image.
+
+As in `flow_estimators`, frames [T, y, x, 3] become flow on a quarter of their grid.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor
+
+from model.flow.image_flow import ImageFlow
+from model.flow.pwcnet import PWCNet
+from pipeline.config.data import ImageFlowEstimator, PwcnetFlow
+from pipeline.preprocessing.tensors import upsampled
+from pipeline.runtime.devices import device
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import QUARTER
+from pipeline.stores.weights import check_digest, load_weights, weights_facts
+
+_LICENCE = "PWC-Net weights of NVIDIA: CC BY-NC-SA 4.0, not for commercial use"
+
+
+def _pictures(frames: NDArray[np.uint8]) -> Tensor:
+    """Frames uint8 [T, y, x, 3] as float [T, 3, H, W] in 0..1, where networks run."""
+    pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(device())
+    return pictures.permute(0, 3, 1, 2) / 255.0
+
+
+def _autocast(dtype: torch.dtype) -> torch.autocast:
+    """Lower precision where the settings ask for it."""
+    return torch.autocast(device().type, dtype=dtype, enabled=dtype != torch.float32)
+
+
+class Pwcnet:
+    """PWC-Net (Sun et al., CVPR 2018); the features of each frame are computed once."""
+
+    def __init__(self, settings: PwcnetFlow) -> None:
+        """Load the weights.
+
+        Raises:
+            InputError: The file is missing, damaged, not the expected one or not of a PWC-Net.
+        """
+        self._batch = settings.batch
+        self._dtype = getattr(torch, settings.precision)
+        network = load_pwcnet(Path(settings.weights), settings.sha256)
+        self._network = network.to(device())
+
+    @torch.inference_mode()
+    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the flow of consecutive frames, [T - 1, 2, y/4, x/4]."""
+        flows = []
+        for start in range(0, len(frames) - 1, self._batch):
+            pictures = _pictures(frames[start : start + self._batch + 1])
+            with _autocast(self._dtype):
+                flow = self._network.clip_flow(pictures)
+            flows.append(flow.float().cpu().numpy())
+        return np.concatenate(flows)
+
+
+class StillImage:
+    """Flow of each frame by itself (Walker et al., ICCV 2015), by `model/flow/image_flow.py`."""
+
+    def __init__(self, settings: ImageFlowEstimator) -> None:
+        """Load the weights.
+
+        Raises:
+            InputError: The file is missing, damaged, not the expected one or of another network.
+        """
+        self._batch = settings.batch
+        self._dtype = getattr(torch, settings.precision)
+        network = load_image_flow(Path(settings.weights), settings.sha256)
+        self._network = network.to(device())
+
+    @torch.inference_mode()
+    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the flow of every frame [T, 2, y/4, x/4], bilinearly from the network's grid."""
+        size = [side // QUARTER for side in frames.shape[1:3]]
+        flows = []
+        for start in range(0, len(frames), self._batch):
+            pictures = _pictures(frames[start : start + self._batch])
+            with _autocast(self._dtype):
+                flow = self._network.expected_flow(pictures)
+            flows.append(upsampled(flow, (size[0], size[1])).cpu().numpy())
+        return np.concatenate(flows)
+
+
+def load_image_flow(path: Path, sha256: str | None) -> ImageFlow:
+    """Return a network with weights of `train_image_flow`, in evaluation mode.
+
+    Raises:
+        InputError: The file is missing, damaged, not the expected one or of another network.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such weights of ImageFlow; make them with the target train_image_flow, or "
+            "name a file as weights of that flow, in other_flows of config.yaml"
+        )
+    check_digest(path, sha256)
+    try:
+        network = ImageFlow(**weights_facts(path)["network"])
+        network.load_state_dict(load_weights(path))
+    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        # torch lists every tensor that does not fit; the first of them say enough.
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: not weights of train_image_flow ({reason}); make them again"
+        ) from error
+    return network.eval()
+
+
+def load_pwcnet(path: Path, sha256: str | None) -> PWCNet:
+    """Return a PWC-Net with weights of `train_flow` or of its authors, in evaluation mode.
+
+    Raises:
+        InputError: The file is missing, damaged, not the expected one or not of a PWC-Net.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such weights of PWC-Net; name a file in flow.weights of config.yaml, make "
+            "one with the target train_flow, or choose estimator: dis"
+        )
+    check_digest(path, sha256)
+    load = _load_own if path.suffix == ".safetensors" else _load_released
+    try:
+        return load(path).eval()
+    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, EOFError) as error:
+        raise InputError(f"{path}: not weights of a PWC-Net ({error}); fetch it again") from error
+    except Exception as error:  # pickle raises anything on a damaged file
+        raise InputError(f"{path}: cannot be read ({error!r}); fetch it again") from error
+
+
+def _load_own(path: Path) -> PWCNet:
+    network = PWCNet(**weights_facts(path)["network"])
+    network.load_state_dict(load_weights(path))
+    return network
+
+
+def _load_released(path: Path) -> PWCNet:
+    network = PWCNet()
+    network.load_released(torch.load(path, map_location="cpu", weights_only=True))
+    print(f"{path}: {_LICENCE}")
+    return network
+
+
+def build_network_estimator(
+    settings: PwcnetFlow | ImageFlowEstimator, threads: int
+) -> Pwcnet | StillImage:
+    """Load the network that the settings name.
+
+    Raises:
+        InputError: Its weights are missing, damaged or not the expected ones.
+    """
+    torch.set_num_threads(threads)
+    return Pwcnet(settings) if isinstance(settings, PwcnetFlow) else StillImage(settings)
