@@ -11,7 +11,7 @@ import torch
 
 from model.backbones import BACKBONES, torchvision_models
 from pipeline.planning.load import configured
-from pipeline.planning.needs import TORCHVISION, imagenet_file
+from pipeline.planning.needs import TORCHVISION, backbone_file, network_arguments
 from pipeline.runtime.errors import InputError
 from pipeline.training.imagenet import SERVER, imagenet
 
@@ -81,10 +81,13 @@ def test_without_a_network_it_says_what_to_do(
     ],
 )
 def test_which_file_a_model_starts_from(run: str, change: dict[str, str], file: str | None) -> None:
-    assert configured(run).model_copy(update=change).imagenet_file("gfsalnet") == file
+    cfg = configured(run).model_copy(update=change)
+    backbone = network_arguments(cfg, "gfsalnet")["backbone"]
+    assert backbone_file(cfg, backbone) == file
 
 
 @pytest.mark.parametrize("weights", ["torchvision", "own.pth", None])
 def test_a_network_without_a_backbone_starts_from_none(weights: str | None) -> None:
     cfg = configured("paper").model_copy(update={"backbone_weights": weights})
-    assert imagenet_file(cfg, "two_stream_spatial") is None
+    backbone = network_arguments(cfg, "two_stream_spatial").get("backbone")
+    assert backbone_file(cfg, backbone) is None
