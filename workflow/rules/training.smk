@@ -153,8 +153,8 @@ rule train_flow:
         network=as_json(cfg.flow_weights.network),
         settings=as_json(cfg.flow_weights.training),
         seed=cfg.seed,
-        checkpoints=in_results("checkpoints/flow/pwcnet"),
-        board=in_results("tensorboard/flow/pwcnet"),
+        checkpoints=f"{cfg.pathvars['results']}/checkpoints/flow/pwcnet",
+        board=f"{cfg.pathvars['results']}/tensorboard/flow/pwcnet",
     shell:
         "exec python -m pipeline.runtime.torchrun {resources.processes} pipeline.training.train_flow"
         " --settings {params.settings:q} --network {params.network:q}"

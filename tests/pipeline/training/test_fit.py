@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from model.mean_map import MeanMap
 
+from model.baselines import MeanMap
 from pipeline.config.training import Fitting
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, FRAMES, Kind
