@@ -11,7 +11,7 @@ from typing import Any
 from model.registry import module_of
 from pipeline.config.config import Config
 from pipeline.config.section import Section
-from pipeline.planning import paths
+from pipeline.planning import made, paths
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.needs import all_trainings, flows, network_arguments, over, tried_losses
 from pipeline.planning.provenance import code_digest
@@ -132,6 +132,10 @@ class Settings:
     def pictured(self, wildcards: Wildcards) -> str:
         """Label -> manifest of its maps and its score sheet, for every model that is shown."""
         return json.dumps(self._inputs.by_label(wildcards))
+
+    def made(self, _wildcards: Wildcards) -> str:
+        """Settings that the stores and weights behind the tables must have been made with."""
+        return json.dumps(made.expected(self.cfg))
 
     def tables(self) -> str:
         """Settings of all tables."""

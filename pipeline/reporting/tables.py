@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from pipeline.config.evaluation import Table, TablesSettings
 from pipeline.config.section import GIVEN, UNTRAINED
 from pipeline.evaluation.metrics.registry import better
 from pipeline.evaluation.protocols import protocol, reported
+from pipeline.planning.made import by_file
 from pipeline.reporting import differences
 from pipeline.reporting.footers import footer
 from pipeline.reporting.means import Measurement, Sheet, by_attribute, read_scores, summarise
@@ -33,6 +34,7 @@ from pipeline.reporting.published import (
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
+from pipeline.stores.settings import mismatches
 
 SANITY_GROUP: Final = "Sanity checks"
 UNPRINTED_GROUP: Final = "Not in the paper"
@@ -43,18 +45,32 @@ Key = tuple[str, str, str]
 Read = Callable[[Path], Sheet]
 
 
-def tables(*, scores: list[Path], published: Path, out: Path, settings: TablesSettings) -> None:
+def tables(
+    *,
+    scores: list[Path],
+    made: list[Path],
+    expected: dict[str, dict[str, Any]],
+    published: Path,
+    out: Path,
+    settings: TablesSettings,
+) -> None:
     """Write every table of the settings, and their index, into the folder `out`.
 
     Args:
         scores: Files `.../<model>/<training>/<dataset>.csv`, a row per frame.
+        made: Manifests and weights behind the scores.
+        expected: Folder of manifests, or file of weights -> settings that it must have been made
+            with (pipeline/planning/made.py).
         published: Folder of the transcribed tables; a table without a sheet there is a new one.
         out: Folder to write.
         settings: Tables, datasets and texts of the footer.
 
     Raises:
-        InputError: A file of scores is missing or malformed, or its frames are not those of others.
+        InputError: A file of scores is missing or malformed, its frames are not those of others, or
+            something was made with other settings than config.yaml has.
     """
+    if differences := mismatches(by_file(made, expected)):
+        raise InputError("\n".join(differences))
     found = {(path.parent.parent.name, path.parent.name, path.stem): path for path in scores}
     read = cache(lambda path: read_scores(path, settings.protocol))
     odd = disagreements(published) if (published / "marks.csv").exists() else []

@@ -9,7 +9,7 @@ from pipeline.config.evaluation import PROTOCOLS
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.demo.drawn import drawn_files, drawn_sheets
 from pipeline.evaluation.protocols import further
-from pipeline.planning import targets
+from pipeline.planning import made, targets
 from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import own
 from pipeline.planning.needs import flows

@@ -5,6 +5,7 @@ rule tables:
     """Every table of both papers: printed value, ours and the difference (Sec. IV-D, IV-E)."""
     input:
         scores=targets.measured_scores(cfg),
+        made=made.manifests(cfg),
         published=targets.published_sheets(cfg),
         attributes=targets.attribute_sheets(cfg),
     output:
@@ -23,9 +24,11 @@ rule tables:
     params:
         code=code_digest("pipeline.reporting.tables"),
         published=own("workflow/published"),
+        expected=settings.made,  # a function: its file names have braces of their own
         settings=settings.tables(),
     shell:
-        "python -m pipeline.reporting.tables --scores {input.scores:q} --published {params.published:q}"
+        "python -m pipeline.reporting.tables --scores {input.scores:q} --made {input.made:q}"
+        " --expected {params.expected:q} --published {params.published:q}"
         " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
 
 
@@ -47,7 +50,8 @@ rule loss_weights:
         published=own("workflow/published"),
         settings=settings.loss_weights(),
     shell:
-        "python -m pipeline.reporting.tables --scores {input.scores:q} --published {params.published:q}"
+        "python -m pipeline.reporting.tables --scores {input.scores:q} --made --expected '{{}}'"
+        " --published {params.published:q}"
         " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from pipeline.reporting.published import read_published
 from pipeline.reporting.tables import tables
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
+from pipeline.stores.kinds import DENSITY
+from tests.builders import store
 from tests.pipeline.reporting.conftest import (
     CENTRE,
     HEADER,
     PUBLISHED,
     SETTING_1,
     SETTING_2,
+    UNCHECKED,
     Html,
     settings,
 )
@@ -76,7 +80,13 @@ def test_only_the_papers_run_is_comparable(run, warned, made):
 
 def test_a_dataset_left_out_shows_printed_values_only(published, tmp_path):
     out = tmp_path / "out"
-    tables(scores=[], published=published, out=out, settings=settings(left_out=["ucf_sports"]))
+    tables(
+        scores=[],
+        **UNCHECKED,
+        published=published,
+        out=out,
+        settings=settings(left_out=["ucf_sports"]),
+    )
     assert {line["source"] for line in long(out).values()} == {"printed"}
     assert "ucf_sports is left out of this run" in (out / "table_1.md").read_text()
     assert "printed values only" in (out / "index.md").read_text()
@@ -90,7 +100,13 @@ def test_a_row_that_the_paper_lacks_is_marked(published, made):
 
 def test_the_same_input_gives_the_same_bytes(scores, published, tmp_path):
     for out, order in (("a", scores), ("b", scores[::-1])):
-        tables(scores=order, published=published, out=tmp_path / out, settings=settings())
+        tables(
+            scores=order,
+            **UNCHECKED,
+            published=published,
+            out=tmp_path / out,
+            settings=settings(),
+        )
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
@@ -111,7 +127,13 @@ def test_a_metric_without_any_value_is_undefined(scores, made):
 def test_a_missing_file_of_scores_is_named_with_its_target(scores, published, made, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(InputError, match=r"snakemake .*scores/gfsalnet/setting_2/ucf_sports\.csv"):
-        tables(scores=[scores[0], scores[2]], published=published, out=out, settings=settings())
+        tables(
+            scores=[scores[0], scores[2]],
+            **UNCHECKED,
+            published=published,
+            out=out,
+            settings=settings(),
+        )
     assert not out.exists()
     scores[1].unlink()
     with pytest.raises(InputError, match=r"setting_2/ucf_sports\.csv: no such file"):
@@ -188,3 +210,24 @@ def test_a_table_tells_each_attributes_means(made, tmp_path):
     page = (out / "table_1.html").read_text()
     assert "NSS of each attribute" in page
     Html(page)
+
+
+def test_what_was_made_with_other_settings_is_not_printed(scores, published, tmp_path):
+    """As after an edit of config.yaml and `snakemake --touch`."""
+    manifest = store(
+        DENSITY,
+        tmp_path / "diem",
+        {"a": np.zeros((1, 2, 2))},
+        settings={"density": {"sigma": 20.0}},
+    )
+    expected = {str(manifest.parent): {"density": {"sigma": 30.0}}}
+    with pytest.raises(InputError, match=r"made with density.sigma 20.0, config.yaml says 30.0"):
+        tables(
+            scores=scores,
+            made=[manifest],
+            expected=expected,
+            published=published,
+            out=tmp_path / "out",
+            settings=settings(),
+        )
+    assert not (tmp_path / "out").exists()
