@@ -49,6 +49,7 @@ def compare(
     Raises:
         InputError: A file of scores is missing, or is not what it should be.
     """
+    # .../<protocol>/<model>/<training>/<dataset>.csv
     sheets = {path.parents[2].name: path for path in scores}
     measured = measured_by(sheets, meta=average == "meta", seed=seed)
     write_comparison(out, measured, title, {"Ground truth": truth, "Seed": str(seed)})
@@ -108,6 +109,7 @@ def _spread(measured: Mapping[str, Measurement], used: Sequence[str]) -> tuple[C
     cells = []
     for metric in used:
         values = [entry.means.get(metric, math.nan) for entry in measured.values()]
+        # KLDiv without eps is infinite in some protocols, which would hide how the others differ.
         finite = [value for value in values if math.isfinite(value)]
         cells.append(Cell(None, max(finite) - min(finite) if len(finite) > 1 else None))
     return tuple(cells)

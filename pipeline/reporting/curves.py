@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.runtime.cli import main
 
-mpl.use("agg")
+mpl.use("agg")  # before pyplot: nodes of a cluster have no display
 import matplotlib.pyplot as plt
 
 SMOOTH = 10

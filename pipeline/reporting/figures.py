@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from model.flow.encoding import colorwheel
 from pipeline.preprocessing.tensors import flow_tensor
 
-mpl.use("agg")
+mpl.use("agg")  # before pyplot: nodes of a cluster have no display
 import matplotlib.pyplot as plt
 
 
@@ -26,6 +26,7 @@ def grid(rows: int, columns: int, cell: tuple[float, float] = (1.6, 1.3)) -> tup
 def save(figure: Any, picture: Path) -> None:
     """Write a figure as PNG, the same bytes for the same figure."""
     figure.tight_layout(pad=0.4)
+    # Without the name of the software, whose version would change the bytes.
     figure.savefig(picture, dpi=150, metadata={"Software": None})
     plt.close(figure)
 

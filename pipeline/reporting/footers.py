@@ -77,6 +77,7 @@ def _frames(
     """How many frames there are, why some do not count, and which of the others are odd."""
     first = _first(measured)
     rules = PROTOCOLS[settings.protocol]
+    # A protocol that draws more frames than there are averages all of them.
     drawn = rules.sample if rules.sample and rules.sample < first.frames else None
     clips = "1 clip" if len(first.clips) == 1 else f"{len(first.clips)} clips"
     left = statuses(first, table.metrics, rules.left_out)
@@ -136,6 +137,7 @@ def by_row(texts: Mapping[str, str]) -> str:
 
 def _intervals(measured: Mapping[str, Measurement]) -> str:
     first = _first(measured)
+    # Metrics leave out different frames, and so different clips; the note is of the fullest one.
     scored = max(int(np.count_nonzero(sums.counts)) for sums in first.by_clip.values())
     if scored < 2:
         return "none: one clip alone does not tell how clips differ"

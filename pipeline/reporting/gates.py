@@ -79,6 +79,7 @@ def _panel(
     names = {"S_A": "appearance", "G_A": "gate_appearance", "S_T": "motion", "G_T": "gate_motion"}
     for title, name in {**names, "S": "saliency"}.items():
         values = maps[name][0, 0].float().cpu().numpy()
+        # Gates are weights in 0..1 and compare across frames; features have a scale of their own.
         shown.append((title, values, 1.0 if title.startswith("G") else None))
     return shown
 
@@ -86,11 +87,12 @@ def _panel(
 def _draw_panels(
     network: nn.Module, clips: list[tuple[str, Any, Any]], times: list[int], picture: Path
 ) -> None:
-    figure, axes = grid(len(clips), 7)
+    figure, axes = grid(len(clips), 7)  # frame, flow, S_A, G_A, S_T, G_T, S
     for row, ((clip, frames, flow), time) in enumerate(zip(clips, times, strict=True)):
         panel = _panel(network, frames, flow, time)
         for axis, (title, content, top) in zip(axes[row], panel, strict=True):
             draw(axis, content, None if row else title, top)
+        # 18 letters of 6 points fit into the height of a cell.
         axes[row, 0].set_ylabel(f"{clip[:18]}\n{time}", fontsize=6)
     save(figure, picture)
 
@@ -138,6 +140,7 @@ def gates(
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
     found = {clip: _gates_of(gated, clip, pictures, motions) for clip in pictures}
     _write(sheet, {clip: frame_numbers(pictures[clip].clips[clip]) for clip in found}, found)
+    # Evenly spaced over the split, which often lists clips of one action or film together.
     some = list(found)[:: max(1, len(found) // PANELS)][:PANELS]
     _draw_curves({clip: found[clip] for clip in some}, curves)
     liveliest = [int(np.argmax([gate.moving_share for gate in found[clip]])) for clip in some]

@@ -30,9 +30,11 @@ def extent_of(kind: Kind, values: NDArray[np.float32]) -> Extent:
 
 def grey(values: NDArray[np.float32], extent: Extent) -> Picture:
     """Map [y, x] as grey levels: zero and below black, the extent's maximum 255."""
+    # Constant, or nothing above zero: there is nothing to see.
     if extent.high <= max(0.0, extent.low):
         return np.zeros(values.shape, np.uint8)
     levels = np.rint(values.clip(0) / np.float32(extent.high) * 255)
+    # A frame may exceed the extent by a rounding error.
     return levels.clip(0, 255).astype(np.uint8)
 
 

@@ -165,6 +165,7 @@ def write_index(folder: Path, pages: Sequence[Page], title: str, remarks: Sequen
     """Write the list of all pages, index.md and index.html, and their content, `PAGES`."""
     for name in ("index.md", "index.html"):
         _write(folder / name, render(f"{name}.j2", pages=pages, title=title, remarks=remarks))
+    # NaN and infinity stand as such: Python and pydantic read them, though JSON has neither.
     content = json.dumps([asdict(page) for page in pages])
     _write(folder / PAGES, f"{content}\n")
 
@@ -184,7 +185,7 @@ def read_pages(folder: Path) -> list[Page]:
     try:
         return _ADAPTER.validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]  # pydantic lists every field below it
         raise InputError(
             f"{path}: no pages of tables ({reason}); make them with: snakemake --force {folder}"
         ) from None

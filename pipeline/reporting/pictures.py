@@ -79,6 +79,7 @@ def chosen(means: Mapping[str, float]) -> dict[str, str]:
     )
     if not ranked:
         return {"no NSS": min(means)}
+    # Best and worst would be the same clip.
     if len(ranked) == 1:
         return {"only clip": ranked[0]}
     middle = {"median": ranked[(len(ranked) - 1) // 2]} if len(ranked) > 2 else {}
@@ -105,6 +106,7 @@ def error(density: NDArray[Any], saliency: NDArray[Any]) -> Map:
     given = stretched(saliency)
     if given.shape != density.shape:
         size = (density.shape[1], density.shape[0])
+        # Bilinear: a map without overshoot stays within 0..1.
         given = np.asarray(Image.fromarray(given).resize(size, Image.Resampling.BILINEAR))
     difference: Map = np.abs(stretched(density) - given)
     return difference
@@ -145,7 +147,7 @@ def _draw(axes: Any, parts: Sequence[Any], models: Sequence[Model], shown: Shown
     draw(axes[0, 0], shot, "frame")
     draw(axes[0, 1], truth.astype(np.float32), "density")
     draw(axes[1, 0], flow_picture(motion, (shot.shape[0], shot.shape[1])), "flow")
-    axes[1, 1].axis("off")
+    axes[1, 1].axis("off")  # below the density, a caption
     mean, number = models[-1].means[shown.clip], models[-1].number(shown)
     text = f"{shown.place}\n{fill(shown.clip, _LINE)}\nframe {number}\nclip's NSS {mean:.2f}"
     axes[1, 1].text(0.5, 0.5, text, ha="center", va="center", fontsize=8)
@@ -153,6 +155,7 @@ def _draw(axes: Any, parts: Sequence[Any], models: Sequence[Model], shown: Shown
         saliency = model.saliency(shown)
         draw(axes[0, column], saliency, model.label)
         nss = model.nss[shown.clip][shown.time]
+        # One scale for all errors, so that models compare.
         draw(axes[1, column], error(truth, saliency), f"error; NSS {nss:.2f}", 1.0)
         axes[1, column].images[0].set_cmap("gray")
 

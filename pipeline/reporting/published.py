@@ -59,6 +59,7 @@ def ranks(metric: str, values: Iterable[float | None]) -> list[Rank | None]:
     shown = [math.nan if value is None else round(value, DECIMALS) for value in values]
     distinct = {value for value in shown if math.isfinite(value)}
     order = sorted(distinct, reverse=better(metric) == "higher")
+    # Shorter than `order`: from the third value on there is no rank.
     names = dict(zip(order, get_args(Rank), strict=False))
     return [names.get(value) for value in shown]
 
@@ -133,6 +134,7 @@ def _differing(
         derived = ranks(metric, [row.values.get(metric) for row in rows])
         for row, rank in zip(rows, derived, strict=True):
             mark = marks.get((row.method, metric))
+            # Without any readable mark of its kind, a missing one says nothing about the paper.
             if (mark or rank in readable) and mark != rank:
                 yield Disagreement(name, row.method, metric, row.values[metric], mark, rank)
 

@@ -72,6 +72,7 @@ def tables(
     if differences := mismatches(by_file(made, expected)):
         raise InputError("\n".join(differences))
     found = {(path.parent.parent.name, path.parent.name, path.stem): path for path in scores}
+    # Several tables have the same rows.
     read = cache(lambda path: read_scores(path, settings.protocol))
     odd = disagreements(published) if (published / "marks.csv").exists() else []
     measured = {
@@ -279,6 +280,7 @@ def _write_long(page: Page, path: Path) -> None:
         source = "measured" if row.measured else "printed"
         for metric, cell in zip(page.metrics, row.cells, strict=True):
             low, high = cell.interval or (None, None)
+            # The paper prints three decimals; ours go on, so that rounding is the reader's choice.
             printed = "" if cell.printed is None else f"{cell.printed:.3f}"
             numbers = map(_in_full, (cell.ours, low, high, cell.difference))
             lines.append([row.group, row.method, source, metric, printed, *numbers])

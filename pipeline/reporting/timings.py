@@ -64,6 +64,7 @@ def _read(path: Path) -> _Job:
     try:
         row = read_rows(path, ("s", "cpu_time", "max_rss"), delimiter="\t")[0]
         cells = (row["s"], row["cpu_time"], row["max_rss"])
+        # Snakemake writes NA or - for jobs that ended before its first look at them.
         wall, cpu, memory = (None if cell in ("NA", "-", "") else float(cell) for cell in cells)
         if wall is None:
             raise ValueError("no seconds")
