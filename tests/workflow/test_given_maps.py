@@ -104,7 +104,7 @@ def test_a_row_of_a_table(project: Any, given: Path) -> None:
         config["tables"]["table_1"]["measured"]["Other"] = row
         return yaml.safe_dump(config).encode()
 
-    with project.changed("config.yaml", add):
+    with project.changed(("config.yaml", add)):
         project.run("results/tables")
         sheet = pd.read_csv(project.folder / "results/tables/table_1.csv").set_index(
             ["method", "metric"]

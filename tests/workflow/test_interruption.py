@@ -42,7 +42,7 @@ def _wait_for(log: Path, words: str, job: subprocess.Popen[bytes]) -> None:
 def test_told_to_end_a_job_saves_itself_and_is_resumed(project: Any) -> None:
     log = project.folder / LOG
     log.unlink(missing_ok=True)
-    with project.changed("config.yaml", _long):
+    with project.changed(("config.yaml", _long)):
         job = _started(project.folder)
         try:
             _wait_for(log, "iteration 4 of 40", job)

@@ -13,7 +13,7 @@ from pipeline.config.config import Config
 from pipeline.planning.load import load
 from pipeline.planning.needs import all_trainings
 from pipeline.raw.splits import part_names, parts, read_sheet
-from tests.workflow.conftest import Project
+from tests.workflow.conftest import Project, blocks
 
 ROOT = Path(__file__).parents[2]
 HELD_OUT = 0.5
@@ -30,11 +30,9 @@ Parts = set[tuple[str, str]]
 
 def _parts_that_train(whole: Project, *settings: str) -> tuple[Parts, Parts]:
     """(dataset, part) that anything learns from, and that it only measures."""
-    said = whole.run(
-        "--dry-run", "--printshellcmds", "--forceall", *settings, "--", "results/tables"
-    )
+    said = whole.dry_run("--printshellcmds", "--forceall", *settings, "--", "results/tables")
     learnt, measured = Parts(), Parts()
-    for block in re.split(r"\n(?=\[|Job stats)", said):
+    for block in blocks(said):
         if re.search(
             r"^(?:local)?rule (pretrain|finetune|fit|train_image_flow):", block, re.MULTILINE
         ):
