@@ -95,7 +95,8 @@ class Bench:
         """The command line of a stage, as the rules write it."""
         truth, grid, raw = self.truth, json.dumps(self.grid), str(self.raw)
         if stage == "demo":
-            return ["--raw", str(self.target), "--splits", str(self.sheets), "--seed", "0"]
+            sheets = [str(self.sheets / f"{name}.csv") for name in CLIPS]
+            return ["--raw", str(self.target), "--seed", "0", "--sheets", *sheets]
         if stage == "frames":
             rows = read_sheet(self.sheets / f"{self.dataset}.csv")
             clips = json.dumps([row.__dict__ for row in rows])

@@ -19,7 +19,7 @@ CASES = [
         "demo",
         sheet("clip,split", f"{UCF},validation"),
         SHEET,
-        ("row 1", "'validation' is none of train, val, test"),
+        ("row 1", "split 'validation'", "use one of train, val, test"),
     ),
     Case(
         "clip listed twice",
@@ -62,7 +62,7 @@ CASES = [
         "demo",
         sheet("clip,split,first,last", f"{UCF},test,one,9"),
         SHEET,
-        ("'one'", "expected clip,split[,first,last]"),
+        ("row 1", "'one'", "first and last are frame numbers"),
     ),
     Case(
         "last frame before the first",
@@ -86,7 +86,7 @@ CASES = [
         "demo",
         sheet("video;split", f"{UCF};test"),
         SHEET,
-        ("'clip'", "expected clip,split[,first,last]"),
+        ("no column clip", "the header must have clip,split"),
     ),
     Case(
         "sheet that is no UTF-8",
