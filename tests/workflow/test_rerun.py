@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-Project = Any  # of conftest.py
+from tests.workflow.conftest import Project
+
 Edit = tuple[str, Callable[[bytes], bytes]]
 BELOW_FLOW = {"flow", "finetune", "predict", "score", "tables"}
 UCF = "raw/demo/ucf_sports"
@@ -190,7 +193,7 @@ def test_a_broken_video_is_one_error_that_names_it(project: Project) -> None:
 
 @pytest.mark.xfail(
     strict=False,
-    reason="rule demo draws all datasets in one job, whose inputs and outputs change with `without`",
+    reason="rule demo draws all datasets in one job; its files change with `without`",
 )
 @pytest.mark.parametrize("name", ["salicon", "ucf_sports"])
 def test_any_dataset_can_be_left_out(project: Project, name: str) -> None:
@@ -257,6 +260,33 @@ def test_an_error_text_of_the_training_reader_reruns_trainings_at_most(project: 
     assert set(planned) <= {"pretrain", "finetune", "predict", "score", "tables"}
     for rule in ("predict", "score"):
         assert not [job for job in planned.get(rule, ()) if "untrained" in job]
+
+
+PEAK = '''
+
+def peak(frame: PreparedFrame) -> float:
+    """The highest density."""
+    return float(frame.density.max())
+'''
+
+
+def test_a_new_metric_is_a_column_that_scoring_alone_makes(finished: Path, tmp_path: Path) -> None:
+    """A function, its name, and a table that asks for it; in a copy, as sheets are scored again."""
+    copy = Project(shutil.copytree(finished, tmp_path / "copy", symlinks=True))
+    row = '    "CC": Metric("higher", "density", "cc"),\n'
+    named = row + '    "Peak": Metric("higher", "density", "peak"),\n'
+    edits = (
+        ("pipeline/evaluation/metrics/conventions.py", _append(PEAK)),
+        ("pipeline/evaluation/metrics/registry.py", _replace(row, named)),
+        _config(lambda config: config["tables"]["table_1"]["metrics"].append("Peak")),
+    )
+    sheet = "results/demo/scores/mit/chance/untrained/ucf_sports.csv"
+    with copy.changed(*edits):
+        assert set(copy.planned()) == {"score", "tables"}
+        copy.run(sheet)
+    lines = (copy.folder / sheet).read_text().splitlines()
+    header = next(line for line in lines if not line.startswith("#"))
+    assert "Peak" in header.split(",")
 
 
 READER = '''"""Gaze that somebody else recorded: in LEDOV's layout, say."""
