@@ -1,7 +1,9 @@
 # The two commands of the README. The first one called also builds .venv (about two minutes).
 #   make tables              every table, from a cold checkout
 #   make tables RUN=real     another run of config.yaml; CORES=4 limits the cores
-#   make test | lint | report
+#   make test                what a change must pass, in parallel; TESTS=tests/model for some of it
+#   make test-all            the slow proofs as well
+#   make lint | report
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUN ?=
@@ -13,7 +15,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(RUN),--config run=$(RUN))
 # The rules' shell commands say `python` and must meet the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: tables test lint report
+.PHONY: tables test test-all lint report
 .DEFAULT_GOAL := tables
 
 # Never a part of the DAG: the stamp is younger than the files that the environment is made from.
@@ -25,8 +27,12 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 tables: .venv/.installed
 	$(SNAKEMAKE) -- results/tables
 
+# A file's tests stay together (loadfile): what they share is made once.
 test: .venv/.installed
-	$(BIN)/python -m pytest -q $(TESTS)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow" $(TESTS)
+
+test-all: .venv/.installed
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: .venv/.installed
 	$(BIN)/ruff check

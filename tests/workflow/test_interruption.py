@@ -39,6 +39,7 @@ def _wait_for(log: Path, words: str, job: subprocess.Popen[bytes]) -> None:
     pytest.fail(f"{log} never said {words!r}")
 
 
+@pytest.mark.slow
 def test_told_to_end_a_job_saves_itself_and_is_resumed(project: Any) -> None:
     log = project.folder / LOG
     log.unlink(missing_ok=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from pipeline.stores.weights import weights_facts
 
 
+@pytest.mark.slow
 def test_each_loss_has_weights_and_a_row(project: Any) -> None:
     said = project.run("loss_weights")
     assert "pretrain" in said

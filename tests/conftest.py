@@ -1,0 +1,20 @@
+"""How the tests run side by side."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if WORKERS > 1:  # before torch and numpy are imported, which would each take every core
+    cores = len(os.sched_getaffinity(0))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // WORKERS)))
+
+FIRST = ("tests/workflow/", "tests/pipeline/training/")
+"""Folders of the longest files: what starts them last waits for them alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest files first; all else in its order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
