@@ -43,9 +43,9 @@ from pipeline.raw.splits import part_names, parts
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.reading import Store, open_parts
 from pipeline.training.finetune import finetune
-from pipeline.training.frame_trainer import iterations_of
 from pipeline.training.networks import build_network, load_network
 from pipeline.training.pretrain import pretrain
+from pipeline.training.trainer import iterations_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CFG = configured("real")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 import torch
@@ -12,16 +11,8 @@ from torch.utils.checkpoint import checkpoint
 from model.batch_norm import Folded, fold, freeze, unfold
 from pipeline.config.training import Adam, Training
 from pipeline.runtime.processes import Processes
-from pipeline.training.batches import AnyBatch, Order
+from pipeline.training.batches import AnyBatch
 from pipeline.training.trainer import Run, Trainer
-
-
-def iterations_of(settings: Training, samples: int) -> int:
-    """The iterations that the settings state, or those that make up their epochs."""
-    if settings.iterations is not None:
-        return settings.iterations
-    assert settings.epochs is not None
-    return math.ceil(settings.epochs * samples / settings.batch)
 
 
 class FrameTrainer(Trainer[AnyBatch]):
@@ -30,7 +21,8 @@ class FrameTrainer(Trainer[AnyBatch]):
     def __init__(self, network: nn.Module, run: Run, processes: Processes) -> None:
         assert isinstance(run.settings, Training)
         self.settings = run.settings
-        self.micro_batch = self.settings.micro_batch
+        self.micro_batch, self.shrinks = self.settings.micro_batch, self.settings.shrink
+        self.bfloat16 = self.settings.precision == "bfloat16"
         self.folded: list[Folded] = []
         super().__init__(network, run, processes)
         if self.settings.compile:
@@ -63,26 +55,6 @@ class FrameTrainer(Trainer[AnyBatch]):
         """The rate times gamma after every `step` iterations."""
         return torch.optim.lr_scheduler.StepLR(
             self.optimiser, self.settings.step, self.settings.gamma
-        )
-
-    def autocast(self) -> torch.autocast:
-        """A context that computes in bfloat16 where that is safe, if the settings ask for it."""
-        enabled = self.settings.precision == "bfloat16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
-
-    def iterations(self, samples: int) -> int:
-        """The iterations that the settings state, or those of their epochs."""
-        return iterations_of(self.settings, samples)
-
-    def order(self, samples: int) -> Order:
-        """Every sample once an epoch, in random order."""
-        return Order(
-            count=samples,
-            batch=self.settings.batch,
-            iterations=self.iterations(samples),
-            seed=self.run.seed,
-            processes=self.processes,
-            shrinks=self.settings.shrink,
         )
 
     def start_step(self) -> None:

@@ -27,7 +27,7 @@ from pipeline.stores.weights import save_weights
 from pipeline.training.batches import Samples, load
 from pipeline.training.checkpoints import Checkpoint
 from pipeline.training.tensorboard import Board
-from pipeline.training.trainer import Row, Run, Trainer
+from pipeline.training.trainer import Row, Run, Trainer, iterations_of
 
 LINES = 20
 """Progress lines in the log file of a whole training, which shows no bar."""
@@ -144,7 +144,7 @@ def _iterate(
 ) -> None:
     """Runs the iterations that are left."""
     run, processes, rows = trainer.run, trainer.processes, trainer.rows
-    iterations, order = trainer.iterations(len(samples)), trainer.order(len(samples))
+    iterations, order = iterations_of(run.settings, len(samples)), trainer.order(len(samples))
     order.start = len(rows)
     workers = _threads_per_process(run, processes) - 1  # the other thread trains
     board = Board(run.board if processes.first else None, len(rows))

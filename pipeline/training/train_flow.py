@@ -24,7 +24,7 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.processes import Processes
 from pipeline.stores.weights import load_weights, weights_facts
-from pipeline.training.batches import Order, Samples
+from pipeline.training.batches import Samples
 from pipeline.training.flow_pairs.geometry import Size
 from pipeline.training.flow_pairs.pairs import HeldOutPairs, PairBatch, Pairs, picture_facts
 from pipeline.training.flow_pairs.textures import Pictures
@@ -38,11 +38,12 @@ class FlowTrainer(Trainer[PairBatch]):
     logged = ("loss",)
     measured = ("held_out_error",)
     """Mean end-point error over all pixels of the held-out pairs, in pixels."""
+    shuffled = False  # pairs are drawn at random
     network: PWCNet
 
     def __init__(self, network: nn.Module, run: Run, processes: Processes) -> None:
         assert isinstance(run.settings, FlowTraining)
-        self.settings = run.settings
+        self.settings, self.bfloat16 = run.settings, run.settings.autocast
         super().__init__(network, run, processes)
 
     def build_optimiser(self) -> torch.optim.Optimizer:
@@ -53,26 +54,6 @@ class FlowTrainer(Trainer[PairBatch]):
         """Half the rate after each milestone."""
         return torch.optim.lr_scheduler.MultiStepLR(
             self.optimiser, list(self.settings.milestones), gamma=0.5
-        )
-
-    def autocast(self) -> torch.autocast:
-        """A context that computes in bfloat16 where that is safe, if the settings ask for it."""
-        enabled = self.settings.autocast
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
-
-    def iterations(self, samples: int) -> int:
-        """The iterations of the settings."""
-        return self.settings.iterations
-
-    def order(self, samples: int) -> Order:
-        """Pair after pair: drawn at random, they need no shuffling."""
-        return Order(
-            count=samples,
-            batch=self.settings.batch,
-            iterations=self.settings.iterations,
-            seed=self.run.seed,
-            processes=self.processes,
-            shuffled=False,
         )
 
     def clip_gradients(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,14 @@ class Run(NamedTuple):
     """Folder for TensorBoard; None: no curves."""
 
 
+def iterations_of(settings: Training | FlowTraining, samples: int) -> int:
+    """The iterations that the settings state, or those that make up their epochs."""
+    if settings.iterations is not None:
+        return settings.iterations
+    assert settings.epochs is not None
+    return math.ceil(settings.epochs * samples / settings.batch)
+
+
 class Trainer(ABC, Generic[AnyBatch]):
     """A network, its optimiser and the rows of its log.
 
@@ -50,6 +59,12 @@ class Trainer(ABC, Generic[AnyBatch]):
     """Names of the values that `validate` returns."""
     micro_batch: int | None = None
     """Samples that a process computes at once; None: all of its share of a batch."""
+    bfloat16 = False
+    """Whether to compute in bfloat16 where that is safe."""
+    shuffled = True
+    """Whether each epoch has an order of its own."""
+    shrinks: tuple[int, ...] = (1,)
+    """Factors of which each batch draws one, to be made smaller by it."""
 
     @abstractmethod
     def build_optimiser(self) -> torch.optim.Optimizer:
@@ -58,18 +73,6 @@ class Trainer(ABC, Generic[AnyBatch]):
     @abstractmethod
     def build_schedule(self) -> torch.optim.lr_scheduler.LRScheduler:
         """The schedule of the optimiser's learning rate, in iterations."""
-
-    @abstractmethod
-    def autocast(self) -> torch.autocast:
-        """A context that computes in the precision of the settings."""
-
-    @abstractmethod
-    def iterations(self, samples: int) -> int:
-        """Iterations of a training on so many samples."""
-
-    @abstractmethod
-    def order(self, samples: int) -> Order:
-        """The samples that this process reads, iteration by iteration, of so many."""
 
     @abstractmethod
     def counts(self, batch: AnyBatch) -> Tensor:
@@ -134,6 +137,22 @@ class Trainer(ABC, Generic[AnyBatch]):
         self.schedule.load_state_dict(state["schedule"])
         self.rows = state["rows"]
         print(f"resuming at iteration {len(self.rows)}")
+
+    def autocast(self) -> torch.autocast:
+        """A context that computes in the precision of the settings."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16)
+
+    def order(self, samples: int) -> Order:
+        """Which of so many samples this process reads, iteration by iteration."""
+        return Order(
+            count=samples,
+            batch=self.run.settings.batch,
+            iterations=iterations_of(self.run.settings, samples),
+            seed=self.run.seed,
+            processes=self.processes,
+            shrinks=self.shrinks,
+            shuffled=self.shuffled,
+        )
 
     def held_out(self, samples: Samples[AnyBatch]) -> Iterator[AnyBatch]:
         """This process's share of held-out samples, batch by batch."""

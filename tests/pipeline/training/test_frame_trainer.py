@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from pipeline.config.training import Sgd
-from pipeline.training.frame_trainer import iterations_of
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples
+from pipeline.training.trainer import iterations_of
 from tests.builders import gfsalnet, training
 from tests.pipeline.training.kills import assert_same_bits
 from tests.pipeline.training.spots import run_in, small

@@ -29,8 +29,7 @@ def test_using_a_network_loads_no_code_of_trainings() -> None:
 
 def test_weights_of_another_network_are_one_line_with_the_remedy(tmp_path: Path) -> None:
     save_weights(tmp_path / "other", nn.Linear(200, 2), {})
-    with pytest.raises(
-        InputError, match=r"not weights of this model .*; rerun what makes"
-    ) as caught:
+    message = r"not weights of this model .*; rerun what makes"
+    with pytest.raises(InputError, match=message) as caught:
         load_network({"network": "mean_map", "height": 6, "width": 8}, [tmp_path / "other"])
     assert "\n" not in str(caught.value)
