@@ -23,8 +23,7 @@ from rich.table import Table
 
 from pipeline.config.config import Config
 from pipeline.evaluation.external_maps.findings import Finding
-from pipeline.evaluation.external_maps.given import GivenMaps, expected_maps
-from pipeline.evaluation.external_maps.reader import Maps, open_maps
+from pipeline.evaluation.external_maps.reader import ExternalMaps, expected_maps, open_maps
 from pipeline.evaluation.protocols import PROTOCOLS, further
 from pipeline.evaluation.scoring import GroundTruth, Request, ground_truth, tasks, write_scores
 from pipeline.planning import paths
@@ -38,7 +37,7 @@ from pipeline.runtime.workers import computed
 
 
 def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundTruth:
-    """The ground truth of a split, which the workflow makes, or finds up to date.
+    """Open the ground truth of a split, which the workflow makes or finds up to date.
 
     Raises:
         InputError: The split has no clip, or its ground truth cannot be made.
@@ -60,18 +59,18 @@ def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundT
 
 
 def score_by_protocols(
-    maps: Maps, truth: GroundTruth, requests: Sequence[Request], out: Path, threads: int
+    maps: ExternalMaps, truth: GroundTruth, requests: Sequence[Request], out: Path, threads: int
 ) -> dict[str, Path]:
     """Score maps by several protocols, and return each protocol's sheet.
 
     Raises:
         InputError: No map can be read.
     """
-    given, sheets = GivenMaps(maps), dict[str, Path]()
+    sheets = dict[str, Path]()
     clips = [clip for clip in maps.clips if maps.frames(clip)]
     for request in requests:
         sheet = sheets[request.protocol] = out / f"{request.protocol}.csv"
-        blocks = computed(tasks(given, truth, clips, request), "threads", threads)
+        blocks = computed(tasks(maps, truth, clips, request), "threads", threads)
         if not write_scores(sheet, request, (frame for block in blocks for frame in block)):
             maps.report(out / "findings.csv")
             raise InputError(f"no map can be read: {out / 'findings.csv'} says why of each")
@@ -79,7 +78,7 @@ def score_by_protocols(
 
 
 def show(measured: dict[str, Measurement], findings: Sequence[Finding], out: Path) -> None:
-    """Prints the means, and what was found."""
+    """Print the means and the findings."""
     console = Console(soft_wrap=True)
     metrics = dict.fromkeys(metric for found in measured.values() for metric in found.means)
     table = Table("protocol", "frames", *metrics)
@@ -89,8 +88,8 @@ def show(measured: dict[str, Measurement], findings: Sequence[Finding], out: Pat
         table.add_row(name, str(found.frames), *cells)
     console.print(table)
     for finding in findings:
-        told = f"{finding.kind}: {finding.clip or finding.file}: {finding.text}"
-        console.print(told, markup=False, highlight=False)
+        line = f"{finding.kind}: {finding.clip or finding.file}: {finding.text}"
+        console.print(line, markup=False, highlight=False)
     console.print(f"{len(findings)} findings; all of it in {out}", markup=False, highlight=False)
 
 
@@ -104,7 +103,7 @@ def score_folder(
     out: Path | None = None,
     threads: int = 1,
 ) -> None:
-    """Scores maps against a dataset's split.
+    """Score maps against a dataset's split.
 
     Args:
         maps: A folder, a zip, or a Zarr group.
@@ -139,14 +138,14 @@ def score_folder(
     sheets = score_by_protocols(opened, truth, requests, out, threads)
     opened.report(out / "findings.csv")
     measured = measured_by(sheets, meta=meta is not None, seed=cfg.seed)
-    told = {"Maps": str(maps), "Ground truth": truth_in_words(cfg, dataset), "Split": split}
+    footer = {"Maps": str(maps), "Ground truth": truth_in_words(cfg, dataset), "Split": split}
     title = f"{name} on {dataset}"
-    write_comparison(out, measured, title, {**told, "Findings": str(len(opened.findings))})
+    write_comparison(out, measured, title, {**footer, "Findings": str(len(opened.findings))})
     show(measured, opened.findings, out)
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.score_folder", description=(__doc__ or "").split("\n")[0]
     )

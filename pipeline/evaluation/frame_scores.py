@@ -120,7 +120,7 @@ def _score_metric(name: str, frame: PreparedFrame) -> MetricScore:
 
 
 def _status(name: str, frame: PreparedFrame) -> MetricStatus:
-    """What the ground truth lacks comes before what the prediction lacks."""
+    """Return the first that holds: faults of the ground truth come before the prediction's."""
     needs = METRICS[name].needs
     unreferenced = needs == "reference" and frame.reference is not None and not frame.reference.size
     if needs != "density" and ("no_fixation" in frame.cases or unreferenced):

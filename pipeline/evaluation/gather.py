@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.evaluation.external_maps.findings import UnreadableMap
-from pipeline.evaluation.external_maps.given import expected_maps
-from pipeline.evaluation.external_maps.reader import Maps, open_maps
+from pipeline.evaluation.external_maps.reader import ExternalMaps, expected_maps, open_maps
 from pipeline.evaluation.metrics.resizing import resized
+from pipeline.evaluation.metrics.scaling import Map
 from pipeline.runtime.cli import main
 from pipeline.stores.kinds import DENSITY, SALIENCY, frame_numbers
 from pipeline.stores.reading import open_parts
@@ -21,22 +20,28 @@ from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
 
 
-def readable(maps: Maps, clip: str, read: list[int]) -> Iterator[NDArray[np.float16]]:
-    """Maps [1, y, x] of a clip, each divided by its largest value: no metric minds a scale.
+def readable(maps: ExternalMaps, clip: str, frames: list[int]) -> Iterator[NDArray[np.float16]]:
+    """Yield a clip's readable maps [1, y, x], each divided by its largest value.
 
-    Those of another size than the first get its size. Notes in `read` which frames they are of.
+    No metric minds a scale. A store's array has one size, so maps of another size than the first
+    are resized to it.
+
+    Args:
+        maps: The opened maps.
+        clip: Name of the clip.
+        frames: Receives the frame of each map that is yielded.
     """
     shape: tuple[int, ...] | None = None
-    for frame in maps.frames(clip):
-        try:
-            saliency = maps.read(clip, frame)
-        except UnreadableMap:
+    present = maps.frames(clip)
+    for frame, values in zip(present, maps.read(clip, present), strict=True):
+        if values is None:
             continue
+        saliency: Map = values
         if shape is not None and saliency.shape != shape:
             ends = saliency.min(), saliency.max()
             saliency = resized(saliency.astype(np.float64), (shape[0], shape[1])).clip(*ends)
         shape = saliency.shape
-        read.append(frame)
+        frames.append(frame)
         yield (saliency / (np.abs(saliency).max() or 1.0)).astype(np.float16)[None]
 
 
@@ -49,23 +54,26 @@ def gather(
     manifest: Path,
     findings: Path,
 ) -> None:
-    """A folder, zip, films or Zarr group of maps to a SALIENCY store, and what was wrong with them.
+    """Turn a folder, zip, films or Zarr group of maps into a SALIENCY store and its findings.
 
     `density` are the stores of the scored split; `frame_list` is the list of a meta dataset, or
     none for every frame.
+
+    Raises:
+        InputError: The maps cannot be opened, or are of no expected clip.
     """
     truth = open_parts(DENSITY, density)
     opened = open_maps(maps, expected_maps(truth, frame_list))
     try:
         with write_store(SALIENCY, store, manifest, maps_settings(maps)) as writer:
             for clip in (clip for clip in opened.clips if opened.frames(clip)):
-                numbers, read = frame_numbers(truth[clip].clips[clip]), list[int]()
+                numbers, frames = frame_numbers(truth[clip].clips[clip]), list[int]()
                 # The list fills while the maps are written, and is kept afterwards.
-                blocks = readable(opened, clip, read)
+                blocks = readable(opened, clip, frames)
                 if (first := next(blocks, None)) is None:
                     continue
-                count = writer.add(clip, chain([first], blocks), frames=read)
-                writer.clips[clip]["numbers"] = [numbers[frame] for frame in read]
+                count = writer.add(clip, chain([first], blocks), frames=frames)
+                writer.clips[clip]["numbers"] = [numbers[frame] for frame in frames]
                 print(f"{clip}: {count} maps")
     finally:
         opened.report(findings)

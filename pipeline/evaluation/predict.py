@@ -24,16 +24,16 @@ from pipeline.stores.writing import write_store
 from pipeline.training.networks import load_network
 
 BATCH = 8
-"""Frames that go through the network together."""
+"""Number of frames that go through the network together."""
 
 
 @torch.inference_mode()
 def saliency_maps(
     network: nn.Module, frames: Any, flow: Any, chosen: list[int]
 ) -> Iterator[NDArray[np.float16]]:
-    """Maps [B, y, x] of a clip's chosen frames, in their order.
+    """Yield maps [B, y, x] of a clip's chosen frames, in their order.
 
-    A network with an attribute `earlier` also gets so many frames before each.
+    A network with an attribute `earlier` also gets that number of frames before each.
 
     Raises:
         FloatingPointError: A map is not finite.
@@ -61,10 +61,13 @@ def predict(
     store: Path,
     manifest: Path,
 ) -> None:
-    """FRAMES and FLOW stores of a test split to one SALIENCY store.
+    """Turn FRAMES and FLOW stores of a test split into one SALIENCY store.
 
     `weights` is one file, or none for what needs no training; `frame_list` is the list of a meta
     dataset, or none for every frame; `flow` is empty for still images.
+
+    Raises:
+        InputError: A map of the network is not finite.
     """
     torch.set_num_threads(threads)
     model = load_network(network, weights)
@@ -80,10 +83,10 @@ def predict(
                     clip,
                     maps,
                     frames=chosen if frame_list else None,
-                    numbers=[numbers[place] for place in chosen],
+                    numbers=[numbers[index] for index in chosen],
                 )
             except FloatingPointError as error:
-                remedy = "train it anew with a lower rate" if weights else "check its numbers"
+                remedy = "train it again at a lower rate" if weights else "check its numbers"
                 name = weights[0] if weights else f"config.yaml: networks.{network['network']}"
                 raise InputError(f"{name}: clip {clip}: {error}; {remedy}") from error
             print(f"{clip}: {len(chosen)} maps")

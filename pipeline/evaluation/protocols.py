@@ -55,11 +55,11 @@ class Reference:
     origin: Literal["other_clips", "whole_set", "one_per_clip", "other_frames", "same_clip"]
     """Frames to choose from; `one_per_clip`: a random frame of each of some random clips."""
     frames: int | None
-    """How many are drawn at random; None: all."""
+    """Number of frames drawn at random; None: all."""
     repeats: bool = False
-    """Whether a place fixated in several frames counts each time, or once (a binary union)."""
+    """Whether a pixel fixated in several frames counts each time, or once (a binary union)."""
     without_own: bool = False
-    """Whether places fixated in the scored frame itself are left out."""
+    """Whether pixels fixated in the scored frame itself are left out."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Protocol:
     resize: Literal["matlab_bicubic", "bilinear", "corner_bilinear"] = "matlab_bicubic"
     """How a prediction gets the density's size: imresize; OpenCV and torch; scipy's zoom."""
     sample: int | None = None
-    """Frames drawn anew for each metric where a dataset has more; None: all."""
+    """Number of frames drawn for each metric, where a dataset has more; None: all."""
     average: Average = "frame"
     """Mean over all frames, or over each clip's frames and then over clips."""
     meta_average: Average = "clip"

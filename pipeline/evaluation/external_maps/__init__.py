@@ -1,4 +1,4 @@
-"""Anybody's saliency maps, found by clip and frame: what is missing, odd or unreadable is told.
+"""Anybody's saliency maps, found by clip and frame; findings list what is missing or odd.
 
 A set of maps is a folder, a zip of one, a Zarr group, a SALIENCY or DENSITY store of ours, or one
 file. In a folder lie, below any folders that wrap them all,
@@ -17,9 +17,9 @@ counts. Two things that fit a clip equally well are both left out, for nobody kn
 but a dataset's own folders (images, maps, fixation, ...) are passed over for others beside them.
 
 Frames: the number is the last digits in a file's name, and counts the frames of the whole video
-from 1. If the numbers of a clip are exactly those expected less one, it is read as counted from 0,
-and said; if they are 1 to the clip's length, and the clip begins later in its video, as counted
-from the clip's first frame, and said; any other shift is said and not undone. Films and arrays
+from 1. If the numbers of a clip are exactly those expected less one, it is read as counted from 0;
+if they are 1 to the clip's length, and the clip begins later in its video, as counted from the
+clip's first frame. Each is a finding; so is any other shift, which is not undone. Films and arrays
 have no numbers: their n-th map is the clip's n-th frame; or the n-th wanted one, if there are as
 many maps as wanted frames; or, of a clip that begins later, frame n of the whole video, if they
 reach to the clip's end.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from pipeline.evaluation.external_maps.containers import DEEPEST, FILMS, Place
+from pipeline.evaluation.external_maps.containers import DEEPEST, FILMS, Container
 from pipeline.evaluation.external_maps.findings import Expected
 
 _VIDEO: Final = re.compile(r"\.(avi|mp4|mov|mkv|mpe?g|wmv|webm)$", re.IGNORECASE)
@@ -20,7 +20,7 @@ _GLUED: Final = re.compile(r"(\d{5})")
 
 
 def _keys(name: str) -> Iterator[str]:
-    """What must be equal for a fit, from the closest kind of fit on."""
+    """Yield what must be equal for a fit, from the closest kind of fit on."""
     bare = name.lstrip("0") or "0"
     yield name
     yield bare
@@ -47,7 +47,7 @@ class Names:
                 table.setdefault(key, set()).add(clip)
 
     def find(self, name: str) -> _Fit | None:
-        """The one clip that fits best."""
+        """Return the one clip that fits best, or None."""
         if name not in self._known:
             keyed = zip(self._tables, _keys(name), strict=True)
             found = (table.get(key, ()) for table, key in keyed)
@@ -71,19 +71,19 @@ class Group:
 
     @property
     def where(self) -> str:
-        """Name of its folder or only file."""
+        """Name of the group's folder or only file."""
         if self.stack is not None or len(self.files) == 1:
             return self.file(next(iter(self.files), 0))
         return self.folder.rstrip("/")
 
     def file(self, number: int) -> str:
-        """Name of the file that holds the map of a number."""
+        """Return the name of the file that holds the map of a number."""
         return self.stack or self.folder + self.files[number][0]
 
 
 @dataclass
 class Grouping:
-    """Puts the files of a folder or zip together that bear one name."""
+    """Groups the files of a folder or zip that bear one name."""
 
     names: Names
     expected: Mapping[str, Expected]
@@ -94,7 +94,7 @@ class Grouping:
     """Files that are no maps, or do not say of which frame."""
 
     def add(self, folder: str, files: Sequence[str]) -> None:
-        """The maps that lie in a folder."""
+        """Group the maps that lie in a folder."""
         parts = folder.split("/")[:-1]
         bearer = parts[self.level] if len(parts) > self.level else ""
         fit = self.names.find(bearer) if bearer else None
@@ -108,11 +108,11 @@ class Grouping:
                 self._loose(stem, bearer, folder, file)
 
     def inner(self, group: Group) -> list[str]:
-        """The folders between the one that bears the clip's name and the maps."""
+        """Return the folders between the one that bears the clip's name and the maps."""
         return group.folder.split("/")[self.level + 1 : -1]
 
     def _filmed(self, stem: str) -> str:
-        """The name of the video that a film is of."""
+        """Return the name of the video that a film belongs to."""
         video = stem.removesuffix(_OUTPUT)
         return video if not self.names.find(stem) and self.names.find(video) else stem
 
@@ -135,7 +135,7 @@ class Grouping:
             self._number(name, folder, file, number)
 
     def _loose(self, stem: str, bearer: str, folder: str, file: str) -> None:
-        """A file whose own name says the clip."""
+        """Group a file whose own name says the clip."""
         fit, flat = self.names.find(stem), _FLAT.fullmatch(stem)
         if fit and file.lower().endswith(".npy"):
             self._stack(stem, folder, file)
@@ -154,20 +154,20 @@ class Grouping:
 
 
 def _number_in(stem: str, clip: str) -> int | None:
-    """The last digits, if any, of a map's name in the folder that bears its clip's."""
+    """Return the last digits of a map's name, if any, in the folder that bears its clip's."""
     glued = "" if clip.isdigit() else stem.removeprefix(clip[:-1])
     digits = _GLUED.fullmatch(glued) or _NUMBER.search(stem)
     return int(digits[1]) if digits else None
 
 
 def split_name(file: str) -> tuple[str, str]:
-    """A file's stem, and suffix in small letters."""
+    """Return a file's stem, and its suffix in small letters."""
     stem, _, suffix = file.rpartition(".")
     return (stem, f".{suffix.lower()}") if stem else (file, "")
 
 
 def _level(folders: Iterable[str], names: Names) -> int:
-    """How deep the folders lie that bear the clips' names."""
+    """Return how deep the folders lie that bear the clips' names."""
     fits: list[set[str]] = [set() for _ in range(DEEPEST + 1)]
     for folder in folders:
         for found, part in zip(fits, folder.split("/")[:-1], strict=False):
@@ -176,17 +176,17 @@ def _level(folders: Iterable[str], names: Names) -> int:
     return max(range(len(fits)), key=lambda level: len(fits[level]))
 
 
-def grouped(place: Place, expected: Mapping[str, Expected]) -> Grouping:
-    """All maps of a place, by the names they bear."""
+def grouped(container: Container, expected: Mapping[str, Expected]) -> Grouping:
+    """Group all maps of a container by the names they bear."""
     grouping = Grouping(Names(expected), expected)
-    if not place.suffixes:
-        for name in place.files():
+    if not container.suffixes:
+        for name in container.files():
             grouping.groups[("", name)] = Group(name, "", stack=name)
         return grouping
     folders: dict[str, list[str]] = {}
-    for path in place.files():
+    for path in container.files():
         folder, _, file = path.rpartition("/")
-        if split_name(file)[1] in place.suffixes:
+        if split_name(file)[1] in container.suffixes:
             folders.setdefault(folder + "/" if folder else "", []).append(file)
         else:
             grouping.others.append(path)

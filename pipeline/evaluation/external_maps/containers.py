@@ -19,7 +19,7 @@ from pipeline.evaluation.external_maps.films_and_arrays import (
     mapped_array,
     packed_array,
 )
-from pipeline.evaluation.external_maps.findings import MapError, said
+from pipeline.evaluation.external_maps.findings import MapError, in_short
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, SALIENCY, frame_numbers
 from pipeline.stores.reading import Store, open_store, read_manifest
@@ -31,7 +31,7 @@ DEEPEST: Final = 8
 _HIDDEN: Final = (".", "__MACOSX")
 
 
-class Place(Protocol):
+class Container(Protocol):
     """A folder, zip or Zarr group."""
 
     root: Path
@@ -39,24 +39,24 @@ class Place(Protocol):
     """Of the files that can be maps; none where every name is an array's."""
 
     def files(self) -> Iterator[str]:
-        """Names of all files, or arrays, with / between folders."""
+        """Yield the names of all files, or arrays, with / between folders."""
         ...
 
     def label(self, name: str) -> str:
-        """How a finding calls one."""
+        """Return what a finding calls a file."""
         return str(self.root / name)
 
     def content(self, name: str) -> bytes:
-        """All bytes of a file."""
+        """Return all bytes of a file."""
         return (self.root / name).read_bytes()
 
     def stack(self, name: str) -> Stack:
-        """A film or array."""
+        """Open a film or array."""
         ...
 
 
 @dataclass
-class _Folder(Place):
+class _Folder(Container):
     root: Path
     only: str | None = None
     """The one file that is meant."""
@@ -82,12 +82,12 @@ class _Folder(Place):
 
 
 @dataclass
-class _Zip(Place):
+class _Zip(Container):
     root: Path
     _names: dict[str, str] = field(default_factory=dict)
     """Names with / between folders -> as the zip has them, where that differs."""
     _opened: tuple[int, zipfile.ZipFile] | None = None
-    """In which process: the place in a file that is shared with a fork would move."""
+    """Process and archive: a fork shares the position in an open file, which would move."""
     suffixes = _SINGLE
 
     def __getstate__(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class _Zip(Place):
             try:
                 self._opened = (os.getpid(), zipfile.ZipFile(self.root))
             except zipfile.BadZipFile as error:
-                raise InputError(f"{self.root}: not a whole zip ({error}); make it anew") from None
+                raise InputError(f"{self.root}: not a whole zip ({error}); make it again") from None
         return self._opened[1]
 
     def files(self) -> Iterator[str]:
@@ -125,7 +125,7 @@ class _Zip(Place):
 
 
 @dataclass
-class _Zarr(Place):
+class _Zarr(Container):
     root: Path
     store: Store | None
     """Ours, with a manifest."""
@@ -143,8 +143,8 @@ class _Zarr(Place):
         return ArrayStack(array, frame_numbers(self.store.clips[name]) if self.store else None)
 
 
-def place_of(path: Path) -> Place:
-    """What lies at a path; a single file is a folder with nothing else in it.
+def open_container(path: Path) -> Container:
+    """Open what lies at a path; a single file is a folder with nothing else in it.
 
     Raises:
         InputError: Nothing does, or a Zarr array, or a store of ours that is not whole.
@@ -161,7 +161,7 @@ def place_of(path: Path) -> Place:
     return _Folder(path.parent, path.name)
 
 
-def _zarr(path: Path) -> Place:
+def _zarr(path: Path) -> Container:
     manifest = path.with_suffix(".json")
     if manifest.is_file():
         kinds = {kind.name: kind for kind in (SALIENCY, DENSITY)}
@@ -171,7 +171,7 @@ def _zarr(path: Path) -> Place:
         zarr.open_group(path, mode="r")
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
-            f"{path}: not a Zarr group with an array [time, y, x] per clip ({said(error)}); save "
-            "one, or name the group that holds the arrays"
+            f"{path}: not a Zarr group with an array [time, y, x] per clip ({in_short(error)}); "
+            "save one, or name the group that holds the arrays"
         ) from None
     return _Zarr(path, None)

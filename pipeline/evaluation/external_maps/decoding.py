@@ -15,7 +15,7 @@ from PIL import Image
 from pipeline.evaluation.external_maps.findings import Kind, MapError
 from pipeline.raw.video import DAMAGED, LARGEST, LONGEST
 
-# What cannot be decoded is told as a finding; OpenCV would print several lines for each.
+# What cannot be decoded becomes a finding; OpenCV would print several lines for each.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # Pillow, likewise
 
@@ -31,7 +31,11 @@ class Raw(NamedTuple):
 
 
 def decoded(name: str, content: bytes) -> Raw:
-    """A picture or .npy file, at its full depth."""
+    """Decode a picture or .npy file at its full depth.
+
+    Raises:
+        MapError: It is empty, or not whole.
+    """
     if name.lower().endswith(".npy"):
         return Raw(read_array(BytesIO(content)))
     _refuse_huge(content)
@@ -56,23 +60,23 @@ def _refuse_huge(content: bytes) -> None:
 
 
 def read_array(file: IO[bytes]) -> NDArray[Any]:
-    """A whole .npy file."""
+    """Read a whole .npy file."""
     array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array
 
 
-class Map(NamedTuple):
-    """A map, and of which kinds it is, with a detail of each."""
+class DecodedMap(NamedTuple):
+    """A map, and what is odd about it: kinds of findings, with a detail of each."""
 
     values: NDArray[np.float32]
     kinds: dict[str, str]
 
 
-def map_of(raw: Raw) -> Map:
-    """A map as float32 [y, x].
+def map_of(raw: Raw) -> DecodedMap:
+    """Return a map as float32 [y, x], with what is odd about it.
 
     Raises:
-        MapError: It is none.
+        MapError: It is no map, or holds NaN or infinity.
     """
     values = _flat(raw.values)
     if values.dtype.kind not in "buif" or not values.size:
@@ -89,18 +93,18 @@ def map_of(raw: Raw) -> Map:
         result = np.ascontiguousarray(values, np.float32)
     kinds |= _value_kinds(result)
     kinds["size"] = f"{result.shape[1]}x{result.shape[0]}"
-    return Map(result, kinds)
+    return DecodedMap(result, kinds)
 
 
 def _flat(values: NDArray[Any]) -> NDArray[Any]:
-    """Map without an axis of length 1 in front or behind."""
+    """Drop an axis of length 1 in front or behind."""
     if values.ndim == 3 and 1 in (values.shape[0], values.shape[2]):
         return values.squeeze(0 if values.shape[0] == 1 else 2)
     return values
 
 
 def _grey(values: NDArray[Any], kinds: dict[str, str]) -> NDArray[Any]:
-    """Picture [y, x, channel] as [y, x]; adds what was done to `kinds`."""
+    """Return a picture [y, x, channel] as [y, x]; add what was done to `kinds`."""
     channels = values.shape[2]
     if channels not in (2, 3, 4):
         raise MapError("not_a_map", f"an array of shape {values.shape}")

@@ -18,23 +18,23 @@ from pipeline.evaluation.external_maps.findings import MapError
 from pipeline.raw.ffmpeg import FfmpegError, count_frames, open_video, probe_video, read_frames
 
 _HELD: Final = 256 * 2**20
-"""Bytes of a film that are kept after decoding, for tasks that read near each other."""
+"""Bytes of a film that are kept after decoding, for threads that read near each other."""
 _GREY_CHROMA: Final = 16 / 256
 """How far a grey film's colour differs from grey after lossy coding, as a share of its range."""
 
 
 class Stack(Protocol):
-    """A film or array: maps without names."""
+    """A film or array: maps that have an index instead of names."""
 
     numbers: Sequence[int] | None = None
-    """Of each map in the whole video, if they are known."""
+    """Number of each map in the whole video, from 1, where they are known."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, place: int) -> Raw: ...
+    def __getitem__(self, index: int) -> Raw: ...
 
     def close(self) -> None:
-        """Ends what decodes, if anything does; the next read begins anew."""
+        """End what decodes, if anything does; the next read begins at the start."""
         return
 
 
@@ -48,8 +48,8 @@ class ArrayStack(Stack):
     def __len__(self) -> int:
         return int(self.array.shape[0])
 
-    def __getitem__(self, place: int) -> Raw:
-        return Raw(np.asarray(self.array[place]))
+    def __getitem__(self, index: int) -> Raw:
+        return Raw(np.asarray(self.array[index]))
 
 
 class _RollingStack(Stack):
@@ -70,14 +70,14 @@ class _RollingStack(Stack):
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, place: int) -> Raw:
+    def __getitem__(self, index: int) -> Raw:
         with self._lock:
-            if self._coming is None or place < self._next - len(self._held):
+            if self._coming is None or index < self._next - len(self._held):
                 self._stop()
                 self._coming = self._start()
-            while self._next <= place:
+            while self._next <= index:
                 self._keep(next(self._coming, None))
-            return self._held[place - self._next]
+            return self._held[index - self._next]
 
     def _keep(self, decoded: Raw | None) -> None:
         if decoded is None:
@@ -102,7 +102,11 @@ class _RollingStack(Stack):
 
 
 def film(video: Path) -> Stack:
-    """A grey film, or the brightness of a coloured one."""
+    """Open a grey film, or the brightness of a coloured one.
+
+    Raises:
+        MapError: It holds no film.
+    """
     length = count_frames(video)
     if not length:
         raise MapError("truncated", "ffmpeg finds no film in it")
@@ -110,7 +114,7 @@ def film(video: Path) -> Stack:
 
 
 def _film_maps(video: Path) -> Iterator[Raw]:
-    """The brightness of each frame, in full range.
+    """Yield the brightness of each frame, in full range.
 
     Colours are decoded too, for otherwise a film of a colour map would pass for a grey one.
     """
@@ -132,13 +136,13 @@ def _film_maps(video: Path) -> Iterator[Raw]:
 
 
 def mapped_array(file: Path) -> Stack:
-    """A .npy file."""
+    """Open a .npy file without reading it whole."""
     array = np.lib.format.open_memmap(file, mode="r")
     return ArrayStack(array.reshape(_stacked(array.shape)))
 
 
 def packed_array(opened: Callable[[], IO[bytes]]) -> Stack:
-    """A .npy file inside a zip, which if compressed can be read forwards only."""
+    """Open a .npy file inside a zip, which if compressed can be read forwards only."""
     with opened() as file:
         shape, _, _ = _header(file)
     return _RollingStack(shape[0], lambda: _array_maps(opened))
@@ -160,7 +164,7 @@ def _array_maps(opened: Callable[[], IO[bytes]]) -> Iterator[Raw]:
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape [time, ...], whether in Fortran's order, and type of a .npy file that was opened."""
+    """Return shape [time, ...], whether in Fortran's order, and type of an opened .npy file."""
     first = np.lib.format.read_magic(file) == (1, 0)
     read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
@@ -168,7 +172,7 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def _stacked(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of an array of maps; a lone map is an array of one."""
+    """Return the shape of an array of maps; a single map is an array of one."""
     if len(shape) not in (2, 3, 4):
         raise MapError("not_a_map", f"an array of shape {shape}")
     return (1, *shape) if len(shape) == 2 else shape

@@ -1,4 +1,4 @@
-"""What was expected of somebody's maps, what was found instead, and how that is said."""
+"""What was expected of somebody's maps, what was found instead, and in which words."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _SHOWN: Final = 20
 """Ranges of frames, or names, that a text lists."""
 TEXTS: Final[dict[Kind, str]] = {
     "truncated": "expected a whole file, found one that cannot be decoded ({}); left out; make it "
-    "anew",
+    "again",
     "not_a_map": "expected a map [y, x] of numbers, found {}; left out; save it as [y, x], or a "
     "whole clip as <clip>.npy [time, y, x]",
-    "not_finite": "expected numbers, found {}; left out; make it anew",
+    "not_finite": "expected numbers, found {}; left out; make it again",
     "zero_map": "expected a map with a maximum, found 0 everywhere; read as it is: CC and NSS are "
-    "undefined and KLDiv is about 30; make it anew unless the model means it",
+    "undefined and KLDiv is about 30; make it again unless the model means it",
     "constant_map": "expected a map with a maximum, found {} everywhere; read as it is: CC, NSS "
-    "and SIM are undefined and AUC-J is about 0.5; make it anew unless the model means it",
+    "and SIM are undefined and AUC-J is about 0.5; make it again unless the model means it",
     "negative": "expected values from 0, found {}; read as it is: KLDiv is undefined where a value "
     "is below 0; save probabilities, not their logarithms",
     "alpha_channel": "expected a grey picture, found one with transparency, which was dropped; "
@@ -92,7 +92,7 @@ class Expected(NamedTuple):
     shape: tuple[int, int]
     """Height and width of the frame grid; maps may have any."""
     wanted: list[int] | None = None
-    """Frames that are to be scored, from 0; None: all."""
+    """Frames that are scored, from 0; None: all."""
 
     @property
     def chosen(self) -> list[int]:
@@ -108,7 +108,7 @@ class Finding(NamedTuple):
     clip: str
     """Clip, or the name that is no clip's; empty if it concerns several."""
     frame: int | None
-    """Number as in the file's name, or place in the film or array from 1."""
+    """Number as in the file's name, or index in the film or array from 1."""
     file: str
     """Path; inside a zip as `archive.zip!inner`."""
     text: str
@@ -139,7 +139,7 @@ class MapError(Exception):
 
 @contextmanager
 def decodable() -> Iterator[None]:
-    """Turns what a broken file raises into a `MapError`, unless more than that file is concerned.
+    """Turn what a broken file raises into a `MapError`, unless more than that file is concerned.
 
     A disk that fails, or a store of ours that is not whole, is no fault of one map.
     """
@@ -148,21 +148,21 @@ def decodable() -> Iterator[None]:
     except _BROKEN as error:
         if isinstance(error, InputError) or (isinstance(error, OSError) and of_the_disk(error)):
             raise
-        raise MapError("truncated", said(error)) from None
+        raise MapError("truncated", in_short(error)) from None
 
 
-def said(error: BaseException) -> str:
-    """The message of an error, in one short line."""
+def in_short(error: BaseException) -> str:
+    """Return the message of an error in one short line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def some(names: Sequence[str]) -> str:
-    """Names with commas; after many, three dots."""
+    """Join names with commas; after many, three dots."""
     return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Numbers as `3, 7-9`; after many ranges, how many numbers follow."""
+    """Write numbers as `3, 7-9`; after many ranges, how many numbers follow."""
     runs: list[list[int]] = []
     for number in sorted(numbers):
         if runs and number == runs[-1][1] + 1:

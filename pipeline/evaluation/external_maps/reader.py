@@ -1,12 +1,11 @@
-"""Opens anybody's maps: the front of this package, whose docstring has the layouts."""
+"""Maps that somebody else's model made; the package's docstring has the layouts."""
 
 from __future__ import annotations
 
-import csv
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.evaluation.external_maps.clip_names import Group, grouped
-from pipeline.evaluation.external_maps.containers import Place, place_of
+from pipeline.evaluation.external_maps.containers import Container, open_container
 from pipeline.evaluation.external_maps.decoding import Raw, decoded, map_of
 from pipeline.evaluation.external_maps.films_and_arrays import Stack
 from pipeline.evaluation.external_maps.findings import (
@@ -24,17 +23,20 @@ from pipeline.evaluation.external_maps.findings import (
     UnreadableMap,
     decodable,
 )
-from pipeline.evaluation.external_maps.frame_numbers import Placing, by_files, by_place
+from pipeline.evaluation.external_maps.frame_numbers import Numbering, by_files, by_position
 from pipeline.evaluation.external_maps.matching import matched, nobody, nothing, other_files
-from pipeline.evaluation.external_maps.summary import Observed, told
+from pipeline.evaluation.external_maps.summary import Observed, findings_of
+from pipeline.evaluation.frame_lists import listed_frames
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
+from pipeline.runtime.sheets import write_rows
+from pipeline.stores.kinds import frame_numbers
+from pipeline.stores.reading import Store
 
 _OPEN: Final = max(4, os.cpu_count() or 1)
 """Films and arrays that stay open."""
 
 
-class Maps:
+class ExternalMaps:
     """Maps of the expected clips; from `open_maps`.
 
     May be read by several threads, and sent to other processes. What other processes find is
@@ -43,20 +45,20 @@ class Maps:
 
     def __init__(
         self,
-        place: Place,
+        container: Container,
         expected: Mapping[str, Expected],
         groups: Mapping[str, Group],
         findings: Sequence[Finding],
     ) -> None:
-        self._place, self._expected, self._groups = place, expected, groups
+        self._container, self._expected, self._groups = container, expected, groups
         self._by_names = list(findings)
-        self._placings: dict[str, Placing] = {}
+        self._known: dict[str, Numbering] = {}
         self._observed: Observed = {}
         self._open: OrderedDict[str, Stack] = OrderedDict()
         self._lock = threading.RLock()
         for clip, group in groups.items():
             if group.stack is None:
-                self._placing(clip)
+                self._numbering(clip)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": OrderedDict(), "_lock": None}
@@ -67,20 +69,28 @@ class Maps:
 
     @property
     def clips(self) -> list[str]:
-        """All expected clips, also those without a map."""
+        """Names of all expected clips, also of those without a map."""
         return list(self._expected)
 
     def frames(self, clip: str) -> list[int]:
-        """The wanted frames of a clip, from 0, that there is a map for, ascending."""
-        return sorted(self._placing(clip).places.keys() & self._expected[clip].chosen)
+        """Return the wanted frames of a clip that there is a map for, from 0, ascending."""
+        return sorted(self._numbering(clip).numbers.keys() & self._expected[clip].chosen)
 
-    def read(self, clip: str, frame: int) -> NDArray[np.float32]:
-        """The map of one of a clip's `frames` [y, x], as it is in its file.
+    def read(self, clip: str, frames: Sequence[int]) -> Iterator[NDArray[np.float32] | None]:
+        """Yield maps [y, x]; None for an unreadable one, which `findings` lists."""
+        for frame in frames:
+            try:
+                yield self.read_map(clip, frame)
+            except UnreadableMap:
+                yield None
+
+    def read_map(self, clip: str, frame: int) -> NDArray[np.float32]:
+        """Return the map [y, x] of one of a clip's `frames`, as it is in its file.
 
         Raises:
             UnreadableMap: It is damaged, no map, or not finite, and must be left out.
         """
-        if frame not in self._placing(clip).places:
+        if frame not in self._numbering(clip).numbers:
             raise KeyError(f"no map of clip {clip}, frame {frame}")
         try:
             with decodable():
@@ -95,31 +105,28 @@ class Maps:
 
     @property
     def findings(self) -> list[Finding]:
-        """Everything found up to now: by names, then by content, each kind once per clip."""
+        """All findings up to now: by names, then by content, each kind once per clip."""
         with self._lock:
-            placings = {clip: self._placings[clip] for clip in self.clips if clip in self._placings}
+            known = {clip: self._known[clip] for clip in self.clips if clip in self._known}
         shapes = {clip: e.shape for clip, e in self._expected.items()}
         by_numbers = [
             Finding(kind, clip, numbers[0] if len(numbers) == 1 else None, self._label(clip), text)
-            for clip, placing in placings.items()
-            for kind, numbers, text in placing.told
+            for clip, numbering in known.items()
+            for kind, numbers, text in numbering.remarks
         ]
-        return self._by_names + by_numbers + told(self.observed(), shapes, self._where)
+        return self._by_names + by_numbers + findings_of(self.observed(), shapes, self._where)
 
     def report(self, path: Path) -> None:
-        """Writes the findings as CSV."""
-        with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(Finding._fields)
-            writer.writerows(self.findings)
+        """Write the findings as CSV."""
+        write_rows(path, Finding._fields, self.findings)
 
     def observed(self) -> Observed:
-        """What reading has shown, to be sent to another process."""
+        """Return what reading has shown, to be sent to another process."""
         with self._lock:
             return {key: set(frames) for key, frames in self._observed.items()}
 
     def join(self, observed: Observed) -> None:
-        """Adds what another process saw; to add it twice changes nothing."""
+        """Add what another process saw; to add it twice changes nothing."""
         with self._lock:
             for key, frames in observed.items():
                 self._observed.setdefault(key, set()).update(frames)
@@ -128,51 +135,71 @@ class Maps:
         self.join({(kind, clip, detail): {frame}})
 
     def _label(self, clip: str) -> str:
-        return self._place.label(self._groups[clip].where)
+        return self._container.label(self._groups[clip].where)
 
     def _where(self, clip: str, frame: int) -> tuple[int, str]:
-        """Number of a frame as in its file's name, and the file."""
-        number = self._placing(clip).places[frame]
-        return number, self._place.label(self._groups[clip].file(number))
+        """Return the number of a frame as in its file's name, and the file."""
+        number = self._numbering(clip).numbers[frame]
+        return number, self._container.label(self._groups[clip].file(number))
 
-    def _placing(self, clip: str) -> Placing:
+    def _numbering(self, clip: str) -> Numbering:
         e = self._expected[clip]
         with self._lock:
-            if clip not in self._placings:
-                self._placings[clip] = self._placed(self._groups.get(clip), e)
-            return self._placings[clip]
+            if clip not in self._known:
+                self._known[clip] = self._numbered(self._groups.get(clip), e)
+            return self._known[clip]
 
-    def _placed(self, group: Group | None, e: Expected) -> Placing:
+    def _numbered(self, group: Group | None, e: Expected) -> Numbering:
         if group is None:
-            return Placing({}, [])
+            return Numbering({}, [])
         if group.stack is None:
             return by_files(group.files, e)
         try:
             with decodable():
                 stack = self._stack(group.stack)
-                return by_place(len(stack), stack.numbers, e)
+                return by_position(len(stack), stack.numbers, e)
         except MapError as error:
-            return Placing({}, [(error.kind, [], str(error))])
+            return Numbering({}, [(error.kind, [], str(error))])
 
     def _stack(self, name: str) -> Stack:
         with self._lock:
             if name not in self._open:
-                self._open[name] = self._place.stack(name)
+                self._open[name] = self._container.stack(name)
             self._open.move_to_end(name)
             while len(self._open) > _OPEN:
                 self._open.popitem(last=False)[1].close()
             return self._open[name]
 
     def _raw(self, clip: str, frame: int) -> Raw:
-        group, number = self._groups[clip], self._placing(clip).places[frame]
+        group, number = self._groups[clip], self._numbering(clip).numbers[frame]
         if group.stack is not None:
             return self._stack(group.stack)[number - 1]
         name = group.file(number)
-        return decoded(name, self._place.content(name))
+        return decoded(name, self._container.content(name))
 
 
-def open_maps(path: Path, expected: Sequence[Expected]) -> Maps:
-    """Finds the maps of the expected clips; decodes none.
+def expected_maps(density: Mapping[str, Store], frame_lists: Sequence[Path]) -> list[Expected]:
+    """List the clips that maps are expected for: with every frame, or with those of a list.
+
+    Args:
+        density: Clip -> DENSITY store of the scored split.
+        frame_lists: The list of a meta dataset, or nothing for every frame.
+    """
+    facts = {clip: store.clips[clip] for clip, store in density.items()}
+    return [
+        Expected(
+            clip=clip,
+            frames=facts[clip]["shape"][0],
+            numbers=frame_numbers(facts[clip]),
+            shape=(facts[clip]["shape"][1], facts[clip]["shape"][2]),
+            wanted=wanted if frame_lists else None,
+        )
+        for clip, wanted in listed_frames(frame_lists, facts).items()
+    ]
+
+
+def open_maps(path: Path, expected: Sequence[Expected]) -> ExternalMaps:
+    """Find the maps of the expected clips; decode none.
 
     Args:
         path: A folder, zip, Zarr group, the manifest of a SALIENCY or DENSITY store, or one file.
@@ -184,13 +211,13 @@ def open_maps(path: Path, expected: Sequence[Expected]) -> Maps:
     clips = {e.clip: e for e in expected}
     if not clips:
         raise InputError(f"{path}: no clip is expected, so there is nothing to look for")
-    place = place_of(path)
-    grouping = grouped(place, clips)
+    container = open_container(path)
+    grouping = grouped(container, clips)
     if not grouping.groups:
-        raise InputError(nothing(path, place, grouping.others, next(iter(clips.values()))))
-    chosen, findings = matched(grouping, place, clips)
+        raise InputError(nothing(path, container, grouping.others, next(iter(clips.values()))))
+    chosen, findings = matched(grouping, container, clips)
     if not chosen and not any(finding.kind == "ambiguous_clip" for finding in findings):
         raise InputError(nobody(path, grouping, clips))
     if grouping.others:
-        findings.append(other_files(grouping.others, place))
-    return Maps(place, clips, chosen, findings)
+        findings.append(other_files(grouping.others, container))
+    return ExternalMaps(container, clips, chosen, findings)

@@ -15,13 +15,15 @@ _EVERYWHERE: Final = frozenset(("eight_bit", "sixteen_bit", "film"))
 """One finding for all clips together."""
 
 
-def told(observed: Observed, shapes: Mapping[str, tuple[int, int]], where: Where) -> list[Finding]:
-    """Findings by kind, then by clip.
+def findings_of(
+    observed: Observed, shapes: Mapping[str, tuple[int, int]], where: Where
+) -> list[Finding]:
+    """Return what reading has shown as findings, by kind, then by clip.
 
     Args:
         observed: What reading has shown.
         shapes: Every clip, and height and width of its frame grid.
-        where: What a frame is called.
+        where: Gives a frame's number and file.
     """
     seen: dict[str, dict[str, dict[str, set[int]]]] = {}
     for (kind, clip, detail), frames in observed.items():
@@ -41,6 +43,7 @@ def told(observed: Observed, shapes: Mapping[str, tuple[int, int]], where: Where
 
 
 def _everywhere(kind: Kind, by_clip: Mapping[str, Mapping[str, set[int]]], where: Where) -> Finding:
+    """Return one finding for all clips together."""
     first = next(iter(by_clip))
     counts = [len(frames) for details in by_clip.values() for frames in details.values()]
     text = f"{TEXTS[kind]} ({sum(counts)} maps of {len(by_clip)} clips)"
@@ -49,7 +52,7 @@ def _everywhere(kind: Kind, by_clip: Mapping[str, Mapping[str, set[int]]], where
 
 
 def _in_clip(kind: Kind, clip: str, details: Mapping[str, set[int]], where: Where) -> Finding:
-    """With the detail of the first frame."""
+    """Return one finding for a clip, with the detail of its first frame."""
     frames = set().union(*details.values())
     first = min(details, key=lambda detail: min(details[detail]))
     text = TEXTS[kind].format(first)
@@ -61,7 +64,7 @@ def _in_clip(kind: Kind, clip: str, details: Mapping[str, set[int]], where: Wher
 def _about_sizes(
     clip: str, shape: tuple[int, int], sizes: Mapping[str, set[int]], where: Where
 ) -> list[Finding]:
-    """Nothing if all have the frame grid's size."""
+    """Return a finding where maps have another size than the frame grid, or several sizes."""
     grid = f"{shape[1]}x{shape[0]}"
     if not set(sizes) - {grid}:
         return []
@@ -76,4 +79,4 @@ def _about_sizes(
         for size, frames in sorted(sizes.items(), key=lambda one: -len(one[1]))
     )
     text = f"expected maps of one size, {grid} or another, found {found}; the protocol resizes "
-    return [Finding("mixed_sizes", clip, number, file, text + "them; make the odd ones anew")]
+    return [Finding("mixed_sizes", clip, number, file, text + "them; make the odd ones again")]
