@@ -1,0 +1,65 @@
+"""config.yaml, the run's file and the user's keys, wherever one works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.planning.load import complete, configured, load, own
+from pipeline.planning.provenance import ROOT
+from pipeline.planning.rows import config_digest
+from pipeline.runtime.errors import InputError
+
+
+def test_the_users_keys_win_over_the_runs_and_the_runs_over_the_file() -> None:
+    found = complete({"run": "demo", "frames": {"width": 320}})
+    demo = yaml.safe_load((ROOT / "workflow/runs/demo.yaml").read_text())
+    assert found["frames"]["width"] == 320
+    assert found["frames"]["height"] == demo["frames"]["height"]
+    assert found["frames"]["filter"] == "bicubic"
+
+
+def test_paper_has_no_file_of_its_own() -> None:
+    assert complete({"run": "paper"}) == yaml.safe_load((ROOT / "config.yaml").read_text()) | {
+        "run": "paper"
+    }
+
+
+def test_own_files_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = configured("demo")
+    monkeypatch.chdir(tmp_path)
+    away = configured("demo")
+    sheet = Path(away.datasets["diem"].splits)
+    assert sheet.is_absolute() and sheet.is_file()
+    assert away.pathvars == home.pathvars
+    assert config_digest(away) == config_digest(home)
+
+
+def test_a_file_where_one_works_comes_before_the_workflows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert own("config.yaml") == str(ROOT / "config.yaml")
+    assert own("workflow/splits/none.csv") == "workflow/splits/none.csv"
+    (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text() + "\nseed: 7\n")
+    assert own("config.yaml") == "config.yaml"
+    assert load(complete({"run": "demo"})).seed == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("- a\n", "config.yaml: expected keys with values"),
+        ("a: [", "config.yaml: cannot be read"),
+        ("run: papr\n", "run: papr: no such run; set it to paper, demo, real"),
+    ],
+)
+def test_a_file_that_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(InputError, match=said):
+        complete({})

@@ -1,0 +1,40 @@
+"""What the tables compare with what stores and weights name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.config import Config
+from pipeline.planning import made
+from pipeline.planning.load import complete, load
+
+
+@pytest.fixture(scope="module")
+def cfg() -> Config:
+    return load(complete({"run": "demo"}))
+
+
+def test_every_manifest_has_settings_to_be_compared_with(cfg: Config) -> None:
+    expected = made.expected(cfg)
+    files = [Path(path) for path in made.manifests(cfg)]
+    assert made.by_file(files, expected).keys() == set(files)
+
+
+def test_an_edit_of_a_recipe_is_an_edit_of_what_is_expected(cfg: Config) -> None:
+    before = made.expected(cfg)
+    variants = {"paper": {"density": {"sigma": 3.5}}}
+    keys = {"run": "demo", "datasets": {"diem": {"variants": variants}}, "seed": cfg.seed + 1}
+    after = made.expected(load(complete(keys)))
+    changed = {key for key in before if before[key] != after[key]}
+    assert "data/demo/diem/density" in changed
+    weights = {key for key in before if key.endswith(".safetensors")}
+    assert changed == weights | {"data/demo/diem/density"}
+
+
+def test_only_what_is_scored_is_compared(cfg: Config) -> None:
+    alone = cfg.model_copy(update={"tables": {"table_5": cfg.tables["table_5"]}})
+    assert {path.split("/")[2] for path in made.manifests(alone) if path.startswith("data/")} == {
+        "diem"
+    }
