@@ -10,7 +10,7 @@ from pipeline.evaluation.external_maps.findings import Expected, UnreadableMap
 from pipeline.evaluation.external_maps.reader import Maps
 from pipeline.evaluation.frame_lists import listed_frames
 from pipeline.evaluation.metrics.scaling import Map
-from pipeline.stores.kinds import frame_numbers
+from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import Store
 
 

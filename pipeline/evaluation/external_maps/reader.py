@@ -28,7 +28,7 @@ from pipeline.evaluation.external_maps.frame_numbers import Placing, by_files, b
 from pipeline.evaluation.external_maps.matching import matched, nobody, nothing, other_files
 from pipeline.evaluation.external_maps.summary import Observed, told
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
+from pipeline.runtime.files import atomic
 
 _OPEN: Final = max(4, os.cpu_count() or 1)
 """Films and arrays that stay open."""
@@ -108,7 +108,7 @@ class Maps:
 
     def report(self, path: Path) -> None:
         """Writes the findings as CSV."""
-        with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        with atomic(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(Finding._fields)
             writer.writerows(self.findings)
