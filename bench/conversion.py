@@ -39,7 +39,7 @@ from pipeline.preprocessing.flow import flow
 from pipeline.preprocessing.frames import frames
 from pipeline.preprocessing.gaze import gaze
 from pipeline.raw.splits import SheetClip, read_sheet
-from pipeline.stores.reading import read_manifest
+from pipeline.stores.manifests import read_manifest
 from pipeline.stores.weights import save_weights
 
 ROOT = Path(__file__).resolve().parents[1]

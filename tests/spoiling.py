@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from pipeline.stores.reading import read_manifest
+from pipeline.stores.manifests import read_manifest
 from tests.builders import run_stage
 from tests.workbench import STAGES, Bench
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.datasets.meta import read_frame_list
 from pipeline.runtime.errors import InputError
-from pipeline.stores.kinds import frame_numbers
+from pipeline.stores.manifests import frame_numbers
 
 
 def listed_frames(

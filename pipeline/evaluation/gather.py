@@ -13,7 +13,8 @@ from pipeline.evaluation.external_maps.reader import ExternalMaps, expected_maps
 from pipeline.evaluation.metrics.resizing import resized
 from pipeline.evaluation.metrics.scaling import Map
 from pipeline.runtime.cli import main
-from pipeline.stores.kinds import DENSITY, SALIENCY, frame_numbers
+from pipeline.stores.kinds import DENSITY, SALIENCY
+from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import open_parts
 from pipeline.stores.settings import maps_settings
 from pipeline.stores.verify import damage

@@ -16,7 +16,8 @@ from pipeline.evaluation.frame_lists import listed_frames
 from pipeline.preprocessing.tensors import batches_of
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.stores.kinds import FLOW, FRAMES, SALIENCY, frame_numbers
+from pipeline.stores.kinds import FLOW, FRAMES, SALIENCY
+from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import open_parts
 from pipeline.stores.settings import network_settings
 from pipeline.stores.verify import damage

@@ -24,9 +24,10 @@ from pipeline.raw.ffmpeg import write_frames
 from pipeline.reporting.grey_levels import Extent, Picture, extent_of, finite, grey, safe_name
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
-from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY, Kind, frame_numbers
-from pipeline.stores.reading import Store, open_store, read_manifest
+from pipeline.runtime.files import atomic
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY, Kind
+from pipeline.stores.manifests import frame_numbers, read_manifest
+from pipeline.stores.reading import Store, open_store
 from pipeline.stores.verify import damage
 
 Form = Literal["png", "mp4"]
@@ -75,7 +76,7 @@ def _pictures(
 
 
 def _write_folder(folder: Path, pictures: Iterator[Picture], facts: dict[str, Any]) -> None:
-    with whole(folder) as partial:
+    with atomic(folder) as partial:
         partial.mkdir()
         for number, picture in zip(frame_numbers(facts), pictures, strict=True):
             Image.fromarray(picture).save(partial / f"{number:04d}.png")
@@ -84,7 +85,7 @@ def _write_folder(folder: Path, pictures: Iterator[Picture], facts: dict[str, An
 def _write_film(film: Path, pictures: Iterator[Picture], facts: dict[str, Any]) -> None:
     first = next(pictures)
     rate = facts.get("rate") or RATE
-    with whole(film) as partial, write_frames(partial, first.shape, rate, **_FILM) as write:
+    with atomic(film) as partial, write_frames(partial, first.shape, rate, **_FILM) as write:
         write(first)
         for picture in pictures:
             write(picture)

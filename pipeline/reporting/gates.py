@@ -22,7 +22,8 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.devices import device
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
-from pipeline.stores.kinds import FLOW, FRAMES, frame_numbers
+from pipeline.stores.kinds import FLOW, FRAMES
+from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import Store, open_parts
 from pipeline.stores.verify import damage
 from pipeline.training.networks import load_network

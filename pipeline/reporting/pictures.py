@@ -25,7 +25,8 @@ from pipeline.reporting.means import Sheet, read_scores, summarise
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
-from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY, frame_numbers
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY
+from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import Store, open_parts, open_store
 from pipeline.stores.verify import damage
 

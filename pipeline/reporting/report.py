@@ -24,7 +24,7 @@ from pipeline.reporting.rendering import render
 from pipeline.reporting.timings import duration, read_timings
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
+from pipeline.runtime.files import atomic
 from pipeline.runtime.sheets import read_rows
 
 TRAINING: Final = "training"
@@ -168,7 +168,7 @@ def report(
         "duration": duration,
     }
     text = render("report.html.j2", **content)
-    with whole(page) as partial:
+    with atomic(page) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 

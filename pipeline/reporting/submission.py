@@ -23,8 +23,9 @@ from pipeline.config.data import Submission
 from pipeline.reporting.grey_levels import extent_of, finite, grey, safe_name
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
-from pipeline.stores.kinds import SALIENCY, frame_numbers
+from pipeline.runtime.files import atomic
+from pipeline.stores.kinds import SALIENCY
+from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import Store, open_store
 from pipeline.stores.verify import damage
 
@@ -174,7 +175,7 @@ def submission(*, saliency: Path, expected: Submission, method: str, zip: Path) 
     store = open_store(SALIENCY, saliency)
     _check_counts(store, expected)
     names = _names(store, expected, method)
-    with whole(zip) as partial:
+    with atomic(zip) as partial:
         _write(partial, store, names, expected)
         _check_zip(partial, store, names, expected)
     size = zip.stat().st_size

@@ -1,1 +1,1 @@
-"""Runtime."""
+"""The running of a job: command line, files, processes and errors; it changes no number."""

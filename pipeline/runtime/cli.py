@@ -2,8 +2,8 @@
 
 `def flow(*, frames: Path, settings: Flow)` is called as
 `python -m pipeline.preprocessing.flow --frames PATH --settings '{"estimator": "dis", ...}'`:
-paths, numbers and words as they stand, lists as several words, everything else as JSON.
-What a user can mend becomes one line and exit status 1; an error of the code keeps its traceback.
+paths, numbers and words as they are, lists as several words, everything else as JSON. An error that
+a user can mend becomes one line and exit status 1; an error of the code keeps its traceback.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.runtime.files import explain, fullest, of_the_disk
 
 _WORDS = (Path, str, int, float)
 _CHECKED = re.compile("decompression error|checksum", re.IGNORECASE)
-"""What codecs say of bytes that are not those that were written."""
+"""Words of codecs about bytes that differ from those written."""
 
 
 def _add(parser: argparse.ArgumentParser, name: str, kind: Any) -> None:
@@ -70,8 +70,11 @@ def main(
     Args:
         function: The stage.
         arguments: The command line; None: that of the process.
-        damage: Says which of the paths that the stage was given are not as they were written; asked
-            when a codec reports a checksum that does not hold.
+        damage: Message that names the damaged stores among the paths that the stage was given;
+            called when a codec reports a wrong checksum.
+
+    Raises:
+        SystemExit: With a message, for an error that a user can mend.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m {_module(function)}", description=inspect.getdoc(function)
@@ -89,7 +92,7 @@ def main(
     except OSError as error:
         if not of_the_disk(error):
             raise
-        sys.exit(f"{parser.prog}: {explain(error, _place(values.values()))}")
+        sys.exit(f"{parser.prog}: {explain(error, _fullest_disk(values.values()))}")
     except (RuntimeError, ValueError) as error:
         if damage is None or not _CHECKED.search(str(error)):
             raise
@@ -101,6 +104,6 @@ def _paths(values: Iterable[Any]) -> list[Path]:
     return [value for values in lists for value in values if isinstance(value, Path)]
 
 
-def _place(values: Iterable[Any]) -> Path:
-    """The path among the arguments whose disk is the fullest: an error at writing names none."""
+def _fullest_disk(values: Iterable[Any]) -> Path:
+    """The path among the arguments whose disk is the fullest: errors of writing often name none."""
     return fullest(_paths(values)) or Path.cwd()

@@ -1,4 +1,4 @@
-"""What a disk refuses, in one line with the remedy; and files that are whole or not there."""
+"""Errors of a disk as one line with the remedy, and files that are either whole or not there."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ _UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
 def of_the_disk(error: OSError) -> bool:
-    """Whether the surroundings, not the code, are what is wrong."""
+    """Whether an error is the disk's or the machine's, not the code's."""
     return error.errno in _FULL or error.errno in _REFUSED
 
 
 def explain(error: OSError, path: Path, needed: int | None = None) -> str:
-    """One line: path, what happened, remedy.
+    """Return one line: path, what happened, remedy.
 
     Args:
         error: One that is `of_the_disk`.
-        path: What was being read or written, if the error does not say itself.
-        needed: Bytes that were about to be written, at most.
+        path: File that was being read or written, for an error that names none.
+        needed: Largest number of bytes that were about to be written.
     """
     where = _culprit(error, path)
     if error.errno not in _FULL:
@@ -62,7 +62,10 @@ def explain(error: OSError, path: Path, needed: int | None = None) -> str:
 
 
 def _culprit(error: OSError, path: Path) -> Path:
-    """The path that an error names, but `path` for what lies in it; of a file amid folders, it."""
+    """The path to blame: `path` itself for anything in it, or else the one that the error names.
+
+    Where a file stands in the place of a folder, it is that file.
+    """
     named = Path(os.fsdecode(error.filename)) if error.filename else path
     where = path if named.is_relative_to(path) else named
     if error.errno == errno.ENOTDIR:
@@ -71,10 +74,10 @@ def _culprit(error: OSError, path: Path) -> Path:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns what the disk of `path` refuses within the block into an `InputError`.
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn errors of the disk of `path` within the block into an `InputError`.
 
-    Errors that name a path elsewhere, such as a missing input, are none of its business.
+    Errors that name a path elsewhere, such as a missing input, are raised as they are.
     """
     try:
         yield
@@ -94,14 +97,14 @@ def concerns(error: OSError, path: Path) -> bool:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A path for a file or folder that becomes `path` when the block ends, and goes if it fails.
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a path to write to, which becomes `path` when the block ends and is removed if it fails.
 
     Raises:
         InputError: The disk refuses it.
     """
     partial = path.with_name(path.name + ".partial")
-    with writing(path):
+    with disk_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             remove(partial)
@@ -113,7 +116,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Removes a file or a folder, as far as that is possible."""
+    """Remove a file or a folder, as far as that is possible."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -122,28 +125,28 @@ def remove(path: Path) -> None:
 
 
 def fullest(paths: list[Path]) -> Path | None:
-    """The path with the least free space on its disk."""
+    """Return the path with the least free space on its disk; None if no disk can be asked."""
     known = {path: free for path in paths if (free := _free(path)) is not None}
     return min(known, key=known.__getitem__, default=None)
 
 
 def _room(path: Path) -> list[str]:
-    """What is left on the disk of a path."""
+    """Free inodes and bytes on the disk of a path, in words."""
     free = _free(path)
-    state = os.statvfs(_there(path))
+    state = os.statvfs(_existing(path))
     inodes = ["no inode free"] if state.f_files and not state.f_favail else []
     return inodes + ([] if free is None else [f"{_size(free)} free"])
 
 
 def _free(path: Path) -> int | None:
-    """Free bytes on the disk of a path, which need not be there yet."""
+    """Free bytes on the disk of a path, which need not exist yet; None if it cannot be asked."""
     with suppress(OSError):
-        return shutil.disk_usage(_there(path)).free
+        return shutil.disk_usage(_existing(path)).free
     return None
 
 
-def _there(path: Path) -> Path:
-    """The path or the first folder above it that is there."""
+def _existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
     above = (path.absolute(), *path.absolute().parents)
     return next((folder for folder in above if os.access(folder, os.F_OK)), Path("/"))
 

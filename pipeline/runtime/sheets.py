@@ -9,7 +9,7 @@ from itertools import dropwhile
 from pathlib import Path
 
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
+from pipeline.runtime.files import atomic
 
 
 def read_rows(
@@ -74,7 +74,7 @@ def write_rows(
         InputError: The disk refuses it.
     """
     count = 0
-    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with atomic(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         file.writelines(f"# {comment}\n" for comment in comments)
         sheet = csv.writer(file, lineterminator="\n")
         sheet.writerow(columns)

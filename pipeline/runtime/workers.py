@@ -1,4 +1,4 @@
-"""Where tasks are computed: threads here, processes here, or a dask.distributed cluster.
+"""Computing dask tasks: by threads, by processes, or by a dask.distributed cluster.
 
 The tasks are the same everywhere. The machines of a cluster must see the same files.
 """
@@ -17,27 +17,27 @@ from dask.delayed import Delayed
 from pipeline.runtime.errors import InputError
 
 WAITING = 256
-"""Tasks that are handed out at once: enough for many workers, few enough to hold in memory."""
+"""Tasks handed out at once: enough for many workers, few enough to hold in memory."""
 TIMEOUT = "10s"
-"""For a scheduler to answer."""
+"""Time within which a scheduler must answer."""
 _Compute = Callable[[Sequence[Delayed]], Sequence[Any]]
 
 
 def computed(tasks: Iterable[Delayed], where: str, threads: int) -> Iterator[Any]:
-    """Results of tasks, in their order.
+    """Yield the results of tasks, in the order of the tasks.
 
     Args:
-        tasks: What to compute; taken a few hundred at a time.
+        tasks: What to compute; taken WAITING at a time.
         where: `threads`; `processes`, a cluster on this machine; or the address of a scheduler,
             such as `tcp://10.0.0.1:8786`.
         threads: Threads or processes of this machine.
 
     Raises:
-        InputError: Nobody answers at the address.
+        InputError: No scheduler answers at the address.
     """
-    coming = iter(tasks)
+    remaining = iter(tasks)
     with _computing(where, threads) as compute_all:
-        while batch := list(islice(coming, WAITING)):
+        while batch := list(islice(remaining, WAITING)):
             yield from compute_all(batch)
 
 

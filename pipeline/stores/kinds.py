@@ -22,7 +22,6 @@ from typing import Any, Literal, NamedTuple
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from pipeline.stores.jpeg import Jpeg
-from pipeline.stores.manifests import frame_numbers as frame_numbers
 
 SHARD = 32
 """Frames in a shard file; a chunk is one frame. Only whole shards are written, in order."""

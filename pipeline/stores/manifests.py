@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
+from pipeline.runtime.files import atomic
 
 
 def read_manifest(manifest: Path) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def write_json(path: Path, value: object) -> None:
     Raises:
         InputError: The disk refuses it.
     """
-    with whole(path) as partial:
+    with atomic(path) as partial:
         partial.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 

@@ -17,7 +17,7 @@ import zarr
 
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import Kind
-from pipeline.stores.manifests import read_manifest as read_manifest
+from pipeline.stores.manifests import read_manifest
 
 
 @dataclass(frozen=True)

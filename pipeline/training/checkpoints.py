@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pipeline.runtime.files import remove, whole
+from pipeline.runtime.files import atomic, remove
 
 
 class Checkpoint:
@@ -26,7 +26,7 @@ class Checkpoint:
         Raises:
             InputError: The disk refuses it.
         """
-        with whole(self.path) as partial, partial.open("wb") as file:
+        with atomic(self.path) as partial, partial.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())

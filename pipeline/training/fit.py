@@ -24,7 +24,7 @@ from pipeline.config.training import Fitting
 from pipeline.preprocessing.tensors import frame_tensor
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import writing
+from pipeline.runtime.files import disk_errors
 from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import DENSITY, FRAMES, Kind
 from pipeline.stores.reading import open_store
@@ -193,7 +193,7 @@ def fit(
         "data": hashlib.sha256(json.dumps(digests).encode()).hexdigest(),
         "code": code,
     }
-    with writing(weights):
+    with disk_errors(weights):
         save_weights(weights, built, facts)
     write_rows(log, ["fact", "value"], ([fact, f"{value:.6g}"] for fact, value in found.items()))
     print(", ".join(f"{fact} {value:g}" for fact, value in found.items()))

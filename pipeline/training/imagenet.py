@@ -9,7 +9,7 @@ import torch
 
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import whole
+from pipeline.runtime.files import atomic
 
 SERVER = "https://download.pytorch.org/models"
 """Where torchvision's own code fetches them."""
@@ -24,7 +24,7 @@ def imagenet(*, weights: Path) -> None:
     address = f"{SERVER}/{weights.name}"
     first_digits = weights.stem.rpartition("-")[2]
     try:
-        with whole(weights) as partial:
+        with atomic(weights) as partial:
             torch.hub.download_url_to_file(address, str(partial), first_digits, progress=False)
     except (OSError, HTTPException, RuntimeError) as error:
         raise InputError(

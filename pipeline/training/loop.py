@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import writing
+from pipeline.runtime.files import disk_errors
 from pipeline.runtime.interruption import Interruption
 from pipeline.runtime.processes import Processes, process_group
 from pipeline.runtime.progress import progress_bar
@@ -219,7 +219,7 @@ def train_to(
         }
 
     def save(trainer: Trainer[Any]) -> None:
-        with writing(weights):
+        with disk_errors(weights):
             save_weights(weights, trainer.exported(), (facts or usual_facts)(trainer.rows))
         write_log(log, trainer.rows, trainer.columns())
 

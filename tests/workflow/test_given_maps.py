@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from pipeline.config.evaluation import PROTOCOLS
-from pipeline.stores.kinds import SALIENCY, frame_numbers
+from pipeline.stores.kinds import SALIENCY
+from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import open_store
 
 MAPS = "results/demo/saliency/gfsalnet/setting_1_ucf_sports/ucf_sports.json"

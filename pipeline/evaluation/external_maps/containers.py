@@ -21,8 +21,9 @@ from pipeline.evaluation.external_maps.films_and_arrays import (
 )
 from pipeline.evaluation.external_maps.findings import MapError, in_short
 from pipeline.runtime.errors import InputError
-from pipeline.stores.kinds import DENSITY, SALIENCY, frame_numbers
-from pipeline.stores.reading import Store, open_store, read_manifest
+from pipeline.stores.kinds import DENSITY, SALIENCY
+from pipeline.stores.manifests import frame_numbers, read_manifest
+from pipeline.stores.reading import Store, open_store
 
 FILMS: Final = frozenset((".mp4", ".avi"))
 _SINGLE: Final = frozenset((".npy", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"))

@@ -29,7 +29,7 @@ from pipeline.evaluation.external_maps.summary import Observed, findings_of
 from pipeline.evaluation.frame_lists import listed_frames
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
-from pipeline.stores.kinds import frame_numbers
+from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import Store
 
 _OPEN: Final = max(4, os.cpu_count() or 1)

@@ -16,7 +16,8 @@ from PIL import Image
 from pipeline.reporting.export import export
 from pipeline.reporting.grey_levels import Extent, grey
 from pipeline.runtime.errors import InputError
-from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, SALIENCY, Kind, frame_numbers
+from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, SALIENCY, Kind
+from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.writing import write_store
 
 H, W = 12, 17

@@ -17,9 +17,10 @@ import zarr.storage._local
 
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, FRAMES, GAZE, SHARD, Codec
+from pipeline.stores.manifests import write_json
 from pipeline.stores.reading import open_store
 from pipeline.stores.verify import verify
-from pipeline.stores.writing import write_json, write_store
+from pipeline.stores.writing import write_store
 
 
 def _write(folder: Path, lengths: dict[str, int], piece: int = 7) -> Path:
