@@ -1,10 +1,11 @@
-"""Are the raw data of a run complete, readable and worth starting with? Converts nothing.
+"""Check that the raw data of a run are complete, readable and as long as known; convert nothing.
 
     python -m pipeline.checks.preflight [--run paper] [--dataset NAME ...] [--json PATH]
     [--no-probe]
 
 Run from the repository's root. Exit status 0: nothing is missing, unreadable, short, unset or
-against the known totals (workflow/splits/totals.csv); 1 otherwise. Extra clips are only told.
+different from the known totals (workflow/splits/totals.csv); 1 otherwise. Extra clips are reported,
+but change no exit status.
 
 The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `meta_datasets`
 {name: {file, there, obtain, licence}} and `datasets`, for each:
@@ -74,7 +75,7 @@ def read_costs(path: Path) -> dict[str, tuple[float, float]]:
 def _stages(
     cfg: Config, name: str, frames: int | None, costs: Mapping[str, tuple[float, float]]
 ) -> dict[str, dict[str, float | None]]:
-    """Bytes and core hours of each data stage of a dataset."""
+    """Stage -> bytes and core hours that it takes for a dataset; None where they are not known."""
     known = flows(cfg)
     settings = {
         "frames": f"frames {cfg.frames.codec}",
@@ -129,7 +130,7 @@ def _split_facts(
 
 
 def _differences(splits: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Clips listed and frames counted that are not the known totals."""
+    """Numbers of clips listed or frames counted that differ from the known totals."""
     return [
         {"split": split, "what": what, "expected": known, "found": found, "source": facts["source"]}
         for split, facts in splits.items()
@@ -142,7 +143,7 @@ def _differences(splits: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]
 
 
 def _frames_of(splits: Mapping[str, Mapping[str, Any]]) -> int | None:
-    """Frames to convert: as counted, or else as known; None if neither is there for a split."""
+    """Number of frames to convert, counted or else known; None if a split has neither."""
     counts = [
         facts["known_frames"] if facts["frames"] is None else facts["frames"]
         for facts in splits.values()
@@ -184,7 +185,11 @@ def _files(
 def inspect_dataset(
     cfg: Config, name: str, *, probing: bool, workers: int, costs: Mapping[str, tuple[float, float]]
 ) -> dict[str, Any]:
-    """All facts of a dataset, as the JSON has them."""
+    """Return all facts of a dataset, with the keys of the JSON (see the module).
+
+    Raises:
+        InputError: Its split sheet does not fit.
+    """
     dataset = cfg.datasets[name]
     root, sheet = Path(cfg.pathvars["raw"], name), Path(dataset.splits)
     known = _known(sheet, name, dataset.variant)
@@ -251,7 +256,7 @@ def _disk(cfg: Config, datasets: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def preflight(cfg: Config, names: Sequence[str], *, probing: bool, workers: int) -> dict[str, Any]:
-    """The report on some datasets and meta datasets of a run; all of them if none is named.
+    """Report on the named datasets and meta datasets of a run, or on all if none is named.
 
     Raises:
         InputError: A name is not known, or a file of the repository does not fit.
@@ -298,7 +303,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; exits with 1 where something is wrong."""
+    """Run the command line; exit with 1 if something is wrong."""
     given = _arguments(arguments)
     try:
         report = preflight(

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 _SHOWN = 3
-"""Names shown of a longer list."""
+"""Largest number of names shown of a list; the rest is counted."""
 _LINES = 10
-"""Files shown of a longer list."""
+"""Largest number of files shown of a list; the JSON has all."""
 
 
 def _some(names: Sequence[str]) -> str:
@@ -53,7 +53,7 @@ def _overview(report: Mapping[str, Any]) -> Table:
 
 
 def _problems(name: str, facts: Mapping[str, Any]) -> list[str]:
-    """Everything that is wrong with a dataset, a line each; files below its raw folder."""
+    """Return a line for each fault of a dataset; files are named below its raw folder."""
     folder = f"{facts['folder']}/"
     lines = [] if facts["there"] else [f"no folder {facts['folder']}"]
     sheet = facts["sheet"]
@@ -89,7 +89,7 @@ def _problems(name: str, facts: Mapping[str, Any]) -> list[str]:
 
 
 def show(report: Mapping[str, Any], console: Console) -> None:
-    """Prints a report for people."""
+    """Print a report: an overview, then every fault with its remedy."""
     console.print(_overview(report))
     # A name is never broken in two: it may be copied.
     say = partial(console.print, markup=False, highlight=False, overflow="ignore", crop=False)

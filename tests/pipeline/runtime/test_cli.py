@@ -110,7 +110,7 @@ def test_exit_status_and_output_of_a_real_process(tmp_path: Path) -> None:
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(
-        f"python -m {__name__}: {tmp_path / 'file'}: a file is where a folder should be"
+        f"python -m __main__: {tmp_path / 'file'}: a file is where a folder should be"
     )
 
 
