@@ -43,6 +43,7 @@ CHAPTERS = (
     ("evaluation",),
     ("reporting",),
     ("score_folder",),
+    ("export", "sheet", "preflight"),  # forward to their new places, for one release
 )
 """From the bottom up: a chapter imports those below it and those beside it that stand before it."""
 SNAKEMAKE_SIDE = (

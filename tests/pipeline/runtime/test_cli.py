@@ -14,6 +14,7 @@ import pytest
 from pipeline.config.data import DisFlow
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from tests.builders import ROOT
 
 SEEN: dict[str, Any] = {}
 
@@ -125,3 +126,23 @@ def test_a_choice_is_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(chooses, ["--form", "gif"])
     assert "'png', 'mp4'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        ("export", "reporting.export"),
+        ("sheet", "checks.split_sheet"),
+        ("preflight", "checks.preflight"),
+    ],
+)
+def test_former_places_forward(former: str, now: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"pipeline.{former}", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"pipeline.{now}" in done.stdout
+    assert done.stderr == f"pipeline.{former} is now pipeline.{now}\n"
