@@ -109,7 +109,7 @@ def absolute(path: str) -> Path:
 
 
 def common(folder: Path, weights: Path, seed: int) -> dict[str, Any]:
-    """What both training stages are told alike."""
+    """Arguments that both training stages share."""
     return {
         "loss": CFG.loss,
         "seed": seed,

@@ -1,6 +1,6 @@
 """What motion is worth, where it can be known: drawn scenes whose rule of attention is ours.
 
-Scenes as in the demo (`pipeline/miniatures`), with other seeds: dull objects that look alike, of
+Scenes as in the demo (`pipeline/demo`), with other seeds: dull objects that look alike, of
 which two move for a while each, and bright ones that stand still. Observers follow what moves and
 otherwise look at a bright one. Three benchmarks: `motion`, the frames while something moves;
 `still`, scenes in which nothing moves; `mixture`, every frame. Each network is trained and tested

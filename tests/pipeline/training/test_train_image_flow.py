@@ -167,7 +167,7 @@ def test_clusters_are_those_of_the_flow_and_always_the_same() -> None:
     np.testing.assert_array_equal(again, centres)
 
 
-def test_too_few_different_vectors_are_told() -> None:
+def test_too_few_different_vectors_are_refused() -> None:
     vectors = np.repeat([[0.0, 0.0], [1.0, 0.0]], 50, axis=0)
     with pytest.raises(InputError, match="at least 3 different flow vectors, found 2; name other"):
         cluster(vectors, 3, 0)
@@ -292,7 +292,7 @@ def test_still_images_cannot_be_trained_on(tmp_path: Path) -> None:
         MotionSamples(*stores)
 
 
-def test_flow_of_other_frames_is_told(tmp_path: Path) -> None:
+def test_flow_of_other_frames_is_refused(tmp_path: Path) -> None:
     frames, flow = discs(1, 4)
     stored(tmp_path, "a", frames[:3], flow[:3])
     found = stored(tmp_path, "a", frames, flow[:3])
