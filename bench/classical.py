@@ -1,9 +1,9 @@
-"""How well models that nothing trains find where people look, and how fast they are.
+"""Scores and speed of the models that need no gradient training, on real recordings.
 
 Measures entries of config.yaml's `models` whose `start` is null, by name: 100 images in SALICON's
 layout, scored at 640x480 against all sampled points, and ten clips in DIEM's layout, on their own
-grid (`run: real` says what they are; they are not distributed). What is fitted without gradients
-is fitted to 400 other images. The stores are the workflow's, and are made where they are missing.
+grid (`run: real` describes them; they are not distributed). Models with a fit are fitted to 400
+other images. The stores are the workflow's, and missing ones are made.
 Nothing is learned from the measured recordings, so all ten clips count. Writes
 bench/results/classical.md.
 
@@ -52,7 +52,7 @@ KINDS: dict[str, Kind] = {"frames": FRAMES, "flow": FLOW, "gaze": GAZE, "density
 
 
 class Measured(NamedTuple):
-    """Of one model."""
+    """Measurements of one model."""
 
     images: Scores
     clips: Scores
@@ -71,20 +71,20 @@ class Image(NamedTuple):
 def maps_of(
     network: nn.Module, frames: Any, flow: Any, chosen: list[int]
 ) -> Iterator[NDArray[np.float32]]:
-    """Maps [y, x] of a clip's chosen frames."""
+    """Yield the maps [y, x] of a clip's chosen frames."""
     for maps in saliency_maps(network, frames, flow, chosen):
         yield from maps.astype(np.float32)
 
 
 def opened(dataset: str, stage: str, splits: Sequence[str]) -> dict[str, Store]:
-    """Clip -> the store of the part that holds it."""
+    """Return for each clip the store of the part that holds it."""
     paths = [path for split in splits for path in manifests(dataset, stage, split)]
     return open_parts(KINDS[stage], paths)
 
 
 @cache
 def images() -> dict[str, Image]:
-    """The 100 images, where people looked at 640x480."""
+    """Return the 100 images with fixations and densities at 640x480."""
     frames, gaze = (opened("salicon", stage, ["val"]) for stage in ("frames", "gaze"))
     zoom, found = FULL[1] / CFG.frames.width, {}
     for clip, store in frames.items():
@@ -98,7 +98,7 @@ def images() -> dict[str, Image]:
 
 
 def image_scores(network: nn.Module) -> Scores:
-    """Of each image; sAUC against the places fixated in the other 99."""
+    """Score each image; sAUC is against the pixels fixated in the other 99."""
     engine, found = Engine(FULL), {}
     counts = np.sum([image.fixated for image in images().values()], axis=0)
     for clip, image in images().items():
@@ -114,7 +114,7 @@ def image_scores(network: nn.Module) -> Scores:
 
 
 def clip_scores(network: nn.Module, every: int) -> Scores:
-    """Of each clip, the mean over one frame of so many; those nobody looked at do not count."""
+    """Score each clip by the mean over every ``every``-th frame that has fixations."""
     stores = {stage: opened("diem", stage, ["train", "test"]) for stage in KINDS}
     size = (CFG.frames.height, CFG.frames.width)
     engine, found = Engine(size), {}
@@ -139,7 +139,7 @@ def clip_scores(network: nn.Module, every: int) -> Scores:
 
 @torch.inference_mode()
 def speed(network: nn.Module) -> float:
-    """Frames of 640x480 per second of one thread, the fastest of three batches."""
+    """Return frames of 640x480 per second of one thread, the fastest of three batches."""
     generator = torch.Generator().manual_seed(0)
     frames = torch.rand(TIMED, 3, *FULL, generator=generator)
     flow = torch.randn(TIMED, 2, *FULL, generator=generator)
@@ -154,7 +154,7 @@ def speed(network: nn.Module) -> float:
 
 
 def fitted(model: str, folder: Path) -> list[Path]:
-    """Weights of a model that is fitted to the 400 training images; none of the others."""
+    """Fit a model to the 400 training images; return its weights, none for the other models."""
     if not CFG.models[model].fitted:
         return []
     fit(
@@ -171,7 +171,7 @@ def fitted(model: str, folder: Path) -> list[Path]:
 
 
 def measured(model: str, every: int) -> Measured:
-    """Everything of one model."""
+    """Measure one model."""
     with tempfile.TemporaryDirectory() as folder:
         network = load_network(CFG.network(model), fitted(model, Path(folder))).cpu()
     found = Measured(image_scores(network), clip_scores(network, every), speed(network))
@@ -181,13 +181,13 @@ def measured(model: str, every: int) -> Measured:
 
 
 def cell(scores: Scores, metric: str) -> str:
-    """Mean and 95 % interval."""
+    """Format a mean and its 95 % interval."""
     low, high = scores.interval(metric)
     return f"{scores.mean(metric):.3f} [{low:.3f}, {high:.3f}]"
 
 
 def table(found: dict[str, Scores], metrics: Sequence[str]) -> list[str]:
-    """A row per model."""
+    """Return a Markdown table with a row per model."""
     head = ["", f"| model | {' | '.join(metrics)} |", "|---|" + "---|" * len(metrics)]
     rows = (
         f"| {model} | {' | '.join(cell(scores, metric) for metric in metrics)} |"
@@ -197,7 +197,7 @@ def table(found: dict[str, Scores], metrics: Sequence[str]) -> list[str]:
 
 
 def differences(found: dict[str, Scores], metrics: Sequence[str]) -> dict[str, Scores]:
-    """Every two models that are one network with other switches: what the second has more."""
+    """Return second minus first for every two models of one network with other switches."""
     return {
         f"{second} - {first}": Scores(
             {
@@ -211,7 +211,7 @@ def differences(found: dict[str, Scores], metrics: Sequence[str]) -> dict[str, S
 
 
 def page(found: dict[str, Measured], every: int) -> str:
-    """Everything that was measured, as Markdown."""
+    """Return the page of all measurements, as Markdown."""
     on_images = {model: one.images for model, one in found.items()}
     on_clips = {model: one.clips for model, one in found.items()}
     size = f"{CFG.frames.width}x{CFG.frames.height}"
@@ -246,7 +246,7 @@ def page(found: dict[str, Measured], every: int) -> str:
 
 
 def main() -> None:
-    """Measures and writes bench/results/classical.md."""
+    """Measure and write bench/results/classical.md."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     plain = [name for name, entry in CFG.models.items() if entry.network and entry.start is None]
     parser.add_argument("--models", nargs="*", default=plain, choices=plain)

@@ -198,6 +198,7 @@ def segment(layer: Layer, inputs: int, outputs: int) -> Segment:
         # n, alpha and beta of AlexNet (Krizhevsky et al., NIPS 2012, Sec. 3.3).
         parts["norm"] = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
     if layer.pooled:
+        # Caffe rounds sides up.
         parts["pool"] = nn.MaxPool2d(3, stride=2, ceil_mode=True)
     return Segment(parts)
 
@@ -227,6 +228,7 @@ def regression(width: float) -> nn.Sequential:
     last = parts["conv9"].conv
     assert isinstance(last, nn.Conv2d)
     nn.init.normal_(last.weight, std=FAINT / last.weight[0].numel() ** 0.5)
+    # Density 0 in the unit that the losses train in.
     nn.init.constant_(last.bias, -MIDDLE / RANGE)  # type: ignore[arg-type]
     parts["conv9"] = Segment(OrderedDict(conv=last))
     return nn.Sequential(parts)

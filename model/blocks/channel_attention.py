@@ -24,6 +24,7 @@ class ChannelAttention(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features [B, C, H, W] times one weight >= 0 per image and channel."""
+        # Global average pooling, as in squeeze-and-excitation (Hu et al., CVPR 2018).
         pooled = features.mean(dim=(2, 3))
         weights = relu(self.excite(relu(self.squeeze(pooled))))
         return features * weights[:, :, None, None]

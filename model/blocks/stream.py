@@ -46,6 +46,7 @@ class SaliencyStream(nn.Module):
         width = main_channels[-1]
         if multi_level:
             self.multi_level = MultiLevelInformation(self.trunk.channels, multi_level_channels)
+            # The side branch stays at stride 4: its deconvolutions keep the size.
             side = (multi_level_channels[-1], *side_channels)
             self.side = deconvolutions(side, (side_kernel,) * 3, (1, 1, 1))
             width += side_channels[-1]

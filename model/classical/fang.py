@@ -160,12 +160,14 @@ class Fang(nn.Module):
         largest = self.contrast_offset - self.contrast_gain * math.log(FAINTEST)
         motion = torch.log1p(background / self.speed)
         doubt = motion - self.contrast_gain * contrast.log() + self.contrast_offset
+        # 2 bits is the largest U_s: two entropies of a yes or no.
         return 2 * (doubt / largest).clamp(max=1)
 
 
 def components(frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return luminance and two chromas (Rec. 601), each [B, 1, H, W], of frames [B, 3, H, W]."""
     r, g, b = frame[:, 0:1], frame[:, 1:2], frame[:, 2:3]
+    # Rec. 601: weights of luminance, and factors that bring the chromas to -0.5..0.5.
     luminance = 0.299 * r + 0.587 * g + 0.114 * b
     return luminance, 0.564 * (b - luminance), 0.713 * (r - luminance)
 

@@ -26,6 +26,7 @@ def filters(wavelength: float, sigma: float) -> Tensor:
         wavelength: Pixels.
         sigma: Standard deviation of the round Gaussian window, pixels.
     """
+    # Beyond, the window is below 5 % of its peak.
     radius = math.ceil(2.5 * sigma)
     offset = torch.arange(-radius, radius + 1, dtype=torch.float32)
     y, x = torch.meshgrid(offset, offset, indexing="ij")

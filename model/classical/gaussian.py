@@ -29,6 +29,7 @@ def pyramid(maps: Tensor, levels: int) -> list[Tensor]:
 
 def blurred(maps: Tensor, sigma: float, border: Border = "replicate") -> Tensor:
     """Smooth [B, C, H, W] by a Gaussian of ``sigma`` px, cut off at three sigma."""
+    # Beyond, a Gaussian has 0.3 % of its mass.
     radius = max(1, math.ceil(3 * sigma))
     offset = torch.arange(-radius, radius + 1, dtype=maps.dtype, device=maps.device)
     taps = torch.exp(-0.5 * (offset / sigma) ** 2)

@@ -123,8 +123,8 @@ def faded(maps: Tensor, border: float) -> Tensor:
 
 def ramp(length: int, reach: int, like: Tensor) -> Tensor:
     """Return weights [length] that rise from 1/reach at both ends to 1."""
-    place = torch.arange(1, length + 1, dtype=like.dtype, device=like.device)
-    return (torch.minimum(place, length + 1 - place) / reach).clamp(max=1)
+    position = torch.arange(1, length + 1, dtype=like.dtype, device=like.device)
+    return (torch.minimum(position, length + 1 - position) / reach).clamp(max=1)
 
 
 def promoted(maps: Tensor) -> Tensor:
@@ -146,11 +146,12 @@ def is_peak(maps: Tensor) -> Tensor:
     height, width = maps.shape[-2:]
     framed = pad(maps, (1, 1, 1, 1), value=-torch.inf)
     found = torch.ones_like(maps, dtype=torch.bool)
-    for place in range(9):
-        y, x = divmod(place, 3)
+    for index in range(9):
+        y, x = divmod(index, 3)
         neighbour = framed[..., y : y + height, x : x + width]
-        if place < 4:
+        # 4 is the pixel itself; the signs before and after it break ties.
+        if index < 4:
             found &= maps >= neighbour
-        elif place > 4:
+        elif index > 4:
             found &= maps > neighbour
     return found

@@ -31,8 +31,8 @@ def closeness(height: int, width: int, sigma: float) -> Tensor:
         sigma: Standard deviation, in nodes.
     """
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    place = torch.stack([y.flatten(), x.flatten()]).float()
-    square = ((place[:, :, None] - place[:, None, :]) ** 2).sum(dim=0)
+    nodes = torch.stack([y.flatten(), x.flatten()]).float()
+    square = ((nodes[:, :, None] - nodes[:, None, :]) ** 2).sum(dim=0)
     return torch.exp(-square / (2 * sigma**2))
 
 

@@ -42,7 +42,7 @@ class ImageFlow(nn.Module):
     """
 
     centres: Tensor
-    place: Tensor
+    position: Tensor
 
     def __init__(
         self, *, clusters: int, grid: tuple[int, int], backbone: BackboneName, channels: int
@@ -63,6 +63,7 @@ class ImageFlow(nn.Module):
         self.trunk = pick("backbone", backbone, BACKBONES)()
         self.levels = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in self.trunk.channels[1:])
         self.head = nn.Sequential(
+            # Three levels, and the cell's row and column.
             nn.Conv2d(3 * channels + 2, channels, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(channels, channels, 3, padding=1),
@@ -70,7 +71,7 @@ class ImageFlow(nn.Module):
         )
         self.choice = nn.Conv2d(channels, clusters, 1)
         self.register_buffer("centres", torch.zeros(clusters, 2))
-        self.register_buffer("place", places(self.grid), persistent=False)
+        self.register_buffer("position", positions(self.grid), persistent=False)
 
     def forward(self, frame: Tensor) -> Tensor:
         """Return the logits of the clusters.
@@ -83,8 +84,8 @@ class ImageFlow(nn.Module):
         """
         features = self.trunk(self.normalise(frame))[1:]
         on_grid = [self._to_grid(layer(f)) for layer, f in zip(self.levels, features, strict=True)]
-        place = self.place.to(on_grid[0].dtype).expand(len(frame), -1, -1, -1)
-        logits: Tensor = self.choice(self.head(torch.cat([*on_grid, place], 1)))
+        position = self.position.to(on_grid[0].dtype).expand(len(frame), -1, -1, -1)
+        logits: Tensor = self.choice(self.head(torch.cat([*on_grid, position], 1)))
         return logits
 
     def _to_grid(self, features: Tensor) -> Tensor:
@@ -150,7 +151,7 @@ class ImageFlow(nn.Module):
         load_imagenet(self.trunk, state_dict)
 
 
-def places(grid: tuple[int, int]) -> Tensor:
+def positions(grid: tuple[int, int]) -> Tensor:
     """Return the row and column of each cell's centre, [1, 2, rows, columns], from -1 to 1."""
     rows, columns = ((torch.arange(n) + 0.5) * 2 / n - 1 for n in grid)
     return torch.stack(torch.meshgrid(rows, columns, indexing="ij"))[None]

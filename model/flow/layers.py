@@ -37,6 +37,7 @@ def convolution(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1
 
 def enlargement(inputs: int) -> nn.ConvTranspose2d:
     """Build the transposed convolution that doubles height and width, to two channels."""
+    # 4, 2 and 1 enlarge exactly twice; the released code has them.
     return nn.ConvTranspose2d(inputs, 2, kernel_size=4, stride=2, padding=1)
 
 

@@ -126,6 +126,7 @@ class PWCNet(nn.Module):
             for inputs, outputs in zip((3, *channels), channels, strict=False)
         )
         costs = (2 * REACH + 1) ** 2
+        # Finer decoders see that frame, and the enlarged flow and features, 2 channels each.
         inputs = [costs, *(costs + width + 4 for width in channels[-2 : FINEST - 2 : -1])]
         decoders = [Decoder(width, decoder, dense=dense) for width in inputs]
         self.decoders = nn.ModuleList(decoders)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.backbones import BACKBONES
-from model.flow.image_flow import ImageFlow, cluster_loss, places
+from model.flow.image_flow import ImageFlow, cluster_loss, positions
 
 SETTINGS: dict[str, Any] = {
     "clusters": 3,
@@ -88,7 +88,7 @@ def test_an_untrained_network_expects_what_is_met_in_training() -> None:
 
 
 def test_cells_know_their_place_and_what_is_there() -> None:
-    grid = places((4, 5))
+    grid = positions((4, 5))
     assert grid.shape == (1, 2, 4, 5)
     torch.testing.assert_close(grid[0, 0, :, 0], torch.tensor([-0.75, -0.25, 0.25, 0.75]))
     torch.testing.assert_close(grid[0, 1, 0], torch.tensor([-0.8, -0.4, 0.0, 0.4, 0.8]))
