@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from pipeline.config.training import Adam, Training
+from pipeline.planning.load import merged
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, Codec, Kind
 from pipeline.stores.writing import write_store
 
@@ -41,6 +43,14 @@ GFSALNET: dict[str, Any] = {
 """Arguments of the smallest GFSalNet that has every block."""
 NETWORK: dict[str, Any] = {"network": "gfsalnet"} | GFSALNET
 """The same as an entry of `models:`, for `build_network`."""
+
+
+def configuration(run: str) -> dict[str, Any]:
+    """Return the keys of config.yaml, with those of the run's file over them."""
+    keys: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+    if run != "paper":
+        keys = merged(keys, yaml.safe_load((ROOT / f"workflow/runs/{run}.yaml").read_text()))
+    return keys | {"run": run}
 
 
 def gfsalnet(seed: int = 0, **changes: Any) -> GFSalNet:
