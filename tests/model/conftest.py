@@ -8,7 +8,7 @@ import torch
 
 @pytest.fixture(scope="package", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Compute with one thread: small tensors gain nothing by more, and busy cores make them wait."""
+    """Compute with one thread: small tensors gain nothing by more."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
