@@ -12,7 +12,7 @@ sys.path.insert(0, str(workflow.current_basedir))
 
 from pipeline.evaluation.metrics.registry import METRICS
 from pipeline.planning.missing import planned
-from pipeline.planning.provenance import code_digest, use_this_python
+from pipeline.planning.provenance import use_this_python
 
 use_this_python()
 cfg = planned(config, sys.argv, METRICS)
@@ -36,7 +36,4 @@ rule all:
     default_target: True
     input:
         "results/tables",
-        targets.pictures(cfg),
-        targets.statistics(cfg),
-        targets.alignments(cfg),
-        targets.gates(cfg),
+        targets.everything_beside_tables(cfg),

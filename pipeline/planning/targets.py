@@ -120,3 +120,8 @@ def alignments(cfg: Config) -> list[str]:
     """Alignment of gaze and frames for every dataset of videos that the run uses."""
     names = [name for name in _moving(cfg, cfg.datasets) if used_splits(cfg, name)]
     return [f"{cfg.pathvars['results']}/alignment/{name}.csv" for name in names]
+
+
+def everything_beside_tables(cfg: Config) -> list[str]:
+    """Pictures, gates, statistics and checks of the report."""
+    return [*pictures(cfg), *gates(cfg), *statistics(cfg), *alignments(cfg)]

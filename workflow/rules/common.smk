@@ -13,6 +13,7 @@ from pipeline.planning import made, targets
 from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import own
 from pipeline.planning.needs import flows
+from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import searching
 from pipeline.planning.settings import Settings, as_json
 
