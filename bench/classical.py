@@ -13,10 +13,7 @@ bench/results/classical.md.
 from __future__ import annotations
 
 import argparse
-import datetime
 import itertools
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -27,8 +24,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from learning import CFG, FULL, RECIPE, ROOT, THREADS, Scores, make_stores, manifests
+from learning import CFG, FULL, RECIPE, THREADS, Scores, make_stores, manifests
 from numpy.typing import NDArray
+from pages import publish, today
 from torch import nn
 
 from pipeline.evaluation.frame_scores import Frame, score_frame
@@ -218,8 +216,7 @@ def page(found: dict[str, Measured], every: int) -> str:
     lines = [
         "# Models that nothing trains, on real recordings",
         "",
-        f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, threads: "
-        f"{THREADS}. Means [95 %, bootstrap over images or clips].",
+        f"{today()}, threads: {THREADS}. Means [95 %, bootstrap over images or clips].",
         "What is fitted is fitted to 400 other images, for the clips too. `python",
         "bench/classical.py`.",
         "",
@@ -259,7 +256,7 @@ def main() -> None:
     if not all(path.is_file() for names in wanted for path in manifests(*names)):
         make_stores()
     found = {model: measured(model, given.every) for model in given.models}
-    (ROOT / "bench/results/classical.md").write_text(page(found, given.every))
+    publish("classical", page(found, given.every))
 
 
 if __name__ == "__main__":

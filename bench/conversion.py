@@ -13,10 +13,7 @@ Writes bench/results/conversion.md and, from the real clips, workflow/costs.csv,
 from __future__ import annotations
 
 import contextlib
-import datetime
 import io
-import os
-import platform
 import resource
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +23,7 @@ from typing import Any
 
 import cv2
 import torch
+from pages import publish, with_python
 from pydantic import TypeAdapter
 
 from model.flow.image_flow import ImageFlow
@@ -191,11 +189,10 @@ def write_costs(costs: dict[str, Cost], cfg: Config) -> None:
 def main() -> None:
     """Measures and writes bench/results/conversion.md."""
     cv2.setNumThreads(1)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     page = [
         "# What converting raw data costs",
         "",
-        f"{datetime.date.today()}, {machine}. CPU seconds of one thread, the frame grid 640x480.",
+        f"{with_python()}. CPU seconds of one thread, the frame grid 640x480.",
         "`OMP_NUM_THREADS=1 python bench/conversion.py`.",
         "",
     ]
@@ -216,8 +213,7 @@ def main() -> None:
         real = measure("real", SHARED, REAL)
         write_costs(real, cfg)
         page += ["", "## Real clips: DHF1K (640x360), DIEM's layout (1000x750)", "", *lines(real)]
-    (ROOT / "bench/results/conversion.md").write_text("\n".join(page) + "\n")
-    print("\n".join(page))
+    publish("conversion", "\n".join(page))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,10 @@ counting points before or normalising after. Run from anywhere:
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pages import publish, with_python
 from pydantic import TypeAdapter
 from scipy.ndimage import gaussian_filter
 
@@ -100,12 +99,11 @@ def error(count: int) -> float:
 
 def report(taken: dict[tuple[str, int], float], rounds: int) -> str:
     """The Markdown page."""
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     errors = ", ".join(f"{error(count):.0e} ({count} points)" for count in POINTS)
     lines = [
         "# Fixation densities",
         "",
-        f"{datetime.date.today()}, {machine}, one thread, float64, medians of {IN_A_ROW * rounds}.",
+        f"{with_python()}, one thread, float64, medians of {IN_A_ROW * rounds}.",
         f"Densities of {GRID[1]}x{GRID[0]}; `gaussian` is made there, the others from a video of",
         f"{VIDEO[1]}x{VIDEO[0]}. Ratio: to `scipy.ndimage.gaussian_filter` of sigma 20 on as many",
         "points (no counting, no normalising, truncated at 4 sigma). `python bench/density.py`.",
@@ -127,10 +125,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
     page = report(medians(rows(), rounds), rounds)
-    target = ROOT / "bench" / "results" / "density.md"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page)
-    print(page)
+    publish("density", page)
 
 
 if __name__ == "__main__":

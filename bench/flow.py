@@ -13,9 +13,6 @@ inside moving balls and outside (../shared/data/diem). Writes bench/results/flow
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +22,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pages import publish, with_python
 from PIL import Image
 
 from model.flow.encoding import colorwheel
@@ -254,11 +252,10 @@ def main() -> None:
     torch.set_num_threads(1)
     real = real_pair(calculates)
     time_taken = milliseconds(calculates)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     page = [
         "# Optical flow side by side",
         "",
-        f"{datetime.date.today()}, {machine}. Mean end-point error in pixels; ms of CPU time of",
+        f"{with_python()}. Mean end-point error in pixels; ms of CPU time of",
         f"one thread for a pair of 640x480. {HELD_OUT} held-out pairs.",
         "`OMP_NUM_THREADS=1 python bench/flow.py`.",
         "",
@@ -274,7 +271,7 @@ def main() -> None:
         print(page[-1], flush=True)
     if DIEM.is_dir():
         page += balls_table(calculates)
-    (ROOT / "bench/results/flow.md").write_text("\n".join(page) + "\n")
+    publish("flow", "\n".join(page))
 
 
 if __name__ == "__main__":

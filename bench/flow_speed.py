@@ -11,12 +11,10 @@ Run from anywhere:
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-import platform
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
@@ -26,6 +24,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from pages import publish, today
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample, pad, unfold
 
@@ -223,12 +222,11 @@ def gpu() -> list[str]:
 
 def report(rounds: int) -> str:
     """The Markdown page."""
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}"
     return "\n".join(
         [
             "# PWC-Net",
             "",
-            f"{datetime.date.today()}, {machine}, one thread. Processor time of",
+            f"{today()}, torch {torch.__version__}, one thread. Processor time of",
             f"the fastest of {rounds} rounds in turns. One pair of {FRAME[1]}x{FRAME[0]}, resized",
             f"to {FITTED[1]}x{FITTED[0]} and back, with both frames' pyramids and random weights.",
             "`python bench/flow_speed.py`.",
@@ -257,10 +255,7 @@ def main() -> None:
     torch.manual_seed(0)
     with torch.inference_mode():
         page = report(rounds)
-    target = ROOT / "bench" / "results" / "flow_speed.md"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page)
-    print(page)
+    publish("flow_speed", page)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,7 @@ FOLDER holds the recordings: dhf1k/video/002.AVI and the clip causality_clip_01_
 from __future__ import annotations
 
 import argparse
-import datetime
 import math
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -26,6 +23,7 @@ import numpy as np
 import PIL
 import zarr
 from numpy.typing import NDArray
+from pages import publish, with_python
 from zarr.codecs import Crc32cCodec
 
 from pipeline.config.data import Frames
@@ -125,13 +123,12 @@ def row(video: str, codec: str, found: Cost, lossless: Cost) -> str:
 
 def report(count: int, rows: list[str]) -> str:
     """The Markdown page."""
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     versions = f"Zarr {zarr.__version__}, Pillow {PIL.__version__}"
     return "\n".join(
         [
             "# Codecs of frames",
             "",
-            f"{datetime.date.today()}, {machine}, {versions}. At most {count} frames of",
+            f"{with_python()}, {versions}. At most {count} frames of",
             f"{GRID.width}x{GRID.height} a video, evenly spread; read one by one in random order,",
             "from the page cache. `python bench/frame_codecs.py`.",
             "",
@@ -157,10 +154,7 @@ def main() -> None:
         found = {name: cost(frames, codec, given.times) for name, codec in CODECS.items()}
         rows += [row(video, name, one, found["lossless"]) for name, one in found.items()]
     page = report(given.frames, rows)
-    target = ROOT / "bench" / "results" / "codecs.md"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page)
-    print(page)
+    publish("frame_codecs", page)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,8 @@ bench/results/image_flow.md.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +24,7 @@ import numpy as np
 import torch
 from learning import CFG, ROOT, THREADS, Scores, absolute, cpu_seconds, make_stores, manifests
 from numpy.typing import NDArray
+from pages import publish, today
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
@@ -275,7 +274,7 @@ def head(seconds: float, frames: int) -> list[str]:
     return [
         "# Flow of a still image",
         "",
-        f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, {THREADS} thread.",
+        f"{today()}, {THREADS} thread.",
         "`python bench/image_flow.py`. The network, which starts from ImageNet weights, is",
         f"`{json.dumps(NETWORK)}`. Training: {RECIPE.epochs:g} epoch of {frames} frames,",
         f"{RECIPE.optimiser.name}, learning rate {RECIPE.learning_rate:g}, batch {RECIPE.batch};",
@@ -328,7 +327,7 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     with tempfile.TemporaryDirectory() as folder:
         text = page(given.seeds, given.turns, kept or Path(folder))
-    (ROOT / "bench/results/image_flow.md").write_text(text)
+    publish("image_flow", text)
 
 
 if __name__ == "__main__":

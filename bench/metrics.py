@@ -10,13 +10,11 @@ of the MIT formulas, in this file; pysaliency joins if it can be imported. Run f
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib
 import os
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-import platform
 import time
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from pages import publish, with_python
 from scipy.ndimage import gaussian_filter
 
 from pipeline.evaluation.frame_scores import Frame, score_frame
@@ -227,12 +226,11 @@ def report(rounds: int, frames: int) -> str:
     """Measure, and return the Markdown page."""
     scores, areas = fastest(five(), rounds), fastest(shuffled(), rounds)
     early, late = memory(frames)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     errors = ", ".join(f"{name} {value:.0e}" for name, value in worst().items())
     lines = [
         "# Metrics",
         "",
-        f"{datetime.date.today()}, {machine}, NumPy {np.__version__}, one thread, processor time",
+        f"{with_python()}, NumPy {np.__version__}, one thread, processor time",
         f"of the fastest of {rounds} rounds of {IN_A_ROW} in which the rows take turns. {_load()}",
         f"A frame is {SHAPE[1]}x{SHAPE[0]} with {FIXATIONS} fixated pixels.",
         "`python bench/metrics.py`.",
@@ -258,10 +256,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=10_000)
     arguments = parser.parse_args()
     page = report(arguments.rounds, arguments.frames)
-    target = ROOT / "bench" / "results" / "metrics.md"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page)
-    print(page)
+    publish("metrics", page)
 
 
 if __name__ == "__main__":

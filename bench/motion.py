@@ -16,9 +16,6 @@ table goes to bench/results/motion_two_stream.md.
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Sequence
@@ -28,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pages import publish, today
 from torch import nn
 
 from pipeline.config.data import DisFlow, GaussianDensity
@@ -251,7 +249,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             found += run(given.family, seed, given.clips, plan, Path(folder))
     head = (
-        f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}. "
+        f"{today()}. "
         f"{given.clips} training clips and {given.clips // 2} test clips of {LENGTH} frames at "
         f"{WIDTH}x{HEIGHT}, {given.iterations} iterations of {plan.batch} frames, {given.seeds} "
         f"seeds, {time.process_time() - start:.0f} CPU seconds. "
@@ -259,8 +257,7 @@ def main() -> None:
     )
     page = report(found, FAMILIES[given.family].models, head)
     name = "motion" if given.family == "gfsalnet" else f"motion_{given.family}"
-    (ROOT / f"bench/results/{name}.md").write_text(page)
-    print(page)
+    publish(name, page)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ by modules that refuse to be imported, so a plan that needs them fails. Run from
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -22,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
+from pages import publish, with_python
 
 from pipeline.config.config import Config
 from pipeline.planning.load import load
@@ -147,12 +146,11 @@ def row(what: str, seconds: list[float]) -> str:
 
 def report(files: int, jobs: int, plan: list[float], nothing: list[float]) -> str:
     """The Markdown page."""
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     return "\n".join(
         [
             "# Planning the whole paper",
             "",
-            f"{datetime.date.today()}, {machine}. Every raw file is in place ({files:,} files, all",
+            f"{with_python()}. Every raw file is in place ({files:,} files, all",
             f"empty), {jobs:,} jobs, no torch or array library imported. `python bench/plan.py`.",
             "",
             "| what | median s | range s | runs |",
@@ -186,10 +184,7 @@ def main() -> None:
         [seconds for seconds, _ in planned],
         [seconds for seconds, _ in idle],
     )
-    target = ROOT / "bench" / "results" / "plan.md"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page)
-    print(page)
+    publish("plan", page)
 
 
 if __name__ == "__main__":

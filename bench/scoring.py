@@ -11,9 +11,7 @@ Writes bench/results/scoring.md.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import platform
 import resource
 import tempfile
 import time
@@ -22,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from pages import publish, today
 
 from pipeline.config.data import GaussianDensity
 from pipeline.evaluation.scoring import (
@@ -125,7 +124,7 @@ def main() -> None:
     page = [
         "# Scoring at scale",
         "",
-        f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}; load of other",
+        f"{today()}; load of other",
         f"work: {max(0.0, os.getloadavg()[0] - given.threads):.1f}. `python bench/scoring.py`.",
         "",
         f"- {found['frames']:,.0f} frames of {SHAPE[1]}x{SHAPE[0]}, {LOOKS} looks each, read from",
@@ -136,8 +135,7 @@ def main() -> None:
         f"- At this rate the {HOLLYWOOD_2:,} test frames of Hollywood-2 would take",
         f"  {HOLLYWOOD_2 / rate / 60:.0f} minutes.",
     ]
-    (ROOT / "bench/results/scoring.md").write_text("\n".join(page) + "\n")
-    print("\n".join(page))
+    publish("scoring", "\n".join(page))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,6 @@ network is the paper's (ResNet-50, both streams) at 640x480. With a GPU it is me
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import shutil
 import tempfile
 import time
@@ -23,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pages import publish, today
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -304,11 +302,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}"
     page = [
         "# A training step of GFSalNet",
         "",
-        f"{datetime.date.today()}, {machine}, threads: {given.threads}. The paper's network",
+        f"{today()}, torch {torch.__version__}, threads: {given.threads}. The paper's network",
         f"(ResNet-50, both streams) on frames of {WIDTH}x{HEIGHT}. Processor time of the",
         f"fastest of {given.rounds} rounds in turns. `python bench/training.py`.",
         "",
@@ -331,8 +328,7 @@ def main() -> None:
         "|---|---|---|---|",
         *reading(given.rounds),
     ]
-    (ROOT / "bench/results/training.md").write_text("\n".join(page) + "\n")
-    print("\n".join(page))
+    publish("training", "\n".join(page))
 
 
 if __name__ == "__main__":

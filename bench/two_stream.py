@@ -12,9 +12,7 @@ Writes bench/results/two_stream.md.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import platform
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -39,6 +37,7 @@ from learning import (
     pretrained,
 )
 from numpy.typing import NDArray
+from pages import publish, today
 
 from pipeline.config.training import Training
 from pipeline.evaluation.predict import saliency_maps
@@ -206,8 +205,7 @@ def page(kept: Kept) -> str:
         [
             "# Learning by the predecessor's networks on real recordings",
             "",
-            f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, threads: "
-            f"{THREADS}.",
+            f"{today()}, threads: {THREADS}.",
             f"Networks of width {NARROW['width']} at 256x192, Euclidean loss, flow of PWC-Net.",
             *TRIED,
             "",
@@ -254,7 +252,7 @@ def main() -> None:
     for seed in given.seeds:
         with tempfile.TemporaryDirectory() as folder:
             learnt(seed, given.models, Path(folder), kept)
-        (ROOT / "bench/results/two_stream.md").write_text(page(kept) + "\n")
+        publish("two_stream", page(kept))
 
 
 if __name__ == "__main__":

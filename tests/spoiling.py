@@ -75,14 +75,36 @@ def parametrized(cases: Sequence[Case]) -> Any:
     )
 
 
-def refused(cases: Sequence[Case]) -> Any:
-    """A mark for the cases that end a stage."""
-    return parametrized([case for case in cases if case.counted is None])
+def refusals(cases: Sequence[Case]) -> Any:
+    """A test that each case which ends a stage is refused as it should be."""
+
+    @strict
+    @parametrized([case for case in cases if case.counted is None])
+    def test(bench: Bench, case: Case, capfd: pytest.CaptureFixture[str]) -> None:
+        check_refused(bench, case, capfd)
+
+    return test
 
 
-def counted(cases: Sequence[Case]) -> Any:
-    """A mark for the cases that a manifest counts."""
-    return parametrized([case for case in cases if case.counted is not None])
+def counts(cases: Sequence[Case]) -> Any:
+    """A test that each case which a manifest counts is counted."""
+
+    @strict
+    @parametrized([case for case in cases if case.counted is not None])
+    def test(bench: Bench, case: Case) -> None:
+        check_counted(bench, case)
+
+    return test
+
+
+def process(cases: Sequence[Case], name: str) -> Any:
+    """A test of the case of that name in a process of its own."""
+
+    @parametrized([case for case in cases if case.name == name])
+    def test(bench: Bench, case: Case) -> None:
+        check_process(bench, case)
+
+    return test
 
 
 def check_refused(bench: Bench, case: Case, capfd: pytest.CaptureFixture[str]) -> None:

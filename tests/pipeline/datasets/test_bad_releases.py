@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import shutil
 
-import pytest
-
 from tests.spoiling import (
     AGAIN,
     LAYOUT,
     PUT,
     Case,
     Spoil,
-    check_counted,
-    check_refused,
     content,
     copied,
-    counted,
+    counts,
     cut,
     outside,
     png_of,
-    refused,
+    refusals,
     remove,
     resized,
-    strict,
 )
 from tests.workbench import NUMBERS, RELEASE, SHOT, UCF, Bench
 
@@ -154,15 +149,7 @@ CASES = [
 ]
 
 
-@strict
-@refused(CASES)
-def test_one_message_and_nothing_left(
-    bench: Bench, case: Case, capfd: pytest.CaptureFixture[str]
-) -> None:
-    check_refused(bench, case, capfd)
+test_one_message_and_nothing_left = refusals(CASES)
 
 
-@strict
-@counted(CASES)
-def test_succeeds_and_counts(bench: Bench, case: Case) -> None:
-    check_counted(bench, case)
+test_succeeds_and_counts = counts(CASES)

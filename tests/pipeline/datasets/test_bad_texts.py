@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from pipeline.datasets.records import Clip
 from pipeline.demo.encode import write_video
@@ -13,16 +12,12 @@ from tests.spoiling import (
     PUT,
     Case,
     cells,
-    check_counted,
-    check_process,
-    check_refused,
     content,
-    counted,
+    counts,
     outside,
-    parametrized,
-    refused,
+    process,
+    refusals,
     remove,
-    strict,
     text,
 )
 from tests.workbench import DHF1K, DIEM, EVENTS, GEOMETRY, RESOLUTION, SAMPLES, TRAIL, UCF, Bench
@@ -226,20 +221,10 @@ CASES = [
 ]
 
 
-@strict
-@refused(CASES)
-def test_one_message_and_nothing_left(
-    bench: Bench, case: Case, capfd: pytest.CaptureFixture[str]
-) -> None:
-    check_refused(bench, case, capfd)
+test_one_message_and_nothing_left = refusals(CASES)
 
 
-@strict
-@counted(CASES)
-def test_succeeds_and_counts(bench: Bench, case: Case) -> None:
-    check_counted(bench, case)
+test_succeeds_and_counts = counts(CASES)
 
 
-@parametrized([case for case in CASES if case.name == "too few columns"])
-def test_of_a_real_process(bench: Bench, case: Case) -> None:
-    check_process(bench, case)
+test_of_a_real_process = process(CASES, "too few columns")

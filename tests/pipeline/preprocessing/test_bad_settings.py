@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from scipy.io import savemat
 
-from tests.spoiling import Case, check_refused, gaze_keys, refused, strict
+from tests.spoiling import Case, gaze_keys, refusals
 from tests.workbench import RELEASE, SHOT, UCF, Bench
 
 
@@ -104,9 +103,4 @@ CASES = [
 ]
 
 
-@strict
-@refused(CASES)
-def test_one_message_and_nothing_left(
-    bench: Bench, case: Case, capfd: pytest.CaptureFixture[str]
-) -> None:
-    check_refused(bench, case, capfd)
+test_one_message_and_nothing_left = refusals(CASES)

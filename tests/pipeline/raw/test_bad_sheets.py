@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.reading import open_store
-from tests.spoiling import LAYOUT, Case, check_refused, content, refused, remove, sheet, strict
+from tests.spoiling import LAYOUT, Case, content, refusals, remove, sheet
 from tests.workbench import DIEM, SHEET, UCF, Bench
 
 CASES = [
@@ -102,12 +102,7 @@ CASES = [
 ]
 
 
-@strict
-@refused(CASES)
-def test_one_message_and_nothing_left(
-    bench: Bench, case: Case, capfd: pytest.CaptureFixture[str]
-) -> None:
-    check_refused(bench, case, capfd)
+test_one_message_and_nothing_left = refusals(CASES)
 
 
 STRANGE_NAMES = ("Läufer_001", "走る犬", "two words", 'it\'s "50%" #1', "-rf", "a.b", "x" * 120)

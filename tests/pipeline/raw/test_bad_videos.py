@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import struct
 
-import pytest
-
 from tests.spoiling import (
     AGAIN,
     LAYOUT,
     PUT,
     Case,
-    check_process,
-    check_refused,
     content,
     copied,
     cut,
     outside,
-    parametrized,
     png_of,
-    refused,
+    process,
+    refusals,
     remove,
     resized,
     sheet,
-    strict,
 )
-from tests.workbench import IMAGE, RELEASE, SHOT, UCF, VIDEO, Bench
+from tests.workbench import IMAGE, RELEASE, SHOT, UCF, VIDEO
 
 
 def wave() -> bytes:
@@ -128,14 +123,7 @@ CASES = [
 ]
 
 
-@strict
-@refused(CASES)
-def test_one_message_and_nothing_left(
-    bench: Bench, case: Case, capfd: pytest.CaptureFixture[str]
-) -> None:
-    check_refused(bench, case, capfd)
+test_one_message_and_nothing_left = refusals(CASES)
 
 
-@parametrized([case for case in CASES if case.name == "text for a video"])
-def test_of_a_real_process(bench: Bench, case: Case) -> None:
-    check_process(bench, case)
+test_of_a_real_process = process(CASES, "text for a video")

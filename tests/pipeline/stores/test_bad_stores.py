@@ -12,18 +12,7 @@ from typing import Any
 import pytest
 import zarr
 
-from tests.spoiling import (
-    Case,
-    Spoil,
-    check_refused,
-    content,
-    copied,
-    cut,
-    flipped,
-    refused,
-    remove,
-    strict,
-)
+from tests.spoiling import Case, Spoil, content, copied, cut, flipped, refusals, remove
 from tests.workbench import UCF, Bench
 
 
@@ -185,9 +174,4 @@ CASES = [
 ]
 
 
-@strict
-@refused(CASES)
-def test_one_message_and_nothing_left(
-    bench: Bench, case: Case, capfd: pytest.CaptureFixture[str]
-) -> None:
-    check_refused(bench, case, capfd)
+test_one_message_and_nothing_left = refusals(CASES)
