@@ -23,29 +23,22 @@ def drawn_datasets(cfg: Config) -> list[str]:
     return [name for name in DATASETS if name in cfg.datasets and name not in cfg.without]
 
 
-def drawn_sheets(cfg: Config) -> list[Path]:
-    """Split sheets of these datasets: what `python -m pipeline.demo.draw` is given."""
-    return [Path(cfg.datasets[name].splits) for name in drawn_datasets(cfg)]
-
-
-def drawn_files(cfg: Config) -> list[Path]:
-    """Raw files that the run reads and the demo draws, each once, in the order of their paths.
+def drawn_files(cfg: Config, dataset: str) -> list[Path]:
+    """Raw files of a dataset that the run reads and the demo draws, and of the lists over it.
 
     Raises:
-        InputError: A split sheet is missing or does not fit.
+        InputError: The split sheet is missing or does not fit.
     """
-    return sorted(set(_files(cfg)))
+    return sorted(set(_files(cfg, dataset)))
 
 
-def _files(cfg: Config) -> Iterator[Path]:
-    names = drawn_datasets(cfg)
-    for name in names:
-        root, dataset = Path(cfg.pathvars["raw"], name), cfg.datasets[name]
-        for clip in read_sheet(Path(dataset.splits)):
-            yield video_file(root, dataset.frames.video, clip.name, clip.split)
-            # As with the real DHF1K, a split that is neither trained on nor scored hides its gaze.
-            if clip.split in ("train", dataset.test.split):
-                yield from gaze_files(root, dataset.gaze, clip.name, clip.split)
-    for name, over in FRAME_LISTS.items():
-        if over in names and name in cfg.meta_datasets:
-            yield Path(cfg.pathvars["raw"], name, cfg.meta_datasets[name].frame_list)
+def _files(cfg: Config, name: str) -> Iterator[Path]:
+    root, dataset = Path(cfg.pathvars["raw"], name), cfg.datasets[name]
+    for clip in read_sheet(Path(dataset.splits)):
+        yield video_file(root, dataset.frames.video, clip.name, clip.split)
+        # As with the real DHF1K, a split that is neither trained on nor scored hides its gaze.
+        if clip.split in ("train", dataset.test.split):
+            yield from gaze_files(root, dataset.gaze, clip.name, clip.split)
+    for frame_list, over in FRAME_LISTS.items():
+        if over == name and frame_list in cfg.meta_datasets:
+            yield Path(cfg.pathvars["raw"], frame_list, cfg.meta_datasets[frame_list].frame_list)

@@ -7,7 +7,7 @@ import re
 
 from pipeline.config.evaluation import PROTOCOLS
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
-from pipeline.demo.drawn import drawn_files, drawn_sheets
+from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further
 from pipeline.planning import made, targets
 from pipeline.planning.inputs import Inputs

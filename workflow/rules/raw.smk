@@ -5,18 +5,21 @@ localrules:
     imagenet,  # nodes may have no network
 
 
-if cfg.run == "demo":
+# A rule for each dataset: leaving one out, or adding one's own, draws no other again.
+for drawn in drawn_datasets(cfg) if cfg.run == "demo" else []:
 
-    rule demo:
+    rule:
         """Miniatures with a known rule of attention: what moves draws gaze, otherwise what is bright."""
+        name:
+            f"demo_{drawn}"
         input:
-            sheets=drawn_sheets(cfg),
+            sheet=cfg.datasets[drawn].splits,
         output:
-            files=drawn_files(cfg),
+            files=drawn_files(cfg, drawn),
         log:
-            "<logs>/demo/demo.log",
+            f"<logs>/demo/{drawn}.log",
         benchmark:
-            "<logs>/benchmarks/demo/demo.tsv"
+            f"<logs>/benchmarks/demo/{drawn}.tsv"
         conda:
             "../../envs/data.yaml"
         params:
@@ -24,7 +27,7 @@ if cfg.run == "demo":
             raw=cfg.pathvars["raw"],
             seed=cfg.seed,
         shell:
-            "python -m pipeline.demo.draw --raw {params.raw:q} --sheets {input.sheets:q}"
+            "python -m pipeline.demo.draw --raw {params.raw:q} --sheets {input.sheet:q}"
             " --seed {params.seed} &> {log:q}"
 
 

@@ -14,7 +14,6 @@ from pipeline.demo.drawn import (
     FRAME_LISTS,
     drawn_datasets,
     drawn_files,
-    drawn_sheets,
 )
 from pipeline.demo.films import OBSERVERS, film, looks
 from pipeline.demo.gaze import Event, common_blink
@@ -127,23 +126,20 @@ def test_what_is_planned_is_what_can_be_drawn(cfg):
     assert tuple(WRITERS) == DATASETS
     assert {name: cfg.meta_datasets[name].over for name in FRAME_LISTS} == FRAME_LISTS
     assert drawn_datasets(cfg) == [*DATASETS]
-    assert [sheet.stem for sheet in drawn_sheets(cfg)] == [*DATASETS]
-    folders = {path.relative_to("raw/demo").parts[0] for path in drawn_files(cfg)}
+    files = {path for name in DATASETS for path in drawn_files(cfg, name)}
+    folders = {path.relative_to("raw/demo").parts[0] for path in files}
     assert folders == {*DATASETS, *FRAME_LISTS}
 
 
 def test_a_dataset_of_ones_own_is_not_planned(cfg):
     mine = cfg.datasets | {"mine": cfg.datasets["diem"]}
-    wider = cfg.model_copy(update={"datasets": mine})
-    assert drawn_sheets(wider) == drawn_sheets(cfg)
-    assert drawn_files(wider) == drawn_files(cfg)
+    assert drawn_datasets(cfg.model_copy(update={"datasets": mine})) == [*DATASETS]
 
 
 def test_datasets_that_are_left_out_are_not_planned(cfg):
-    fewer = drawn_files(cfg.model_copy(update={"without": ("diem",)}))
-    gone = set(drawn_files(cfg)) - set(fewer)
-    assert {path.parts[2] for path in gone} == {"diem", "diem_meta"}
-    assert "diem" not in {path.parts[2] for path in fewer}
+    fewer = drawn_datasets(cfg.model_copy(update={"without": ("diem",)}))
+    assert fewer == [name for name in DATASETS if name != "diem"]
+    assert {path.parts[2] for path in drawn_files(cfg, "diem")} == {"diem", "diem_meta"}
 
 
 @pytest.mark.parametrize("path", sorted(SHEETS.glob("demo/*.csv")), ids=lambda path: path.stem)
