@@ -38,7 +38,7 @@ from pipeline.evaluation.protocols import MIT
 from pipeline.planning.load import configured
 from pipeline.preprocessing.density_recipes import density_map
 from pipeline.preprocessing.fixations import pixels_by_frame
-from pipeline.preprocessing.flow_estimators import Dis
+from pipeline.preprocessing.flow_estimators import Estimator, build_estimator
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.writing import write_store
 from pipeline.training.networks import build_network
@@ -121,7 +121,7 @@ def draw(benchmark: str, seed: int) -> Drawn:
 def write(folder: Path, benchmark: str, seeds: range) -> TrainingSamples:
     """The stores of some clips."""
     folder.mkdir(parents=True)
-    estimate = Dis(DisFlow(estimator="dis", preset="medium", cut=None))
+    estimate = build_estimator(DisFlow(estimator="dis", preset="medium", cut=None), threads=1)
     recipe = GaussianDensity(recipe="gaussian", sigma=SIGMA, repeats="each")
     clips = {f"{seed:05d}": draw(benchmark, seed) for seed in seeds}
     for name, kind in KINDS.items():
@@ -132,7 +132,7 @@ def write(folder: Path, benchmark: str, seeds: range) -> TrainingSamples:
     return TrainingSamples(*([folder / f"{name}.json"] for name in KINDS))
 
 
-def _content(name: str, drawn: Drawn, estimate: Dis, recipe: GaussianDensity) -> NDArray[Any]:
+def _content(name: str, drawn: Drawn, estimate: Estimator, recipe: GaussianDensity) -> NDArray[Any]:
     if name == "frames":
         return drawn.frames
     if name == "gaze":

@@ -92,30 +92,26 @@ def maps_by_frame(
     return maps, len(files) - sum(file is not None for file in maps)
 
 
-def _read_unstretched(file: Path, clip: str, video: Shape) -> NDArray[np.generic]:
-    """Read a distributed map, which may be larger or smaller than its video but not stretched.
-
-    Raises:
-        InputError: It cannot be read, or has another aspect.
-    """
-    picture = read_map(file)
-    height, width = picture.shape
-    if abs(width * video[0] / (height * video[1]) - 1) > ASPECT:
-        raise InputError(
-            f"{file}: the map has {width} x {height} pixels, the frames of {clip} "
-            f"{video[1]} x {video[0]}, which is another aspect; use frames and maps of one release"
-        )
-    return picture
-
-
 def _released_densities(
     maps: list[Path | None], clip: str, video: Shape, grid: Shape
 ) -> Iterator[NDArray[np.float64]]:
+    """Densities of distributed maps, which may be larger or smaller than their video.
+
+    Raises:
+        InputError: A map cannot be read, or is stretched to another aspect.
+    """
     for file in maps:
         if file is None:
             yield np.zeros((1, *grid))
-        else:
-            yield released_map(_read_unstretched(file, clip, video), grid)[None]
+            continue
+        picture = read_map(file)
+        height, width = picture.shape
+        if abs(width * video[0] / (height * video[1]) - 1) > ASPECT:
+            raise InputError(
+                f"{file}: the map has {width} x {height} pixels, the frames of {clip} {video[1]} x "
+                f"{video[0]}, which is another aspect; use frames and maps of one release"
+            )
+        yield released_map(picture, grid)[None]
 
 
 def density(

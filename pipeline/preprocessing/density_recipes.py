@@ -52,9 +52,8 @@ def resize_matrix(source: int, target: int) -> Map:
 @lru_cache(maxsize=16)
 def _resizing(source: int, target: int) -> csr_array[np.float64]:
     """`resize_matrix` without its zeros, of which it mostly consists."""
-    from scipy.sparse import (
-        csr_array,  # a third of this module's import; Gaussians need no resizing
-    )
+    # A third of this module's import, and Gaussians need no resizing.
+    from scipy.sparse import csr_array
 
     return csr_array(resize_matrix(source, target))
 
@@ -85,12 +84,9 @@ def _replicating(size: int, settings: MatheDensity) -> Map:
 
 
 def _low_pass(size: int, longer: int, cutoff: float) -> Map:
-    """The MIT benchmark's antonioGaussian: circular, padded to a power of two.
+    """The MIT benchmark's antonioGaussian: circular, padded to a power of two above both axes.
 
-    Args:
-        size: Pixels of this axis.
-        longer: Pixels of the longer axis, which sets the padding of both.
-        cutoff: Cycles per padded image at half of the amplitude.
+    `cutoff` is in cycles per padded image, at half of the amplitude.
     """
     period = 1 << (longer - 1).bit_length()
     frequency = np.arange(period) - period // 2
@@ -160,10 +156,13 @@ def _product(down: Map, across: Map) -> Map:
     return density
 
 
-def _divide(density: Map, highest: float) -> None:
+def _divide(density: Map, highest: float | None = None) -> Map:
+    """Divide a density by its maximum, in place; one that is zero everywhere stays as it is."""
+    highest = density.max() if highest is None else highest
     if highest > 0:
         # It takes a third of a division's time; the maximum is 1 but for the last bit.
         density *= 1.0 / highest
+    return density
 
 
 def _superposed(settings: PointDensity, pixels: NDArray[np.int32], shape: Shape, on: Shape) -> Map:
@@ -186,12 +185,6 @@ def _distinct(pixels: NDArray[np.int32], shape: Shape) -> NDArray[np.int32]:
     return np.stack(np.unravel_index(indices, shape), axis=1).astype(np.int32)
 
 
-def _normalised(density: Map) -> Map:
-    """Divide a density by its maximum, in place; one that is zero everywhere stays as it is."""
-    _divide(density, density.max())
-    return density
-
-
 def quantised(density: Map) -> Map:
     """Round a density of maximum 1 to the 256 grey levels of an 8-bit file, half up."""
     return np.asarray(np.floor(255 * density + 0.5) / 255)
@@ -200,24 +193,18 @@ def quantised(density: Map) -> Map:
 def density_map(
     pixels: NDArray[np.int32], shape: Shape, settings: PointDensity, grid: Shape | None = None
 ) -> Map:
-    """Make the density of points by a recipe.
+    """Return the density [y, x] of points by a recipe: maximum 1, or zero without points.
 
-    Args:
-        pixels: [n, (y, x)] of a picture of `shape`, which is the raw video's for all recipes but
-            `gaussian`, and the frame grid for that one.
-        shape: (height, width) of that picture.
-        settings: The recipe.
-        grid: (height, width) of the density; None: `shape`.
-
-    Returns:
-        [y, x] with maximum 1, or zero everywhere without points.
+    The pixels [n, (y, x)] are of a picture of `shape`, which is the raw video's for all recipes but
+    `gaussian`, and the frame grid for that one. The density lies on `grid`, which None makes equal
+    to `shape`.
     """
     grid = grid or shape
     if not len(pixels):
         return np.zeros(grid)
     if isinstance(settings, MatheDensity):
         levels = quantised(_superposed(settings, _distinct(pixels, shape), shape, shape))
-        return _normalised(resized(levels, grid))
+        return _divide(resized(levels, grid))
     if settings.repeats == "once":
         pixels = _distinct(pixels, shape)
     return _superposed(settings, pixels, shape, grid)
@@ -225,4 +212,4 @@ def density_map(
 
 def released_map(picture: NDArray[np.generic], grid: Shape) -> Map:
     """Resize a distributed map [y, x] to the frame grid and divide it by its maximum."""
-    return _normalised(resized(picture.astype(np.float64), grid))
+    return _divide(resized(picture.astype(np.float64), grid))

@@ -9,15 +9,7 @@ from numpy.typing import NDArray
 
 
 def pixels_by_frame(points: NDArray[np.float32], frames: int) -> list[NDArray[np.int32]]:
-    """Split a GAZE array by frame.
-
-    Args:
-        points: [point, (frame, x, y, observer)].
-        frames: Number of frames of the clip.
-
-    Returns:
-        For each frame an array [n, (y, x)] of the pixels that hold its points, in their order.
-    """
+    """For each frame, the pixels [n, (y, x)] of the points of a GAZE array, in their order."""
     frame = points[:, 0].astype(np.int64)
     order = np.argsort(frame, kind="stable")
     yx = np.floor(points[order][:, [2, 1]] + 0.5).astype(np.int32)
@@ -27,16 +19,10 @@ def pixels_by_frame(points: NDArray[np.float32], frames: int) -> list[NDArray[np
 def video_pixels(
     points: NDArray[np.float32], frames: int, grid: tuple[int, int], video: tuple[int, int]
 ) -> list[NDArray[np.int32]]:
-    """Move points from the frame grid to the pixels of a picture of another size.
+    """Move a GAZE array from the frame grid to the pixels of a video of another size.
 
-    Args:
-        points: [point, (frame, x, y, observer)] of a GAZE store.
-        frames: Number of frames of the clip.
-        grid: (height, width) of the frame grid.
-        video: (height, width) of the picture.
-
-    Returns:
-        For each frame an array [n, (y, x)] of pixels inside the picture.
+    Both sizes are (height, width). Returns for each frame the pixels [n, (y, x)], clipped to the
+    video.
     """
     size = np.array(video[::-1])
     xy = (points[:, 1:3].astype(np.float64) + 0.5) * size / np.array(grid[::-1]) - 0.5

@@ -38,12 +38,10 @@ def change(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
 
 
 def cuts(frames: NDArray[np.uint8], numbers: Sequence[int], limit: float | None) -> list[bool]:
-    """Whether a scene ends with a frame, for each frame but the last.
+    """Whether a scene ends with a frame, for each of the frames [time, y, x, 3] but the last.
 
-    Args:
-        frames: [time, y, x, 3].
-        numbers: Number of each frame if they come from numbered pictures, where a gap is a cut.
-        limit: Change from which on two frames belong to different scenes; None: at gaps only.
+    A change above `limit` is a cut, and so is a gap in the numbers of numbered pictures, which are
+    empty for a video. Without a limit only gaps are cuts.
     """
     gaps = [after - before > 1 for before, after in pairwise(numbers or range(len(frames)))]
     if limit is None:

@@ -9,7 +9,8 @@ takes as long as OpenCV's flow of two hundred small frames.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -38,40 +39,17 @@ def quarter(flow: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cells.mean(axis=(2, 4)), np.float32)
 
 
-def _pair_by_pair(frames: NDArray[np.uint8], calculate: Any) -> NDArray[np.float32]:
+def _pair_by_pair(
+    calculator: cv2.DenseOpticalFlow, frames: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Flow of consecutive frames, [T - 1, 2, y/4, x/4], by an estimator of OpenCV."""
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-    flows = [calculate(greys[i], greys[i + 1], None) for i in range(len(greys) - 1)]
+    flows = [calculator.calc(*pair, None) for pair in pairwise(greys)]
     return np.stack([quarter(np.moveaxis(np.asarray(flow, np.float32), -1, 0)) for flow in flows])
 
 
-class Dis:
-    """Dense Inverse Search (Kroeger et al., ECCV 2016)."""
-
-    def __init__(self, settings: DisFlow) -> None:
-        self._dis = cv2.DISOpticalFlow.create(_PRESETS[settings.preset])
-
-    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the flow of consecutive frames, [T - 1, 2, y/4, x/4]."""
-        return _pair_by_pair(frames, self._dis.calc)
-
-
-class OpenCvDeepFlow:
-    """DeepFlow (Weinzaepfel et al., ICCV 2013), without its matching of descriptors."""
-
-    def __init__(self) -> None:
-        self._deepflow = cv2.optflow.createOptFlow_DeepFlow()
-
-    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the flow of consecutive frames, [T - 1, 2, y/4, x/4]."""
-        return _pair_by_pair(frames, self._deepflow.calc)
-
-
 def build_estimator(settings: Flow, threads: int) -> Estimator:
-    """Build the estimator that the settings name.
-
-    Args:
-        settings: Its name and options.
-        threads: Threads that it may use.
+    """Build the estimator that the settings name; it may use so many threads.
 
     Raises:
         InputError: A file of weights is missing, damaged or not the expected one.
@@ -79,9 +57,12 @@ def build_estimator(settings: Flow, threads: int) -> Estimator:
     cv2.setNumThreads(threads)
     match settings:
         case DisFlow():
-            return Dis(settings)
+            # Dense Inverse Search (Kroeger et al., ECCV 2016).
+            dis = cv2.DISOpticalFlow.create(_PRESETS[settings.preset])
+            return partial(_pair_by_pair, dis)
         case DeepFlow():
-            return OpenCvDeepFlow()
+            # Weinzaepfel et al., ICCV 2013, without its matching of descriptors.
+            return partial(_pair_by_pair, cv2.optflow.createOptFlow_DeepFlow())
         case PwcnetFlow() | ImageFlowEstimator():
             from pipeline.preprocessing.network_flow import build_network_estimator
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,7 @@ from PIL import Image
 
 from pipeline.config.data import DatasetFrames, Frames
 from pipeline.raw.ffmpeg import FfmpegError, open_video, read_frames
-from pipeline.raw.patterns import (
-    numbered_files,
-    stays_inside,
-    video_file,
-    within_range,
-)
+from pipeline.raw.patterns import numbered_files, stays_inside, video_file, within_range
 from pipeline.raw.splits import SheetClip
 from pipeline.raw.video import DAMAGED, is_picture, opened, picture_size, probe
 from pipeline.runtime.cli import main
@@ -36,7 +31,7 @@ _FILTERS = {
 
 
 class DamagedError(Exception):
-    """A video was decoded with errors, or numbered pictures have a gap."""
+    """A video was decoded with errors."""
 
 
 def _decode_images(files: Iterable[Path], frames: Frames) -> Iterator[NDArray[np.uint8]]:
@@ -78,13 +73,9 @@ def _decode_video(
 def decode(
     video: Path, frames: Frames, rate: float | None, clip: SheetClip
 ) -> Iterator[NDArray[np.uint8]]:
-    """Decode RGB frames of a video on the frame grid, in blocks [time, y, x, channel].
+    """Decode RGB frames of a video or an image on the frame grid, [time, y, x, channel] a block.
 
-    Args:
-        video: Video, or an image, which is a clip of one frame.
-        frames: The frame grid and the resizing filter.
-        rate: Frames per second to resample to; None keeps every frame as it is.
-        clip: Its first and last frame limit what is decoded.
+    They are resampled to `rate` frames/s, unless it is None, and then limited to the clip's range.
 
     Raises:
         InputError: An image is damaged.
@@ -116,17 +107,16 @@ def _open_video(
     return facts, _stop_or_keep(decode(video, grid, dataset.rate, clip), video, dataset.damaged)
 
 
-def _open_pictures(
-    raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
-) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
-    """Facts and frames of a folder of numbered pictures; the sheet's range is of such numbers.
+def numbered_pictures(
+    raw: Path, pattern: str, clip: SheetClip
+) -> tuple[dict[int, Path], list[int], tuple[int, int]]:
+    """Return a clip's pictures by number, the numbers missing from its range, and (width, height).
 
     Raises:
-        InputError: No picture is in the range, or sizes differ.
+        InputError: No picture is in the range, sizes differ, or a file leads out of the folder.
     """
-    found = numbered_files(raw, dataset.video, clip.name, clip.split)
-    files, absent = within_range(found, clip)
-    where = video_file(raw, dataset.video, clip.name, clip.split)
+    files, absent = within_range(numbered_files(raw, pattern, clip.name, clip.split), clip)
+    where = video_file(raw, pattern, clip.name, clip.split)
     if not files:
         raise InputError(
             f"{where}: no picture in the range of the split sheet; "
@@ -136,7 +126,19 @@ def _open_pictures(
     sizes = {picture_size(file): file for file in files.values()}
     if len(sizes) > 1:
         raise InputError(f"{where}: pictures of several sizes, {sizes}; fetch the folder again")
-    width, height = next(iter(sizes))
+    return files, absent, next(iter(sizes))
+
+
+def _open_pictures(
+    raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
+) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
+    """Facts and frames of a folder of numbered pictures; the sheet's range is of such numbers.
+
+    Raises:
+        InputError: No picture is in the range, or sizes differ.
+    """
+    files, absent, (width, height) = numbered_pictures(raw, dataset.video, clip)
+    where = video_file(raw, dataset.video, clip.name, clip.split)
     facts = {
         "first": 1,
         "source_width": width,
@@ -145,43 +147,34 @@ def _open_pictures(
         "numbers": list(files),
     }
     blocks = _decode_images(files.values(), grid)
-    return facts, _stop_or_keep(_report_gap(blocks, absent, where), where, dataset.damaged)
-
-
-def _report_gap(
-    blocks: Iterator[NDArray[np.uint8]], absent: list[int], where: Path
-) -> Iterator[NDArray[np.uint8]]:
-    """The blocks, and after the last a DamagedError if pictures are missing."""
-    yield from blocks
-    if absent:
-        raise DamagedError(f"{where}: {len(absent)} pictures are missing, the first {absent[0]}")
+    return facts, _stop_or_keep(blocks, where, dataset.damaged, absent)
 
 
 def _stop_or_keep(
-    blocks: Iterator[NDArray[np.uint8]], video: Path, damaged: str
+    blocks: Iterator[NDArray[np.uint8]], video: Path, damaged: str, absent: Sequence[int] = ()
 ) -> Iterator[NDArray[np.uint8]]:
-    """The blocks of a clip, with what the dataset wants done about damage.
-
-    Args:
-        blocks: Frames of the clip.
-        video: The file or pattern that messages name.
-        damaged: `stop`, or `keep` the frames that could be read.
+    """The blocks of a clip; where it is damaged, then `stop`, or `keep` what could be read.
 
     Raises:
-        InputError: There is no frame, or the source is damaged and that must stop.
+        InputError: There is no frame, or the source is damaged or pictures are absent, and that
+            must stop.
     """
-    empty = True
+    empty, fault = True, ""
     try:
         for block in blocks:
             empty = False
             yield block
     except DamagedError as error:
-        if damaged == "stop":
-            raise InputError(
-                f"{error}; fetch it again, take the clip out of the split sheet, or set "
-                "frames.damaged of its dataset to keep in config.yaml"
-            ) from error
-        print(f"frames that could be decoded are kept: {error}")
+        fault = str(error)
+    if absent:
+        fault = f"{video}: {len(absent)} pictures are missing, the first {absent[0]}"
+    if fault and damaged == "stop":
+        raise InputError(
+            f"{fault}; fetch it again, take the clip out of the split sheet, or set "
+            "frames.damaged of its dataset to keep in config.yaml"
+        )
+    if fault:
+        print(f"frames that could be decoded are kept: {fault}")
     if empty:
         raise InputError(
             f"{video}: no frame in the range of the split sheet; check the file and the sheet"
@@ -208,9 +201,8 @@ def frames(
         for clip in clips:
             facts, blocks = open_clip(raw, clip, dataset, grid)
             count = writer.add(clip.name, blocks, split=clip.split, last=clip.last, **facts)
-            print(
-                f"{clip.name}: {count} frames of {facts['source_width']}x{facts['source_height']}"
-            )
+            size = f"{facts['source_width']}x{facts['source_height']}"
+            print(f"{clip.name}: {count} frames of {size}")
 
 
 if __name__ == "__main__":

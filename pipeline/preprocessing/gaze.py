@@ -16,7 +16,7 @@ from pipeline.raw.patterns import gaze_files, stays_inside
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES, GAZE
-from pipeline.stores.manifests import read_manifest
+from pipeline.stores.manifests import frame_facts, read_manifest
 from pipeline.stores.settings import gaze_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
@@ -48,17 +48,10 @@ def _read_gaze(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze
 def on_grid(
     gaze: Gaze, clip: Clip, first: int, grid: Frames
 ) -> tuple[NDArray[np.float32], dict[str, int]]:
-    """Move gaze from the pixels of a raw video to the frame grid.
+    """Move the gaze of a whole raw video to the frame grid; frame `first`, from 1, becomes 0.
 
-    Args:
-        gaze: Of the whole raw video.
-        clip: Its size and the number of its last frame.
-        first: Number, from 1, of the frame that becomes frame 0.
-        grid: The frame grid.
-
-    Returns:
-        The GAZE array [point, (frame, x, y, observer)], ordered by frame, then observer; and
-        reason -> number of samples that were dropped for it.
+    Returns the GAZE array [point, (frame, x, y, observer)], ordered by frame, then observer; and
+    reason -> number of samples that were dropped for it.
     """
     x = (gaze.x.astype(np.float64) + 0.5) * grid.width / clip.width - 0.5
     y = (gaze.y.astype(np.float64) + 0.5) * grid.height / clip.height - 0.5
@@ -79,13 +72,7 @@ def on_grid(
 
 
 def gaze(
-    *,
-    raw: Path,
-    frames: Path,
-    settings: DatasetGaze,
-    grid: Frames,
-    store: Path,
-    manifest: Path,
+    *, raw: Path, frames: Path, settings: DatasetGaze, grid: Frames, store: Path, manifest: Path
 ) -> None:
     """Turn the raw gaze of a part into its GAZE store.
 
@@ -106,12 +93,10 @@ def gaze(
                 [points],
                 frames=facts["shape"][0],
                 split=facts["split"],
-                first=facts["first"],
                 last=facts["last"],
-                numbers=facts["numbers"],
                 width=clip.width,
                 height=clip.height,
-                rate=clip.rate,
+                **frame_facts(facts),
                 observers=observers,
                 samples=len(found.frame) + sum(found.dropped.values()),
                 dropped=dropped,
@@ -130,8 +115,8 @@ def _frames_clips(frames: Path) -> dict[str, dict[str, Any]]:
     content = read_manifest(frames)
     if content.get("kind") != FRAMES.name:
         raise InputError(
-            f"{frames}: expected kind {FRAMES.name}, found {content.get('kind')!r}; give the "
-            "manifest that stage frames wrote"
+            f"{frames}: expected kind {FRAMES.name}, found {content.get('kind')!r}; "
+            "give the manifest that stage frames wrote"
         )
     clips: dict[str, dict[str, Any]] = content["clips"]
     return clips

@@ -5,6 +5,7 @@ As in `flow_estimators`, frames [T, y, x, 3] become flow on a quarter of their g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,68 +26,54 @@ from pipeline.stores.weights import check_digest, load_weights, weights_facts
 _LICENCE = "PWC-Net weights of NVIDIA: CC BY-NC-SA 4.0, not for commercial use"
 
 
-def _pictures(frames: NDArray[np.uint8]) -> Tensor:
-    """Frames uint8 [T, y, x, 3] as float [T, 3, H, W] in 0..1, where networks run."""
-    pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(device())
-    return pictures.permute(0, 3, 1, 2) / 255.0
+@torch.inference_mode()
+def _estimated(
+    flow_of: Callable[[Tensor], Tensor],
+    frames: NDArray[np.uint8],
+    settings: PwcnetFlow | ImageFlowEstimator,
+    overlap: int,
+) -> Tensor:
+    """Float flow [n, 2, y, x] of frames, batch by batch, in the precision of the settings.
 
-
-def _autocast(dtype: torch.dtype) -> torch.autocast:
-    """Lower precision where the settings ask for it."""
-    return torch.autocast(device().type, dtype=dtype, enabled=dtype != torch.float32)
+    A batch, float [B, 3, y, x] in 0..1, begins with the last `overlap` frames of the one before.
+    """
+    dtype = getattr(torch, settings.precision)
+    flows = []
+    for start in range(0, len(frames) - overlap, settings.batch):
+        batch = np.ascontiguousarray(frames[start : start + settings.batch + overlap])
+        pictures = torch.from_numpy(batch).to(device()).permute(0, 3, 1, 2) / 255.0
+        with torch.autocast(device().type, dtype=dtype, enabled=dtype != torch.float32):
+            flows.append(flow_of(pictures).float())
+    return torch.cat(flows)
 
 
 class Pwcnet:
     """PWC-Net (Sun et al., CVPR 2018); the features of each frame are computed once."""
 
     def __init__(self, settings: PwcnetFlow) -> None:
-        """Load the weights.
+        """Load the weights; errors are those of `load_pwcnet`."""
+        self._settings = settings
+        self._network = load_pwcnet(Path(settings.weights), settings.sha256).to(device())
 
-        Raises:
-            InputError: The file is missing, damaged, not the expected one or not of a PWC-Net.
-        """
-        self._batch = settings.batch
-        self._dtype = getattr(torch, settings.precision)
-        network = load_pwcnet(Path(settings.weights), settings.sha256)
-        self._network = network.to(device())
-
-    @torch.inference_mode()
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the flow of consecutive frames, [T - 1, 2, y/4, x/4]."""
-        flows = []
-        for start in range(0, len(frames) - 1, self._batch):
-            pictures = _pictures(frames[start : start + self._batch + 1])
-            with _autocast(self._dtype):
-                flow = self._network.clip_flow(pictures)
-            flows.append(flow.float().cpu().numpy())
-        return np.concatenate(flows)
+        flow = _estimated(self._network.clip_flow, frames, self._settings, overlap=1)
+        return np.asarray(flow.cpu().numpy())
 
 
 class StillImage:
     """Flow of each frame by itself (Walker et al., ICCV 2015), by `model/flow/image_flow.py`."""
 
     def __init__(self, settings: ImageFlowEstimator) -> None:
-        """Load the weights.
+        """Load the weights; errors are those of `load_image_flow`."""
+        self._settings = settings
+        self._network = load_image_flow(Path(settings.weights), settings.sha256).to(device())
 
-        Raises:
-            InputError: The file is missing, damaged, not the expected one or of another network.
-        """
-        self._batch = settings.batch
-        self._dtype = getattr(torch, settings.precision)
-        network = load_image_flow(Path(settings.weights), settings.sha256)
-        self._network = network.to(device())
-
-    @torch.inference_mode()
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the flow of every frame [T, 2, y/4, x/4], bilinearly from the network's grid."""
-        size = [side // QUARTER for side in frames.shape[1:3]]
-        flows = []
-        for start in range(0, len(frames), self._batch):
-            pictures = _pictures(frames[start : start + self._batch])
-            with _autocast(self._dtype):
-                flow = self._network.expected_flow(pictures)
-            flows.append(upsampled(flow, (size[0], size[1])).cpu().numpy())
-        return np.concatenate(flows)
+        flow = _estimated(self._network.expected_flow, frames, self._settings, overlap=0)
+        size = (frames.shape[1] // QUARTER, frames.shape[2] // QUARTER)
+        return np.asarray(upsampled(flow, size).cpu().numpy())
 
 
 def load_image_flow(path: Path, sha256: str | None) -> ImageFlow:

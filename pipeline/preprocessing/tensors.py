@@ -1,4 +1,4 @@
-"""Tensors."""
+"""Tensors of stored frames and flow, as networks read them; values of flow are never scaled."""
 
 from __future__ import annotations
 
@@ -12,37 +12,30 @@ from torch import Tensor
 
 
 def upsampled(flow: Tensor, size: tuple[int, int]) -> Tensor:
-    """Flow on a coarser grid, as stored [B, 2, H/4, W/4], to float [B, 2, H, W], bilinearly.
-
-    Values are kept.
-    """
+    """Resize flow, as stored [B, 2, H/4, W/4], to float [B, 2, H, W], bilinearly; values stay."""
     return torch.nn.functional.interpolate(
         flow.float(), size=size, mode="bilinear", align_corners=False
     )
 
 
 def frame_tensor(frame: Any) -> Tensor:
-    """uint8 [y, x, channel] to float [3, H, W] in 0..1."""
+    """Turn a frame, uint8 [y, x, channel], into float [3, H, W] in 0..1."""
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.asarray(frame), -1, 0))) / 255.0
 
 
 def flow_tensor(flow: Any, size: tuple[int, int]) -> Tensor:
-    """Stored flow [component, y/4, x/4] to float [2, H, W]; see `upsampled`."""
+    """Turn stored flow [component, y/4, x/4] into float [2, H, W]; see `upsampled`."""
     return upsampled(torch.from_numpy(np.asarray(flow, np.float32))[None], size)[0]
 
 
 def batches_of(
     frames: Any, flow: Any, chosen: Sequence[int], batch: int, earlier: int = 0
 ) -> Iterator[tuple[Tensor, ...]]:
-    """Frames [B, 3, H, W] and flow [B, 2, H, W] of a clip's chosen frames, in their order.
+    """Yield frames [B, 3, H, W] and flow [B, 2, H, W] of a clip's chosen frames, in their order.
 
-    Args:
-        frames: FRAMES array of the clip.
-        flow: FLOW array of the clip, or None for zeros.
-        chosen: 0-based frames.
-        batch: Largest B.
-        earlier: Where it is above 0, the frames before each, oldest first, come as a third tensor
-            [B, earlier, 3, H, W]; before a clip's first frame comes that frame again.
+    Frames count from 0, and a batch has at most `batch` of them; without a FLOW array the flow is
+    zero. Where `earlier` is above 0, so many frames before each, oldest first, come as a third
+    tensor [B, earlier, 3, H, W]; before a clip's first frame comes that frame again.
     """
     read = lru_cache(maxsize=batch + earlier)(lambda time: frame_tensor(frames[time]))
     for start in range(0, len(chosen), batch):

@@ -15,7 +15,7 @@ from model.flow.pwcnet import PWCNet
 from model.flow.released_weights import released_layers
 from pipeline.config.data import DeepFlow, DisFlow, Flow, ImageFlowEstimator, PwcnetFlow
 from pipeline.preprocessing.flow import change, cuts, flow
-from pipeline.preprocessing.flow_estimators import Dis, build_estimator, quarter
+from pipeline.preprocessing.flow_estimators import build_estimator, quarter
 from pipeline.preprocessing.network_flow import Pwcnet, load_image_flow, load_pwcnet
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, FRAMES
@@ -104,7 +104,7 @@ def test_grid_must_divide_by_four(tmp_path: Path) -> None:
 
 def test_estimator_is_repeatable() -> None:
     pair = _moving([(0, 0), (2, 1)])
-    first, second = (Dis(DIS)(pair) for _ in range(2))
+    first, second = (build_estimator(DIS, 1)(pair) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
