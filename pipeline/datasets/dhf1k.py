@@ -116,12 +116,9 @@ def _read_observer(path: Path, clip: Clip) -> Gaze:
 
 
 def read(files: Sequence[Path], clip: Clip, *, official_quirk: bool = False) -> Gaze:
-    """Fixation samples of one DHF1K video.
+    """Return the fixation samples of one DHF1K video, from one `P*_Trail*.txt` per observer.
 
-    Args:
-        files: One `P*_Trail*.txt` per observer.
-        clip: The video.
-        official_quirk: Mark all combinations of x and y, as `record_mapping.m` does.
+    With `official_quirk` all combinations of x and y are marked, as `record_mapping.m` does.
 
     Raises:
         ReaderError: No file, or a file that does not fit the layout.

@@ -20,22 +20,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join, keep
 from pipeline.datasets.table import Table, read_table
 
-COLUMNS = (
-    "frame",
-    "left x",
-    "left y",
-    "left pupil",
-    "left event",
-    "right x",
-    "right y",
-    "right pupil",
-    "right event",
-)
+_EYES = ("left", "right")
+COLUMNS = ("frame", *(f"{eye} {what}" for eye in _EYES for what in ("x", "y", "pupil", "event")))
 TEST_CLIPS = frozenset(
     [
         "BBC_life_in_cold_blood_1278x710",
@@ -78,15 +68,6 @@ def _observer(path: Path) -> int:
     return 100 * int(match[1]) + int(match[2])
 
 
-def _event_reasons(left: NDArray[np.float64], right: NDArray[np.float64]) -> Reasons:
-    return [
-        ("error", (left == -1) | (right == -1)),
-        ("saccade", (left == 2) | (right == 2)),
-        ("blink", (left == 0) | (right == 0)),
-        ("unknown_event", (left != 1) | (right != 1)),
-    ]
-
-
 def _frames(table: Table) -> Samples:
     """[n] 0-based frame of each line."""
     frame = table.times("frame")
@@ -102,14 +83,17 @@ def _read_observer(path: Path, clip: Clip) -> Gaze:
     frame = _frames(table)
     size = np.array([clip.width, clip.height])[:, None]
     corner = (np.array(SCREEN)[:, None] - size) / 2
-    left = np.stack([table.numbers("left x"), table.numbers("left y")])
-    right = np.stack([table.numbers("right x"), table.numbers("right y")])
-    eyes = np.stack([left, right]) - corner
+    shown = np.stack([[table.numbers(f"{eye} {axis}") for axis in "xy"] for eye in _EYES])
+    event = np.stack([table.numbers(f"{eye} event") for eye in _EYES])
+    eyes = shown - corner
     x, y = eyes.mean(axis=0) - 0.5
     reasons: Reasons = [
         ("before_first_frame", frame < 0),
         ("after_last_frame", frame >= clip.frames),
-        *_event_reasons(table.numbers("left event"), table.numbers("right event")),
+        ("error", (event == -1).any(axis=0)),
+        ("saccade", (event == 2).any(axis=0)),
+        ("blink", (event == 0).any(axis=0)),
+        ("unknown_event", (event != 1).any(axis=0)),
         ("lost", ~np.isfinite(eyes).all(axis=(0, 1))),
         ("outside", ((eyes <= 0) | (eyes >= size)).any(axis=(0, 1))),
     ]
@@ -117,11 +101,7 @@ def _read_observer(path: Path, clip: Clip) -> Gaze:
 
 
 def read(files: Sequence[Path], clip: Clip) -> Gaze:
-    """Fixation points of one DIEM video, one per observer and frame.
-
-    Args:
-        files: One text file per observer.
-        clip: The video.
+    """Return the fixation points of one DIEM video, from one text file per observer.
 
     Raises:
         ReaderError: No file, a file that does not fit the layout, stored frames not at 30 Hz, or a

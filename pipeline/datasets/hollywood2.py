@@ -4,8 +4,4 @@ The gaze (`gaze_hollywood2`) is that of Mathe and Sminchisescu: observers, task,
 known defects are described in `pipeline.datasets.mathe`.
 """
 
-from __future__ import annotations
-
-from pipeline.datasets.mathe import read
-
-__all__ = ["read"]
+from pipeline.datasets.mathe import read as read

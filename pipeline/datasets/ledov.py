@@ -29,7 +29,6 @@ from pipeline.datasets.mat import as_numbers, read_struct
 from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, keep
 
 BEGIN = ("official", "box")
-_COLUMNS = 5
 _MOST_SUBJECTS = 9999
 
 
@@ -44,7 +43,7 @@ def _fixations(path: Path, clip: Clip) -> Samples:
         )
     numbers = as_numbers(path, "fixdata", data["fixdata"])
     fixations: Samples = np.atleast_2d(numbers).astype(np.float64)
-    if fixations.ndim != 2 or fixations.shape[1] != _COLUMNS or not len(fixations):
+    if fixations.ndim != 2 or fixations.shape[1] != 5 or not len(fixations):
         raise ReaderError(
             f"{path}: expected fixdata with rows of subject, start, duration, x, y, found "
             f"the shape {fixations.shape}; copy the file again from the original archive"
@@ -93,8 +92,26 @@ def _frames(fixations: Samples, clip: Clip) -> tuple[NDArray[np.int64], NDArray[
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the end of absurd times is refused
-def _read(path: Path, clip: Clip, begin: str) -> Gaze:
-    fixations = _fixations(path, clip)
+def read(files: Sequence[Path], clip: Clip, *, begin: str = "official") -> Gaze:
+    """Return the fixations in the one Data.mat of a LEDOV video, a point for each frame of each.
+
+    `begin` says where the fixations of a recording begin to count: "official" or "box". `dropped`
+    counts fixations, not samples.
+
+    Raises:
+        ReaderError: An unknown `begin`, not one file, or a file that does not fit the layout.
+    """
+    if begin not in BEGIN:
+        raise ReaderError(
+            f"datasets.ledov: gaze.options.begin in config.yaml is {begin!r}; set it to one of "
+            f"{', '.join(BEGIN)}"
+        )
+    if len(files) != 1:
+        raise ReaderError(
+            f"{clip.name}: expected one Data.mat, found {len(files)}; "
+            "correct ledov's gaze.files in config.yaml"
+        )
+    fixations = _fixations(files[0], clip)
     subject, start, duration, x, y = fixations.T
     inside = (x > 0) & (x < clip.width) & (y > 0) & (y < clip.height)
     new = np.concatenate([[True], start[1:] < start[:-1]])
@@ -119,29 +136,3 @@ def _read(path: Path, clip: Clip, begin: str) -> Gaze:
         dropped=counted.dropped,
         seconds=tuple(((start + duration)[np.append(new[1:], True)] / 1000).tolist()),
     )
-
-
-def read(files: Sequence[Path], clip: Clip, *, begin: str = "official") -> Gaze:
-    """Fixations of one LEDOV video, one point for each frame that a fixation lasts.
-
-    `dropped` counts fixations, not samples.
-
-    Args:
-        files: The one Data.mat.
-        clip: The video, or its frames stored at another rate.
-        begin: Where the fixations of a recording begin to count: "official" or "box".
-
-    Raises:
-        ReaderError: An unknown `begin`, not one file, or a file that does not fit the layout.
-    """
-    if begin not in BEGIN:
-        raise ReaderError(
-            f"datasets.ledov: gaze.options.begin in config.yaml is {begin!r}; set it to one of "
-            f"{', '.join(BEGIN)}"
-        )
-    if len(files) != 1:
-        raise ReaderError(
-            f"{clip.name}: expected one Data.mat, found {len(files)}; "
-            "correct ledov's gaze.files in config.yaml"
-        )
-    return _read(files[0], clip, begin)

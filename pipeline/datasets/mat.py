@@ -30,14 +30,10 @@ def _announced(path: Path, variable: str) -> int:
     if not h5py.is_hdf5(path):
         shapes = {name: shape for name, shape, _ in whosmat(path, appendmat=False)}
         return math.prod(shapes.get(variable, ()))
-    sizes = []
-
-    def note(_: str, thing: object) -> None:
-        if isinstance(thing, h5py.Dataset):
-            sizes.append(thing.size or 0)
-
+    sizes: list[int] = []
     with h5py.File(path, "r") as file:
-        file.visititems(note)
+        # A group has no size, and that of an empty data set is None.
+        file.visititems(lambda _, item: sizes.append(getattr(item, "size", 0) or 0))
     return int(sum(sizes))
 
 

@@ -148,14 +148,10 @@ def read(
     events: Sequence[str] | None = None,
     ticks_per_second: float = 1e6,
 ) -> Gaze:
-    """Samples of one UCF-Sports or Hollywood-2 video.
+    """Return the samples of one UCF-Sports or Hollywood-2 video.
 
-    Args:
-        files: The samples of every observer, geometry.txt and resolution.txt.
-        clip: The video.
-        observers: Numbers of the observers to read, or "all". Required.
-        events: Event letters to keep; None: all but B.
-        ticks_per_second: Unit of the time column.
+    The files are those of every observer, geometry.txt and resolution.txt. `observers` must be
+    set, to numbers or "all"; `events` are the letters to keep, None keeps all but B.
 
     Raises:
         ReaderError: `observers` is not set, or a file is missing or does not fit the layout.
@@ -169,8 +165,6 @@ def read(
             "set it to a positive number"
         )
     return join(
-        [
-            _read_observer(path, number, clip, screen, events, ticks_per_second)
-            for number, path in sorted(wanted.items())
-        ]
+        _read_observer(path, number, clip, screen, events, ticks_per_second)
+        for number, path in sorted(wanted.items())
     )

@@ -8,7 +8,7 @@ origin is the centre of the top-left pixel and a W x H picture spans -0.5 to W -
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,15 +78,11 @@ def keep(
     *,
     seconds: float | None = None,
 ) -> Gaze:
-    """Gaze of one observer without the samples that a reason excludes.
+    """Return the gaze of one observer without the samples that a reason excludes.
 
-    Args:
-        frame: [n] 0-based frame of each sample; only read where no reason applies.
-        x: [n] pixels of the raw video, origin at the centre of the top-left pixel.
-        y: [n] as x, downwards.
-        observer: Number of the observer.
-        reasons: Tried in order; a sample is counted under the first that applies to it.
-        seconds: Length of the recording, if it is known.
+    `frame`, `x` and `y`, each [n], are as in `Gaze`, and only read where no reason applies. Reasons
+    are tried in order; a sample is counted under the first that applies to it. `seconds` is the
+    length of the recording, if it is known.
     """
     kept = np.ones(len(frame), dtype=bool)
     dropped: dict[str, int] = {}
@@ -103,13 +99,13 @@ def keep(
     )
 
 
-def join(parts: Sequence[Gaze]) -> Gaze:
-    """All parts in order, as one record; counts of dropped samples add up."""
-    dropped: Counter[str] = Counter()
-    for part in parts:
-        dropped.update(part.dropped)
+def join(parts: Iterable[Gaze]) -> Gaze:
+    """Return all parts in order, as one record; counts of dropped samples add up."""
     nothing = keep(np.empty(0), np.empty(0), np.empty(0), 0, ())
     gazes = [nothing, *parts]
+    dropped: Counter[str] = Counter()
+    for gaze in gazes:
+        dropped.update(gaze.dropped)
     return Gaze(
         frame=np.concatenate([gaze.frame for gaze in gazes]),
         x=np.concatenate([gaze.x for gaze in gazes]),

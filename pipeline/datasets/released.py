@@ -143,12 +143,9 @@ def _by_number(files: Sequence[Path], clip: Clip) -> dict[int, Path]:
 
 
 def read(files: Sequence[Path], clip: Clip, *, variable: str | None = None) -> Gaze:
-    """Fixated pixels of one clip.
+    """Return the fixated pixels of one clip, from one .png, .jpg or .mat per frame.
 
-    Args:
-        files: One .png, .jpg or .mat per frame; a frame without one has no point.
-        clip: The video, or the folder of pictures.
-        variable: Name of the map in .mat files.
+    A frame without a file has no point. `variable` is the name of the map in .mat files.
 
     Raises:
         ReaderError: No file, two of one frame, or one that is damaged, a density, or of another

@@ -38,33 +38,10 @@ def _points(path: Path, observer: int, fixations: object) -> Samples:
     return points
 
 
-def _read(path: Path, clip: Clip) -> Gaze:
-    resolution = as_numbers(path, "resolution", read_mat(path, "resolution")).ravel().tolist()
-    if resolution != [clip.height, clip.width]:
-        raise ReaderError(
-            f"{path}: expected resolution [{clip.height} {clip.width}] as the image has, found "
-            f"{resolution}; use the images of the SALICON release"
-        )
-    fixations = read_struct(path, "gaze", ("fixations",))["fixations"]
-    parts = []
-    for observer, its in enumerate(
-        fixations if isinstance(fixations, list) else [fixations], start=1
-    ):
-        x, y = _points(path, observer, its).T
-        lost = ~(np.isfinite(x) & np.isfinite(y))
-        outside = (x < 0.5) | (y < 0.5) | (x >= clip.width + 0.5) | (y >= clip.height + 0.5)
-        reasons = [("lost", lost), ("outside", outside)]
-        parts.append(keep(np.zeros(len(x)), x - 1, y - 1, observer, reasons))
-    return join(parts)
-
-
 def read(files: Sequence[Path], clip: Clip, *, edition: str | None) -> Gaze:
-    """Fixations of one SALICON image, all in frame 0.
+    """Return the fixations in the one .mat file of a SALICON image, all in frame 0.
 
-    Args:
-        files: The one .mat file.
-        clip: The image, as a clip of one frame.
-        edition: "2015" or "2017", whichever the files are of. Required.
+    `edition` must be set to "2015" or "2017", whichever the files are of.
 
     Raises:
         ReaderError: `edition` is not set, not one file, or a file that does not fit the layout.
@@ -79,4 +56,20 @@ def read(files: Sequence[Path], clip: Clip, *, edition: str | None) -> Gaze:
             f"{clip.name}: expected one .mat file, found {len(files)}; "
             "correct salicon's gaze.files in config.yaml"
         )
-    return _read(files[0], clip)
+    path = files[0]
+    resolution = as_numbers(path, "resolution", read_mat(path, "resolution")).ravel().tolist()
+    if resolution != [clip.height, clip.width]:
+        raise ReaderError(
+            f"{path}: expected resolution [{clip.height} {clip.width}] as the image has, found "
+            f"{resolution}; use the images of the SALICON release"
+        )
+    fixations = read_struct(path, "gaze", ("fixations",))["fixations"]
+    recordings = fixations if isinstance(fixations, list) else [fixations]
+    parts = []
+    for observer, its in enumerate(recordings, start=1):
+        x, y = _points(path, observer, its).T
+        lost = ~(np.isfinite(x) & np.isfinite(y))
+        outside = (x < 0.5) | (y < 0.5) | (x >= clip.width + 0.5) | (y >= clip.height + 0.5)
+        reasons = [("lost", lost), ("outside", outside)]
+        parts.append(keep(np.zeros(len(x)), x - 1, y - 1, observer, reasons))
+    return join(parts)

@@ -49,11 +49,7 @@ class Table:
         return values
 
     def times(self, column: str, *, lowest: float = -np.inf) -> Samples:
-        """[n] values of a column in which time runs: finite, and none below the one before.
-
-        Args:
-            column: Name of the column.
-            lowest: No value may be below it.
+        """[n] values of a column in which time runs: finite, from `lowest` on, never falling.
 
         Raises:
             ReaderError: A cell is not such a number.
@@ -62,10 +58,7 @@ class Table:
         for wrong, expected in [
             (~np.isfinite(values), "a finite number"),
             (values < lowest, f"at least {lowest:g}"),
-            (
-                values < np.concatenate([values[:1], values[:-1]]),
-                "at least that of the line before",
-            ),
+            (np.diff(values, prepend=values[:1]) < 0, "at least that of the line before"),
         ]:
             if wrong.any():
                 raise self.error(int(np.argmax(wrong)), expected, column)
@@ -87,20 +80,16 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ReaderError(
-            f"{path}, line {line}: expected text, found bytes that are none; {_AGAIN}"
+            f"{path}, line {line}: expected text, found other bytes; {_AGAIN}"
         ) from error
 
 
 def read_table(
     path: Path, columns: Sequence[str], *, separator: str | None = None, header: bool = False
 ) -> Table:
-    """Reads a text file whose every line has the given columns.
+    """Read a text file whose every line has the given columns, and its first line their names.
 
-    Args:
-        path: The file.
-        columns: Names of the columns, for `Table` and for messages.
-        separator: Between columns; None: any blanks.
-        header: Whether the first line holds the names of the columns.
+    Without `header` there is no such line. Without a separator any blanks are one.
 
     Raises:
         ReaderError: The file is missing, no text or empty, its header is missing, or a line has

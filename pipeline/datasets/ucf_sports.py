@@ -4,8 +4,4 @@ The gaze (`gaze_ucfsa`) is that of Mathe and Sminchisescu: observers, task, rate
 defects are described in `pipeline.datasets.mathe`.
 """
 
-from __future__ import annotations
-
-from pipeline.datasets.mathe import read
-
-__all__ = ["read"]
+from pipeline.datasets.mathe import read as read

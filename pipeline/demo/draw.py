@@ -18,12 +18,9 @@ from pipeline.runtime.errors import InputError
 
 
 def draw(root: Path, clips: Mapping[str, Sequence[SheetClip]], seed: int) -> None:
-    """Write the raw files of some datasets, and the frame lists over them.
+    """Write the raw files of datasets, each into a folder below `root`, and the frame lists.
 
-    Args:
-        root: Folder that gets a folder per dataset.
-        clips: Dataset -> rows of its split sheet.
-        seed: Of everything that is left to chance.
+    `clips` are the rows of each dataset's split sheet; everything left to chance follows the seed.
 
     Raises:
         InputError: A video cannot be encoded.
@@ -40,12 +37,7 @@ def draw(root: Path, clips: Mapping[str, Sequence[SheetClip]], seed: int) -> Non
 
 
 def demo(*, raw: Path, sheets: list[Path], seed: int) -> None:
-    """Draw the datasets whose split sheets are given.
-
-    Args:
-        raw: Folder to write to.
-        sheets: Split sheets, `<dataset>.csv`.
-        seed: Of everything that is left to chance.
+    """Draw the datasets whose split sheets, `<dataset>.csv`, are given, into the folder `raw`.
 
     Raises:
         InputError: A sheet is missing, does not fit or is of a dataset that the demo cannot draw,

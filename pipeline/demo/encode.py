@@ -18,8 +18,8 @@ _CODECS: dict[str, dict[str, Any]] = {
     ".avi": {"vcodec": "mpeg4", "vtag": "xvid", "q:v": 2},
     ".mp4": {"vcodec": "libx264", "crf": 14, "preset": "fast"},
 }
-_MAT_TEXT = b"MATLAB 5.0 MAT-file, drawn by pipeline.demo"
-_MAT_TEXT_LENGTH = 116
+# The text at the head of a Matlab 5 file has 116 bytes.
+_MAT_TEXT = b"MATLAB 5.0 MAT-file, drawn by pipeline.demo".ljust(116)
 
 
 def write_video(path: Path, clip: Clip, frames: Iterable[NDArray[np.uint8]]) -> None:
@@ -46,7 +46,7 @@ def write_mat(path: Path, variables: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     savemat(path, dict(variables), do_compression=True, oned_as="row")
     with path.open("r+b") as file:
-        file.write(_MAT_TEXT.ljust(_MAT_TEXT_LENGTH))
+        file.write(_MAT_TEXT)
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

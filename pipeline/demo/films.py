@@ -1,4 +1,7 @@
-"""Which clips the demo has: their sizes, lengths and observers; small, but of the true aspects."""
+"""Films of the demo: the size, length, rate and observers of its clips, and what they show.
+
+Clips are small and short, but have about the aspects and exactly the layouts of the real datasets.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ OBSERVERS = {
     "ledov": ("1", "2", "3", "4", "5"),
     "salicon": ("1", "2", "3", "4", "5", "6", "7", "8"),
 }
-"""Observers of every clip of a dataset, as in the names of its files where it has one for each."""
+"""Observers of every clip of a dataset, as they are named in its files."""
 
-# Width, height (pixels), frames, frames/s.
+# Width and height in pixels, number of frames, frames/s.
 _FORMATS = {
     "ucf_sports": (180, 120, 24, 25.0),
     "hollywood2": (176, 96, 24, 25.0),
@@ -34,13 +37,14 @@ _FORMATS = {
 # Hollywood-2 has shots of a single frame, and readers must not assume 30 frames/s.
 _LENGTHS = {("hollywood2", "actioncliptest00002"): 1}
 _RATES = {("dhf1k", "002"): 25.0}
-# The sampling interval in microseconds, and by how much clocks jitter.
 _CLOCKS = {"ucf_sports": 2000, "hollywood2": 2000, "dhf1k": 4000, "ledov": 4000}
+"""Sampling interval of the eye tracker in microseconds."""
 _JITTER = 23
+"""Microseconds below which the delay of a sample stays."""
 _OUTLAST = 0.1
-"""Recordings go on after the video, seconds."""
+"""Seconds for which recordings go on after the video."""
 _SHORT = 10
-"""In clips of fewer frames nothing moves."""
+"""Frames below which nothing moves in a clip."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,10 @@ class Film:
 
 
 def film(dataset: str, name: str, split: str, index: int, seed: int) -> Film:
-    """The film of a clip; the same arguments give the same film.
+    """Return the film of a clip, which follows from the arguments alone.
 
-    Args:
-        dataset: Name of the dataset.
-        name: Name of the clip.
-        split: Its split.
-        index: Row of the clip in its sheet; decides what its observers do besides looking.
-        seed: Of the whole demo.
+    `seed` is that of the whole demo; `index`, the clip's row in its sheet, decides what its
+    observers do besides looking.
     """
     width, height, frames, rate = _FORMATS[dataset]
     frames = _LENGTHS.get((dataset, name), frames)
@@ -76,21 +76,21 @@ def film(dataset: str, name: str, split: str, index: int, seed: int) -> Film:
 
 
 def times(film: Film) -> Samples:
-    """[n] seconds at which the eyes of a film's observers are sampled."""
+    """Times [n] in seconds at which the eyes of a film's observers are sampled."""
     clip = film.clip
     if film.dataset == "diem":
+        # A line a frame, and some lines more than the video has frames.
         return (np.arange(clip.frames + 3, dtype=np.float64) + 0.5) / clip.rate
     if film.dataset == "salicon":
         return np.linspace(0.0, 0.9, 6)
     interval = _CLOCKS[film.dataset]
-    ticks = np.arange(
-        math.ceil((clip.frames / clip.rate + _OUTLAST) * 1e6 / interval), dtype=np.float64
-    )
+    count = math.ceil((clip.frames / clip.rate + _OUTLAST) * 1e6 / interval)
+    ticks = np.arange(count, dtype=np.float64)
     return (ticks * interval + ticks * 37 % _JITTER) / 1e6
 
 
 def looks(film: Film) -> dict[str, Look]:
-    """What each observer of a film looks at: the truth that its gaze files are written from."""
+    """Return where each observer of a film looks: the truth behind its gaze files."""
     time = times(film)
     return {
         observer: look(film.scene, index, time, film.seed, film.habits)

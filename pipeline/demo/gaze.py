@@ -1,7 +1,7 @@
-"""Where the observers of a scene look.
+"""Gaze of a scene's observers, who look as people do.
 
-They follow whatever moves, a little late, and otherwise look at a bright thing. They blink, jump,
-lose the tracker, and one now and then looks past the picture.
+They follow whatever moves, a little late, and otherwise look at a bright thing. They blink, make
+saccades, are lost by the tracker, and one of them now and then looks past the picture.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pipeline.datasets.records import Samples
 from pipeline.demo.scene import Scene
 
 _SACCADE = 0.03
-"""Duration of a jump, seconds."""
+"""Seconds that a saccade takes."""
 _PURSUIT = 0.02
-"""How far the eye is behind what it follows, seconds."""
+"""Seconds by which the eye is behind what it follows."""
 _EDGE = 3.0
-"""Gaze at the picture keeps this distance from its border, pixels."""
+"""Pixels by which gaze at the picture keeps away from its border."""
 
 
 class Event(IntEnum):
@@ -34,7 +34,7 @@ class Event(IntEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """An observer's samples: time [n] s, x and y [n] raw pixels as in `records`, event [n]."""
+    """Samples of one observer, each array [n]: seconds, pixels as in `records`, and `Event`s."""
 
     time: Samples
     x: Samples
@@ -44,7 +44,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Habits:
-    """What a clip's observers do besides looking."""
+    """Whatever a clip's observers do besides looking."""
 
     common_blink: bool = False
     """All blink through three frames in the middle of the clip."""
@@ -53,19 +53,18 @@ class Habits:
 
 
 def common_blink(scene: Scene) -> tuple[int, int]:
-    """First frame of the common blink, and the first after it."""
+    """Return the first frame of the common blink, and the first after it."""
     middle = scene.clip.frames // 2
     return middle, min(middle + 3, scene.clip.frames)
 
 
 def _attended(scene: Scene, rng: np.random.Generator, time: Samples) -> NDArray[np.int64]:
-    """[n] index of the thing looked at."""
+    """Index [n] of the thing looked at."""
     index = scene.moving(time - rng.uniform(0.03, 0.07))
     home = int(rng.integers(len(scene.bright)))
     index[index < 0] = home
     changes = np.flatnonzero(np.diff(index)) + 1
-    episodes = np.split(np.arange(len(index)), changes)
-    for episode in episodes:
+    for episode in np.split(np.arange(len(index)), changes):
         # One look in ten goes elsewhere: people do not agree entirely.
         elsewhere = int(rng.integers(len(scene.things)))
         if rng.random() < 0.1:
@@ -76,7 +75,7 @@ def _attended(scene: Scene, rng: np.random.Generator, time: Samples) -> NDArray[
 def _wander(
     rng: np.random.Generator, scene: Scene, time: Samples, index: NDArray[np.int64]
 ) -> Samples:
-    """[2, n] departure from the thing looked at: one offset a look, slow drift, jitter."""
+    """Departure [2, n] from the thing looked at: one offset a look, slow drift and jitter."""
     width = scene.clip.width
     look = np.cumsum(np.diff(index, prepend=index[:1]) != 0)
     offset = rng.normal(0, 0.018 * width, size=(2, int(look.max()) + 1))[:, look]
@@ -86,7 +85,7 @@ def _wander(
 
 
 def _jump(time: Samples, index: NDArray[np.int64], xy: Samples, event: NDArray[np.int64]) -> None:
-    """Turns every change of the thing looked at into a saccade, in place."""
+    """Turn every change of the thing looked at into a saccade, in place."""
     for change in np.flatnonzero(np.diff(index)) + 1:
         samples = (time >= time[change]) & (time < time[change] + _SACCADE)
         samples[:change] = False
@@ -97,7 +96,7 @@ def _jump(time: Samples, index: NDArray[np.int64], xy: Samples, event: NDArray[n
 
 
 def _stray(scene: Scene, time: Samples, xy: Samples) -> None:
-    """Sends a tenth of the clip past its left or right border, in place."""
+    """Send the gaze of a tenth of the clip past its left or right border, in place."""
     length = scene.clip.frames / scene.clip.rate
     samples = (time >= 0.3 * length) & (time < 0.4 * length)
     left = xy[0, samples] < scene.clip.width / 2
@@ -107,7 +106,7 @@ def _stray(scene: Scene, time: Samples, xy: Samples) -> None:
 def _interrupt(
     rng: np.random.Generator, scene: Scene, habits: Habits, time: Samples, event: NDArray[np.int64]
 ) -> None:
-    """Adds lost samples and blinks, in place; a clip of a few frames has none."""
+    """Add lost samples and blinks, in place; a clip of a few frames has none."""
     rate, frames = scene.clip.rate, scene.clip.frames
     lost, start, blinks = rng.random(len(time)) < 0.01, rng.uniform(0.1, 0.8), rng.random() < 0.5
     if frames < 10:
@@ -121,20 +120,15 @@ def _interrupt(
 
 
 def look(scene: Scene, observer: int, time: Samples, seed: int, habits: Habits) -> Look:
-    """The samples of one observer of a scene; the same arguments give the same samples.
+    """Return the samples of one observer of a scene, which follow from the arguments alone.
 
-    Args:
-        scene: What is seen.
-        observer: Index of the observer.
-        time: [n] increasing, seconds since the clip began.
-        seed: Of the clip.
-        habits: Of the clip's observers.
+    `observer` is an index, `time` [n] rises, in seconds since the clip began; `seed` is the clip's.
     """
     rng = np.random.default_rng([seed, 2, observer])
     event = np.full(len(time), Event.FIXATION, dtype=np.int64)
     index = _attended(scene, rng, time)
-    places = scene.positions(time - _PURSUIT)
-    xy = places[index, :, np.arange(len(time))].T + _wander(rng, scene, time, index)
+    centres = scene.positions(time - _PURSUIT)
+    xy = centres[index, :, np.arange(len(time))].T + _wander(rng, scene, time, index)
     _jump(time, index, xy, event)
     limit = np.array([[scene.clip.width], [scene.clip.height]]) - 1 - _EDGE
     xy = np.clip(xy, _EDGE, limit)

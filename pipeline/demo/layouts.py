@@ -1,7 +1,7 @@
 """Layouts of the datasets on disk, each as its reader in `pipeline.datasets` describes it.
 
-Every function here inverts a reader's mapping: it turns pixels of the raw video into what the eye
-tracker's file holds.
+Every function here inverts a reader's mapping: from pixels of the raw video to the numbers in the
+eye tracker's files.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ _MATHE_FOLDERS = {
     "hollywood2": ("AVIClips", "gaze_hollywood2"),
 }
 _LONGEST = 0.12
-"""A LEDOV fixation that follows something is cut into pieces of this length, seconds."""
+"""Seconds after which a LEDOV fixation that follows something is cut."""
 _META_FIRST = 15
 """The first frame of a video that the published frame lists may contain."""
 _META_RATE = 30.0
+"""Frames per second by which they count."""
 
 
 def write_mathe(root: Path, films: Sequence[Film]) -> None:
-    """UCF-Sports or Hollywood-2: videos, samples/, geometry.txt and resolution.txt."""
+    """Write UCF-Sports or Hollywood-2: videos, samples/, geometry.txt and resolution.txt."""
     videos, gaze = _MATHE_FOLDERS[films[0].dataset]
     for film in films:
         clip = film.clip
@@ -42,10 +43,8 @@ def write_mathe(root: Path, films: Sequence[Film]) -> None:
             write_lines(path, _mathe_lines(film, look))
     write_lines(root / gaze / "geometry.txt", ["0.6 0.475 0.295 1280 1024"])
     clips = [film.clip for film in films]
-    write_lines(
-        root / gaze / "resolution.txt",
-        [f"{clip.name}.avi {clip.width} {clip.height} {clip.rate:g}" for clip in clips],
-    )
+    sizes = [f"{clip.name}.avi {clip.width} {clip.height} {clip.rate:g}" for clip in clips]
+    write_lines(root / gaze / "resolution.txt", sizes)
 
 
 def _mathe_lines(film: Film, look: Look) -> list[str]:
@@ -62,7 +61,7 @@ def _mathe_lines(film: Film, look: Look) -> list[str]:
 
 
 def write_dhf1k(root: Path, films: Sequence[Film]) -> None:
-    """DHF1K: video/ and exportdata_train/; the gaze of the test split is held back."""
+    """Write DHF1K: video/ and exportdata_train/; the gaze of the test split is held back."""
     for film in films:
         clip = film.clip
         write_video(root / "video" / f"{clip.name}.AVI", clip, pictures(film.scene))
@@ -89,7 +88,7 @@ def _dhf1k_lines(film: Film, look: Look) -> list[str]:
 
 
 def write_diem(root: Path, films: Sequence[Film]) -> None:
-    """DIEM: a folder per video with video/ and event_data/."""
+    """Write DIEM: a folder per video with video/ and event_data/."""
     for film in films:
         clip = film.clip
         write_video(root / clip.name / "video" / f"{clip.name}.mp4", clip, pictures(film.scene))
@@ -106,7 +105,7 @@ def _diem_lines(film: Film, look: Look) -> list[str]:
     eyes = [shown + apart, shown - apart]
     for eye in eyes:
         eye[:, look.event == Event.BLINK] = 0
-    # Left and right event: the right eye is never said to be in a saccade.
+    # Left and right event: as in the real files, the right eye is never in a saccade.
     flags = {
         Event.FIXATION: (1, 1),
         Event.SACCADE: (2, 0),
@@ -122,7 +121,7 @@ def _diem_lines(film: Film, look: Look) -> list[str]:
 
 
 def write_ledov(root: Path, films: Sequence[Film]) -> None:
-    """LEDOV: a folder per video with the video and Data.mat."""
+    """Write LEDOV: a folder per video with the video and Data.mat."""
     for film in films:
         clip = film.clip
         folder = root / clip.name
@@ -138,9 +137,9 @@ def write_ledov(root: Path, films: Sequence[Film]) -> None:
 
 
 def fixations(film: Film, subject: int, look: Look) -> Samples:
-    """[fixation, (subject, start ms, duration ms, x, y)] as in LEDOV's files, in whole numbers.
+    """Return rows (subject, start ms, duration ms, x, y) as in LEDOV's files, in whole numbers.
 
-    Each recording begins at the centre of the screen, where the observer was told to look.
+    Each recording begins at the centre of the screen, where observers were asked to look.
     """
     clip = film.clip
     piece = np.floor(look.time / _LONGEST).astype(np.int64)
@@ -157,7 +156,7 @@ def fixations(film: Film, subject: int, look: Look) -> Samples:
 
 
 def write_salicon(root: Path, films: Sequence[Film]) -> None:
-    """SALICON: images/ and fixations/<split>/."""
+    """Write SALICON: images/ and fixations/<split>/."""
     dtype = [("location", object), ("timestamp", object), ("fixations", object)]
     for film in films:
         clip = film.clip
@@ -174,18 +173,16 @@ def write_salicon(root: Path, films: Sequence[Film]) -> None:
 
 
 def write_frame_list(path: Path, films: Sequence[Film]) -> None:
-    """A frame list over the test videos: frames, at 30 Hz, in which something moves."""
+    """Write a frame list over the test videos: frames, at 30 Hz, in which something moves."""
     lines = ["video,frame,mask"]
     for film in films:
         if film.split != "test":
             continue
         length = round(film.clip.frames / film.clip.rate * _META_RATE)
-        frames = np.arange(length, dtype=np.int64)
-        moving = film.scene.moving((frames.astype(np.float64) + 0.5) / _META_RATE) >= 0
+        frames = np.arange(length, dtype=np.float64)
+        moving = film.scene.moving((frames + 0.5) / _META_RATE) >= 0
         mask = moving & (frames >= _META_FIRST)
-        lines += [
-            f"{film.clip.name},{frame},{masked}" for frame, masked in zip(frames, mask, strict=True)
-        ]
+        lines += [f"{film.clip.name},{frame},{masked}" for frame, masked in enumerate(mask)]
     write_lines(path, lines)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.datasets.meta import read_frame_list
-from pipeline.datasets.records import ReaderError
+from pipeline.runtime.errors import InputError
 
 
 def write(tmp_path, text):
@@ -24,14 +24,24 @@ def test_demo_list(drawn, name):
     assert all(min(frames) >= 15 and max(frames) < 30 for frames in listed.values())
 
 
-@pytest.mark.parametrize("row", ["a,x,True", "a,1,maybe", "a,1", "a"])
-def test_bad_row(tmp_path, row):
-    with pytest.raises(ReaderError, match=r"list\.csv, row 2: expected video,frame,mask"):
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("a,x,True", "video,frame,mask"),
+        ("a,1,maybe", "video,frame,mask"),
+        ("a,1", "3 cells, found fewer"),
+        ("a", "3 cells, found fewer"),
+    ],
+)
+def test_bad_row(tmp_path, row, expected):
+    with pytest.raises(InputError, match=rf"list\.csv: row 2: expected {expected}"):
         read_frame_list(write(tmp_path, f"video,frame,mask\na,1,True\n{row}\n"))
 
 
 def test_missing_and_empty(tmp_path):
-    with pytest.raises(ReaderError, match="no such frame list"):
+    with pytest.raises(InputError, match="no such frame list"):
         read_frame_list(tmp_path / "none.csv")
-    with pytest.raises(ReaderError, match="no frame with mask True"):
+    with pytest.raises(InputError, match="no column video, frame, mask"):
         read_frame_list(write(tmp_path, ""))
+    with pytest.raises(InputError, match="no frame with mask True"):
+        read_frame_list(write(tmp_path, "video,frame,mask\na,1,False\n"))
