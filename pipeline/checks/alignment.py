@@ -65,10 +65,9 @@ class Agreement:
         """Return the sums over no clip."""
         return cls(np.zeros((2 * lags + 1, 2)), np.zeros((2, 2)), 0)
 
-    def __add__(self, other: Agreement) -> Agreement:
-        return Agreement(
-            self.lags + other.lags, self.flips + other.flips, self.frames + other.frames
-        )
+    def __add__(self, other: Self) -> Self:
+        lags, flips = self.lags + other.lags, self.flips + other.flips
+        return type(self)(lags, flips, self.frames + other.frames)
 
     def curve(self) -> NDArray[np.float64]:
         """[lag] NSS; nan for lags that lose more than half of the points of lag 0."""
@@ -107,19 +106,19 @@ def _speed(block: NDArray[np.float16]) -> tuple[NDArray[np.float32], NDArray[np.
 def agreement(
     flow: zarr.Array[Any], points: NDArray[np.float32], shape: tuple[int, int], lags: int
 ) -> Agreement:
-    """Gaze of a clip on its motion, at each lag and flipped; a shard of flow is held at a time.
+    """Compare a clip's gaze with its motion at lags of up to `lags` frames, and flipped.
 
-    Args:
-        flow: A FLOW array.
-        points: A GAZE array, ordered by frame.
-        shape: Height and width of the frame grid in pixels.
-        lags: The largest lag, in frames.
+    Flow and points are a FLOW and a GAZE array; `shape` is (height, width) of the frame grid. A
+    shard of flow is held at a time.
     """
     frame = points[:, 0].astype(np.int64)
     # Cells of the flow grid, which divides the frame grid evenly.
     cell = np.array(shape) / flow.shape[2:]
     upright = points[:, [2, 1]]
-    cells, flipped = _cells(upright, cell), _cells(np.array(shape) - 1 - upright, cell)
+    cells, flipped = (
+        np.floor((yx + 0.5) / cell).astype(np.int64)
+        for yx in (upright, np.array(shape) - 1 - upright)
+    )
     found, frames = Agreement.nothing(lags), 0
     last = flow.shape[0] - 1
     for start in range(0, last, SHARD):
@@ -134,10 +133,6 @@ def agreement(
                 found.flips[0] += _sum_at(speed, moves, at, cells[seen, 0], flipped[seen, 1])
                 found.flips[1] += _sum_at(speed, moves, at, flipped[seen, 0], cells[seen, 1])
     return replace(found, frames=frames)
-
-
-def _cells(points: NDArray[Any], cell: NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.floor((points + 0.5) / cell).astype(np.int64)
 
 
 def _sum_at(
@@ -171,19 +166,14 @@ def motion_flags(compared: Agreement, settings: Alignment) -> list[str]:
     return flags
 
 
-def _observers(points: NDArray[np.float32], frames: int) -> NDArray[np.int64]:
-    """[frame] number of observers with a gaze point in it."""
-    seen = np.unique(points[:, [0, 3]].astype(np.int64), axis=0)
-    return np.bincount(seen[:, 0], minlength=frames)
-
-
 def _observer_facts(
     facts: Mapping[str, Any], points: NDArray[np.float32], frames: int
 ) -> dict[str, Any]:
     """Numbers of recordings and observers; empty for distributed maps, which name no observer."""
     if facts["observers"] is None:
         return {}
-    observers = _observers(points, frames)
+    seen = np.unique(points[:, [0, 3]].astype(np.int64), axis=0)
+    observers = np.bincount(seen[:, 0], minlength=frames)
     return {
         "recordings": len(facts["seconds"]) or facts["observers"],
         "observers_per_frame": float(observers.mean()),
@@ -200,19 +190,12 @@ def _gaze_facts(
     dropped = facts["dropped"]
     outside = sum(dropped.get(reason, 0) for reason in OUTSIDE)
     others = {reason: n for reason, n in sorted(dropped.items()) if reason not in OUTSIDE and n}
-    lengths: dict[str, float] = {}
+    row = {"frames": frames, "seconds": seconds, **_observer_facts(facts, points, frames)}
     if recorded:
-        usual = float(median(recorded))
-        lengths = {
-            "gaze_seconds": usual,
-            "shortest_gaze_seconds": float(min(recorded)),
-            "difference": usual - seconds,
-        }
-    return {
-        "frames": frames,
-        "seconds": seconds,
-        **lengths,
-        **_observer_facts(facts, points, frames),
+        usual, shortest = float(median(recorded)), float(min(recorded))
+        row |= {"gaze_seconds": usual, "shortest_gaze_seconds": shortest}
+        row["difference"] = usual - seconds
+    return row | {
         "points": len(points),
         "samples": facts["samples"],
         "outside_share": outside / max(1, outside + len(points)),
@@ -221,22 +204,16 @@ def _gaze_facts(
 
 
 def _gaze_flags(row: Mapping[str, Any], settings: Alignment, *, cut: bool) -> list[str]:
-    shortest, usual = row.get("shortest_gaze_seconds"), row.get("gaze_seconds")
+    shortest, usual = row.get("shortest_gaze_seconds", math.inf), row.get("gaze_seconds", 0.0)
     length = row["seconds"]
     raised = {
-        "short_gaze": shortest is not None and shortest < (1 - settings.length_margin) * length,
+        "short_gaze": shortest < (1 - settings.length_margin) * length,
         # Of a clip that the sheet ends early, the recordings go on.
-        "long_gaze": usual is not None
-        and not cut
-        and usual > (1 + settings.length_margin) * length,
+        "long_gaze": not cut and usual > (1 + settings.length_margin) * length,
         "few_observers": row.get("observers_per_frame", math.inf) < settings.min_observers,
         "outside": row["outside_share"] > settings.max_outside,
     }
     return [flag for flag, is_raised in raised.items() if is_raised]
-
-
-def _cell(value: object) -> object:
-    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def _summary(name: str, found: Mapping[str, float | int], flags: str) -> str:
@@ -252,11 +229,7 @@ def _summary(name: str, found: Mapping[str, float | int], flags: str) -> str:
 def _row(
     clip: str, pictures: Store, motion: Store, looked: Store, settings: Alignment
 ) -> tuple[dict[str, Any], Agreement]:
-    """Return a clip's row of the sheet, and its sums for the pooled curve.
-
-    Raises:
-        InputError: Its stores differ in length.
-    """
+    """Return a clip's row of the sheet, and its sums for the pooled curve."""
     frames, height, width, _ = pictures.clips[clip]["shape"]
     flow, facts = motion[clip], looked.clips[clip]
     if flow.shape[0] != frames or facts["frames"] != frames:
@@ -302,11 +275,10 @@ def alignment(
     pictures, motions, gazes = (
         open_parts(kind, parts) for kind, parts in ((FRAMES, frames), (FLOW, flow), (GAZE, gaze))
     )
-    if not pictures.keys() == motions.keys() == gazes.keys():
-        everywhere = pictures.keys() & motions.keys() & gazes.keys()
-        odd = sorted((pictures.keys() | motions.keys() | gazes.keys()) - everywhere)
+    odd = (pictures.keys() ^ motions.keys()) | (pictures.keys() ^ gazes.keys())
+    if odd:
         raise InputError(
-            f"{odd[0]}: not in all of the frames, flow and gaze stores given; "
+            f"{min(odd)}: not in all of the frames, flow and gaze stores given; "
             "give all parts of the dataset, made from one split sheet"
         )
     pooled = Agreement.nothing(settings.lags)
@@ -315,7 +287,8 @@ def alignment(
         row, found = _row(clip, part, motions[clip], gazes[clip], settings)
         rows.append(row)
         pooled += found
-    cells = ([_cell(row.get(column)) for column in COLUMNS] for row in rows)
+    values = ([row.get(column) for column in COLUMNS] for row in rows)
+    cells = ([f"{one:.4g}" if isinstance(one, float) else one for one in row] for row in values)
     write_rows(sheet, COLUMNS, cells)
     _totals(rows, pooled, settings)
 

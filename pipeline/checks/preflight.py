@@ -83,17 +83,16 @@ def _stages(
         "density": f"density {cfg.datasets[name].density.recipe}",
         **{flow: f"flow {known[flow].estimator}" for flow in flows_of(cfg, name)},
     }
+    area = cfg.frames.width * cfg.frames.height / _MEASURED_AREA
     found: dict[str, dict[str, float | None]] = {}
     for stage, setting in settings.items():
-        cost = costs.get(setting)
-        found[stage] = {"bytes": None, "core_hours": None}
-        if cost is not None and frames is not None:
-            area = cfg.frames.width * cfg.frames.height / _MEASURED_AREA
-            times = frames * (1.0 if stage == "gaze" else area)
-            found[stage] = {
-                "bytes": round(times * cost[1]),
-                "core_hours": round(times / cost[0] / 3600, 4),
-            }
+        if frames is None or setting not in costs:
+            found[stage] = {"bytes": None, "core_hours": None}
+            continue
+        speed, size = costs[setting]
+        times = frames * (1.0 if stage == "gaze" else area)
+        hours = round(times / speed / 3600, 4)
+        found[stage] = {"bytes": round(times * size), "core_hours": hours}
     return found
 
 
@@ -104,18 +103,11 @@ def _known(sheet: Path, dataset: str, variant: str) -> dict[str, Total]:
     """
     folder = sheet.parent.parent if sheet.parent.name == variant else sheet.parent
     totals = read_totals(folder / "totals.csv")
-    return {
-        split: total
-        for (of, made, split), total in totals.items()
-        if (of, made) == (dataset, variant)
-    }
+    return {split: total for (*key, split), total in totals.items() if key == [dataset, variant]}
 
 
 def _split_facts(
-    clips: Sequence[SheetClip],
-    lacking: set[str],
-    probed: Mapping[str, Probed],
-    known: Total | None,
+    clips: Sequence[SheetClip], lacking: set[str], probed: Mapping[str, Probed], known: Total | None
 ) -> dict[str, Any]:
     counts = [probed[clip.name].frames if clip.name in probed else None for clip in clips]
     counted = [count for count in counts if count is not None]
@@ -205,8 +197,9 @@ def inspect_dataset(
     if not rows:
         for facts in splits.values():
             facts["frames"] = None
-    options = [key for key, value in dataset.gaze.options.items() if value is None]
     extra = extra_clips(root, dataset, (clip.name for clip in rows)) if rows else {}
+    make = f"python -m pipeline.checks.split_sheet --dataset {name}"
+    command = None if sheet.is_file() else make
     report = {
         "title": dataset.source.title,
         "variant": dataset.variant,
@@ -214,18 +207,12 @@ def inspect_dataset(
         "licence": dataset.source.licence,
         "folder": str(root),
         "there": root.is_dir(),
-        "sheet": {
-            "file": str(sheet),
-            "there": sheet.is_file(),
-            "command": None
-            if sheet.is_file()
-            else f"python -m pipeline.checks.split_sheet --dataset {name}",
-        },
+        "sheet": {"file": str(sheet), "there": sheet.is_file(), "command": command},
         "splits": splits,
         **findings,
         "totals": _differences(splits) if rows else [],
         "extra": [{"pattern": pattern, "clips": names} for pattern, names in extra.items()],
-        "options": options,
+        "options": [key for key, value in dataset.gaze.options.items() if value is None],
         "stages": _stages(cfg, name, _frames_of(splits), costs),
     }
     report["ready"] = bool(rows) and not any(report[fault] for fault in _FAULTS)
@@ -275,17 +262,17 @@ def preflight(cfg: Config, names: Sequence[str], *, probing: bool, workers: int)
     metas = {name: _meta(cfg, name) for name in wanted if name in cfg.meta_datasets}
     ready = [facts["ready"] for facts in datasets.values()]
     ready += [facts["there"] for facts in metas.values()]
-    disk = _disk(cfg, datasets)
     return {
         "run": cfg.run,
         "ready": all(ready),
-        "disk": disk,
+        "disk": _disk(cfg, datasets),
         "datasets": datasets,
         "meta_datasets": metas,
     }
 
 
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exit with 1 if something is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.checks.preflight",
         description="Checks that the raw data of a run are complete and readable.",
@@ -293,25 +280,15 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--run", default="paper", help="a run of config.yaml (default: paper)")
     parser.add_argument("--dataset", nargs="+", default=[], metavar="NAME", help="only these")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON, too")
-    parser.add_argument(
-        "--no-probe", action="store_true", help="do not look into videos, images and gaze"
-    )
+    parser.add_argument("--no-probe", action="store_true", help="look into no video, image or gaze")
     parser.add_argument(
         "--workers", type=int, default=2, help="files probed at a time (default: 2)"
     )
-    return parser.parse_args(arguments)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit with 1 if something is wrong."""
-    given = _arguments(arguments)
+    given = parser.parse_args(arguments)
+    workers = max(1, given.workers)
     try:
-        report = preflight(
-            configured(given.run),
-            given.dataset,
-            probing=not given.no_probe,
-            workers=max(1, given.workers),
-        )
+        cfg = configured(given.run)
+        report = preflight(cfg, given.dataset, probing=not given.no_probe, workers=workers)
         if given.json is not None:
             write_json(given.json, report)
     except InputError as error:

@@ -68,12 +68,9 @@ def _problems(name: str, facts: Mapping[str, Any]) -> list[str]:
         found = [
             f"{kind}: {one['file'].removeprefix(folder)}: {one['problem']}" for one in facts[kind]
         ]
-        more = (
-            [f"{kind}: and {len(found) - _LINES} more, all in the JSON"]
-            if len(found) > _LINES
-            else []
-        )
-        lines += found[:_LINES] + more
+        lines += found[:_LINES]
+        if len(found) > _LINES:
+            lines.append(f"{kind}: and {len(found) - _LINES} more, all in the JSON")
     for one in facts["totals"]:
         lines.append(
             f"totals: {one['found']:,} {one['what']} under {one['split']}, "

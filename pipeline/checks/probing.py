@@ -10,21 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_high
 from threading import Lock
 
 from pipeline.config.data import Dataset
 from pipeline.datasets.readers import load_reader
 from pipeline.datasets.records import Clip
+from pipeline.preprocessing.frames import numbered_pictures
 from pipeline.raw.ffmpeg import count_frames
-from pipeline.raw.patterns import (
-    clips_of,
-    files_matching,
-    numbered_files,
-    patterns,
-    stays_inside,
-    video_file,
-    within_range,
-)
+from pipeline.raw.patterns import clips_of, files_matching, patterns, stays_inside, video_file
 from pipeline.raw.splits import SheetClip
 from pipeline.raw.video import is_picture, picture_size
 from pipeline.raw.video import probe as probe_video
@@ -80,21 +74,16 @@ def empty_files(root: Path, dataset: Dataset, clips: Iterable[SheetClip]) -> lis
 def extra_clips(root: Path, dataset: Dataset, listed: Iterable[str]) -> dict[str, list[str]]:
     """Return pattern -> clips whose files fit it but that are in no row of the split sheet."""
     known = set(listed)
-    extra: dict[str, list[str]] = {}
-    for pattern in patterns(dataset):
-        if "{clip}" in pattern:
-            names = sorted({clip for clip, _ in clips_of(root, pattern)} - known)
-            if names:
-                extra[pattern] = names
-    return extra
+    clip_patterns = [pattern for pattern in patterns(dataset) if "{clip}" in pattern]
+    extra = {
+        pattern: sorted({clip for clip, _ in clips_of(root, pattern)} - known)
+        for pattern in clip_patterns
+    }
+    return {pattern: clips for pattern, clips in extra.items() if clips}
 
 
 def _probe_video(video: Path, rate: float | None, name: str) -> Clip:
-    """Size, rate and frames of a whole video after resampling to `rate`.
-
-    Raises:
-        InputError: Its header or its first picture cannot be read.
-    """
+    """Size, rate and frames of a whole video after resampling to `rate`."""
     width, height, own = probe_video(video)
     frames = count_frames(video)
     if not frames:
@@ -104,35 +93,15 @@ def _probe_video(video: Path, rate: float | None, name: str) -> Clip:
     return Clip(name, frames, width, height, rate or own)
 
 
-def _probe_pictures(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list[int]]:
-    """The clip that a folder of numbered pictures makes, and the numbers missing from it.
-
-    Raises:
-        InputError: No picture is in the range, or sizes differ.
-    """
-    found = numbered_files(root, dataset.frames.video, clip.name, clip.split)
-    files, absent = within_range(found, clip)
-    if not files:
-        raise InputError("no picture in the range of the split sheet")
-    sizes = {picture_size(file): file for file in files.values()}
-    if len(sizes) > 1:
-        raise InputError(f"pictures of several sizes, {sizes}; fetch the folder again")
-    width, height = next(iter(sizes))
-    rate = dataset.frames.rate or 1.0
-    return Clip(clip.name, len(files), width, height, rate, tuple(files)), absent
-
-
 def _whole_clip(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list[int]]:
-    """The whole video or all pictures of a clip, and the numbers missing from them.
-
-    Raises:
-        InputError: They cannot be read.
-    """
+    """The whole video or all pictures of a clip, and the numbers missing from them."""
     pattern = dataset.frames.video
-    stays_inside(root, _existing(root, dataset, pattern, clip))
     if "{frame}" in pattern:
-        return _probe_pictures(root, dataset, clip)
+        files, absent, size = numbered_pictures(root, pattern, clip)
+        rate = dataset.frames.rate or 1.0
+        return Clip(clip.name, len(files), *size, rate, tuple(files)), absent
     video = video_file(root, pattern, clip.name, clip.split)
+    stays_inside(root, [video])
     if is_picture(video):
         return Clip(clip.name, 1, *picture_size(video), 1.0), []
     return _probe_video(video, dataset.frames.rate, clip.name), []
@@ -169,21 +138,15 @@ def _probe_gaze(
     which have no length.
     """
     settings = dataset.gaze
-    recordings = [
-        file
-        for pattern in settings.files
-        if "{clip}" in pattern and "{frame}" not in pattern
-        for file in _existing(root, dataset, pattern, clip)
-        if file.stat().st_size
-    ]
+    recordings, common = list[Path](), list[Path]()
+    for pattern in settings.files:
+        files = _existing(root, dataset, pattern, clip)
+        if "{clip}" not in pattern:
+            common += files
+        elif "{frame}" not in pattern:
+            recordings += [file for file in files if file.stat().st_size]
     if not recordings or None in settings.options.values():
         return [], []
-    common = [
-        file
-        for pattern in settings.files
-        if "{clip}" not in pattern
-        for file in _existing(root, dataset, pattern, clip)
-    ]
     try:
         stays_inside(root, recordings)
         reader = load_reader(settings.reader)
@@ -203,7 +166,7 @@ def _short(
         return []
     length = whole.frames / whole.rate
     # The median: one recording that was never stopped says nothing about the video.
-    usual = sorted(seconds)[len(seconds) // 2]
+    usual = median_high(seconds)
     if length < (1 - SHORT) * usual and length < usual - OUTLAST:
         problem = f"{whole.frames} frames, {length:.2f} s; recordings last {usual:.2f} s"
         return [Finding(clip, str(video), problem)]

@@ -48,11 +48,10 @@ def _ledov(root: Path, pattern: str, cfg: Config) -> list[Row]:
 
 
 def _salicon(root: Path, pattern: str, _: Config) -> list[Row]:
-    clips = clips_with_video(root, pattern)
     splits: tuple[Split, ...] = ("train", "val")
     return [
         (clip, split, None, None)
-        for clip in clips
+        for clip in clips_with_video(root, pattern)
         for split in splits
         if clip.startswith(f"COCO_{split}2014_")
     ]

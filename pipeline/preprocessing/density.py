@@ -36,8 +36,7 @@ _TINT = 2
 def _densities_of_points(
     points: NDArray[np.float32], facts: dict[str, Any], grid: Shape, settings: PointDensity
 ) -> Iterator[NDArray[np.float64]]:
-    on_grid = isinstance(settings, GaussianDensity)
-    video = grid if on_grid else (facts["height"], facts["width"])
+    video = grid if isinstance(settings, GaussianDensity) else (facts["height"], facts["width"])
     for pixels in video_pixels(points, facts["frames"], grid, video):
         yield density_map(pixels, video, settings, grid)[None]
 
@@ -75,9 +74,9 @@ def maps_by_frame(
     files = numbered_files(raw, settings.files, clip, facts["split"])
     stays_inside(raw, files.values())
     where = video_file(raw, settings.files, clip, facts["split"])
-    still = "{frame}" not in settings.files
     numbers = facts["numbers"] or range(facts["first"], facts["first"] + facts["frames"])
-    maps = [files.get(number) for number in ([1] if still else numbers)]
+    wanted = numbers if "{frame}" in settings.files else [1]
+    maps = [files.get(number) for number in wanted]
     if len(maps) != facts["frames"]:
         raise InputError(
             f"{where}: expected a map for each frame, found one for "
@@ -95,11 +94,7 @@ def maps_by_frame(
 def _released_densities(
     maps: list[Path | None], clip: str, video: Shape, grid: Shape
 ) -> Iterator[NDArray[np.float64]]:
-    """Densities of distributed maps, which may be larger or smaller than their video.
-
-    Raises:
-        InputError: A map cannot be read, or is stretched to another aspect.
-    """
+    """Densities of distributed maps, which may be larger than their video, but not stretched."""
     for file in maps:
         if file is None:
             yield np.zeros((1, *grid))

@@ -9,8 +9,7 @@ linear and separable too: the resizing goes into the table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -109,32 +108,26 @@ def _response(settings: PointDensity, size: int, longer: int) -> Map:
             return _low_pass(size, longer, settings.cutoff)
 
 
-@dataclass(frozen=True, eq=False)
-class Axis:
-    """A recipe along one axis."""
+def factors(table: Map) -> tuple[Map, Map]:
+    """Return two factors [point, mode] and [mode, pixel] of a table.
 
-    table: Map
-    """[point, pixel]: row p is the response to a point on pixel p."""
-
-    @cached_property
-    def modes(self) -> tuple[Map, Map]:
-        """Two factors [point, mode] and [mode, pixel] of the table.
-
-        A smooth filter has few modes: 70 of 480 for a sigma of 20 pixels.
-        """
-        left, values, right = np.linalg.svd(self.table, full_matrices=False)
-        count = int(np.count_nonzero(values > NEGLIGIBLE * values[0]))
-        root = np.sqrt(values[:count])
-        return np.ascontiguousarray(left[:, :count] * root), right[:count] * root[:, None]
+    A smooth filter has few modes: 70 of 480 for a sigma of 20 pixels.
+    """
+    left, values, right = np.linalg.svd(table, full_matrices=False)
+    count = int(np.count_nonzero(values > NEGLIGIBLE * values[0]))
+    root = np.sqrt(values[:count])
+    return np.ascontiguousarray(left[:, :count] * root), right[:count] * root[:, None]
 
 
 @lru_cache(maxsize=8)
-def _axis(settings: PointDensity, size: int, longer: int, target: int) -> Axis:
+def _axis(settings: PointDensity, size: int, longer: int, target: int) -> tuple[Map, Map, Map]:
+    """A recipe along one axis: its table [point, pixel] and the factors of that."""
     table = _response(settings, size, longer)
     if size != target:
         table = table @ resize_matrix(size, target).T
     # Products of two smaller values would be denormal numbers, with which processors are slow.
-    return Axis(np.where(np.abs(table) < UNDERFLOW, 0.0, table))
+    table = np.where(np.abs(table) < UNDERFLOW, 0.0, table)
+    return table, *factors(table)
 
 
 def _product(down: Map, across: Map) -> Map:
@@ -167,16 +160,16 @@ def _divide(density: Map, highest: float | None = None) -> Map:
 
 def _superposed(settings: PointDensity, pixels: NDArray[np.int32], shape: Shape, on: Shape) -> Map:
     """Sum of the responses to all points of a picture of `shape`, on the grid `on`; maximum 1."""
-    y, x = (_axis(settings, shape[i], max(shape), on[i]) for i in (0, 1))
     rows, columns = pixels[:, 0], pixels[:, 1]
-    (at_row, down), (at_column, across) = y.modes, x.modes
+    vertical, at_row, down = _axis(settings, shape[0], max(shape), on[0])
+    horizontal, at_column, across = _axis(settings, shape[1], max(shape), on[1])
     # More points than modes: adding up the modes first takes fewer multiplications.
     if len(pixels) > max(len(down), len(across)):
         density = _product(down, at_row[rows].T @ at_column[columns] @ across)
         # Modes cancel to within rounding, and a negative density has no KL divergence.
         ringing = isinstance(settings, MitDensity)
         return density if ringing else np.maximum(density, 0.0, out=density)
-    return _product(y.table[rows], x.table[columns])
+    return _product(vertical[rows], horizontal[columns])
 
 
 def _distinct(pixels: NDArray[np.int32], shape: Shape) -> NDArray[np.int32]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,9 +40,7 @@ def quarter(flow: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cells.mean(axis=(2, 4)), np.float32)
 
 
-def _pair_by_pair(
-    calculator: cv2.DenseOpticalFlow, frames: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+def _pair_by_pair(calculator: Any, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Flow of consecutive frames, [T - 1, 2, y/4, x/4], by an estimator of OpenCV."""
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
     flows = [calculator.calc(*pair, None) for pair in pairwise(greys)]

@@ -89,21 +89,12 @@ def decode(
 def _open_video(
     raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
 ) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
-    """Facts and frames of a video or an image.
-
-    Raises:
-        InputError: It is missing or cannot be read.
-    """
+    """Facts and frames of a video or an image."""
     video = video_file(raw, dataset.video, clip.name, clip.split)
     stays_inside(raw, [video])
     width, height, rate = probe(video)
-    facts = {
-        "first": clip.first or 1,
-        "source_width": width,
-        "source_height": height,
-        "rate": dataset.rate or rate,
-        "numbers": [],
-    }
+    size = {"source_width": width, "source_height": height}
+    facts = {"first": clip.first or 1, "rate": dataset.rate or rate, "numbers": [], **size}
     return facts, _stop_or_keep(decode(video, grid, dataset.rate, clip), video, dataset.damaged)
 
 
@@ -132,20 +123,11 @@ def numbered_pictures(
 def _open_pictures(
     raw: Path, clip: SheetClip, dataset: DatasetFrames, grid: Frames
 ) -> tuple[dict[str, Any], Iterator[NDArray[np.uint8]]]:
-    """Facts and frames of a folder of numbered pictures; the sheet's range is of such numbers.
-
-    Raises:
-        InputError: No picture is in the range, or sizes differ.
-    """
+    """Facts and frames of a folder of numbered pictures; the sheet's range is of such numbers."""
     files, absent, (width, height) = numbered_pictures(raw, dataset.video, clip)
     where = video_file(raw, dataset.video, clip.name, clip.split)
-    facts = {
-        "first": 1,
-        "source_width": width,
-        "source_height": height,
-        "rate": dataset.rate,
-        "numbers": list(files),
-    }
+    size = {"source_width": width, "source_height": height}
+    facts = {"first": 1, "rate": dataset.rate, "numbers": list(files), **size}
     blocks = _decode_images(files.values(), grid)
     return facts, _stop_or_keep(blocks, where, dataset.damaged, absent)
 
@@ -153,12 +135,7 @@ def _open_pictures(
 def _stop_or_keep(
     blocks: Iterator[NDArray[np.uint8]], video: Path, damaged: str, absent: Sequence[int] = ()
 ) -> Iterator[NDArray[np.uint8]]:
-    """The blocks of a clip; where it is damaged, then `stop`, or `keep` what could be read.
-
-    Raises:
-        InputError: There is no frame, or the source is damaged or pictures are absent, and that
-            must stop.
-    """
+    """The blocks of a clip; where it is damaged, then `stop`, or `keep` what could be read."""
     empty, fault = True, ""
     try:
         for block in blocks:

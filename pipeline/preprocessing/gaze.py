@@ -23,11 +23,7 @@ from pipeline.stores.writing import write_store
 
 
 def _read_gaze(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
-    """Read the raw gaze of a clip with the reader of its dataset.
-
-    Raises:
-        InputError: Files are missing, lie outside the raw folder or do not fit the reader.
-    """
+    """Read the raw gaze of a clip with the reader of its dataset."""
     files = gaze_files(raw, settings, clip.name, split)
     if not files:
         raise InputError(
@@ -107,11 +103,7 @@ def gaze(
 
 
 def _frames_clips(frames: Path) -> dict[str, dict[str, Any]]:
-    """Clip -> its facts in a FRAMES manifest, whose store is not opened.
-
-    Raises:
-        InputError: It is no manifest of stage frames.
-    """
+    """Clip -> its facts in a FRAMES manifest, whose store is not opened."""
     content = read_manifest(frames)
     if content.get("kind") != FRAMES.name:
         raise InputError(

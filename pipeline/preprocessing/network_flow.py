@@ -112,22 +112,19 @@ def load_pwcnet(path: Path, sha256: str | None) -> PWCNet:
             "one with the target train_flow, or choose estimator: dis"
         )
     check_digest(path, sha256)
-    load = _load_own if path.suffix == ".safetensors" else _load_released
     try:
-        return load(path).eval()
+        return _loaded_pwcnet(path).eval()
     except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, EOFError) as error:
         raise InputError(f"{path}: not weights of a PWC-Net ({error}); fetch it again") from error
     except Exception as error:  # pickle raises anything on a damaged file
         raise InputError(f"{path}: cannot be read ({error!r}); fetch it again") from error
 
 
-def _load_own(path: Path) -> PWCNet:
-    network = PWCNet(**weights_facts(path)["network"])
-    network.load_state_dict(load_weights(path))
-    return network
-
-
-def _load_released(path: Path) -> PWCNet:
+def _loaded_pwcnet(path: Path) -> PWCNet:
+    if path.suffix == ".safetensors":
+        network = PWCNet(**weights_facts(path)["network"])
+        network.load_state_dict(load_weights(path))
+        return network
     network = PWCNet()
     network.load_released(torch.load(path, map_location="cpu", weights_only=True))
     print(f"{path}: {_LICENCE}")
@@ -137,10 +134,6 @@ def _load_released(path: Path) -> PWCNet:
 def build_network_estimator(
     settings: PwcnetFlow | ImageFlowEstimator, threads: int
 ) -> Pwcnet | StillImage:
-    """Load the network that the settings name.
-
-    Raises:
-        InputError: Its weights are missing, damaged or not the expected ones.
-    """
+    """Load the network that the settings name; errors are those of its weights."""
     torch.set_num_threads(threads)
     return Pwcnet(settings) if isinstance(settings, PwcnetFlow) else StillImage(settings)

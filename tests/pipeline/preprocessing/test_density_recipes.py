@@ -14,8 +14,8 @@ from scipy.signal import correlate2d
 
 from pipeline.config.data import Density
 from pipeline.preprocessing.density_recipes import (
-    Axis,
     density_map,
+    factors,
     released_map,
     resize_matrix,
     resized,
@@ -244,10 +244,10 @@ def test_repeated_points_count_as_the_recipe_says(settings: Any) -> None:
 @pytest.mark.parametrize(("sigma", "modes"), [(20.0, 80), (2.0, 480)])
 def test_the_modes_of_a_table_make_the_table(sigma: float, modes: int) -> None:
     pixel = np.arange(480)
-    axis = Axis(np.exp(-0.5 * ((pixel - pixel[:, None]) / sigma) ** 2))
-    left, right = axis.modes
+    table = np.exp(-0.5 * ((pixel - pixel[:, None]) / sigma) ** 2)
+    left, right = factors(table)
     assert left.shape[1] == right.shape[0] <= modes
-    np.testing.assert_allclose(left @ right, axis.table, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(left @ right, table, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize(
