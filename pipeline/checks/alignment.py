@@ -16,8 +16,6 @@ and clearly less as it stands. Without that there is no flag, which proves nothi
 over the clips, printed last, says more than any one of them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

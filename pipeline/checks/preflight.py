@@ -27,8 +27,6 @@ Core hours and bytes are reckoned with workflow/costs.csv and the area of the fr
 frames alone). Gaze is read only where no option is lacking.
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import sys

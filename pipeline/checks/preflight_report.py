@@ -1,7 +1,5 @@
 """The report of `pipeline.checks.preflight` for people: a table, then what is wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any

@@ -5,8 +5,6 @@ picture and the number of packets, of an image the header, and of a clip's gaze 
 dataset's reader makes of it, which includes the length of each recording. No video is decoded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -7,8 +7,6 @@ Numbers of clips or frames other than the known ones (workflow/splits/totals.csv
 noted in the sheet.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 The papers state no scaling of the flow; the columns about motion show what `flow_scale` should be.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -19,8 +19,6 @@ for it, and then give every marked pixel once: 17,000 instead of 6,548 in the fi
 video 002.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import replace

@@ -13,8 +13,6 @@ Known defects: the right eye's event is never 2, so only "both are 1" removes sa
 x = y = 0; the eyes differ by about 50 pixels; some files are shorter or longer than the video.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

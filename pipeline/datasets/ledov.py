@@ -17,8 +17,6 @@ than a box, so a first fixation on the vertical or horizontal midline is skipped
 box` only those inside the box of round(H / 20) around the centre are skipped.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

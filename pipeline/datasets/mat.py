@@ -5,8 +5,6 @@ both: a struct is a dict by field, the field of a struct array a list, and dimen
 are squeezed out of numeric arrays, so that a single row has to be made one again.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from pathlib import Path

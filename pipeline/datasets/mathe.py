@@ -17,8 +17,6 @@ one, so half a pixel of the video is taken off.
 Known defects: of the event letters only B (blink) is explained. Recordings outlast the video.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

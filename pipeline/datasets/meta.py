@@ -5,8 +5,6 @@ gaze of their own: a frame list `video,frame,mask`, frame 0-based, LEDOV's count
 True where the frame belongs to the set.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pipeline.runtime.errors import InputError

@@ -1,7 +1,5 @@
 """The modules of this folder that read a dataset's gaze, found by the name in config.yaml."""
 
-from __future__ import annotations
-
 import importlib
 from pathlib import Path
 from typing import Any

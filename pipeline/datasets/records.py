@@ -5,8 +5,6 @@ origin is the centre of the top-left pixel and a W x H picture spans -0.5 to W -
 - 0.5.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -27,8 +27,6 @@ Known defects: a frame that nobody fixated may have no file, and a release may h
 that its pictures lack (dropped and counted).
 """
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Sequence

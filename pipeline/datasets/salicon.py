@@ -11,8 +11,6 @@ does not say which it used, so `edition` must be declared. In that of 2017 point
 the image: they are dropped and counted. The test images have no gaze.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

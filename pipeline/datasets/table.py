@@ -1,7 +1,5 @@
 """Text files with one sample a line, read with errors that name file and line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@
 give the same bytes, whichever other sheets are drawn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Datasets of a user's own are none of the demo's business, nor are those that `without` leaves out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

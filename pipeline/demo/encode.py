@@ -1,7 +1,5 @@
 """Videos, pictures and Matlab files whose bytes depend on their content only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 Clips are small and short, but have about the aspects and exactly the layouts of the real datasets.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ OBSERVERS = {
     "ledov": ("1", "2", "3", "4", "5"),
     "salicon": ("1", "2", "3", "4", "5", "6", "7", "8"),
 }
-"""Observers of every clip of a dataset, as they are named in its files."""
+"""Observers of every clip of a dataset, as its files name them; SALICON's do not."""
 
 # Width and height in pixels, number of frames, frames/s.
 _FORMATS = {
@@ -40,7 +38,7 @@ _RATES = {("dhf1k", "002"): 25.0}
 _CLOCKS = {"ucf_sports": 2000, "hollywood2": 2000, "dhf1k": 4000, "ledov": 4000}
 """Sampling interval of the eye tracker in microseconds."""
 _JITTER = 23
-"""Microseconds below which the delay of a sample stays."""
+"""Microseconds by which a sample is late, at most."""
 _OUTLAST = 0.1
 """Seconds for which recordings go on after the video."""
 _SHORT = 10

@@ -4,8 +4,6 @@ They follow whatever moves, a little late, and otherwise look at a bright thing.
 saccades, are lost by the tracker, and one of them now and then looks past the picture.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import IntEnum
 

@@ -4,8 +4,6 @@ Every function here inverts a reader's mapping: from pixels of the raw video to 
 eye tracker's files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 

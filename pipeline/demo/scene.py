@@ -4,8 +4,6 @@ Bright, saturated things stand still; dull ones look alike, and two of them move
 which no single picture shows. The background is textured, at low contrast.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

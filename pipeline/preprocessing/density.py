@@ -4,8 +4,6 @@ Each frame's density has the maximum 1. It is zero everywhere in a frame without
 distributed maps are used, without a map. The manifest counts both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

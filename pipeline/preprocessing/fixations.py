@@ -1,7 +1,5 @@
 """Gaze points of a clip as pixels of its frames."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

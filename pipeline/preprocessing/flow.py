@@ -1,7 +1,5 @@
 """Stage flow: optical flow from each frame to the next (Sec. IV-B), or of each by itself."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path

@@ -6,8 +6,6 @@ stand in `network_flow`, which is imported when the settings name one: it takes 
 takes as long as OpenCV's flow of two hundred small frames.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Stage frames: raw videos to RGB frames on the frame grid (Sec. IV-B)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Stage gaze: raw eye tracking to gaze points on the frame grid (Sec. IV-A, IV-B)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

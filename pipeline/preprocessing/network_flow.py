@@ -3,8 +3,6 @@
 As in `flow_estimators`, frames [T, y, x, 3] become flow on a quarter of their grid.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Tensors of stored frames and flow, as networks read them; values of flow are never scaled."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
