@@ -22,7 +22,7 @@ from tests.builders import ROOT, configuration
 
 def test_the_lines_that_the_docs_show_make_rows() -> None:
     """For maps of other people's models."""
-    page = (ROOT / "docs/competitors.md").read_text()
+    page = (ROOT / "docs/evaluation.md").read_text()
     block = re.search(r"```yaml\n(.+?)```", page, re.DOTALL)
     short = re.search(r"`(models: .+?)` in `config.yaml`", (ROOT / "README.md").read_text())
     assert block
