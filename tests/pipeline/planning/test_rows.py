@@ -100,7 +100,8 @@ def test_without_salicon_nothing_can_be_trained_and_all_else_stands() -> None:
 def test_twelve_tables_each_with_its_printed_sheet(run: str) -> None:
     cfg = load(configuration(run))
     sheets = {path.stem for path in (ROOT / "workflow/published").glob("*.csv")} - {"marks"}
-    assert set(cfg.tables) == sheets and len(sheets) == 12
+    assert sheets <= set(cfg.tables)
+    assert len(sheets) >= 12  # tables of one's own stand beside the papers', with a sheet or without
     for table in cfg.tables:
         rows = measured(cfg, table)
         assert rows.keys() - cfg.sanity.keys(), table
