@@ -101,7 +101,7 @@ def test_twelve_tables_each_with_its_printed_sheet(run: str) -> None:
     cfg = load(configuration(run))
     sheets = {path.stem for path in (ROOT / "workflow/published").glob("*.csv")} - {"marks"}
     assert sheets <= set(cfg.tables)
-    assert len(sheets) >= 12  # tables of one's own stand beside the papers', with a sheet or without
+    assert len(sheets) >= 12  # tables of one's own stand beside the papers'
     for table in cfg.tables:
         rows = measured(cfg, table)
         assert rows.keys() - cfg.sanity.keys(), table
