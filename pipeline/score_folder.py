@@ -2,10 +2,10 @@
 
     python -m pipeline.score_folder MAPS --dataset dhf1k --split val --protocol mit
 
-MAPS is a folder or zip of pictures or arrays, a folder of films, or a Zarr group (docs/protocols.md
-has the layouts). The dataset's ground truth is made by the workflow unless it is up to date. Writes
-<protocol>.csv, a row per frame; findings.csv, what was wrong with the maps; and protocols.html,
-.md and .csv.
+MAPS is a folder or zip of pictures or arrays, a folder of films, or a Zarr group
+(docs/evaluation.md has the layouts). The dataset's ground truth is made by the workflow unless it
+is up to date. Writes <protocol>.csv, a row per frame; findings.csv, what was wrong with the maps;
+and protocols.html, .md and .csv.
 """
 
 from __future__ import annotations

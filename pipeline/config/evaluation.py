@@ -18,7 +18,7 @@ PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
 
 
 class Score(Section):
-    """How saliency maps are scored (docs/protocols.md)."""
+    """How saliency maps are scored (docs/evaluation.md)."""
 
     protocol: ProtocolName
     """Metrics, and how they are computed and averaged."""
@@ -93,7 +93,7 @@ class TablesSettings(Section):
     run: str
     """Name of the run: `paper` for the real thing."""
     protocol: str
-    """Name of the scoring protocol (docs/protocols.md)."""
+    """Name of the scoring protocol (docs/evaluation.md)."""
     seed: int
     """Seed of everything random in the run."""
     config_digest: str

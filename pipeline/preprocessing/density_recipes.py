@@ -1,4 +1,4 @@
-"""Recipes of fixation densities (Sec. IV-B: "a small Gaussian"; docs/protocols.md).
+"""Recipes of fixation densities (Sec. IV-B: "a small Gaussian"; docs/preprocessing.md).
 
 Every recipe but `released` filters point impulses with a filter that is linear and separable, so
 it is one table per axis: row p holds the response along the axis to a point on pixel p. The sum

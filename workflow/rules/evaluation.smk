@@ -34,7 +34,7 @@ rule predict:
 
 
 rule gather:
-    """Saliency maps that somebody else's model made (docs/protocols.md)."""
+    """Saliency maps that somebody else's model made (docs/evaluation.md)."""
     input:
         maps=inputs.given_maps,
         density=inputs.tested("density"),

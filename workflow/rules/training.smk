@@ -131,7 +131,7 @@ rule fit:
 
 
 rule train_flow:
-    """PWC-Net weights of our own, from pairs of pictures whose flow is known (docs/flow.md)."""
+    """PWC-Net weights of our own, from pairs of pictures whose flow is known (docs/preprocessing.md)."""
     input:
         images=cfg.flow_weights.images or [],
         start=cfg.flow_weights.start or [],

@@ -22,7 +22,7 @@ from tests.builders import ROOT, configuration
 
 def test_the_lines_that_the_docs_show_make_rows() -> None:
     """For maps of other people's models."""
-    page = (ROOT / "docs/competitors.md").read_text()
+    page = (ROOT / "docs/evaluation.md").read_text()
     block = re.search(r"```yaml\n(.+?)```", page, re.DOTALL)
     short = re.search(r"`(models: .+?)` in `config.yaml`", (ROOT / "README.md").read_text())
     assert block
@@ -100,7 +100,8 @@ def test_without_salicon_nothing_can_be_trained_and_all_else_stands() -> None:
 def test_twelve_tables_each_with_its_printed_sheet(run: str) -> None:
     cfg = load(configuration(run))
     sheets = {path.stem for path in (ROOT / "workflow/published").glob("*.csv")} - {"marks"}
-    assert set(cfg.tables) == sheets and len(sheets) == 12
+    assert sheets <= set(cfg.tables)
+    assert len(sheets) >= 12  # tables of one's own stand beside the papers'
     for table in cfg.tables:
         rows = measured(cfg, table)
         assert rows.keys() - cfg.sanity.keys(), table

@@ -51,7 +51,7 @@ def test_they_say_how_they_were_made() -> None:
     while (before := trainings[-1]["start"]) is not None:
         trainings.append({"start": None, **before})
     iterations = sum(training["iterations"] for training in trainings)
-    assert f"{iterations:,} iterations" in (ROOT / "docs/flow.md").read_text()
+    assert f"{iterations:,} iterations" in (ROOT / "docs/preprocessing.md").read_text()
 
 
 def test_on_pairs_that_no_training_saw_they_err_by_less_than_a_third_of_the_motion(

@@ -1,4 +1,4 @@
-"""The layouts that public models write (docs/competitors.md)."""
+"""The layouts that public models write (docs/evaluation.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.pipeline.evaluation.external_maps.maps_on_disk import (
 
 
 class Written(NamedTuple):
-    """A clip as a model's script writes its maps (docs/competitors.md)."""
+    """A clip as a model's script writes its maps (docs/evaluation.md)."""
 
     clip: str
     path: str
@@ -118,7 +118,7 @@ LAYOUTS: dict[str, tuple[list[Written], list[str]]] = {
 
 
 def write_film(root: Path, written: Written, pictures: list[NDArray]) -> None:
-    """As the demo of OM-CNN, and what docs/competitors.md says to do with it."""
+    """As the demo of OM-CNN, and what docs/evaluation.md says to do with it."""
     kept = root.parent / written.path
     film(kept, np.stack(pictures), "gray", "-c:v", "mpeg4", "-vtag", "DIVX", "-q:v", "1")
     (root / written.clip).mkdir(parents=True)
