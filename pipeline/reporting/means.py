@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.evaluation.frame_sample import sampled_frames
+from pipeline.evaluation.draws import sampled_frames
 from pipeline.evaluation.protocols import Average, MetricStatus, Protocol, protocol, reported
 from pipeline.reporting.intervals import ClipSums, Interval, drawn_clips, interval
 from pipeline.runtime.errors import InputError
