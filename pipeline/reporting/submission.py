@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.config.data import Submission
-from pipeline.reporting.grey_levels import extent_of, finite, grey, safe_name
+from pipeline.reporting.grey_levels import bilinear, extent_of, finite, grey, safe_name
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
@@ -103,17 +103,9 @@ def _names(store: Store, expected: Submission, method: str) -> dict[str, tuple[s
     return dict(sorted(names.items()))
 
 
-def _resized(values: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
-    if values.shape == (height, width):
-        return values
-    # Bilinear: it neither overshoots nor goes below zero, as bicubic does beside a peak.
-    picture = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(picture, np.float32)
-
-
 def _png(values: NDArray[np.float32], expected: Submission) -> tuple[bytes, bool]:
     """Bytes of a map's PNG file, and whether the map is constant."""
-    resized = _resized(values.clip(0), expected.width, expected.height)
+    resized = bilinear(values.clip(0), (expected.height, expected.width))
     levels = grey(resized, extent_of(SALIENCY, resized))
     file = io.BytesIO()
     Image.fromarray(levels).save(file, "PNG")

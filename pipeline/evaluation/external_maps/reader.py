@@ -83,14 +83,14 @@ class ExternalMaps:
             raise KeyError(f"no map of clip {clip}, frame {frame}")
         try:
             with decodable():
-                found = map_of(self._raw(clip, frame))
+                values, kinds = map_of(self._raw(clip, frame))
         except MapError as error:
             self._note(error.kind, clip, frame, error.detail)
             finding = Finding(error.kind, clip, *self._where(clip, frame), str(error))
             raise UnreadableMap(finding) from None
-        for kind, detail in found.kinds.items():
+        for kind, detail in kinds.items():
             self._note(kind, clip, frame, detail)
-        return found.values
+        return values
 
     @property
     def findings(self) -> list[Finding]:
