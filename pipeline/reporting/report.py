@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final, NamedTuple
@@ -94,8 +93,7 @@ class Gate(NamedTuple):
     panels: Picture
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """What stage `alignment` found in a dataset."""
 
     sheet: Path

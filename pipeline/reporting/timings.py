@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
 
 
-@dataclass(frozen=True)
-class Timing:
+class Timing(NamedTuple):
     """All jobs of a rule; None where they were too short to be looked at while they ran."""
 
     rule: str

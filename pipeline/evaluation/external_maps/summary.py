@@ -40,7 +40,6 @@ def findings_of(
 
 
 def _everywhere(kind: Kind, by_clip: Mapping[str, Mapping[str, set[int]]], where: Where) -> Finding:
-    """Return one finding for all clips together."""
     first = next(iter(by_clip))
     counts = [len(frames) for details in by_clip.values() for frames in details.values()]
     text = f"{TEXTS[kind]} ({sum(counts)} maps of {len(by_clip)} clips)"
