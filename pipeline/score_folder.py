@@ -88,8 +88,7 @@ def show(measured: dict[str, Measurement], findings: Sequence[Finding], out: Pat
         table.add_row(name, str(found.frames), *cells)
     console.print(table)
     for finding in findings:
-        line = f"{finding.kind}: {finding.clip or finding.file}: {finding.text}"
-        console.print(line, markup=False, highlight=False)
+        console.print(str(finding), markup=False, highlight=False)
     console.print(f"{len(findings)} findings; all of it in {out}", markup=False, highlight=False)
 
 

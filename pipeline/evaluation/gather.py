@@ -74,7 +74,7 @@ def gather(
     finally:
         opened.report(findings)
         for finding in opened.findings:
-            print(f"{finding.kind}: {finding.clip or finding.file}: {finding.text}")
+            print(finding)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,10 @@ def write_comparison(
 ) -> None:
     """Write protocols.csv, .md and .html, a row per protocol, into a folder."""
     used = [metric for metric in METRICS if any(metric in m.means for m in measured.values())]
-    rows = [Row("", name, True, True, _cells(entry, used)) for name, entry in measured.items()]
+    rows = []
+    for name, entry in measured.items():
+        cells = (Cell(None, entry.means.get(m), entry.intervals.get(m)) for m in used)
+        rows.append(Row("", name, True, True, tuple(cells)))
     if len(rows) > 1:
         rows.append(Row("Protocols apart", SPREAD, True, True, _spread(measured, used)))
     odd_frames = by_row({name: statuses(m, [*m.statuses], odd(m)) for name, m in measured.items()})
@@ -85,10 +88,6 @@ def write_comparison(
 
 def _in_full(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.6f}"
-
-
-def _cells(entry: Measurement, used: Sequence[str]) -> tuple[Cell, ...]:
-    return tuple(Cell(None, entry.means.get(m), entry.intervals.get(m)) for m in used)
 
 
 def _spread(measured: Mapping[str, Measurement], used: Sequence[str]) -> tuple[Cell, ...]:

@@ -114,7 +114,7 @@ def by_attribute(
 def _clips_note(best: str, others: Sequence[str]) -> str:
     if not others:
         return "One row was measured: no differences."
-    of = f"{others[0]}" if len(others) == 1 else f"the best of {', '.join(others)} in that clip"
+    of = others[0] if len(others) == 1 else f"the best of {', '.join(others)} in that clip"
     return f"Difference: {best} less {of}. The clip where {best} does worst comes first."
 
 

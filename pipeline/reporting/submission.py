@@ -38,11 +38,7 @@ _SHOWN = 10
 
 
 def _map_name(layout: str, clip: str, frame: int) -> str:
-    """Path of a map below the method's folder.
-
-    Raises:
-        InputError: The layout has other fields, or leads out of the folder.
-    """
+    """Path of a map below the method's folder; refuse a layout that leads out of it."""
     try:
         name = layout.format(clip=clip, frame=frame)
     except (LookupError, ValueError, AttributeError) as error:
@@ -60,11 +56,7 @@ def _map_name(layout: str, clip: str, frame: int) -> str:
 
 
 def _check_counts(store: Store, expected: Submission) -> None:
-    """Compare the numbers of videos and frames with the expected ones.
-
-    Raises:
-        InputError: A number differs, or the store has only listed frames.
-    """
+    """Refuse a store with other numbers of videos and frames, or with only listed frames."""
     for clip, facts in store.clips.items():
         if frame_numbers(facts) != list(range(1, facts["shape"][0] + 1)):
             raise InputError(f"{store.path}: clip {clip}: only listed frames; predict all of them")
@@ -131,11 +123,7 @@ def _write(path: Path, store: Store, names: dict[str, tuple[str, int]], to: Subm
 
 
 def _check_zip(path: Path, store: Store, names: dict[str, tuple[str, int]], to: Submission) -> None:
-    """Read back what was written.
-
-    Raises:
-        InputError: A name, a size or a number of maps is wrong.
-    """
+    """Read back what was written; refuse a wrong name, size or number of maps."""
     with zipfile.ZipFile(path) as file:
         if file.namelist() != list(names):
             raise InputError(f"{path}: names differ from what was to be written; run it again")

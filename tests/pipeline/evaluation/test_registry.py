@@ -134,6 +134,8 @@ def test_a_metric_that_is_only_registered_becomes_a_column_with_its_arrow(
     (tmp_path / "published/table_1.csv").write_text("group,method,deep,CC,L1\nOurs,one,no,,0.5\n")
     tables(
         scores=sheets,
+        made=[],
+        expected={},
         published=tmp_path / "published",
         out=tmp_path / "out",
         settings=TablesSettings.model_validate(settings),
