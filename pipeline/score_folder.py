@@ -88,8 +88,7 @@ def show(measured: dict[str, Measurement], findings: Sequence[Finding], out: Pat
         table.add_row(name, str(found.frames), *cells)
     console.print(table)
     for finding in findings:
-        line = f"{finding.kind}: {finding.clip or finding.file}: {finding.text}"
-        console.print(line, markup=False, highlight=False)
+        console.print(str(finding), markup=False, highlight=False)
     console.print(f"{len(findings)} findings; all of it in {out}", markup=False, highlight=False)
 
 
@@ -103,16 +102,10 @@ def score_folder(
     out: Path | None = None,
     threads: int = 1,
 ) -> None:
-    """Score maps against a dataset's split.
+    """Score a folder, zip or Zarr group of maps against a dataset's split.
 
-    Args:
-        maps: A folder, a zip, or a Zarr group.
-        dataset: One of config.yaml, meta datasets included.
-        split: The scored one of config.yaml, if not given.
-        protocol: Its name, or `all`; that of config.yaml, if not given.
-        run: Of config.yaml.
-        out: Folder for the results; below the run's results, if not given.
-        threads: For scoring.
+    What is not given is config.yaml's: the scored split, the protocol (or `all`), and the run's
+    folder of results.
 
     Raises:
         InputError: Something is not known, not there or not readable.

@@ -16,9 +16,7 @@ def listed_frames(
 ) -> dict[str, list[int]]:
     """Return, per clip, the indices in its store of the frames that count.
 
-    Args:
-        frame_lists: The list of a meta dataset, or nothing for every frame.
-        clips: Clip -> facts of its manifest.
+    Without the list of a meta dataset these are all; `clips` are the facts of a manifest.
 
     Raises:
         InputError: The list names no frame of any clip.

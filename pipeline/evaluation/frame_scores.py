@@ -60,14 +60,10 @@ def score_frame(
     Args:
         rules: The protocol.
         frame: Prediction, density and fixations.
-        metrics: What to score; None: what the protocol always reports.
+        metrics: What to score, in this order; None: what the protocol always reports.
         reference: See `reference_positions`. Without it there is no sAUC.
-        rng: Noise of `mit_jitter`, and random splits of the areas. Without it they are their
-            expectations.
+        rng: Noise of `mit_jitter`, and random splits of the areas; None: their expectations.
         engine: Scratch for frames of its size; of this thread alone.
-
-    Returns:
-        Value and status of each metric, in the order of `metrics`.
 
     Raises:
         ValueError: A map holds NaN or infinity, or the protocol's noise has no generator.

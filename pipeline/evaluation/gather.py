@@ -25,12 +25,7 @@ def readable(maps: ExternalMaps, clip: str, frames: list[int]) -> Iterator[NDArr
     """Yield a clip's readable maps [1, y, x], each divided by its largest value.
 
     No metric minds a scale. A store's array has one size, so maps of another size than the first
-    are resized to it.
-
-    Args:
-        maps: The opened maps.
-        clip: Name of the clip.
-        frames: Receives the frame of each map that is yielded.
+    are resized to it. `frames` receives the frame of each map that is yielded.
     """
     shape: tuple[int, ...] | None = None
     present = maps.frames(clip)
@@ -79,7 +74,7 @@ def gather(
     finally:
         opened.report(findings)
         for finding in opened.findings:
-            print(f"{finding.kind}: {finding.clip or finding.file}: {finding.text}")
+            print(finding)
 
 
 if __name__ == "__main__":

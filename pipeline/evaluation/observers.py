@@ -44,8 +44,8 @@ from pipeline.stores.kinds import GAZE, SHARD
 from pipeline.stores.reading import open_parts
 from pipeline.stores.verify import damage
 
-Looks = NDArray[np.int32]
-"""[n, (y, x)], a row for each look."""
+Looks = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""One observer's pixels [n, (y, x)] in a frame, on the frame grid and on the recipe's picture."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Clip:
     """(height, width) of the frame grid."""
     video: Shape
     """(height, width) of the picture whose pixels the recipe counts in."""
-    observers: list[dict[int, tuple[Looks, Looks]]]
-    """Per frame: observer -> looks on the frame grid, and on that picture."""
+    observers: list[dict[int, Looks]]
+    """Per frame: observer -> looks."""
 
 
 def observers(
@@ -122,7 +122,7 @@ def _clip(
 ) -> Clip:
     """Sort a clip's gaze points by frame and observer."""
     video = grid if isinstance(recipe, GaussianDensity) else (facts["height"], facts["width"])
-    found: list[dict[int, tuple[Looks, Looks]]] = [{} for _ in range(facts["frames"])]
+    found: list[dict[int, Looks]] = [{} for _ in range(facts["frames"])]
     for observer in np.unique(points[:, 3]):
         own = points[points[:, 3] == observer]
         on_both = (video_pixels(own, facts["frames"], grid, on) for on in (grid, video))
@@ -153,15 +153,13 @@ def _score_block(
         # Which frames count is everybody's business: so all rows of a table have the same frames.
         counted = score(rules, own, rng=noise(rules, rng), engine=engine)
         looked = clip.observers[frame]
-        each = [
-            score(of_one, _left_out(clip, looked, one, recipe))
-            for one in _drawn(looked, held_out, rng)
-        ]
+        drawn = _drawn(looked, held_out, rng)
+        each = [score(of_one, _left_out(clip, looked, one, recipe)) for one in drawn]
         scored.append((name, frame, _mean(counted, each)))
     return scored
 
 
-def _drawn(looked: dict[int, tuple[Looks, Looks]], held_out: int, rng: Generator) -> list[int]:
+def _drawn(looked: dict[int, Looks], held_out: int, rng: Generator) -> list[int]:
     """Return the observers of a frame that are left out in turn; none where there is only one."""
     if len(looked) < 2:
         return []
@@ -169,9 +167,7 @@ def _drawn(looked: dict[int, tuple[Looks, Looks]], held_out: int, rng: Generator
     return sorted(map(int, rng.choice(sorted(looked), count, replace=False)))
 
 
-def _left_out(
-    clip: Clip, looked: dict[int, tuple[Looks, Looks]], one: int, recipe: PointDensity
-) -> Frame:
+def _left_out(clip: Clip, looked: dict[int, Looks], one: int, recipe: PointDensity) -> Frame:
     """Return the others' density as prediction of one observer's gaze."""
     others = np.concatenate([looks[1] for observer, looks in looked.items() if observer != one])
     own, on_video = looked[one]

@@ -27,15 +27,11 @@ from typing import Final, Literal, NamedTuple
 from pipeline.evaluation.metrics.registry import METRICS
 from pipeline.runtime.errors import InputError
 
+Case = Literal[
+    "no_fixation", "constant_prediction", "zero_prediction", "empty_density", "negative_prediction"
+]
 MetricStatus = Literal[
     "ok", "no_fixation", "constant_prediction", "empty_density", "negative_prediction"
-]
-Case = Literal[
-    "no_fixation",
-    "constant_prediction",
-    "zero_prediction",
-    "empty_density",
-    "negative_prediction",
 ]
 Average = Literal["frame", "clip"]
 UNDEFINED: Final = float("nan")
@@ -203,9 +199,7 @@ def protocol(name: str = "mit") -> Protocol:
 def reported(rules: Protocol, asked: Iterable[str] = ()) -> tuple[str, ...]:
     """List the columns of a sheet: what the protocol always reports, then what else is asked for.
 
-    Args:
-        rules: The protocol.
-        asked: Metrics that somebody wants; those that the protocol does not know are left out.
+    What is asked for and the protocol does not know is left out.
     """
     wanted = {*asked}.difference(rules.reports) if rules.extensible else set[str]()
     named = (*rules.reports, *(metric for metric in METRICS if metric in wanted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol as Interface
 
@@ -14,11 +14,11 @@ from dask.delayed import Delayed, delayed
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pipeline.evaluation.draws import reference_frames, reference_positions
 from pipeline.evaluation.frame_scores import Frame, Scores, score_frame
 from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.metrics.scaling import Map
 from pipeline.evaluation.protocols import Protocol, Reference, protocol, reported
-from pipeline.evaluation.shuffled_reference import reference_frames, reference_positions
 from pipeline.preprocessing.fixations import pixels_by_frame
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
@@ -36,11 +36,9 @@ class MapSource(Interface):
 
     def frames(self, clip: str) -> list[int]:
         """Return the frames of a clip that have a map, from 0."""
-        ...
 
     def read(self, clip: str, frames: Sequence[int]) -> Iterator[Map | None]:
         """Yield the maps [y, x] of some of them; None for one that turns out to be unreadable."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -109,10 +107,12 @@ class GroundTruth:
             return None
         if rules.reference == EVERYWHERE and len(self._grids) == 1:
             return self._all_but(clip, frame, fixated.shape[1])
-        chosen = reference_frames(rules, self._lengths, self.clips.index(clip), frame, rng)
+        chosen = reference_frames(
+            rules.reference, self._lengths, self.clips.index(clip), frame, rng
+        )
         names = [self.clips[other] for other, _ in chosen]
         return reference_positions(
-            rules,
+            rules.reference,
             [self.pixels[name][i] for name, (_, i) in zip(names, chosen, strict=True)],
             [self.shape(name) for name in names],
             fixated,
@@ -163,8 +163,9 @@ def score_frames(
     Raises:
         InputError: A map holds NaN or infinity.
     """
-    rules, columns = request.rules, request.columns
-    engine = Engine(truth.shape(clip))  # scratch is not shared by threads
+    rules = request.rules
+    # An engine for each call, for its scratch is not shared by threads.
+    score = partial(score_frame, rules, metrics=request.columns, engine=Engine(truth.shape(clip)))
     density, scored = truth.density[clip][clip], list[ScoredFrame]()
     for index, saliency in zip(frames, maps.read(clip, frames), strict=True):
         if saliency is None:
@@ -173,14 +174,7 @@ def score_frames(
         frame = Frame(saliency, np.asarray(density[index]), truth.pixels[clip][index])
         reference = truth.elsewhere(rules, clip, index, frame.fixated, rng)
         try:
-            scores = score_frame(
-                rules,
-                frame,
-                metrics=columns,
-                reference=reference,
-                rng=noise(rules, rng),
-                engine=engine,
-            )
+            scores = score(frame, reference=reference, rng=noise(rules, rng))
         except ValueError as error:
             raise InputError(
                 f"clip {clip}, frame {index}: {error}; make that store or map again"

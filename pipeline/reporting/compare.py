@@ -36,20 +36,14 @@ def compare(
     seed: int,
     out: Path,
 ) -> None:
-    """Write sheets `.../<protocol>/<model>/<training>/<dataset>.csv` to one page.
+    """Write one model's scores on one dataset, a sheet per protocol, to one page in `out`.
 
-    Args:
-        scores: One model's scores on one dataset, a sheet per protocol.
-        title: Whose maps they are.
-        truth: What the ground truth is.
-        average: Whether the dataset is a meta dataset, which some protocols average otherwise.
-        seed: Seed of the draws for intervals.
-        out: Folder to write.
+    The sheets are `.../<protocol>/<model>/<training>/<dataset>.csv`. `title` says whose maps they
+    are, `average` whether the dataset is a meta dataset, which some protocols average otherwise.
 
     Raises:
         InputError: A file of scores is missing, or is not what it should be.
     """
-    # .../<protocol>/<model>/<training>/<dataset>.csv
     sheets = {path.parents[2].name: path for path in scores}
     measured = measured_by(sheets, meta=average == "meta", seed=seed)
     write_comparison(out, measured, title, {"Ground truth": truth, "Seed": str(seed)})
@@ -66,16 +60,12 @@ def measured_by(sheets: Mapping[str, Path], *, meta: bool, seed: int) -> dict[st
 def write_comparison(
     out: Path, measured: Mapping[str, Measurement], title: str, footer: Mapping[str, str]
 ) -> None:
-    """Write protocols.csv, .md and .html into a folder.
-
-    Args:
-        out: The folder.
-        measured: Protocol -> means.
-        title: Whose maps they are.
-        footer: Term -> text.
-    """
+    """Write protocols.csv, .md and .html, a row per protocol, into a folder."""
     used = [metric for metric in METRICS if any(metric in m.means for m in measured.values())]
-    rows = [Row("", name, True, True, _cells(entry, used)) for name, entry in measured.items()]
+    rows = []
+    for name, entry in measured.items():
+        cells = (Cell(None, entry.means.get(m), entry.intervals.get(m)) for m in used)
+        rows.append(Row("", name, True, True, tuple(cells)))
     if len(rows) > 1:
         rows.append(Row("Protocols apart", SPREAD, True, True, _spread(measured, used)))
     odd_frames = by_row({name: statuses(m, [*m.statuses], odd(m)) for name, m in measured.items()})
@@ -98,10 +88,6 @@ def write_comparison(
 
 def _in_full(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.6f}"
-
-
-def _cells(entry: Measurement, used: Sequence[str]) -> tuple[Cell, ...]:
-    return tuple(Cell(None, entry.means.get(m), entry.intervals.get(m)) for m in used)
 
 
 def _spread(measured: Mapping[str, Measurement], used: Sequence[str]) -> tuple[Cell, ...]:

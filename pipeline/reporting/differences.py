@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Final
 
@@ -35,11 +35,7 @@ def compared(
 ) -> tuple[Pair, ...]:
     """Comparisons of every two measured rows, and of the best of them with each sanity check.
 
-    Args:
-        measured: Row -> measurement; all have the same clips and are averaged alike.
-        sanity: Rows that are no rivals.
-        metrics: Metrics to compare.
-        seed: Seed of the bootstrap's draws.
+    All rows have the same clips and are averaged alike; `seed` is that of the bootstrap's draws.
     """
     rivals = [label for label in measured if label not in sanity]
     if not rivals:
@@ -53,12 +49,8 @@ def compared(
         for metric in metrics
     ]
     corrected = holm([cell.p for cell in cells])
-    cells = [replace(cell, p=p) for cell, p in zip(cells, corrected, strict=True)]
-    width = len(metrics)
-    return tuple(
-        Pair(one, other, tuple(cells[index * width : (index + 1) * width]))
-        for index, (one, other) in enumerate(named)
-    )
+    final = (replace(cell, p=p) for cell, p in zip(cells, corrected, strict=True))
+    return tuple(Pair(*pair, tuple(islice(final, len(metrics)))) for pair in named)
 
 
 def note(pairs: Sequence[Pair], metrics: Sequence[str], measured: Mapping[str, Measurement]) -> str:
@@ -122,7 +114,7 @@ def by_attribute(
 def _clips_note(best: str, others: Sequence[str]) -> str:
     if not others:
         return "One row was measured: no differences."
-    of = f"{others[0]}" if len(others) == 1 else f"the best of {', '.join(others)} in that clip"
+    of = others[0] if len(others) == 1 else f"the best of {', '.join(others)} in that clip"
     return f"Difference: {best} less {of}. The clip where {best} does worst comes first."
 
 

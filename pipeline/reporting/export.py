@@ -99,11 +99,7 @@ def _open(manifest: Path) -> Store:
 
 
 def _free_target(out: Path, clip: str, form: Form) -> Path:
-    """Path that a clip is written to.
-
-    Raises:
-        InputError: Something is there already.
-    """
+    """Path that a clip is written to; refuse one where something is already."""
     safe_name(clip, "clip")
     target = out / clip if form == "png" else out / f"{clip}.mp4"
     if target.is_file() or (target.is_dir() and any(target.iterdir())):

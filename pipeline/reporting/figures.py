@@ -41,23 +41,14 @@ def flow_picture(flow: Any, size: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def draw(axis: Any, picture: NDArray[Any], title: str | None, top: float | None = None) -> None:
-    """Draw a picture or a map [y, x] into a cell of a grid.
+    """Draw a picture [y, x, channel], or a map [y, x] from dark to bright, into a cell of a grid.
 
-    Args:
-        axis: The cell.
-        picture: [y, x, channel], or a map [y, x] from dark to bright.
-        title: Text above the cell.
-        top: Value of a map that is drawn brightest, 0 being darkest; None stretches the map from
-            its own smallest to its largest value.
+    `top` is the value of a map that is drawn brightest, 0 being darkest; None stretches the map
+    from its own smallest to its largest value.
     """
-    colours = None if picture.ndim == 3 else "magma"
-    axis.imshow(
-        picture.clip(0, 1) if picture.dtype.kind == "f" and picture.ndim == 3 else picture,
-        cmap=colours,
-        vmin=None if top is None else 0,
-        vmax=top,
-    )
-    axis.set_xticks([])
-    axis.set_yticks([])
+    if picture.ndim == 3 and picture.dtype.kind == "f":
+        picture = picture.clip(0, 1)
+    axis.imshow(picture, cmap="magma", vmin=None if top is None else 0, vmax=top)
+    axis.set(xticks=[], yticks=[])
     if title is not None:
         axis.set_title(title, fontsize=8)

@@ -28,13 +28,9 @@ def footer(
     odd: Sequence[Disagreement],
     settings: TablesSettings,
 ) -> dict[str, str]:
-    """Terms and texts below a table.
+    """Terms and texts below a table, all of whose measured rows leave out the same frames.
 
-    Args:
-        table: The table.
-        measured: Row -> measurement; all leave out the same frames.
-        odd: Cells of this table whose mark in the paper is not the one its numbers give.
-        settings: The run.
+    `odd` are the cells of this table whose mark in the paper is not the one its numbers give.
     """
     dataset = settings.datasets.get(table.dataset)
     terms = {"Note": table.note} if table.note else {}

@@ -24,7 +24,7 @@ from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import FLOW, FRAMES
 from pipeline.stores.manifests import frame_numbers
-from pipeline.stores.reading import Store, open_parts
+from pipeline.stores.reading import open_parts
 from pipeline.stores.verify import damage
 from pipeline.training.networks import load_network
 
@@ -123,15 +123,8 @@ def gates(
 ) -> None:
     """Write what a gated network's gate does in FRAMES and FLOW of a test split.
 
-    Args:
-        network: Arguments of the network.
-        weights: Its weights.
-        frames: Manifests of FRAMES.
-        flow: Manifests of FLOW.
-        threads: Threads of torch.
-        sheet: CSV to write, a row per frame: `COLUMNS`.
-        curves: PNG to write, the gate over time.
-        panels: PNG to write, maps of some frames.
+    The sheet has a row per frame: `COLUMNS`. The PNG `curves` shows the gate over time, `panels`
+    the maps of some frames.
 
     Raises:
         InputError: The network has no gate.
@@ -139,21 +132,16 @@ def gates(
     torch.set_num_threads(threads)
     gated = load_network(network, [weights])
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
-    found = {clip: _gates_of(gated, clip, pictures, motions) for clip in pictures}
+    found = dict[str, list[FrameGate]]()
+    for clip in pictures:
+        found[clip] = list(gates_of(gated, pictures[clip][clip], motions[clip][clip]))
+        print(f"{clip}: {len(found[clip])} frames")
     _write(sheet, {clip: frame_numbers(pictures[clip].clips[clip]) for clip in found}, found)
     # Evenly spaced over the split, which often lists clips of one action or film together.
     some = list(found)[:: max(1, len(found) // PANELS)][:PANELS]
     _draw_curves({clip: found[clip] for clip in some}, curves)
     liveliest = [int(np.argmax([gate.moving_share for gate in found[clip]])) for clip in some]
     _draw_panels(gated, [(c, pictures[c][c], motions[c][c]) for c in some], liveliest, panels)
-
-
-def _gates_of(
-    network: nn.Module, clip: str, pictures: dict[str, Store], motions: dict[str, Store]
-) -> list[FrameGate]:
-    found = list(gates_of(network, pictures[clip][clip], motions[clip][clip]))
-    print(f"{clip}: {len(found)} frames")
-    return found
 
 
 def _write(sheet: Path, numbers: dict[str, Any], found: dict[str, list[FrameGate]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from PIL import Image
 
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, Kind
@@ -36,6 +37,14 @@ def grey(values: NDArray[np.float32], extent: Extent) -> Picture:
     levels = np.rint(values.clip(0) / np.float32(extent.high) * 255)
     # A frame may exceed the extent by a rounding error.
     return levels.clip(0, 255).astype(np.uint8)
+
+
+def bilinear(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Map [y, x] resized to height and width, bilinearly so that nothing overshoots a peak."""
+    if values.shape == shape:
+        return values
+    picture = Image.fromarray(values).resize(shape[::-1], Image.Resampling.BILINEAR)
+    return np.asarray(picture, np.float32)
 
 
 def finite(array: zarr.Array[Any], index: int) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.evaluation.frame_sample import sampled_frames
+from pipeline.evaluation.draws import sampled_frames
 from pipeline.evaluation.protocols import Average, MetricStatus, Protocol, protocol, reported
 from pipeline.reporting.intervals import ClipSums, Interval, drawn_clips, interval
 from pipeline.runtime.errors import InputError
@@ -144,17 +144,15 @@ def _parsed(text: str) -> dict[str, MetricStatus]:
 def summarise(sheet: Sheet, average: Average, seed: int) -> Measurement:
     """Means of a file of scores over frames, or over each clip's frames and then over clips.
 
-    Args:
-        sheet: The scores.
-        average: Whether frames or clips weigh alike.
-        seed: Seed of the draws of clips for the intervals, and of frames where the protocol
-            averages only some.
+    `seed` is that of the draws of clips for the intervals, and of frames where the protocol
+    averages only some.
     """
     codes, names = pd.factorize(sheet.frames["clip"], sort=True)
     by_clip, undefined = dict[str, ClipSums](), dict[str, int]()
     for metric in sheet.statuses:
         values = sheet.frames[metric].to_numpy()
-        chosen = ~sheet.left_out(metric) & _drawn(sheet, metric, seed)
+        drawn_frames = sampled_frames(sheet.rules, len(values), metric, seed=seed)
+        chosen = ~sheet.left_out(metric) & np.isin(np.arange(len(values)), drawn_frames)
         missing = np.isnan(values)
         undefined[metric] = int(np.count_nonzero(chosen & missing))
         by_clip[metric] = _clip_sums(codes, len(names), values, chosen & ~missing)
@@ -178,13 +176,6 @@ def _clip_sums(
     return ClipSums(sums, np.bincount(codes[used], minlength=clips))
 
 
-def _drawn(sheet: Sheet, metric: str, seed: int) -> NDArray[np.bool_]:
-    """Frames that the protocol draws for a metric: all of them in most protocols."""
-    drawn = np.zeros(len(sheet.frames), bool)
-    drawn[sampled_frames(sheet.rules, len(drawn), metric, seed=seed)] = True
-    return drawn
-
-
 def _counts(codes: Codes) -> dict[str, int]:
     counts = np.bincount(codes, minlength=len(STATUSES))
     return {status: int(n) for status, n in zip(STATUSES, counts, strict=True) if n}
@@ -193,10 +184,8 @@ def _counts(codes: Codes) -> dict[str, int]:
 def by_attribute(entry: Measurement, attributes: Path) -> dict[str, dict[str, float]]:
     """Means over the clips that have an attribute: attribute -> metric -> mean.
 
-    Args:
-        entry: The measurement.
-        attributes: CSV clip,attribute, a row for each of a clip's attributes; clips of other splits
-            may be in it, and clips without any make up `NO_ATTRIBUTE`.
+    The CSV clip,attribute has a row for each of a clip's attributes; clips of other splits may be
+    in it, and clips without any make up `NO_ATTRIBUTE`.
 
     Raises:
         InputError: The attributes cannot be read, or none of the clips has one.

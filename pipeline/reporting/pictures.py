@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pipeline.reporting.figures import draw, flow_picture, grid, save
+from pipeline.reporting.grey_levels import bilinear
 from pipeline.reporting.means import Sheet, read_scores, summarise
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
@@ -104,11 +104,7 @@ def stretched(values: NDArray[Any]) -> Map:
 
 def error(density: NDArray[Any], saliency: NDArray[Any]) -> Map:
     """|density - saliency| [y, x], each stretched to 0..1; maps of another size are resized."""
-    given = stretched(saliency)
-    if given.shape != density.shape:
-        size = (density.shape[1], density.shape[0])
-        # Bilinear: a map without overshoot stays within 0..1.
-        given = np.asarray(Image.fromarray(given).resize(size, Image.Resampling.BILINEAR))
+    given = bilinear(stretched(saliency), (density.shape[0], density.shape[1]))
     difference: Map = np.abs(stretched(density) - given)
     return difference
 
@@ -122,24 +118,15 @@ def _model(label: str, saliency: Path, sheet: Sheet, seed: int) -> Model:
     rows = sheet.frames[["clip", "frame"]].assign(
         NSS=sheet.frames["NSS"].mask(sheet.left_out("NSS"))
     )
+    by_clip = rows.groupby("clip", sort=False)
+    nss = {str(clip): dict(zip(of["frame"], of["NSS"], strict=True)) for clip, of in by_clip}
     measured = summarise(sheet, "clip", seed)
-    sums = measured.by_clip["NSS"]
-    return Model(
-        label,
-        open_store(SALIENCY, saliency),
-        {str(clip): dict(zip(of["frame"], of["NSS"], strict=True)) for clip, of in _clips(rows)},
-        dict(zip(measured.clips, map(float, sums.means), strict=True)),
-    )
+    means = dict(zip(measured.clips, measured.by_clip["NSS"].means.tolist(), strict=True))
+    return Model(label, open_store(SALIENCY, saliency), nss, means)
 
 
-def _clips(rows: Any) -> Iterator[tuple[Any, Any]]:
-    return iter(rows.groupby("clip", sort=False))
-
-
-def _same_frames(one: Model, other: Model) -> bool:
-    return {clip: {*of} for clip, of in one.nss.items()} == {
-        clip: {*of} for clip, of in other.nss.items()
-    }
+def _frames(model: Model) -> dict[str, set[int]]:
+    return {clip: {*of} for clip, of in model.nss.items()}
 
 
 def _draw(axes: Any, parts: Sequence[Any], models: Sequence[Model], shown: Shown) -> None:
@@ -193,7 +180,7 @@ def pictures(
     ]
     last, scores = models[-1], [scored for _, scored in pictured.values()]
     for model, scored in zip(models, scores, strict=True):
-        if not _same_frames(model, last):
+        if _frames(model) != _frames(last):
             raise InputError(
                 f"{scored}: expected the frames that {scores[-1]} scores, found others; "
                 "make both again"

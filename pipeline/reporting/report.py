@@ -10,8 +10,6 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final, NamedTuple
@@ -95,8 +93,7 @@ class Gate(NamedTuple):
     panels: Picture
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """What stage `alignment` found in a dataset."""
 
     sheet: Path
@@ -112,11 +109,6 @@ class Check:
     def listed(self) -> list[list[str]]:
         """The first `_MOST` flagged clips, with `FLAG_COLUMNS`; - where there is no value."""
         return [[row.get(column) or "-" for column in FLAG_COLUMNS] for row in self.flagged[:_MOST]]
-
-    @property
-    def rest(self) -> int:
-        """How many flagged clips are not listed."""
-        return max(0, len(self.flagged) - _MOST)
 
     @property
     def counts(self) -> Counter[str]:
@@ -156,7 +148,9 @@ def report(
         "settings": settings,
         "pages": sorted(read_pages(tables), key=lambda one: one.name),
         "curves": [_inline(picture) for picture in pictures if picture.stem == TRAINING],
-        "trainings": [_losses(log) for log in sorted(logs, key=_by_training)],
+        "trainings": [
+            _losses(log) for log in sorted(logs, key=lambda log: (log.stem, log.parent.name))
+        ],
         "last": _LAST,
         "panels": [_panels(picture) for picture in pictures if picture.stem != TRAINING],
         "gates": [_gate(sheet) for sheet in gates],
@@ -191,10 +185,6 @@ def _inline(path: Path) -> Picture:
     return Picture(f"data:image/webp;base64,{data}", picture.width, picture.height)
 
 
-def _by_training(log: Path) -> tuple[str, str]:
-    return log.stem, log.parent.name
-
-
 def _losses(log: Path) -> tuple[str, ...]:
     """Model, training, iterations, first loss and mean of the last ones."""
     rows = read_rows(log, ("iteration", "loss"))
@@ -215,17 +205,13 @@ def _panels(picture: Path) -> Panels:
 def _gate(sheet: Path) -> Gate:
     columns = ("G_T_moving", "G_T_resting")
     rows = read_rows(sheet, ("clip", *columns))
-    moving, resting = (_mean(row[column] for row in rows if row[column]) for column in columns)
+    values = [[float(row[column]) for row in rows if row[column]] for column in columns]
+    moving, resting = (fmean(found) if found else None for found in values)
     curves, panels = (
         _inline(sheet.with_name(f"{sheet.stem}_{kind}.png")) for kind in ("curves", "panels")
     )
     model = f"{sheet.parents[1].name} {sheet.parent.name}"
     return Gate(sheet.stem, model, len(rows), moving, resting, curves, panels)
-
-
-def _mean(cells: Iterable[str]) -> float | None:
-    values: Sequence[float] = [*map(float, cells)]
-    return fmean(values) if values else None
 
 
 def _check(sheet: Path) -> Check:

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import io
 import re
-import struct
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from pipeline.config.data import Submission
-from pipeline.reporting.grey_levels import extent_of, finite, grey, safe_name
+from pipeline.reporting.grey_levels import bilinear, extent_of, finite, grey, safe_name
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
@@ -34,18 +33,12 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 """Earliest date that a zip can hold: the same maps give the same bytes."""
 _READABLE = 0o644 << 16
 """Permissions of an entry, in the upper half of its attributes."""
-_HEADER = struct.Struct(">8s4x4sIIBB")
-"""Start of a PNG file: signature, chunk name, width, height, bit depth, colour type."""
 _SHOWN = 10
 """Frames of a clip that a warning names."""
 
 
 def _map_name(layout: str, clip: str, frame: int) -> str:
-    """Path of a map below the method's folder.
-
-    Raises:
-        InputError: The layout has other fields, or leads out of the folder.
-    """
+    """Path of a map below the method's folder; refuse a layout that leads out of it."""
     try:
         name = layout.format(clip=clip, frame=frame)
     except (LookupError, ValueError, AttributeError) as error:
@@ -63,11 +56,7 @@ def _map_name(layout: str, clip: str, frame: int) -> str:
 
 
 def _check_counts(store: Store, expected: Submission) -> None:
-    """Compare the numbers of videos and frames with the expected ones.
-
-    Raises:
-        InputError: A number differs, or the store has only listed frames.
-    """
+    """Refuse a store with other numbers of videos and frames, or with only listed frames."""
     for clip, facts in store.clips.items():
         if frame_numbers(facts) != list(range(1, facts["shape"][0] + 1)):
             raise InputError(f"{store.path}: clip {clip}: only listed frames; predict all of them")
@@ -103,17 +92,9 @@ def _names(store: Store, expected: Submission, method: str) -> dict[str, tuple[s
     return dict(sorted(names.items()))
 
 
-def _resized(values: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
-    if values.shape == (height, width):
-        return values
-    # Bilinear: it neither overshoots nor goes below zero, as bicubic does beside a peak.
-    picture = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(picture, np.float32)
-
-
 def _png(values: NDArray[np.float32], expected: Submission) -> tuple[bytes, bool]:
     """Bytes of a map's PNG file, and whether the map is constant."""
-    resized = _resized(values.clip(0), expected.width, expected.height)
+    resized = bilinear(values.clip(0), (expected.height, expected.width))
     levels = grey(resized, extent_of(SALIENCY, resized))
     file = io.BytesIO()
     Image.fromarray(levels).save(file, "PNG")
@@ -141,31 +122,21 @@ def _write(path: Path, store: Store, names: dict[str, tuple[str, int]], to: Subm
         print(f"warning: {clip}: {count} negative values clipped to 0")
 
 
-def _headers(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Name of each entry with width, height, bit depth and colour type of the PNG in it."""
-    with zipfile.ZipFile(path) as file:
-        for entry in file.infolist():
-            with file.open(entry) as content:
-                signature, chunk, *rest = _HEADER.unpack(content.read(_HEADER.size))
-            is_png = (signature, chunk) == (b"\x89PNG\r\n\x1a\n", b"IHDR")
-            yield entry.filename, tuple(rest) if is_png else ()
-
-
 def _check_zip(path: Path, store: Store, names: dict[str, tuple[str, int]], to: Submission) -> None:
-    """Read back what was written.
-
-    Raises:
-        InputError: A name, a size or a number of maps is wrong.
-    """
-    found = dict(_headers(path))
-    if list(found) != list(names):
-        raise InputError(f"{path}: names differ from what was to be written; run it again")
-    wrong = [name for name, header in found.items() if header != (to.width, to.height, 8, 0)]
-    if wrong:
-        raise InputError(f"{path}: {wrong[0]} is no grey picture of {to.width}x{to.height}")
-    folders = Counter(str(PurePosixPath(name).parent) for name in found)
+    """Read back what was written; refuse a wrong name, size or number of maps."""
+    with zipfile.ZipFile(path) as file:
+        if file.namelist() != list(names):
+            raise InputError(f"{path}: names differ from what was to be written; run it again")
+        for name in names:
+            found = None
+            with file.open(name) as content, suppress(UnidentifiedImageError):
+                picture = Image.open(content, formats=["PNG"])
+                found = (*picture.size, picture.mode)
+            if found != (to.width, to.height, "L"):  # 8 bits of grey
+                raise InputError(f"{path}: {name} is no grey picture of {to.width}x{to.height}")
+    folders = Counter(PurePosixPath(name).parent for name in names)
     for name, (clip, _) in names.items():
-        count = folders[str(PurePosixPath(name).parent)]
+        count = folders[PurePosixPath(name).parent]
         if count != store.clips[clip]["shape"][0]:
             raise InputError(f"{path}: {count} maps of {clip}, which has another number of frames")
 

@@ -56,14 +56,9 @@ def tables(
 ) -> None:
     """Write every table of the settings, and their index, into the folder `out`.
 
-    Args:
-        scores: Files `.../<model>/<training>/<dataset>.csv`, a row per frame.
-        made: Manifests and weights behind the scores.
-        expected: Folder of manifests, or file of weights -> settings that it must have been made
-            with (pipeline/planning/made.py).
-        published: Folder of the transcribed tables; a table without a sheet there is a new one.
-        out: Folder to write.
-        settings: Tables, datasets and texts of the footer.
+    `scores` are files `.../<model>/<training>/<dataset>.csv`, a row per frame; `made` are the
+    manifests and weights behind them, and `expected` the settings that each must have been made
+    with (pipeline/planning/made.py). A table without a sheet in the folder `published` is new.
 
     Raises:
         InputError: A file of scores is missing or malformed, its frames are not those of others, or
@@ -173,7 +168,8 @@ def _page(
     settings: TablesSettings,
 ) -> Page:
     table = _reported(settings.tables[name], settings)
-    observed = _observed(table, settings)
+    # The observers themselves are no rivals of a model.
+    observed = {label for label, row in table.measured.items() if row.model in settings.observed}
     rivals = {label: entry for label, entry in measured.items() if label not in observed}
     entries = [*printed, *_unprinted(printed, measured, settings)]
     columns = [_column(metric, entries, measured, observed) for metric in table.metrics]
@@ -196,11 +192,6 @@ def _page(
         links=_links(name, bool(measured)),
         footer=footer(table, measured, [one for one in odd if one.table == name], settings),
     )
-
-
-def _observed(table: Table, settings: TablesSettings) -> set[str]:
-    """Labels of rows that are the observers themselves."""
-    return {label for label, row in table.measured.items() if row.model in settings.observed}
 
 
 def _links(name: str, measured: bool) -> dict[str, str]:
@@ -244,8 +235,7 @@ def _column(
 def _remarks(name: str, table: Table, settings: TablesSettings) -> tuple[str, ...]:
     remarks = [*_run_remark(settings.run)]
     if table.dataset in settings.left_out:
-        remarks.append(f"{table.dataset} is left out of this run: printed values only.")
-        return tuple(remarks)
+        return (*remarks, f"{table.dataset} is left out of this run: printed values only.")
     if lacking := settings.lacking.get(name):
         rows = [f"{label} ({why})" for label, why in lacking.items()]
         remarks.append(f"Not measured: {'; '.join(rows)}.")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
 
 
-@dataclass(frozen=True)
-class Timing:
+class Timing(NamedTuple):
     """All jobs of a rule; None where they were too short to be looked at while they ran."""
 
     rule: str
@@ -26,11 +25,8 @@ class Timing:
     """The largest of those peaks, in MB."""
 
 
-@dataclass(frozen=True)
-class _Job:
-    wall: float
-    cpu: float | None
-    memory: float | None
+_Job = tuple[float, float | None, float | None]
+"""Seconds on the clock and of all cores, and the peak of resident memory in MB."""
 
 
 def read_timings(folder: Path) -> list[Timing]:
@@ -47,16 +43,11 @@ def read_timings(folder: Path) -> list[Timing]:
 
 
 def _summed(rule: str, jobs: list[_Job]) -> Timing:
-    cpu = [job.cpu for job in jobs if job.cpu is not None]
-    memory = [job.memory for job in jobs if job.memory is not None]
-    return Timing(
-        rule,
-        len(jobs),
-        sum(job.wall for job in jobs),
-        sum(cpu) if cpu else None,
-        median(memory) if memory else None,
-        max(memory, default=None),
-    )
+    wall, *measured = zip(*jobs, strict=True)
+    cpu, memory = ([value for value in values if value is not None] for values in measured)
+    peak = max(memory, default=None)
+    middle = median(memory) if memory else None
+    return Timing(rule, len(jobs), sum(wall), sum(cpu) if cpu else None, middle, peak)
 
 
 def _read(path: Path) -> _Job:
@@ -73,7 +64,7 @@ def _read(path: Path) -> _Job:
             f"{path}: expected a row with s, cpu_time and max_rss, as Snakemake's benchmark "
             f"writes it ({error}); delete it"
         ) from None
-    return _Job(wall, cpu, memory)
+    return wall, cpu, memory
 
 
 def duration(seconds: float) -> str:

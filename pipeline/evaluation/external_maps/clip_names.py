@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final, NamedTuple
 
 from pipeline.evaluation.external_maps.containers import DEEPEST, FILMS, Container
@@ -36,24 +37,19 @@ class _Fit(NamedTuple):
     clip: str
 
 
-class Names:
-    """The names of the clips."""
+def finder(clips: Iterable[str]) -> Callable[[str], _Fit | None]:
+    """Return a function that gives the one clip that fits a name best, or None."""
+    known: dict[tuple[int, str], set[str]] = {}
+    for clip in clips:
+        for key in enumerate(_keys(clip)):
+            known.setdefault(key, set()).add(clip)
 
-    def __init__(self, clips: Iterable[str]) -> None:
-        self._tables: list[dict[str, set[str]]] = [{}, {}, {}, {}, {}]
-        self._known: dict[str, _Fit | None] = {}
-        for clip in clips:
-            for table, key in zip(self._tables, _keys(clip), strict=True):
-                table.setdefault(key, set()).add(clip)
+    @cache
+    def find(name: str) -> _Fit | None:
+        found = ((i, known.get((i, key), ())) for i, key in enumerate(_keys(name)))
+        return next((_Fit(i, *clips) for i, clips in found if len(clips) == 1), None)
 
-    def find(self, name: str) -> _Fit | None:
-        """Return the one clip that fits best, or None."""
-        if name not in self._known:
-            keyed = zip(self._tables, _keys(name), strict=True)
-            found = (table.get(key, ()) for table, key in keyed)
-            fits = (_Fit(i, *clips) for i, clips in enumerate(found) if len(clips) == 1)
-            self._known[name] = next(fits, None)
-        return self._known[name]
+    return find
 
 
 @dataclass
@@ -85,7 +81,8 @@ class Group:
 class Grouping:
     """Groups the files of a folder or zip that bear one name."""
 
-    names: Names
+    find: Callable[[str], _Fit | None]
+    """The clip that fits a name."""
     expected: Mapping[str, Expected]
     level: int = 0
     """Folders above those that bear the clips' names."""
@@ -97,7 +94,7 @@ class Grouping:
         """Group the maps that lie in a folder."""
         parts = folder.split("/")[:-1]
         bearer = parts[self.level] if len(parts) > self.level else ""
-        fit = self.names.find(bearer) if bearer else None
+        fit = self.find(bearer) if bearer else None
         for file in files:
             stem, suffix = split_name(file)
             if suffix in FILMS:
@@ -114,7 +111,7 @@ class Grouping:
     def _filmed(self, stem: str) -> str:
         """Return the name of the video that a film belongs to."""
         video = stem.removesuffix(_OUTPUT)
-        return video if not self.names.find(stem) and self.names.find(video) else stem
+        return video if not self.find(stem) and self.find(video) else stem
 
     def _stack(self, name: str, folder: str, file: str) -> None:
         self.groups[(folder + file, name)] = Group(name, folder, stack=folder + file)
@@ -127,7 +124,7 @@ class Grouping:
         stem, _ = split_name(file)
         number = _number_in(stem, name)
         # An image's only map may be called anything, also what the image is called.
-        if files == e.frames == 1 and (number is None or self.names.find(stem)):
+        if files == e.frames == 1 and (number is None or self.find(stem)):
             self._number(name, folder, file, e.numbers[0])
         elif number is None:
             self.others.append(folder + file)
@@ -136,12 +133,12 @@ class Grouping:
 
     def _loose(self, stem: str, bearer: str, folder: str, file: str) -> None:
         """Group a file whose own name says the clip."""
-        fit, flat = self.names.find(stem), _FLAT.fullmatch(stem)
+        fit, flat = self.find(stem), _FLAT.fullmatch(stem)
         if fit and file.lower().endswith(".npy"):
             self._stack(stem, folder, file)
         elif fit and self.expected[fit.clip].frames == 1:
             self._number(stem, folder, file, self.expected[fit.clip].numbers[0])
-        elif flat and self.names.find(flat[1]):
+        elif flat and self.find(flat[1]):
             self._number(flat[1], folder, file, int(flat[2]))
         elif fit:  # one picture cannot be a clip of several frames
             self.others.append(folder + file)
@@ -166,19 +163,19 @@ def split_name(file: str) -> tuple[str, str]:
     return (stem, f".{suffix.lower()}") if stem else (file, "")
 
 
-def _level(folders: Iterable[str], names: Names) -> int:
+def _level(folders: Iterable[str], find: Callable[[str], _Fit | None]) -> int:
     """Return how deep the folders lie that bear the clips' names."""
     fits: list[set[str]] = [set() for _ in range(DEEPEST + 1)]
     for folder in folders:
         for found, part in zip(fits, folder.split("/")[:-1], strict=False):
-            if fit := names.find(part):
+            if fit := find(part):
                 found.add(fit.clip)
     return max(range(len(fits)), key=lambda level: len(fits[level]))
 
 
 def grouped(container: Container, expected: Mapping[str, Expected]) -> Grouping:
     """Group all maps of a container by the names they bear."""
-    grouping = Grouping(Names(expected), expected)
+    grouping = Grouping(finder(expected), expected)
     if not container.suffixes:
         for name in container.files():
             grouping.groups[("", name)] = Group(name, "", stack=name)
@@ -190,7 +187,7 @@ def grouped(container: Container, expected: Mapping[str, Expected]) -> Grouping:
             folders.setdefault(folder + "/" if folder else "", []).append(file)
         else:
             grouping.others.append(path)
-    grouping.level = _level(folders, grouping.names)
+    grouping.level = _level(folders, grouping.find)
     for folder in sorted(folders):
         grouping.add(folder, sorted(folders[folder]))
     return grouping

@@ -6,9 +6,9 @@ import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Final, Protocol
 
 import zarr
 
@@ -41,7 +41,6 @@ class Container(Protocol):
 
     def files(self) -> Iterator[str]:
         """Yield the names of all files, or arrays, with / between folders."""
-        ...
 
     def label(self, name: str) -> str:
         """Return what a finding calls a file."""
@@ -53,7 +52,6 @@ class Container(Protocol):
 
     def stack(self, name: str) -> Stack:
         """Open a film or array."""
-        ...
 
 
 @dataclass
@@ -87,23 +85,17 @@ class _Zip(Container):
     root: Path
     _names: dict[str, str] = field(default_factory=dict)
     """Names with / between folders -> as the zip has them, where that differs."""
-    _opened: tuple[int, zipfile.ZipFile] | None = None
-    """Process and archive: a fork shares the position in an open file, which would move."""
     suffixes = _SINGLE
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": None}
-
+    @cached_property
     def _archive(self) -> zipfile.ZipFile:
-        if self._opened is None or self._opened[0] != os.getpid():
-            try:
-                self._opened = (os.getpid(), zipfile.ZipFile(self.root))
-            except zipfile.BadZipFile as error:
-                raise InputError(f"{self.root}: not a whole zip ({error}); make it again") from None
-        return self._opened[1]
+        try:
+            return zipfile.ZipFile(self.root)
+        except zipfile.BadZipFile as error:
+            raise InputError(f"{self.root}: not a whole zip ({error}); make it again") from None
 
     def files(self) -> Iterator[str]:
-        for given in self._archive().namelist():
+        for given in self._archive.namelist():
             name = given.replace("\\", "/")
             if name != given:
                 self._names[name] = given
@@ -115,7 +107,7 @@ class _Zip(Container):
         return f"{self.root}!{name}" if name else str(self.root)
 
     def _open(self, name: str) -> IO[bytes]:
-        return self._archive().open(self._names.get(name, name))
+        return self._archive.open(self._names.get(name, name))
 
     def content(self, name: str) -> bytes:
         with self._open(name) as file:

@@ -65,15 +65,8 @@ def read_array(file: IO[bytes]) -> NDArray[Any]:
     return array
 
 
-class DecodedMap(NamedTuple):
-    """A map, and what is odd about it: kinds of findings, with a detail of each."""
-
-    values: NDArray[np.float32]
-    kinds: dict[str, str]
-
-
-def map_of(raw: Raw) -> DecodedMap:
-    """Return a map as float32 [y, x], with what is odd about it.
+def map_of(raw: Raw) -> tuple[NDArray[np.float32], dict[str, str]]:
+    """Return a map as float32 [y, x], and what is odd about it: kind of finding -> detail.
 
     Raises:
         MapError: It is no map, or holds NaN or infinity.
@@ -93,7 +86,7 @@ def map_of(raw: Raw) -> DecodedMap:
         result = np.ascontiguousarray(values, np.float32)
     kinds |= _value_kinds(result)
     kinds["size"] = f"{result.shape[1]}x{result.shape[0]}"
-    return DecodedMap(result, kinds)
+    return result, kinds
 
 
 def _flat(values: NDArray[Any]) -> NDArray[Any]:

@@ -114,6 +114,9 @@ class Finding(NamedTuple):
     text: str
     """What was expected, what was found, what was done, and the remedy."""
 
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.clip or self.file}: {self.text}"
+
 
 class UnreadableMap(InputError):  # noqa: N818 - it is one map that is left out, no fault of a run
     """A map that must be left out; the finding says why."""

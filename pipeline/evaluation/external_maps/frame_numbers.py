@@ -53,9 +53,7 @@ def _within_clip(found: set[int], e: Expected) -> Numbering | None:
         f"expected numbers {ranges(e.numbers)}, found {ranges(found)}; read as counted from the "
         "clip's first frame; renumber as in the whole video if that is wrong"
     )
-    return Numbering(
-        {frame: number for frame, number in enumerate(counted)}, [("shifted", [], text)]
-    )
+    return Numbering(dict(enumerate(counted)), [("shifted", [], text)])
 
 
 def _by_number(found: set[int], e: Expected) -> Numbering:

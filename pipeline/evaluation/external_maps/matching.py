@@ -25,7 +25,7 @@ def matched(
     fits: dict[str, list[tuple[int, Group]]] = {}
     unknown: list[Group] = []
     for group in grouping.groups.values():
-        fit = None if group.stranger else grouping.names.find(group.name)
+        fit = None if group.stranger else grouping.find(group.name)
         if fit:
             fits.setdefault(fit.clip, []).append((fit.closeness, group))
         else:
@@ -114,8 +114,7 @@ def _strangers(
 
 
 def _example(e: Expected) -> str:
-    number = e.numbers[0] if e.numbers else 1
-    return f"{e.clip}.png" if e.frames == 1 else f"{e.clip}/{number:04d}.png"
+    return f"{e.clip}.png" if e.frames == 1 else f"{e.clip}/{e.numbers[0]:04d}.png"
 
 
 def _suffixes(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +37,7 @@ _OPEN: Final = max(4, os.cpu_count() or 1)
 
 
 class ExternalMaps:
-    """Maps of the expected clips; from `open_maps`.
-
-    May be read by several threads, and sent to other processes. What other processes find is
-    theirs: `observed` takes it out, `join` puts it in.
-    """
+    """Maps of the expected clips; from `open_maps`. May be read by several threads."""
 
     def __init__(
         self,
@@ -59,13 +55,6 @@ class ExternalMaps:
         for clip, group in groups.items():
             if group.stack is None:
                 self._numbering(clip)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": OrderedDict(), "_lock": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._lock = threading.RLock()
 
     @property
     def clips(self) -> list[str]:
@@ -94,45 +83,36 @@ class ExternalMaps:
             raise KeyError(f"no map of clip {clip}, frame {frame}")
         try:
             with decodable():
-                found = map_of(self._raw(clip, frame))
+                values, kinds = map_of(self._raw(clip, frame))
         except MapError as error:
             self._note(error.kind, clip, frame, error.detail)
             finding = Finding(error.kind, clip, *self._where(clip, frame), str(error))
             raise UnreadableMap(finding) from None
-        for kind, detail in found.kinds.items():
+        for kind, detail in kinds.items():
             self._note(kind, clip, frame, detail)
-        return found.values
+        return values
 
     @property
     def findings(self) -> list[Finding]:
         """All findings up to now: by names, then by content, each kind once per clip."""
         with self._lock:
             known = {clip: self._known[clip] for clip in self.clips if clip in self._known}
+            observed = {key: set(frames) for key, frames in self._observed.items()}
         shapes = {clip: e.shape for clip, e in self._expected.items()}
         by_numbers = [
             Finding(kind, clip, numbers[0] if len(numbers) == 1 else None, self._label(clip), text)
             for clip, numbering in known.items()
             for kind, numbers, text in numbering.remarks
         ]
-        return self._by_names + by_numbers + findings_of(self.observed(), shapes, self._where)
+        return self._by_names + by_numbers + findings_of(observed, shapes, self._where)
 
     def report(self, path: Path) -> None:
         """Write the findings as CSV."""
         write_rows(path, Finding._fields, self.findings)
 
-    def observed(self) -> Observed:
-        """Return what reading has shown, to be sent to another process."""
-        with self._lock:
-            return {key: set(frames) for key, frames in self._observed.items()}
-
-    def join(self, observed: Observed) -> None:
-        """Add what another process saw; to add it twice changes nothing."""
-        with self._lock:
-            for key, frames in observed.items():
-                self._observed.setdefault(key, set()).update(frames)
-
     def _note(self, kind: str, clip: str, frame: int, detail: str) -> None:
-        self.join({(kind, clip, detail): {frame}})
+        with self._lock:
+            self._observed.setdefault((kind, clip, detail), set()).add(frame)
 
     def _label(self, clip: str) -> str:
         return self._container.label(self._groups[clip].where)
@@ -143,10 +123,9 @@ class ExternalMaps:
         return number, self._container.label(self._groups[clip].file(number))
 
     def _numbering(self, clip: str) -> Numbering:
-        e = self._expected[clip]
         with self._lock:
             if clip not in self._known:
-                self._known[clip] = self._numbered(self._groups.get(clip), e)
+                self._known[clip] = self._numbered(self._groups.get(clip), self._expected[clip])
             return self._known[clip]
 
     def _numbered(self, group: Group | None, e: Expected) -> Numbering:
@@ -179,11 +158,9 @@ class ExternalMaps:
 
 
 def expected_maps(density: Mapping[str, Store], frame_lists: Sequence[Path]) -> list[Expected]:
-    """List the clips that maps are expected for: with every frame, or with those of a list.
+    """List the clips of DENSITY stores that maps are expected for.
 
-    Args:
-        density: Clip -> DENSITY store of the scored split.
-        frame_lists: The list of a meta dataset, or nothing for every frame.
+    They are wanted for every frame, or for those in the list of a meta dataset.
     """
     facts = {clip: store.clips[clip] for clip, store in density.items()}
     return [
@@ -199,11 +176,9 @@ def expected_maps(density: Mapping[str, Store], frame_lists: Sequence[Path]) -> 
 
 
 def open_maps(path: Path, expected: Sequence[Expected]) -> ExternalMaps:
-    """Find the maps of the expected clips; decode none.
+    """Find the maps of the expected clips, each of which is given once; decode none.
 
-    Args:
-        path: A folder, zip, Zarr group, the manifest of a SALIENCY or DENSITY store, or one file.
-        expected: The clips, each once.
+    `path` is a folder, zip, Zarr group, the manifest of a SALIENCY or DENSITY store, or one file.
 
     Raises:
         InputError: There is no such path, it holds no map, or none of any expected clip.

@@ -20,10 +20,7 @@ def findings_of(
 ) -> list[Finding]:
     """Return what reading has shown as findings, by kind, then by clip.
 
-    Args:
-        observed: What reading has shown.
-        shapes: Every clip, and height and width of its frame grid.
-        where: Gives a frame's number and file.
+    `shapes` has every clip, and height and width of its frame grid.
     """
     seen: dict[str, dict[str, dict[str, set[int]]]] = {}
     for (kind, clip, detail), frames in observed.items():
@@ -43,7 +40,6 @@ def findings_of(
 
 
 def _everywhere(kind: Kind, by_clip: Mapping[str, Mapping[str, set[int]]], where: Where) -> Finding:
-    """Return one finding for all clips together."""
     first = next(iter(by_clip))
     counts = [len(frames) for details in by_clip.values() for frames in details.values()]
     text = f"{TEXTS[kind]} ({sum(counts)} maps of {len(by_clip)} clips)"

@@ -136,7 +136,8 @@ def auc_borji(
     """Area against as many random pixels as fixations, mean over splits (AUC_Borji.m).
 
     The map is scaled to 0..1 and the thresholds are 0, 0.1, ... 1, so that the area of a split is
-    the Mann-Whitney area of the reached steps, and the mean over splits that over all draws.
+    the Mann-Whitney area of the reached steps, and the mean over splits that over all draws. NaN
+    without fixations and for a constant map.
 
     Args:
         saliency: Prediction [y, x].
@@ -144,9 +145,6 @@ def auc_borji(
         draws: Positions in the flattened map, any shape; a generator, to draw `splits` times as
             many as there are fixations; or nothing, for the expectation over all draws.
         splits: Number of draws from a generator.
-
-    Returns:
-        The area; NaN without fixations and for a constant map.
     """
     flat = saliency.ravel()
     if isinstance(draws, Generator):
@@ -165,19 +163,9 @@ def auc_shuffled(
 ) -> float:
     """Area against places fixated in other frames, mean over splits (AUC_shuffled.m), sAUC.
 
-    As `auc_borji`, but each split takes min(N, all) of the reference without replacement.
-
-    Args:
-        saliency: Prediction [y, x].
-        fixated: True where somebody looked [y, x].
-        reference: Positions in the flattened map fixated in other frames.
-        draws: Positions out of `reference`, any shape; a generator; or nothing, for the
-            expectation over all draws.
-        splits: Number of draws from a generator.
-        top: Whether the largest value is a threshold too, if it is a step (UNISAL: no).
-
-    Returns:
-        The area; NaN without fixations here or in the reference, and for a constant map.
+    As `auc_borji`, but each split takes min(N, all) of the `reference`, positions in the flattened
+    map fixated in other frames, without replacement. `top` says whether the largest value is a
+    threshold too, if it is a step (UNISAL: no). NaN also without fixations in the reference.
     """
     inside = saliency[fixated]
     if isinstance(draws, Generator):

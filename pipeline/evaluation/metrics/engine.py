@@ -48,10 +48,7 @@ class Engine:
     Most of a metric's time goes to fresh temporaries. The engine holds its scratch and works in
     blocks that stay in the cache; sorting a block gives its ranks, its least value and any NaN.
     AUC-J is exactly that of the float32 maps in float64, the others agree to about 1e-5. One engine
-    serves one thread.
-
-    Args:
-        shape: Height and width of the frames.
+    serves one thread. `shape` is height and width of the frames.
     """
 
     # 128 KiB of float32: two blocks and their scratch fit a core's second-level cache.
@@ -68,12 +65,8 @@ class Engine:
     ) -> dict[str, float] | None:
         """Return the values of the paper's five metrics, or None where float32 is not enough.
 
-        That is so where a frame is degenerate, negative, nearly constant or not finite.
-
-        Args:
-            saliency: Prediction [y, x]; float64 is rounded to float32.
-            density: Ground-truth density [y, x], likewise.
-            fixated: True where somebody looked [y, x].
+        That is so where a frame is degenerate, negative, nearly constant or not finite. Maps [y, x]
+        of float64 are rounded to float32.
 
         Raises:
             ValueError: The maps are not of the engine's size.

@@ -44,13 +44,8 @@ def prepare(
 ) -> PreparedFrame:
     """Bring a frame into the form that a protocol's metrics want.
 
-    Args:
-        rules: The protocol.
-        saliency: Prediction [y, x], of any size.
-        density: Ground-truth density [y, x].
-        pixels: [n, (y, x)] fixations on the density's grid, one row for each look.
-        reference: Positions of sAUC's negatives in the flattened density.
-        rng: Draws noise and random splits.
+    The prediction [y, x] may have any size; `pixels` are fixations [n, (y, x)] on the grid of the
+    density [y, x], one row for each look; `reference` and `rng` are passed on.
 
     Raises:
         ValueError: A map holds NaN or infinity.

@@ -16,13 +16,10 @@ Kernel = Literal["bicubic", "bilinear"]
 def resized(
     field: Map, shape: tuple[int, int], *, kernel: Kernel = "bicubic", antialias: bool = True
 ) -> Map:
-    """Resize a map as Matlab's imresize does: with a kernel as wide as the reduction.
+    """Resize a map [y, x] to height and width as Matlab's imresize does.
 
-    Args:
-        field: Map [y, x].
-        shape: Height and width to give it.
-        kernel: bicubic (a = -0.5) or bilinear.
-        antialias: Whether the kernel widens where the map shrinks (OpenCV, torch: no).
+    The kernel is bicubic (a = -0.5) or bilinear; with `antialias` it is as wide as the reduction
+    where the map shrinks (OpenCV, torch: no).
     """
     rows = _weights(field.shape[0], shape[0], kernel, antialias)
     columns = _weights(field.shape[1], shape[1], kernel, antialias)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from pipeline.config.data import GaussianDensity
+from pipeline.evaluation.draws import reference_positions
 from pipeline.evaluation.frame_scores import Frame, score_frame
 from pipeline.evaluation.predict import predict
 from pipeline.evaluation.protocols import PROTOCOLS
 from pipeline.evaluation.score import score
 from pipeline.evaluation.scoring import Request, StoredMaps, ground_truth, score_frames
-from pipeline.evaluation.shuffled_reference import reference_positions
 from pipeline.preprocessing.density import density_map
 from pipeline.preprocessing.fixations import fixated_map
 from pipeline.runtime.errors import InputError
@@ -256,7 +256,7 @@ def test_all_other_frames_are_those_of_the_general_rule(stores: dict[str, Path])
         quick = truth.elsewhere(rules, clip, frame, fixated, np.random.default_rng(0))
         chosen = [(c, f) for c in truth.clips for f in range(len(truth.pixels[c]))]
         others = [truth.pixels[c][f] for c, f in chosen if (c, f) != (clip, frame)]
-        direct = reference_positions(rules, others, [(H, W)] * len(others), fixated)
+        direct = reference_positions(rules.reference, others, [(H, W)] * len(others), fixated)
         assert quick is not None
         assert quick.tolist() == direct.tolist()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import zipfile
 from pathlib import Path
@@ -126,7 +125,6 @@ def test_what_other_systems_add_is_passed_over(tmp_path: Path) -> None:
             archive.write(tmp_path / f"maps/a/{number:04d}.png", rf"maps\a\{number:04d}.png")
     found = open_maps(tmp_path / "windows.zip", [expected("a")])
     assert_clip(found, "a", pictures)
-    assert_clip(pickle.loads(pickle.dumps(found)), "a", pictures)
 
 
 def test_a_link_back_up_ends(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import pickle
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +17,6 @@ from pipeline.evaluation.external_maps.findings import UnreadableMap
 from pipeline.evaluation.external_maps.reader import open_maps
 from tests.pipeline.evaluation.external_maps.maps_on_disk import (
     H,
-    T,
     W,
     assert_clip,
     drawn,
@@ -91,7 +88,6 @@ def test_arrays_that_are_no_map(tmp_path: Path, values: NDArray, kind: str) -> N
         found.read_map("a", 0)
     assert caught.value.finding.kind == kind
     assert only(found, kind)[:4] == (kind, "a", 1, str(tmp_path / "a/0001.npy"))
-    assert pickle.loads(pickle.dumps(caught.value)).finding == caught.value.finding
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
@@ -166,42 +162,3 @@ def test_threads_read_one_film_and_one_zip(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         for result in [pool.submit(assert_clip, found, clip, list(grey)) for found, clip in jobs]:
             result.result()
-
-
-def test_other_processes_send_back_what_they_found(tmp_path: Path) -> None:
-    pictures = save_clip(tmp_path / "maps/a")
-    save(tmp_path / "maps/a/0002.png", np.zeros((H, W), np.uint8))
-    save(tmp_path / "maps/b.npy", np.zeros((T, H, W)))
-    archive = zipped(tmp_path / "maps", tmp_path / "maps.zip")
-    for path in (tmp_path / "maps", archive):
-        here = open_maps(path, [expected("a"), expected("b")])
-        np.testing.assert_array_equal(here.read_map("a", 0), pictures[0])
-        here.read_map("b", 3)
-        there = pickle.loads(pickle.dumps(here))
-        np.testing.assert_array_equal(there.read_map("a", 2), pictures[2])
-        there.read_map("a", 1)
-        there.read_map("b", 4)
-        for _ in range(2):
-            here.join(there.observed())
-        assert here.findings == there.findings
-        assert [(f.kind, f.clip, f.frame) for f in here.findings] == [
-            ("zero_map", "a", 2),
-            ("zero_map", "b", 4),
-            ("eight_bit", "a", 1),
-        ]
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_fork_opens_the_zip_anew(tmp_path: Path) -> None:
-    pictures = save_clip(tmp_path / "maps/a")
-    found = open_maps(zipped(tmp_path / "maps", tmp_path / "maps.zip"), [expected("a")])
-    before = found._container._archive()
-    child = os.fork()
-    if child == 0:
-        try:
-            assert_clip(found, "a", pictures)
-            os._exit(0 if found._container._archive() is not before else 2)
-        except BaseException:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert_clip(found, "a", pictures)

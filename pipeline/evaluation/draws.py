@@ -1,7 +1,8 @@
-"""The reference set of the shuffled AUC: whose fixations are the negatives of a frame."""
+"""What a protocol draws: the shuffled AUC's negatives of a frame, and the frames of a mean."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,29 +10,17 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from pipeline.evaluation.protocols import Protocol
+from pipeline.evaluation.protocols import Protocol, Reference
 
 
 def reference_frames(
-    rules: Protocol, lengths: Sequence[int], clip: int, frame: int, rng: Generator
+    wanted: Reference, lengths: Sequence[int], clip: int, frame: int, rng: Generator
 ) -> list[tuple[int, int]]:
-    """Draw the frames whose fixations are the reference set of sAUC.
+    """Draw the frames whose fixations are the reference set of sAUC for one frame of one clip.
 
-    Args:
-        rules: The protocol; it must have a reference set.
-        lengths: Frames of each clip of the dataset.
-        clip: Index of the scored clip.
-        frame: Index of the scored frame in it.
-        rng: Draws them, if the protocol takes some only.
-
-    Returns:
-        Clip and frame of each, as many as the protocol wants or as there are.
-
-    Raises:
-        ValueError: The protocol has no reference set.
+    `lengths` counts the frames of each clip of the dataset. Returned are clip and frame of each, by
+    index, as many as the protocol wants or as there are.
     """
-    if (wanted := rules.reference) is None:
-        raise ValueError(f"protocol {rules.name} has no sAUC")
     if wanted.origin == "one_per_clip":
         count = min(len(lengths), wanted.frames or len(lengths))
         chosen = rng.choice(len(lengths), count, replace=False)
@@ -61,7 +50,7 @@ def _some(total: int, wanted: int | None, rng: Generator) -> NDArray[np.intp]:
 
 
 def reference_positions(
-    rules: Protocol,
+    wanted: Reference,
     pixels: Sequence[NDArray[np.integer[Any]]],
     shapes: Sequence[tuple[int, int]],
     fixated: NDArray[np.bool_],
@@ -69,16 +58,11 @@ def reference_positions(
     """Return the reference set of sAUC as positions in the flattened map.
 
     Args:
-        rules: The protocol; it must have a reference set.
+        wanted: The protocol's reference set.
         pixels: Per frame of the reference [n, (y, x)], a row for each look.
         shapes: Height and width on which each was recorded.
         fixated: Fixated pixels of the scored frame; its size is the one to rescale to.
-
-    Raises:
-        ValueError: The protocol has no reference set.
     """
-    if (wanted := rules.reference) is None:
-        raise ValueError(f"protocol {rules.name} has no sAUC")
     # A pixel's centre lies half a pixel inside it.
     rescaled = [
         np.floor((points + 0.5) * np.divide(fixated.shape, shape)).astype(np.intp)
@@ -91,3 +75,15 @@ def reference_positions(
     if wanted.without_own:
         positions = positions[~fixated.ravel()[positions]]
     return positions
+
+
+def sampled_frames(rules: Protocol, total: int, metric: str, *, seed: int) -> NDArray[np.intp]:
+    """Return which of a dataset's frames enter a metric's mean, ascending.
+
+    The same seed gives the same frames, and each metric others. `replace(rules, sample=None)`
+    turns sampling off.
+    """
+    if rules.sample is None or total <= rules.sample:
+        return np.arange(total)
+    rng = np.random.default_rng([seed, zlib.crc32(metric.encode())])
+    return np.sort(rng.choice(total, rules.sample, replace=False, shuffle=False))

@@ -7,23 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.evaluation.frame_sample import sampled_frames
+from pipeline.evaluation.draws import reference_frames, reference_positions, sampled_frames
 from pipeline.evaluation.protocols import PROTOCOLS, Reference, protocol
-from pipeline.evaluation.shuffled_reference import reference_frames, reference_positions
 
-every_protocol = pytest.mark.parametrize("name", PROTOCOLS)
-
-
+REFERENCES = {name: rules.reference for name, rules in PROTOCOLS.items()}
 LENGTHS = [5, 1, 7]
 
 
-@every_protocol
+@pytest.mark.parametrize("name", [name for name, wanted in REFERENCES.items() if wanted])
 def test_reference_frames(name):
-    rules, rng = protocol(name), np.random.default_rng(0)
-    if rules.reference is None:
-        with pytest.raises(ValueError, match="no sAUC"):
-            reference_frames(rules, LENGTHS, 0, 1, rng)
-        return
+    wanted, rng = REFERENCES[name], np.random.default_rng(0)
     everything = {(clip, i) for clip, length in enumerate(LENGTHS) for i in range(length)}
     allowed = {
         "other_clips": {place for place in everything if place[0] != 2},
@@ -31,28 +24,28 @@ def test_reference_frames(name):
         "one_per_clip": everything,
         "other_frames": everything - {(2, 3)},
         "same_clip": {place for place in everything if place[0] == 2},
-    }[rules.reference.origin]
+    }[wanted.origin]
     seen = set()
     for _ in range(200):
-        found = reference_frames(rules, LENGTHS, 2, 3, rng)
+        found = reference_frames(wanted, LENGTHS, 2, 3, rng)
         assert len({*found}) == len(found)
         seen |= {*found}
-        if rules.reference.origin == "one_per_clip":
+        if wanted.origin == "one_per_clip":
             assert len(found) == len({clip for clip, _ in found}) == len(LENGTHS)
         else:
-            assert len(found) == min(rules.reference.frames or 99, len(allowed))
+            assert len(found) == min(wanted.frames or 99, len(allowed))
     assert seen == allowed
 
 
 def test_reference_frames_of_a_large_set_are_evenly_drawn():
-    rules, rng = protocol("mit"), np.random.default_rng(0)
+    wanted, rng = REFERENCES["mit"], np.random.default_rng(0)
     lengths = [30, 10, 60]
-    found = [place for _ in range(400) for place in reference_frames(rules, lengths, 1, 2, rng)]
+    found = [place for _ in range(400) for place in reference_frames(wanted, lengths, 1, 2, rng)]
     assert len(found) == 4000
     clips = np.bincount([clip for clip, _ in found], minlength=3) / len(found)
     assert clips == pytest.approx([1 / 3, 0, 2 / 3], abs=0.04)
-    again = reference_frames(rules, lengths, 1, 2, np.random.default_rng(5))
-    assert again == reference_frames(rules, lengths, 1, 2, np.random.default_rng(5))
+    again = reference_frames(wanted, lengths, 1, 2, np.random.default_rng(5))
+    assert again == reference_frames(wanted, lengths, 1, 2, np.random.default_rng(5))
 
 
 def test_reference_positions_of_a_union_and_of_every_look():
@@ -61,26 +54,24 @@ def test_reference_positions_of_a_union_and_of_every_look():
     fixated = np.zeros((8, 12), dtype=bool)
     fixated[7, 11] = True
     # The middle of pixel (3, 5) of 4x6 lies in pixel (7, 11) of 8x12, that of (10, 10) in (7, 10).
-    union = reference_positions(protocol("mit"), looks, shapes, fixated)
+    union = reference_positions(REFERENCES["mit"], looks, shapes, fixated)
     assert union.tolist() == [1 * 12 + 1, 7 * 12 + 10, 7 * 12 + 11]
-    every = reference_positions(protocol("pysaliency"), looks, shapes, fixated)
+    every = reference_positions(REFERENCES["pysaliency"], looks, shapes, fixated)
     assert sorted(every.tolist()) == [13, 94, 95, 95]
-    others = reference_positions(protocol("stavis"), looks, shapes, fixated)
+    others = reference_positions(REFERENCES["stavis"], looks, shapes, fixated)
     assert others.tolist() == [13, 94]
-    assert reference_positions(protocol("mit"), [], [], fixated).size == 0
-    with pytest.raises(ValueError, match="no sAUC"):
-        reference_positions(protocol("msu_ntire26"), looks, shapes, fixated)
+    assert reference_positions(REFERENCES["mit"], [], [], fixated).size == 0
 
 
 def test_reference_positions_stay_inside():
     corners = np.array([[0, 0], [359, 639]])
     fixated = np.zeros((48, 63), dtype=bool)
-    found = reference_positions(protocol("mit"), [corners], [(360, 640)], fixated)
+    found = reference_positions(REFERENCES["mit"], [corners], [(360, 640)], fixated)
     assert found.tolist() == [0, 48 * 63 - 1]
 
 
 def test_the_reference_sets_of_the_protocols():
-    assert {name: rules.reference for name, rules in PROTOCOLS.items()} == {
+    assert {
         "mit": Reference("other_clips", 10),
         "mit_jitter": Reference("other_clips", 10),
         "dhf1k": Reference("whole_set", 10),
@@ -88,7 +79,7 @@ def test_the_reference_sets_of_the_protocols():
         "pysaliency": Reference("other_frames", None, repeats=True),
         "msu_ntire26": None,
         "stavis": Reference("same_clip", None, without_own=True),
-    }
+    } == REFERENCES
 
 
 def test_dhf1k_draws_its_frames_anew_for_each_metric():
