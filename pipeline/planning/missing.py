@@ -17,17 +17,15 @@ from pipeline.raw.splits import SheetClip, read_sheet
 from pipeline.runtime.errors import InputError
 
 
-def _lacking(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[str]:
+def _missing_of(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[str]:
+    """Files of a clip that are not there, or the message why they cannot be listed."""
     try:
         files = files_matching(root, pattern, dataset.gaze, clip.name, clip.split)
+        stays_inside(root, files[:1])
     except InputError as error:
         return [str(error)]
     if not files:
         return [str(video_file(root, pattern, clip.name, clip.split))]
-    try:
-        stays_inside(root, files[:1])
-    except InputError as error:
-        return [str(error)]
     if "{frame}" in pattern:  # found by listing a folder, so they are there
         return []
     return [str(file) for file in files if not _exists(file)]
@@ -38,13 +36,13 @@ def missing_files(
 ) -> dict[str, dict[str, list[str]]]:
     """Pattern -> clip -> its files that are not there.
 
-    Where the names of the files cannot be told, what stands is the pattern itself.
+    Where names cannot be known before the files are there, the pattern stands for them.
     """
     missing: dict[str, dict[str, list[str]]] = {}
     for clip in clips:
         for pattern in patterns(dataset):
-            if lacking := _lacking(root, dataset, pattern, clip):
-                missing.setdefault(pattern, {})[clip.name] = lacking
+            if files := _missing_of(root, dataset, pattern, clip):
+                missing.setdefault(pattern, {})[clip.name] = files
     return missing
 
 
@@ -53,9 +51,9 @@ def _files_missing(cfg: Config, name: str) -> list[str]:
     splits = used_splits(cfg, name)
     clips = [clip for clip in read_sheet(Path(dataset.splits)) if clip.split in splits]
     return [
-        f"{root / pattern} of {len(lacking)} of {len(clips)} clips, "
-        f"the first is {next(iter(lacking))}"
-        for pattern, lacking in missing_files(root, dataset, clips).items()
+        f"{root / pattern} of {len(of_clips)} of {len(clips)} clips, "
+        f"the first is {next(iter(of_clips))}"
+        for pattern, of_clips in missing_files(root, dataset, clips).items()
     ]
 
 

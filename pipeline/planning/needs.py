@@ -25,6 +25,16 @@ def all_trainings(cfg: Config) -> dict[str, Training]:
     return {PRETRAINING: cfg.pretraining} | cfg.other_pretrainings | cfg.trainings
 
 
+def training_named(cfg: Config, name: str) -> Training:
+    """The training of that name; that of a tried loss is the pretraining."""
+    return all_trainings(cfg).get(name, cfg.pretraining)
+
+
+def loss_of(cfg: Config, training: str) -> Loss:
+    """Weights of Eq. (6) for a training."""
+    return tried_losses(cfg).get(training, cfg.loss)
+
+
 def pretraining_name(cfg: Config, model: str) -> str:
     """The training that made the weights that a model starts from."""
     return cfg.models[model].pretraining or PRETRAINING

@@ -23,6 +23,7 @@ from pipeline.planning.needs import (
     scored,
     sees_motion,
     teaches_flow,
+    training_named,
     tried_losses,
 )
 from pipeline.planning.provenance import ROOT
@@ -62,9 +63,9 @@ def _start(cfg: Config, row: Measured) -> Measured | None:
 
 def _needed_datasets(cfg: Config, row: Measured) -> list[str]:
     """Datasets that `without` leaves out and that a row's training or its start needs."""
-    known, needed = all_trainings(cfg), list[str]()
+    needed = list[str]()
     if row.training not in (UNTRAINED, GIVEN):
-        needed += known.get(row.training, cfg.pretraining).datasets
+        needed += training_named(cfg, row.training).datasets
     if sees_motion(cfg, row.model):
         needed += teaches_flow(cfg, flow_name(cfg, row.model))
     absent = [dataset for dataset in needed if left_out(cfg, dataset)]

@@ -13,7 +13,7 @@ from pipeline.config.config import Config
 from pipeline.config.section import Section
 from pipeline.planning import made, paths
 from pipeline.planning.inputs import Inputs, Wildcards
-from pipeline.planning.needs import all_trainings, flows, network_arguments, over, tried_losses
+from pipeline.planning.needs import flows, loss_of, network_arguments, over, training_named
 from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import searching, tables_settings, truth_in_words
 from pipeline.raw.patterns import listing, tree_digest
@@ -100,13 +100,12 @@ class Settings:
         return json.dumps(network_arguments(self.cfg, wildcards.model))
 
     def training(self, wildcards: Wildcards) -> str:
-        """The training at hand; one of another loss is the pretraining."""
-        found = all_trainings(self.cfg).get(wildcards.training, self.cfg.pretraining)
-        return found.model_dump_json()
+        """The training at hand."""
+        return training_named(self.cfg, wildcards.training).model_dump_json()
 
     def loss(self, wildcards: Wildcards) -> str:
         """Weights of Eq. (6) for the training at hand."""
-        return tried_losses(self.cfg).get(wildcards.training, self.cfg.loss).model_dump_json()
+        return loss_of(self.cfg, wildcards.training).model_dump_json()
 
     def submission(self, wildcards: Wildcards) -> str:
         """What those expect who score the submission at hand."""

@@ -111,7 +111,7 @@ rule pictures:
         flow=inputs.tested("flow"),
         density=inputs.tested("density"),
         pictured=inputs.pictured,  # maps and scores of every model that is shown
-        stores=ancient(inputs.tested_folders("frames", "flow", "density")),
+        stores=ancient(inputs.tested("frames", "flow", "density", ending=".zarr")),
     output:
         picture=report(
             "<results>/pictures/{dataset}.png",
@@ -143,7 +143,7 @@ rule gates:
         weights=inputs.weights,
         frames=inputs.tested("frames"),
         flow=inputs.tested("flow"),
-        stores=ancient(inputs.tested_folders("frames", "flow")),
+        stores=ancient(inputs.tested("frames", "flow", ending=".zarr")),
     output:
         sheet="<results>/gates/{model}/{training}/{dataset}.csv",
         curves=report(
