@@ -79,7 +79,7 @@ class Writer:
 
 
 def _whole_shards(blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """The blocks joined and cut anew into SHARD frames each; the last may be shorter."""
+    """Join the blocks and cut them into SHARD frames each; the last may be shorter."""
     held: list[NDArray[Any]] = []
     count = 0
     first = True
@@ -123,7 +123,16 @@ def write_store(
             shutil.rmtree(store)
         writer = Writer(kind, store, codec)
         yield writer
-        _write_manifest(writer, store, manifest, settings)
+        files = list_files(store)
+        content = {
+            "kind": kind.name,
+            "codec": codec,
+            "clips": writer.clips,
+            "files": files,
+            "digest": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
+            "settings": dict(settings),
+        }
+        write_json(manifest, content)
     except BaseException as error:
         message = _disk_message(error, store, writer)
         remove(manifest)
@@ -131,21 +140,6 @@ def write_store(
         if message is not None:
             raise InputError(message) from error
         raise
-
-
-def _write_manifest(
-    writer: Writer, store: Path, manifest: Path, settings: Mapping[str, Any]
-) -> None:
-    files = list_files(store)
-    content = {
-        "kind": writer.kind.name,
-        "codec": writer.codec,
-        "clips": writer.clips,
-        "files": files,
-        "digest": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
-        "settings": dict(settings),
-    }
-    write_json(manifest, content)
 
 
 def _disk_message(error: BaseException, store: Path, writer: Writer | None) -> str | None:
