@@ -59,7 +59,7 @@ class Model(BaseModel):
                 ) from None
         if self.network and "start" not in self.model_fields_set:
             raise ValueError("start: needed; null where nothing is trained")
-        further = {*self.model_dump(exclude_unset=True)} - {"maps", "held_out"}
+        further = self.model_fields_set - {"maps", "held_out"}
         if further and not self.network:
             raise ValueError(f"{', '.join(sorted(further))}: only networks have such a key")
         return self

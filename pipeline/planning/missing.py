@@ -145,12 +145,7 @@ def _refuse_unknown_metrics(cfg: Config, known: Collection[str]) -> None:
 
 
 def planned(keys: Mapping[str, Any], command: Sequence[str], metrics: Collection[str]) -> Config:
-    """The configuration of the run that Snakemake is about to plan.
-
-    Args:
-        keys: What the command line or another workflow sets; the rest is config.yaml's.
-        command: Snakemake's command line.
-        metrics: Names of all metrics.
+    """The configuration of the run that Snakemake is about to plan, with the user's own `keys`.
 
     Raises:
         SystemExit: It does not fit, or raw data are missing; with one message.

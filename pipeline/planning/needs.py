@@ -9,9 +9,6 @@ from pipeline.config.data import Flow, ImageFlowEstimator, PwcnetFlow, Test
 from pipeline.config.section import MAIN_FLOW, PRETRAINING, Split
 from pipeline.config.training import Loss, Training
 
-NOT_ARGUMENTS = {"start", "pretraining", "flow", "fitted", "maps", "held_out"}
-"""Keys of a model that its network's constructor does not take."""
-
 TORCHVISION = {
     "resnet50": "resnet50-0676ba61.pth",
     "resnet18": "resnet18-f37072fd.pth",
@@ -64,17 +61,15 @@ def observed(cfg: Config, model: str) -> bool:
 def network_arguments(cfg: Config, model: str) -> dict[str, Any]:
     """Constructor arguments of a model's network, with the key `network`."""
     entry = cfg.models[model]
-    alone = entry.model_dump(exclude=NOT_ARGUMENTS)
-    return {**cfg.networks.get(entry.network or "", {}), **alone}
+    shared = cfg.networks.get(entry.network or "", {})
+    return {**shared, "network": entry.network, **(entry.model_extra or {})}
 
 
 def sees_motion(cfg: Config, model: str) -> bool:
     """Whether a model's network looks at flow."""
     entry = cfg.models[model]
-    streams = (
-        entry.start is not None and network_arguments(cfg, model).get("streams") != "appearance"
-    )
-    return streams or entry.flow is not None
+    streams = network_arguments(cfg, model).get("streams")
+    return entry.flow is not None or (entry.start is not None and streams != "appearance")
 
 
 def gated(cfg: Config, model: str) -> bool:

@@ -83,9 +83,6 @@ def code_digest(*modules: str) -> str:
     Hashes syntax trees without docstrings, so comments, docstrings and layout do not count; nor do
     the modules in `_UNCOUNTED`.
 
-    Args:
-        modules: Dotted names, for example "pipeline.preprocessing.flow".
-
     Raises:
         ModuleNotFoundError: A module is not a file of this repository.
     """

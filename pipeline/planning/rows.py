@@ -151,12 +151,9 @@ def _in_words(name: str, keys: Mapping[str, Any]) -> str:
 
 
 def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesSettings:
-    """Settings of stage `tables`; rows that cannot be measured are taken out of the tables.
+    """Settings of stage `tables`, for the tables of the run or those of `searching`.
 
-    Args:
-        cfg: The run.
-        code: Digest of the code of all stages.
-        of: The configuration whose tables are made, if it is another one: that of `searching`.
+    Rows that cannot be measured are taken out of the tables.
     """
     of = of or cfg
     tested = of.datasets | of.meta_datasets

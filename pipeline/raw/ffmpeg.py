@@ -145,12 +145,8 @@ def write_frames(
 ) -> Iterator[Callable[[NDArray[np.uint8]], object]]:
     """Encode a video from the frames that are given to the function; equal frames, equal bytes.
 
-    Args:
-        video: File to write; its folder must be there.
-        shape: Shape of a frame: [y, x] for grey, [y, x, 3] for RGB.
-        rate: Frames per second.
-        filters: Name and arguments of each filter.
-        options: Codec and other options of ffmpeg's output.
+    A frame is [y, x] for grey, [y, x, 3] for RGB. The rate is in frames per second. A filter is its
+    name and its arguments; options are the codec and others of ffmpeg's output.
 
     Raises:
         InputError: ffmpeg failed.

@@ -45,12 +45,9 @@ def of_the_disk(error: OSError) -> bool:
 
 
 def explain(error: OSError, path: Path, needed: int | None = None) -> str:
-    """Return one line: path, what happened, remedy.
+    """Return one line about an error that is `of_the_disk`: path, what happened, remedy.
 
-    Args:
-        error: One that is `of_the_disk`.
-        path: File that was being read or written, for an error that names none.
-        needed: Largest number of bytes that were about to be written.
+    `path` was being read or written; at most `needed` bytes were about to be written.
     """
     where = _culprit(error, path)
     if error.errno not in _FULL:

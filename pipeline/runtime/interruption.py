@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -33,12 +33,7 @@ class Interruption:
             self._before[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -48,7 +43,7 @@ GRACE = 120
 
 
 def outlive_signals() -> None:
-    """Lets a process that reads data live on until the training it reads for has saved its state.
+    """Let a process that reads data live on until the training it reads for has saved its state.
 
     SIGINT is ignored. SIGTERM ends the process after `GRACE` seconds: if its training is gone,
     nothing else would end it.

@@ -49,16 +49,10 @@ class Writer:
         )
 
     def add(self, clip: str, blocks: Iterable[NDArray[Any]], **facts: Any) -> int:
-        """Write one clip.
+        """Write one clip from blocks of frames (or gaze points); return the number of these.
 
-        Args:
-            clip: Its name.
-            blocks: Pieces along the first dimension, of any length: the pieces of a long video are
-                gathered into whole shards as they come.
-            facts: JSON values for the manifest: what the clip is made of, what was dropped.
-
-        Returns:
-            The number of frames (or gaze points) written.
+        Blocks may have any length: those of a long video are gathered into whole shards as they
+        come. Facts are JSON values for the manifest: what the clip is made of, what was dropped.
 
         Raises:
             InputError: There is no block.
@@ -106,12 +100,8 @@ def write_store(
 ) -> Iterator[Writer]:
     """Write a store and, when all of it is there, its manifest; after an error neither is left.
 
-    Args:
-        kind: What its arrays are.
-        store: Folder of the Zarr group.
-        manifest: File beside it.
-        settings: Sections of config.yaml that the stage was given, from `pipeline.stores.settings`.
-        codec: How its chunks are compressed.
+    The settings are the sections of config.yaml that the stage was given, as a function of
+    `pipeline.stores.settings` returns them.
 
     Raises:
         InputError: The disk is full or read-only, or a file is in the way.
