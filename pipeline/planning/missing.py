@@ -11,7 +11,7 @@ from pipeline.config.config import Config
 from pipeline.config.data import Dataset
 from pipeline.planning.load import complete, load
 from pipeline.planning.needs import given, left_out
-from pipeline.planning.rows import measured, used_splits
+from pipeline.planning.rows import all_measured, used_splits
 from pipeline.raw.patterns import files_matching, patterns, stays_inside, video_file
 from pipeline.raw.splits import SheetClip, read_sheet
 from pipeline.runtime.errors import InputError
@@ -92,11 +92,10 @@ def _missing(cfg: Config) -> dict[str, list[str]]:
 
 
 def _missing_maps(cfg: Config) -> list[str]:
-    """What tables want of somebody else's maps that are not there."""
+    """Messages about somebody else's maps that tables need and that are not there."""
     wanted = {
-        (row.model, str(cfg.models[row.model].maps).format(dataset=table.dataset))
-        for name, table in cfg.tables.items()
-        for row in measured(cfg, name).values()
+        (row.model, str(cfg.models[row.model].maps).format(dataset=dataset))
+        for dataset, row in all_measured(cfg)
         if given(cfg, row.model)
     }
     return [
@@ -108,7 +107,7 @@ def _missing_maps(cfg: Config) -> list[str]:
 
 
 def missing_message(cfg: Config) -> str | None:
-    """What raw data a run lacks, in one message; None if nothing is missing."""
+    """One message about the raw data that are not there; None if nothing is missing."""
     weights = cfg.backbone_weights
     if weights not in (None, "torchvision") and not Path(weights).is_file():
         return (

@@ -41,6 +41,15 @@ def measured(cfg: Config, table: str) -> dict[str, Measured]:
     return rows | sanity
 
 
+def all_measured(cfg: Config) -> list[tuple[str, Measured]]:
+    """The dataset and the row of everything that the tables of this run measure."""
+    return [
+        (table.dataset, row)
+        for name, table in cfg.tables.items()
+        for row in measured(cfg, name).values()
+    ]
+
+
 def unmeasured(cfg: Config, table: str) -> dict[str, str]:
     """Rows of a table that this run cannot measure, and why."""
     density = cfg.datasets[over(cfg, cfg.tables[table].dataset)].density
@@ -77,9 +86,8 @@ def _needed_datasets(cfg: Config, row: Measured) -> list[str]:
 def flows_of(cfg: Config, dataset: str) -> list[str]:
     """Flows of a dataset that rows of this run's tables need, in the order of `flows`."""
     used = set[str]()
-    for name, table in cfg.tables.items():
-        for row in measured(cfg, name).values():
-            used |= _flows_of(cfg, row, dataset, {over(cfg, table.dataset)})
+    for tested, row in all_measured(cfg):
+        used |= _flows_of(cfg, row, dataset, {over(cfg, tested)})
     return [name for name in flows(cfg) if name in used and has_flow(cfg, name, dataset)]
 
 

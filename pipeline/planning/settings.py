@@ -38,11 +38,7 @@ class Settings:
 
     def network_code(self, stage: str) -> Param:
         """Digest of a stage together with the network of the model at hand."""
-
-        def digest(wildcards: Wildcards) -> str:
-            return code_digest(stage, *self._network_modules(wildcards.model))
-
-        return digest
+        return lambda job: code_digest(stage, *self._network_modules(job.model))
 
     def _network_modules(self, model: str) -> list[str]:
         name = self.cfg.models[model].network
@@ -84,12 +80,8 @@ class Settings:
 
     def dataset(self, section: str) -> Param:
         """A section of the dataset at hand: `frames`, `gaze` or `density`."""
-
-        def text(wildcards: Wildcards) -> str:
-            entry: Section = getattr(self.cfg.datasets[over(self.cfg, wildcards.dataset)], section)
-            return entry.model_dump_json()
-
-        return text
+        datasets = self.cfg.datasets
+        return lambda job: as_json(getattr(datasets[over(self.cfg, job.dataset)], section))
 
     def flow(self, wildcards: Wildcards) -> str:
         """The flow at hand."""

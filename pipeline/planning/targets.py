@@ -20,7 +20,7 @@ from pipeline.planning.needs import (
     still,
     tried_losses,
 )
-from pipeline.planning.rows import measured, pictured, used_splits
+from pipeline.planning.rows import all_measured, pictured, used_splits
 
 PUBLISHED = "workflow/published"
 """Folder of the papers' printed tables."""
@@ -48,13 +48,7 @@ def models(cfg: Config, kind: Literal["trained", "fitted", "observed", "maps"]) 
 
 def measured_scores(cfg: Config) -> list[str]:
     """Score sheets behind every measured row of the tables."""
-    return sorted(
-        {
-            paths.scores(cfg, row, cfg.tables[table].dataset)
-            for table in cfg.tables
-            for row in measured(cfg, table).values()
-        }
-    )
+    return sorted({paths.scores(cfg, row, dataset) for dataset, row in all_measured(cfg)})
 
 
 def attribute_sheets(cfg: Config) -> list[str]:
@@ -74,8 +68,7 @@ def training_logs(cfg: Config) -> list[str]:
     """Logs of every training behind the tables, those of the pretrainings among them."""
     rows = {
         (row.model, row.training)
-        for table in cfg.tables
-        for row in measured(cfg, table).values()
+        for _, row in all_measured(cfg)
         if cfg.models[row.model].start is not None
     }
     rows |= {(str(cfg.models[m].start), pretraining_name(cfg, m)) for m, _ in rows}

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from pipeline.runtime.errors import InputError
 
 _MOVE = "move pathvars in config.yaml to another disk"
@@ -36,7 +38,6 @@ _REFUSED = {
     errno.EMFILE: ("too many open files", "raise `ulimit -n`, then rerun"),
     errno.ENFILE: ("too many open files on this machine", "close some, then rerun"),
 }
-_UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
 def of_the_disk(error: OSError) -> bool:
@@ -54,7 +55,7 @@ def explain(error: OSError, path: Path, needed: int | None = None) -> str:
         what, remedy = _REFUSED[error.errno or 0]
         return f"{where}: {what} ({error.strerror}); {remedy}"
     what, remedy = _FULL[error.errno]
-    facts = _room(where) + ([f"up to {_size(needed)} needed next"] if needed else [])
+    facts = _room(where) + ([f"up to {decimal(needed)} needed next"] if needed else [])
     return f"{where}: {what} ({', '.join(facts) or error.strerror}); {remedy}"
 
 
@@ -132,7 +133,7 @@ def _room(path: Path) -> list[str]:
     free = _free(path)
     state = os.statvfs(_existing(path))
     inodes = ["no inode free"] if state.f_files and not state.f_favail else []
-    return inodes + ([] if free is None else [f"{_size(free)} free"])
+    return inodes + ([] if free is None else [f"{decimal(free)} free"])
 
 
 def _free(path: Path) -> int | None:
@@ -146,11 +147,3 @@ def _existing(path: Path) -> Path:
     """The path, or the nearest folder above it that exists."""
     above = (path.absolute(), *path.absolute().parents)
     return next((folder for folder in above if os.access(folder, os.F_OK)), Path("/"))
-
-
-def _size(count: float) -> str:
-    for unit in _UNITS:
-        if count < 1000 or unit == _UNITS[-1]:
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == _UNITS[0] else f"{count:.1f} {unit}"
