@@ -8,16 +8,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 Split = Literal["train", "val", "test"]
-
 PRETRAINING = "salicon"
 """Name of the training that the section `pretraining` describes and all others start from."""
-
 GIVEN = "given"
 """Name used for a training in paths and tables where the maps were made elsewhere."""
-
 UNTRAINED = "untrained"
 """Name used for a training in paths and tables where a model is not trained."""
-
 MAIN_FLOW = "flow"
 """Name of the flow that the section `flow` describes, beside those of `other_flows`."""
 

@@ -13,26 +13,21 @@ from rich.filesize import decimal
 
 from pipeline.runtime.errors import InputError
 
-_MOVE = "move pathvars in config.yaml to another disk"
+_MOVE = "move pathvars in config.yaml"
+_OTHER_DISK = f"free space there, or {_MOVE} to another disk"
 _FULL = {
-    errno.ENOSPC: ("no space left on its disk", f"free space there, or {_MOVE}"),
-    errno.EDQUOT: ("the quota of its disk is used up", f"free space there, or {_MOVE}"),
+    errno.ENOSPC: ("no space left on its disk", _OTHER_DISK),
+    errno.EDQUOT: ("the quota of its disk is used up", _OTHER_DISK),
 }
 _REFUSED = {
-    errno.EROFS: ("its disk is read-only", f"make it writable, or {_MOVE}"),
-    errno.EACCES: ("no permission", "change its permissions, or move pathvars in config.yaml"),
-    errno.EPERM: ("no permission", "change its permissions, or move pathvars in config.yaml"),
-    errno.ENOTDIR: (
-        "a file is where a folder should be",
-        "move the file away, or move pathvars in config.yaml",
-    ),
-    errno.EEXIST: (
-        "something of that name is in the way",
-        "move it away, or move pathvars in config.yaml",
-    ),
+    errno.EROFS: ("its disk is read-only", f"make it writable, or {_MOVE} to another disk"),
+    errno.EACCES: ("no permission", f"change its permissions, or {_MOVE}"),
+    errno.EPERM: ("no permission", f"change its permissions, or {_MOVE}"),
+    errno.ENOTDIR: ("a file is where a folder should be", f"move the file away, or {_MOVE}"),
+    errno.EEXIST: ("something of that name is in the way", f"move it away, or {_MOVE}"),
     errno.EISDIR: ("a folder is where a file should be", "move the folder away"),
     errno.ENOENT: ("no such file or folder", "check the path, or rerun what makes it"),
-    errno.ENAMETOOLONG: ("the name is too long for its disk", "move pathvars in config.yaml"),
+    errno.ENAMETOOLONG: ("the name is too long for its disk", _MOVE),
     errno.EIO: ("its disk fails to read or write", "check the disk, then rerun"),
     errno.ESTALE: ("its network disk lost it", "rerun"),
     errno.EMFILE: ("too many open files", "raise `ulimit -n`, then rerun"),
