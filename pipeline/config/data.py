@@ -1,7 +1,5 @@
 """Sections of config.yaml about datasets, frames, flow and densities."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 

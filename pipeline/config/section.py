@@ -1,7 +1,5 @@
 """What all sections of config.yaml share: their base class, the names of splits and trainings."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Sections of config.yaml about models, losses and trainings."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (

@@ -3,8 +3,6 @@
 `python -m pipeline.planning.configuration` writes both files; a test holds them in step.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import itertools

@@ -4,8 +4,6 @@ Each method that takes wildcards is an input function; each other one returns on
 reads `frames=inputs.training("frames")`.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path

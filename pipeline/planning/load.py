@@ -4,8 +4,6 @@ The workflow's own files are found from where the workflow lies, a user's from t
 a relative path means the working folder's file if there is one, else the workflow's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Stage `tables` compares it with what they name. After an edit of config.yaml and
 nothing reruns, and old values would be printed as if the new settings had made them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Raw data, sheets and maps that a run needs and that are not there, in one message."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path

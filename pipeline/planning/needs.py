@@ -1,7 +1,5 @@
 """What a model, a flow or a dataset of a run needs: the trainings, networks and files behind it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pipeline.config.config import Config

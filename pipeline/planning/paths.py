@@ -1,7 +1,5 @@
 """Where every product of a run lies. Rules, checks and `score_folder` name files by this alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

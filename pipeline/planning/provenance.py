@@ -1,7 +1,5 @@
 """The code that made a result, as a digest that comments do not change."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """The rows of the tables: which this run measures, which it cannot and why, and what they need."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Params of the rules: the settings and the digests that a job depends on besides its files."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """What a run makes: models of each kind, sheets behind its tables, parts of its report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal

@@ -4,8 +4,6 @@ The binary is the one in imageio-ffmpeg's wheel, so no system package is needed.
 ffprobe: facts are read from what ffmpeg itself prints.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence

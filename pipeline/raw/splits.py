@@ -7,8 +7,6 @@ Clips for choosing models are held out of the training split only, so that no te
 of an official validation split that is scored as a test, can take part in a choice.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

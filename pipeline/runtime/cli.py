@@ -6,8 +6,6 @@ paths, numbers and words as they are, lists as several words, everything else as
 a user can mend becomes one line and exit status 1; an error of the code keeps its traceback.
 """
 
-from __future__ import annotations
-
 import argparse
 import inspect
 import re

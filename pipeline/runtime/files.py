@@ -1,7 +1,5 @@
 """Errors of a disk as one line with the remedy, and files that are either whole or not there."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

@@ -1,11 +1,9 @@
 """A scheduler's request that a job end, noted so that the job can save its state first."""
 
-from __future__ import annotations
-
 import os
 import signal
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """Slurm sends SIGTERM before it takes a node away; Ctrl-C sends SIGINT."""
@@ -28,7 +26,7 @@ class Interruption:
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             signal.signal(number, self._before[number])
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> Self:
         for number in SIGNALS:
             self._before[number] = signal.signal(number, self._note)
         return self

@@ -1,7 +1,5 @@
 """The one home of CSV: sheets of words under a header, with comment lines above it."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Sequence

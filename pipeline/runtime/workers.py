@@ -3,8 +3,6 @@
 The tasks are the same everywhere. The machines of a cluster must see the same files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module

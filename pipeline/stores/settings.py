@@ -6,8 +6,6 @@ and every file of weights names the settings it was made with, by section of con
 writes a result and whoever compares it take those sections from the same function of this module.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path

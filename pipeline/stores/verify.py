@@ -1,7 +1,5 @@
 """Find files of a store that changed after writing: `python -m pipeline.stores.verify`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Writing a store: clip by clip in whole shards, and its manifest last."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil
