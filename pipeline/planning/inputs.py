@@ -12,17 +12,7 @@ from typing import Any
 from pipeline.config.config import Config
 from pipeline.config.data import ReleasedDensity
 from pipeline.config.section import UNTRAINED
-from pipeline.planning import paths
-from pipeline.planning.needs import (
-    backbone_file,
-    flow_name,
-    flows,
-    network_arguments,
-    predicted_split,
-    pretraining_name,
-    sees_motion,
-    training_named,
-)
+from pipeline.planning import needs, paths
 from pipeline.planning.rows import pictured, used_splits
 from pipeline.raw.patterns import files_matching, video_file
 from pipeline.raw.splits import SheetClip
@@ -85,13 +75,16 @@ class Inputs:
     ) -> Input:
         """Parts of the clips that a training learns from, or holds out, in its order."""
         return lambda wildcards: self._parts(
-            stages, training_named(self.cfg, wildcards.training).datasets, splits, ending
+            stages, needs.training_named(self.cfg, wildcards.training).datasets, splits, ending
         )
 
     def tested(self, *stages: str, ending: str = ".json") -> Input:
         """Parts of the split of a dataset that is predicted and scored."""
         return lambda wildcards: self._parts(
-            stages, [wildcards.dataset], [predicted_split(self.cfg, wildcards.dataset)], ending
+            stages,
+            [wildcards.dataset],
+            [needs.predicted_split(self.cfg, wildcards.dataset)],
+            ending,
         )
 
     def used(self, *stages: str, ending: str = ".json") -> Input:
@@ -104,9 +97,9 @@ class Inputs:
         """Parts of the flow that a model looks at; none if it sees no motion."""
 
         def found(wildcards: Wildcards) -> list[str]:
-            if not sees_motion(self.cfg, wildcards.model):
+            if not needs.sees_motion(self.cfg, wildcards.model):
                 return []
-            return parts(flow_name(self.cfg, wildcards.model), **options)(wildcards)
+            return parts(needs.flow_name(self.cfg, wildcards.model), **options)(wildcards)
 
         return found
 
@@ -129,23 +122,25 @@ class Inputs:
 
     def flow_weights(self, wildcards: Wildcards) -> list[str]:
         """Weights of a flow's network; none where it has none."""
-        weights = getattr(flows(self.cfg)[wildcards.flow], "weights", None)
+        weights = getattr(needs.flows(self.cfg)[wildcards.flow], "weights", None)
         return [weights] if weights else []
 
     def backbone(self, wildcards: Wildcards) -> list[str]:
         """ImageNet weights that a model's backbone starts from, if any."""
-        file = backbone_file(self.cfg, network_arguments(self.cfg, wildcards.model).get("backbone"))
+        file = needs.backbone_file(
+            self.cfg, needs.network_arguments(self.cfg, wildcards.model).get("backbone")
+        )
         return [file] if file else []
 
     def image_flow_backbone(self) -> list[str]:
         """ImageNet weights of the network that sees flow in a still image, if any."""
-        file = backbone_file(self.cfg, self.cfg.image_flow_weights.network["backbone"])
+        file = needs.backbone_file(self.cfg, self.cfg.image_flow_weights.network["backbone"])
         return [file] if file else []
 
     def start(self, wildcards: Wildcards) -> str:
         """Weights that a model's training starts from."""
         start = str(self.cfg.models[wildcards.model].start)
-        return paths.weights(self.cfg, start, pretraining_name(self.cfg, wildcards.model))
+        return paths.weights(self.cfg, start, needs.pretraining_name(self.cfg, wildcards.model))
 
     def weights(self, wildcards: Wildcards) -> list[str]:
         """Weights of a trained or fitted model; none of one without training."""

@@ -11,16 +11,7 @@ from typing import Any
 from pipeline.config.config import Config
 from pipeline.config.evaluation import Measured
 from pipeline.config.section import GIVEN, UNTRAINED
-from pipeline.planning import paths
-from pipeline.planning.needs import (
-    flows,
-    loss_of,
-    network_arguments,
-    observed,
-    over,
-    scored,
-    training_named,
-)
+from pipeline.planning import needs, paths
 from pipeline.planning.rows import flows_of, measured
 from pipeline.stores.settings import (
     density_settings,
@@ -48,10 +39,10 @@ def manifests(cfg: Config) -> list[str]:
 
 def _products(cfg: Config) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
     """A folder or file of weights, its settings, and its files behind a table; some repeatedly."""
-    known = flows(cfg)
+    known = needs.flows(cfg)
     for title, table in cfg.tables.items():
         rows = measured(cfg, title).values()
-        name = over(cfg, table.dataset)
+        name = needs.over(cfg, table.dataset)
         dataset = cfg.datasets[name]
         stages = {
             "frames": frames_settings(dataset.frames, cfg.frames),
@@ -60,10 +51,10 @@ def _products(cfg: Config) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
             **{flow: flow_settings(known[flow]) for flow in flows_of(cfg, name)},
         }
         for stage, settings in stages.items() if rows else ():
-            files = paths.parts(cfg, stage, name, scored(cfg, table.dataset).split)
+            files = paths.parts(cfg, stage, name, needs.scored(cfg, table.dataset).split)
             yield f"{cfg.pathvars['data']}/{name}/{stage}", settings, files
         for row in rows:
-            if not observed(cfg, row.model):
+            if not needs.observed(cfg, row.model):
                 yield from _products_of(cfg, row, table.dataset)
 
 
@@ -77,7 +68,7 @@ def _products_of(
         source = Path(str(cfg.models[row.model].maps).format(dataset=dataset))
         yield folder, maps_settings(source), [maps]
         return
-    arguments = network_arguments(cfg, row.model)
+    arguments = needs.network_arguments(cfg, row.model)
     yield folder, network_settings(arguments), [maps]
     if row.training == UNTRAINED:
         return
@@ -85,8 +76,8 @@ def _products_of(
     if cfg.models[row.model].fitted:
         facts["fitting"] = cfg.fitting.model_dump(mode="json")
     else:
-        facts["training"] = training_named(cfg, row.training).model_dump(mode="json")
-        facts["loss"] = loss_of(cfg, row.training).model_dump(mode="json")
+        facts["training"] = needs.training_named(cfg, row.training).model_dump(mode="json")
+        facts["loss"] = needs.loss_of(cfg, row.training).model_dump(mode="json")
     weights = paths.weights(cfg, row.model, row.training)
     yield weights, facts, [weights]
 

@@ -9,9 +9,8 @@ from typing import Any
 from model.registry import module_of
 from pipeline.config.config import Config
 from pipeline.config.section import Section
-from pipeline.planning import made, paths
+from pipeline.planning import made, needs, paths
 from pipeline.planning.inputs import Inputs, Wildcards
-from pipeline.planning.needs import flows, loss_of, network_arguments, over, training_named
 from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import searching, tables_settings, truth_in_words
 from pipeline.raw.patterns import listing, tree_digest
@@ -79,23 +78,23 @@ class Settings:
     def dataset(self, section: str) -> Param:
         """A section of the dataset at hand: `frames`, `gaze` or `density`."""
         datasets = self.cfg.datasets
-        return lambda job: as_json(getattr(datasets[over(self.cfg, job.dataset)], section))
+        return lambda job: as_json(getattr(datasets[needs.over(self.cfg, job.dataset)], section))
 
     def flow(self, wildcards: Wildcards) -> str:
         """The flow at hand."""
-        return flows(self.cfg)[wildcards.flow].model_dump_json()
+        return needs.flows(self.cfg)[wildcards.flow].model_dump_json()
 
     def network(self, wildcards: Wildcards) -> str:
         """Arguments of the network of the model at hand."""
-        return json.dumps(network_arguments(self.cfg, wildcards.model))
+        return json.dumps(needs.network_arguments(self.cfg, wildcards.model))
 
     def training(self, wildcards: Wildcards) -> str:
         """The training at hand."""
-        return training_named(self.cfg, wildcards.training).model_dump_json()
+        return needs.training_named(self.cfg, wildcards.training).model_dump_json()
 
     def loss(self, wildcards: Wildcards) -> str:
         """Weights of Eq. (6) for the training at hand."""
-        return loss_of(self.cfg, wildcards.training).model_dump_json()
+        return needs.loss_of(self.cfg, wildcards.training).model_dump_json()
 
     def submission(self, wildcards: Wildcards) -> str:
         """What those expect who score the submission at hand."""
