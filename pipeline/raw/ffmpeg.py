@@ -28,7 +28,7 @@ class FfmpegError(Exception):
 
 
 class VideoFacts(NamedTuple):
-    """What the header of a video says."""
+    """What the header of a video states."""
 
     width: int
     """Pixels."""

@@ -19,7 +19,7 @@ def read_rows(
     mark in front, which is taken off. The header must have `columns`; others are kept as well.
 
     Raises:
-        InputError: The sheet cannot be read, is not UTF-8, lacks a column, or has a row with more
+        InputError: The sheet cannot be read, is not UTF-8, misses a column, or has a row with more
             or fewer cells than the header.
     """
     try:

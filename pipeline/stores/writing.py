@@ -41,7 +41,7 @@ class Writer:
             shards=(SHARD, *shape) if self._framed else None,
             dimension_names=self.kind.dimensions,
             attributes={"unit": self.kind.unit},
-            # Otherwise a chunk of zeros has no file, and could not be told from a lost one.
+            # Otherwise a chunk of zeros has no file, which looks the same as a lost one.
             config={"write_empty_chunks": True},
             **ENCODINGS[self.codec],
         )
