@@ -153,7 +153,7 @@ def test_which_models_look_at_flow() -> None:
 @pytest.mark.parametrize("maps", ["{0}", "{clip}/{dataset}", "{dataset", "maps}"])
 def test_a_path_of_maps_has_no_other_braces(maps: str) -> None:
     assert Model(maps="maps/{dataset}.zip").maps
-    with pytest.raises(ValueError, match="may hold {dataset} and nothing else in braces"):
+    with pytest.raises(ValueError, match=r"may hold \{dataset\} and nothing else"):
         Model(maps=maps)
 
 
