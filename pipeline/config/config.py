@@ -4,8 +4,6 @@ No number and no choice of an experiment has a default: what runs is written dow
 out only where that means none (null), no (false) or nothing ({}).
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pipeline.config.data import Dataset, Flow, Frames, MetaDataset, Submission

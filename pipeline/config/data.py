@@ -1,7 +1,5 @@
 """Sections of config.yaml about datasets, frames, flow and densities."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.config.section import Section, Split, check_pattern
+from pipeline.config.section import Pattern, Section, Split
 
 
 class Frames(Section):
@@ -99,7 +97,7 @@ class Source(Section):
 class DatasetFrames(Section):
     """Where the pictures of a dataset lie, and their frame rate."""
 
-    video: str
+    video: Pattern
     """Path of a video below the dataset's raw folder, with {clip} and {split}; a path with {frame}
     names numbered pictures instead. A * stands for anything but a slash."""
     rate: PositiveFloat | None
@@ -111,7 +109,6 @@ class DatasetFrames(Section):
 
     @model_validator(mode="after")
     def _pictures_have_a_rate(self) -> Self:
-        check_pattern(self.video)
         if "{frame}" in self.video and self.rate is None:
             raise ValueError("numbered pictures carry no rate: set rate to their frames per second")
         return self
@@ -122,19 +119,13 @@ class DatasetGaze(Section):
 
     reader: str
     """Module of pipeline/datasets that reads the files."""
-    files: tuple[str, ...]
+    files: tuple[Pattern, ...]
     """Paths of the gaze files below the dataset's raw folder, with {clip}, {split}, {observer} and
     {frame}."""
     observers: tuple[str, ...] | None = None
     """Values of {observer}; null: every observer that has a file."""
     options: dict[str, Any] = Field(default={})
     """Keyword arguments of the reader, described in its module."""
-
-    @model_validator(mode="after")
-    def _patterns_can_be_found(self) -> Self:
-        for pattern in self.files:
-            check_pattern(pattern)
-        return self
 
 
 class GaussianDensity(Section):
@@ -192,13 +183,8 @@ class ReleasedDensity(Section):
     """Maps that others distribute, read as they are and divided by their maximum."""
 
     recipe: Literal["released"]
-    files: str
+    files: Pattern
     """Paths of the maps below the dataset's raw folder, with {clip}, {split} and {frame}."""
-
-    @model_validator(mode="after")
-    def _pattern_can_be_found(self) -> Self:
-        check_pattern(self.files)
-        return self
 
 
 Density = Annotated[

@@ -1,7 +1,5 @@
 """Sections of config.yaml about scores, checks and tables."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal, get_args
 

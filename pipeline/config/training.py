@@ -1,7 +1,6 @@
 """Sections of config.yaml about models, losses and trainings."""
 
-from __future__ import annotations
-
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -50,16 +49,11 @@ class Model(BaseModel):
     def _is_one_thing(self) -> Self:
         if [self.network, self.maps, self.held_out].count(None) != 2:
             raise ValueError("network, maps or held_out: one of these keys is needed")
-        if self.maps:
-            try:
-                self.maps.format(dataset="x")
-            except (KeyError, IndexError, ValueError):
-                raise ValueError(
-                    f"maps: {self.maps}: may hold {{dataset}} and nothing else in braces"
-                ) from None
+        if self.maps and re.search("[{}]", self.maps.replace("{dataset}", "")):
+            raise ValueError(f"maps: {self.maps}: may hold {{dataset}} and nothing else in braces")
         if self.network and "start" not in self.model_fields_set:
             raise ValueError("start: needed; null where nothing is trained")
-        further = {*self.model_dump(exclude_unset=True)} - {"maps", "held_out"}
+        further = self.model_fields_set - {"maps", "held_out"}
         if further and not self.network:
             raise ValueError(f"{', '.join(sorted(further))}: only networks have such a key")
         return self

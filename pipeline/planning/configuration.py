@@ -3,8 +3,6 @@
 `python -m pipeline.planning.configuration` writes both files; a test holds them in step.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import itertools
@@ -84,14 +82,10 @@ def chapters(text: str) -> dict[str, list[str]]:
 
     A heading is a line as `## Training: docs/training.md`; keys above the first one belong to it.
     """
-    found: dict[str, list[str]] = {}
-    early: list[str] = []
-    for line in text.splitlines():
-        if heading := re.match(r"## (\w+: docs/[\w/]+\.md)$", line):
-            found[heading[1]], early = early, []
-        elif key := re.match(r"(\w+):", line):
-            next(reversed(found.values()), early).append(key[1])
-    return found
+    above, *rest = re.split(r"^## (\w+: docs/[\w/]+\.md)$", text, flags=re.MULTILINE)
+    bodies = [above + rest[1], *rest[3::2]]
+    keys = (re.findall(r"^(\w+):", body, re.MULTILINE) for body in bodies)
+    return dict(zip(rest[::2], keys, strict=True))
 
 
 class _Reference:
@@ -103,26 +97,23 @@ class _Reference:
 
     def below(self, value: dict[str, Any], path: str, depth: int) -> Iterator[str]:
         """Bullets for the keys of a value, if it is a section, a choice or a mapping of them."""
-        if isinstance(value.get("additionalProperties"), dict):
-            yield from self.below(value["additionalProperties"], f"{path}.<name>", depth)
-        known = json.dumps([value.get("$ref"), value.get("oneOf")])
-        if not {"$ref", "oneOf"} & value.keys():
-            return
-        if known in self._described:
-            where = self._described[known]
+        if isinstance(inner := value.get("additionalProperties"), dict):
+            value, path = inner, f"{path}.<name>"
+        alone = [{"$ref": value["$ref"]}] if "$ref" in value else []
+        choices = value.get("oneOf", alone)
+        where = self._described.setdefault(json.dumps(choices), path)
+        if choices and where != path:
             yield _bullet(f"Keys as in [`{where}`](#{where.split('.')[0]}).", depth)
             return
-        self._described[known] = path
-        if "$ref" in value:
-            yield from self._keys(self._resolved(value), path, depth)
-        for choice in value.get("oneOf", []):
-            section, by = self._resolved(choice), value["discriminator"]["propertyName"]
-            name = section["properties"][by]["const"]
-            yield _bullet(f"`{by}: {name}`: {section['description']}", depth)
-            yield from self._keys(section, path, depth + 1, leave_out=by)
+        by = value.get("discriminator", {}).get("propertyName")
+        for section in map(self._resolved, choices):
+            if by:
+                name = section["properties"][by]["const"]
+                yield _bullet(f"`{by}: {name}`: {section['description']}", depth)
+            yield from self._keys(section, path, depth + bool(by), leave_out=by)
 
     def _keys(
-        self, section: dict[str, Any], path: str, depth: int, leave_out: str = ""
+        self, section: dict[str, Any], path: str, depth: int, leave_out: str | None
     ) -> Iterator[str]:
         for key, value in section["properties"].items():
             if key != leave_out:

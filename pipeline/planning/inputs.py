@@ -4,8 +4,7 @@ Each method that takes wildcards is an input function; each other one returns on
 reads `frames=inputs.training("frames")`.
 """
 
-from __future__ import annotations
-
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,24 +12,16 @@ from typing import Any
 from pipeline.config.config import Config
 from pipeline.config.data import ReleasedDensity
 from pipeline.config.section import UNTRAINED
-from pipeline.planning import paths
-from pipeline.planning.needs import (
-    all_trainings,
-    backbone_file,
-    flow_name,
-    flows,
-    network_arguments,
-    predicted_split,
-    pretraining_name,
-    sees_motion,
-)
+from pipeline.planning import needs, paths
 from pipeline.planning.rows import pictured, used_splits
-from pipeline.raw.patterns import gaze_files, video_file
+from pipeline.raw.patterns import files_matching, video_file
 from pipeline.raw.splits import SheetClip
 
 Wildcards = Any
 """Snakemake's: an attribute per wildcard of the job."""
 Input = Callable[[Wildcards], list[str]]
+LEARNED = ("train", "validation")
+"""Splits that a training reads: the clips that it learns from, and those that it holds out."""
 
 
 class Inputs:
@@ -59,15 +50,16 @@ class Inputs:
 
     def raw_gaze(self, wildcards: Wildcards) -> list[str]:
         """Gaze files of a part that are declared one by one."""
-        root, gaze = Path(paths.raw_folder(self.cfg, wildcards.dataset)), self.gaze(wildcards)
-        one_by_one = tuple(pattern for pattern in gaze.files if "{frame}" not in pattern)
-        gaze = gaze.model_copy(update={"files": one_by_one})
-        found = (gaze_files(root, gaze, clip.name, clip.split) for clip in self.clips(wildcards))
-        return sorted({str(file) for files in found for file in files})
-
-    def gaze(self, wildcards: Wildcards) -> Any:
-        """The gaze section of a dataset's variant."""
-        return self.cfg.datasets[wildcards.dataset].gaze
+        root = Path(paths.raw_folder(self.cfg, wildcards.dataset))
+        gaze = self.cfg.datasets[wildcards.dataset].gaze
+        found = {
+            str(file)
+            for pattern in gaze.files
+            if "{frame}" not in pattern
+            for clip in self.clips(wildcards)
+            for file in files_matching(root, pattern, gaze, clip.name, clip.split)
+        }
+        return sorted(found)
 
     def raw_maps(self, wildcards: Wildcards) -> list[str]:
         """Released densities that are declared one by one: those of still images."""
@@ -78,94 +70,77 @@ class Inputs:
 
     # Stores of the data stages
 
-    def training(self, stage: str, split: str = "train", ending: str = ".json") -> Input:
+    def training(
+        self, *stages: str, splits: Sequence[str] = ("train",), ending: str = ".json"
+    ) -> Input:
         """Parts of the clips that a training learns from, or holds out, in its order."""
-
-        def found(wildcards: Wildcards) -> list[str]:
-            name = getattr(wildcards, "training", None)
-            training = all_trainings(self.cfg).get(str(name), self.cfg.pretraining)
-            return self._parts(stage, training.datasets, split, ending)
-
-        return found
-
-    def training_folders(self, *stages: str) -> Input:
-        """The stores themselves, of what is learned from and what is held out."""
-        return self._joined(
-            self.training(stage, split, ".zarr")
-            for stage in stages
-            for split in ("train", "validation")
+        return lambda wildcards: self._parts(
+            stages, needs.training_named(self.cfg, wildcards.training).datasets, splits, ending
         )
 
-    def tested(self, stage: str, ending: str = ".json") -> Input:
+    def tested(self, *stages: str, ending: str = ".json") -> Input:
         """Parts of the split of a dataset that is predicted and scored."""
+        return lambda wildcards: self._parts(
+            stages,
+            [wildcards.dataset],
+            [needs.predicted_split(self.cfg, wildcards.dataset)],
+            ending,
+        )
 
-        def found(wildcards: Wildcards) -> list[str]:
-            split = predicted_split(self.cfg, wildcards.dataset)
-            return self._parts(stage, [wildcards.dataset], split, ending)
-
-        return found
-
-    def tested_folders(self, *stages: str) -> Input:
-        """The stores themselves."""
-        return self._joined(self.tested(stage, ".zarr") for stage in stages)
-
-    def used(self, stage: str, ending: str = ".json") -> Input:
+    def used(self, *stages: str, ending: str = ".json") -> Input:
         """Parts of every split of a dataset that the run asks for."""
+        return lambda wildcards: self._parts(
+            stages, [wildcards.dataset], sorted(used_splits(self.cfg, wildcards.dataset)), ending
+        )
 
-        def found(wildcards: Wildcards) -> list[str]:
-            splits = sorted(used_splits(self.cfg, wildcards.dataset))
-            listed = [self._parts(stage, [wildcards.dataset], s, ending) for s in splits]
-            return [path for part in listed for path in part]
-
-        return found
-
-    def used_folders(self, *stages: str) -> Input:
-        """The stores themselves."""
-        return self._joined(self.used(stage, ".zarr") for stage in stages)
-
-    def of_the_flow(self, parts: Callable[..., Input], *arguments: str) -> Input:
+    def of_the_flow(self, parts: Callable[..., Input], **options: Any) -> Input:
         """Parts of the flow that a model looks at; none if it sees no motion."""
 
         def found(wildcards: Wildcards) -> list[str]:
-            if not sees_motion(self.cfg, wildcards.model):
+            if not needs.sees_motion(self.cfg, wildcards.model):
                 return []
-            return parts(flow_name(self.cfg, wildcards.model), *arguments)(wildcards)
+            return parts(needs.flow_name(self.cfg, wildcards.model), **options)(wildcards)
 
         return found
 
-    def image_flow(self, stage: str, split: str = "train", ending: str = ".json") -> list[str]:
+    def image_flow(
+        self, *stages: str, splits: Sequence[str] = ("train",), ending: str = ".json"
+    ) -> list[str]:
         """Parts of the videos that show what flow looks like in a still image."""
-        return self._parts(stage, self.cfg.image_flow_weights.training.datasets, split, ending)
+        datasets = self.cfg.image_flow_weights.training.datasets
+        return self._parts(stages, datasets, splits, ending)
 
-    def _parts(self, stage: str, datasets: Sequence[str], split: str, ending: str) -> list[str]:
-        found = (paths.parts(self.cfg, stage, name, split, ending) for name in datasets)
-        return [path for listed in found for path in listed]
-
-    def _joined(self, inputs: Any) -> Input:
-        listed = list(inputs)
-        return lambda wildcards: [path for one in listed for path in one(wildcards)]
+    def _parts(
+        self, stages: Sequence[str], datasets: Sequence[str], splits: Sequence[str], ending: str
+    ) -> list[str]:
+        """Stage by stage the manifests, or with ending .zarr the stores that they describe."""
+        every = itertools.product(stages, splits, datasets)
+        found = (paths.parts(self.cfg, stage, name, split, ending) for stage, split, name in every)
+        return [*itertools.chain.from_iterable(found)]
 
     # Weights and maps
 
     def flow_weights(self, wildcards: Wildcards) -> list[str]:
         """Weights of a flow's network; none where it has none."""
-        weights = getattr(flows(self.cfg)[wildcards.flow], "weights", None)
+        weights = getattr(needs.flows(self.cfg)[wildcards.flow], "weights", None)
         return [weights] if weights else []
 
     def backbone(self, wildcards: Wildcards) -> list[str]:
         """ImageNet weights that a model's backbone starts from, if any."""
-        file = backbone_file(self.cfg, network_arguments(self.cfg, wildcards.model).get("backbone"))
+        file = needs.backbone_file(
+            self.cfg, needs.network_arguments(self.cfg, wildcards.model).get("backbone")
+        )
         return [file] if file else []
 
     def image_flow_backbone(self) -> list[str]:
         """ImageNet weights of the network that sees flow in a still image, if any."""
-        file = backbone_file(self.cfg, self.cfg.image_flow_weights.network["backbone"])
+        file = needs.backbone_file(self.cfg, self.cfg.image_flow_weights.network["backbone"])
         return [file] if file else []
 
     def start(self, wildcards: Wildcards) -> str:
         """Weights that a model's training starts from."""
         start = str(self.cfg.models[wildcards.model].start)
-        return paths.weights(self.cfg, start, pretraining_name(self.cfg, wildcards.model))
+        return paths.weights(self.cfg, start, needs.pretraining_name(self.cfg, wildcards.model))
 
     def weights(self, wildcards: Wildcards) -> list[str]:
         """Weights of a trained or fitted model; none of one without training."""

@@ -4,8 +4,6 @@ The workflow's own files are found from where the workflow lies, a user's from t
 a relative path means the working folder's file if there is one, else the workflow's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from pipeline.config.config import Config
-from pipeline.config.data import PwcnetFlow
+from pipeline.config.data import Flow, PwcnetFlow
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.planning.needs import all_trainings, given, is_a_start, pretraining_name
 from pipeline.planning.provenance import ROOT
@@ -53,10 +51,7 @@ def _file(path: str) -> dict[str, Any]:
 
 
 def complete(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole configuration: config.yaml, the file of its run, and `keys`, which win.
-
-    Args:
-        keys: What the command line or another workflow sets; `run` among them chooses the run.
+    """The whole configuration: config.yaml, the file of its run, and the user's `keys`, which win.
 
     Raises:
         InputError: A file cannot be read, or there is no such run.
@@ -117,14 +112,15 @@ def _located(cfg: Config) -> Config:
         test = dataset.test.model_copy(update={"attributes": sheet and Path(own(sheet))})
         variants = {**dataset.variants, dataset.variant: variant}
         datasets[name] = dataset.model_copy(update={"variants": variants, "test": test})
-    flows = {
-        name: flow.model_copy(update={"weights": own(flow.weights)})
-        if isinstance(flow, PwcnetFlow)
-        else flow
-        for name, flow in {"": cfg.flow, **cfg.other_flows}.items()
-    }
-    flow = flows.pop("")
-    return cfg.model_copy(update={"datasets": datasets, "flow": flow, "other_flows": flows})
+    flows = {name: _flow_located(flow) for name, flow in cfg.other_flows.items()}
+    update = {"datasets": datasets, "flow": _flow_located(cfg.flow), "other_flows": flows}
+    return cfg.model_copy(update=update)
+
+
+def _flow_located(flow: Flow) -> Flow:
+    if not isinstance(flow, PwcnetFlow):
+        return flow
+    return flow.model_copy(update={"weights": own(flow.weights)})
 
 
 def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:

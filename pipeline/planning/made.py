@@ -4,8 +4,6 @@ Stage `tables` compares it with what they name. After an edit of config.yaml and
 nothing reruns, and old values would be printed as if the new settings had made them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,7 @@ from typing import Any
 from pipeline.config.config import Config
 from pipeline.config.evaluation import Measured
 from pipeline.config.section import GIVEN, UNTRAINED
-from pipeline.planning import paths
-from pipeline.planning.needs import (
-    all_trainings,
-    flows,
-    network_arguments,
-    observed,
-    over,
-    scored,
-    tried_losses,
-)
+from pipeline.planning import needs, paths
 from pipeline.planning.rows import flows_of, measured
 from pipeline.stores.settings import (
     density_settings,
@@ -40,62 +29,57 @@ def expected(cfg: Config) -> dict[str, dict[str, Any]]:
     Only what is scored is compared, and the weights that it was predicted with: these name the
     settings of their training, and their data by a digest.
     """
-    return dict(_expected(cfg))
+    return {folder: settings for folder, settings, _ in _products(cfg)}
 
 
-def _expected(cfg: Config) -> Iterator[tuple[str, dict[str, Any]]]:
-    rows = {name: measured(cfg, name).values() for name in cfg.tables}
-    tested = {over(cfg, cfg.tables[name].dataset) for name, found in rows.items() if found}
-    known = flows(cfg)
-    for name in sorted(tested):
-        dataset, folder = cfg.datasets[name], f"{cfg.pathvars['data']}/{name}"
-        yield f"{folder}/frames", frames_settings(dataset.frames, cfg.frames)
-        yield f"{folder}/gaze", gaze_settings(dataset.gaze, cfg.frames)
-        yield f"{folder}/density", density_settings(dataset.density, cfg.frames)
-        for flow in flows_of(cfg, name):
-            yield f"{folder}/{flow}", flow_settings(known[flow])
-    for name, found in rows.items():
-        for row in found:
-            if not observed(cfg, row.model):
-                yield from _of_row(cfg, row, cfg.tables[name].dataset)
+def manifests(cfg: Config) -> list[str]:
+    """Manifests and weights that `expected` is about, each once."""
+    return sorted({file for *_, files in _products(cfg) for file in files})
 
 
-def _of_row(cfg: Config, row: Measured, dataset: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    maps = str(Path(paths.saliency(cfg, row, dataset)).parent)
+def _products(cfg: Config) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
+    """A folder or file of weights, its settings, and its files behind a table; some repeatedly."""
+    known = needs.flows(cfg)
+    for title, table in cfg.tables.items():
+        rows = measured(cfg, title).values()
+        name = needs.over(cfg, table.dataset)
+        dataset = cfg.datasets[name]
+        stages = {
+            "frames": frames_settings(dataset.frames, cfg.frames),
+            "gaze": gaze_settings(dataset.gaze, cfg.frames),
+            "density": density_settings(dataset.density, cfg.frames),
+            **{flow: flow_settings(known[flow]) for flow in flows_of(cfg, name)},
+        }
+        for stage, settings in stages.items() if rows else ():
+            files = paths.parts(cfg, stage, name, needs.scored(cfg, table.dataset).split)
+            yield f"{cfg.pathvars['data']}/{name}/{stage}", settings, files
+        for row in rows:
+            if not needs.observed(cfg, row.model):
+                yield from _products_of(cfg, row, table.dataset)
+
+
+def _products_of(
+    cfg: Config, row: Measured, dataset: str
+) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
+    """The same for the maps and the weights of a row."""
+    maps = paths.saliency(cfg, row, dataset)
+    folder = str(Path(maps).parent)
     if row.training == GIVEN:
-        yield maps, maps_settings(Path(str(cfg.models[row.model].maps).format(dataset=dataset)))
+        source = Path(str(cfg.models[row.model].maps).format(dataset=dataset))
+        yield folder, maps_settings(source), [maps]
         return
-    arguments = network_arguments(cfg, row.model)
-    yield maps, network_settings(arguments)
+    arguments = needs.network_arguments(cfg, row.model)
+    yield folder, network_settings(arguments), [maps]
     if row.training == UNTRAINED:
         return
     facts: dict[str, Any] = {"network": arguments, "seed": cfg.seed}
     if cfg.models[row.model].fitted:
         facts["fitting"] = cfg.fitting.model_dump(mode="json")
     else:
-        training = all_trainings(cfg).get(row.training, cfg.pretraining)
-        loss = tried_losses(cfg).get(row.training, cfg.loss)
-        facts["training"] = training.model_dump(mode="json")
-        facts["loss"] = loss.model_dump(mode="json")
-    yield paths.weights(cfg, row.model, row.training), facts
-
-
-def manifests(cfg: Config) -> list[str]:
-    """Manifests and weights that `expected` is about, each once."""
-    found = set[str]()
-    for name in cfg.tables:
-        rows, dataset = measured(cfg, name).values(), cfg.tables[name].dataset
-        if not rows:
-            continue
-        split = scored(cfg, dataset).split
-        for stage in ("frames", "gaze", "density", *flows_of(cfg, over(cfg, dataset))):
-            found.update(paths.parts(cfg, stage, dataset, split))
-        for row in rows:
-            if not observed(cfg, row.model):
-                found.add(paths.saliency(cfg, row, dataset))
-                if row.training not in (UNTRAINED, GIVEN):
-                    found.add(paths.weights(cfg, row.model, row.training))
-    return sorted(found)
+        facts["training"] = needs.training_named(cfg, row.training).model_dump(mode="json")
+        facts["loss"] = needs.loss_of(cfg, row.training).model_dump(mode="json")
+    weights = paths.weights(cfg, row.model, row.training)
+    yield weights, facts, [weights]
 
 
 def by_file(

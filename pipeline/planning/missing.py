@@ -1,7 +1,5 @@
 """Raw data, sheets and maps that a run needs and that are not there, in one message."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,23 +9,21 @@ from pipeline.config.config import Config
 from pipeline.config.data import Dataset
 from pipeline.planning.load import complete, load
 from pipeline.planning.needs import given, left_out
-from pipeline.planning.rows import measured, used_splits
+from pipeline.planning.rows import all_measured, used_splits
 from pipeline.raw.patterns import files_matching, patterns, stays_inside, video_file
 from pipeline.raw.splits import SheetClip, read_sheet
 from pipeline.runtime.errors import InputError
 
 
-def _lacking(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[str]:
+def _missing_of(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[str]:
+    """Files of a clip that are not there, or the message why they cannot be listed."""
     try:
         files = files_matching(root, pattern, dataset.gaze, clip.name, clip.split)
+        stays_inside(root, files[:1])
     except InputError as error:
         return [str(error)]
     if not files:
         return [str(video_file(root, pattern, clip.name, clip.split))]
-    try:
-        stays_inside(root, files[:1])
-    except InputError as error:
-        return [str(error)]
     if "{frame}" in pattern:  # found by listing a folder, so they are there
         return []
     return [str(file) for file in files if not _exists(file)]
@@ -38,13 +34,13 @@ def missing_files(
 ) -> dict[str, dict[str, list[str]]]:
     """Pattern -> clip -> its files that are not there.
 
-    Where the names of the files cannot be told, what stands is the pattern itself.
+    Where names cannot be known before the files are there, the pattern stands for them.
     """
     missing: dict[str, dict[str, list[str]]] = {}
     for clip in clips:
         for pattern in patterns(dataset):
-            if lacking := _lacking(root, dataset, pattern, clip):
-                missing.setdefault(pattern, {})[clip.name] = lacking
+            if files := _missing_of(root, dataset, pattern, clip):
+                missing.setdefault(pattern, {})[clip.name] = files
     return missing
 
 
@@ -53,9 +49,9 @@ def _files_missing(cfg: Config, name: str) -> list[str]:
     splits = used_splits(cfg, name)
     clips = [clip for clip in read_sheet(Path(dataset.splits)) if clip.split in splits]
     return [
-        f"{root / pattern} of {len(lacking)} of {len(clips)} clips, "
-        f"the first is {next(iter(lacking))}"
-        for pattern, lacking in missing_files(root, dataset, clips).items()
+        f"{root / pattern} of {len(of_clips)} of {len(clips)} clips, "
+        f"the first is {next(iter(of_clips))}"
+        for pattern, of_clips in missing_files(root, dataset, clips).items()
     ]
 
 
@@ -94,11 +90,10 @@ def _missing(cfg: Config) -> dict[str, list[str]]:
 
 
 def _missing_maps(cfg: Config) -> list[str]:
-    """What tables want of somebody else's maps that are not there."""
+    """Messages about somebody else's maps that tables need and that are not there."""
     wanted = {
-        (row.model, str(cfg.models[row.model].maps).format(dataset=table.dataset))
-        for name, table in cfg.tables.items()
-        for row in measured(cfg, name).values()
+        (row.model, str(cfg.models[row.model].maps).format(dataset=dataset))
+        for dataset, row in all_measured(cfg)
         if given(cfg, row.model)
     }
     return [
@@ -110,7 +105,7 @@ def _missing_maps(cfg: Config) -> list[str]:
 
 
 def missing_message(cfg: Config) -> str | None:
-    """What raw data a run lacks, in one message; None if nothing is missing."""
+    """One message about the raw data that are not there; None if nothing is missing."""
     weights = cfg.backbone_weights
     if weights not in (None, "torchvision") and not Path(weights).is_file():
         return (
@@ -147,12 +142,7 @@ def _refuse_unknown_metrics(cfg: Config, known: Collection[str]) -> None:
 
 
 def planned(keys: Mapping[str, Any], command: Sequence[str], metrics: Collection[str]) -> Config:
-    """The configuration of the run that Snakemake is about to plan.
-
-    Args:
-        keys: What the command line or another workflow sets; the rest is config.yaml's.
-        command: Snakemake's command line.
-        metrics: Names of all metrics.
+    """The configuration of the run that Snakemake is about to plan, with the user's own `keys`.
 
     Raises:
         SystemExit: It does not fit, or raw data are missing; with one message.

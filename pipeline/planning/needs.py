@@ -1,16 +1,11 @@
 """What a model, a flow or a dataset of a run needs: the trainings, networks and files behind it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.config.data import Flow, ImageFlowEstimator, PwcnetFlow, Test
 from pipeline.config.section import MAIN_FLOW, PRETRAINING, Split
 from pipeline.config.training import Loss, Training
-
-NOT_ARGUMENTS = {"start", "pretraining", "flow", "fitted", "maps", "held_out"}
-"""Keys of a model that its network's constructor does not take."""
 
 TORCHVISION = {
     "resnet50": "resnet50-0676ba61.pth",
@@ -23,6 +18,16 @@ TORCHVISION = {
 def all_trainings(cfg: Config) -> dict[str, Training]:
     """Every training by its name, those that others start from among them."""
     return {PRETRAINING: cfg.pretraining} | cfg.other_pretrainings | cfg.trainings
+
+
+def training_named(cfg: Config, name: str) -> Training:
+    """The training of that name; that of a tried loss is the pretraining."""
+    return all_trainings(cfg).get(name, cfg.pretraining)
+
+
+def loss_of(cfg: Config, training: str) -> Loss:
+    """Weights of Eq. (6) for a training."""
+    return tried_losses(cfg).get(training, cfg.loss)
 
 
 def pretraining_name(cfg: Config, model: str) -> str:
@@ -54,17 +59,15 @@ def observed(cfg: Config, model: str) -> bool:
 def network_arguments(cfg: Config, model: str) -> dict[str, Any]:
     """Constructor arguments of a model's network, with the key `network`."""
     entry = cfg.models[model]
-    alone = entry.model_dump(exclude=NOT_ARGUMENTS)
-    return {**cfg.networks.get(entry.network or "", {}), **alone}
+    shared = cfg.networks.get(entry.network or "", {})
+    return {**shared, "network": entry.network, **(entry.model_extra or {})}
 
 
 def sees_motion(cfg: Config, model: str) -> bool:
     """Whether a model's network looks at flow."""
     entry = cfg.models[model]
-    streams = (
-        entry.start is not None and network_arguments(cfg, model).get("streams") != "appearance"
-    )
-    return streams or entry.flow is not None
+    streams = network_arguments(cfg, model).get("streams")
+    return entry.flow is not None or (entry.start is not None and streams != "appearance")
 
 
 def gated(cfg: Config, model: str) -> bool:

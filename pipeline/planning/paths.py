@@ -1,7 +1,5 @@
 """Where every product of a run lies. Rules, checks and `score_folder` name files by this alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,9 +8,6 @@ from pipeline.config.evaluation import Measured
 from pipeline.planning.needs import flows, has_flow, over
 from pipeline.raw.splits import SheetClip, part_names
 from pipeline.raw.splits import parts as parts_of
-
-STORES = (".json", ".zarr")
-"""Endings of a manifest and of the store that it describes."""
 
 
 def raw_folder(cfg: Config, dataset: str) -> str:
@@ -27,17 +22,10 @@ def dealt(cfg: Config, dataset: str) -> Mapping[str, Sequence[SheetClip]]:
 
 
 def parts(cfg: Config, stage: str, dataset: str, split: str, ending: str = ".json") -> list[str]:
-    """Manifests (or stores) of a data stage that hold a split of a dataset.
+    """Manifests (ending .json) or stores (.zarr) of a data stage that hold a split of a dataset.
 
-    Args:
-        cfg: The run.
-        stage: A data stage, or the name of a flow.
-        dataset: Of a meta dataset or a submission, the parts of what it is about.
-        split: A split of the sheet, or `validation` for held-out training clips.
-        ending: One of `STORES`.
-
-    Returns:
-        Paths; none where still images have no such flow.
+    A stage may be a flow's name; none where still images have no such flow. A meta dataset or a
+    submission has the parts of what it is about. Split `validation`: held-out training clips.
     """
     shown = over(cfg, dataset)
     if stage in flows(cfg) and not has_flow(cfg, stage, shown):

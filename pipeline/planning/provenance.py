@@ -1,7 +1,5 @@
 """The code that made a result, as a digest that comments do not change."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import os
@@ -42,22 +40,12 @@ def _imports(tree: ast.AST) -> set[str]:
     return names
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if not isinstance(body, list):
-            continue
-        # A bare string is a docstring or the one-line meaning of a field: neither computes.
-        node.body = [  # type: ignore[attr-defined]
-            item
-            for item in body
-            if not (
-                isinstance(item, ast.Expr)
-                and isinstance(item.value, ast.Constant)
-                and isinstance(item.value.value, str)
-            )
-        ]
-    return tree
+class _WithoutDocstrings(ast.NodeTransformer):
+    """Takes out bare strings: a docstring, or the one-line meaning of a field, computes nothing."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else node
 
 
 @cache
@@ -68,7 +56,7 @@ def _parsed(module: str) -> tuple[str, frozenset[str]]:
         raise ModuleNotFoundError(f"no module {module} below {ROOT}")
     tree = ast.parse(path.read_text())
     imported = _imports(tree)
-    text = ast.dump(_without_docstrings(tree))
+    text = ast.dump(_WithoutDocstrings().visit(tree))
     if _TEMPLATES in imported:
         templates = sorted(path.parent.glob("templates/*"))
         text += "".join(template.read_text() for template in templates)
@@ -92,9 +80,6 @@ def code_digest(*modules: str) -> str:
 
     Hashes syntax trees without docstrings, so comments, docstrings and layout do not count; nor do
     the modules in `_UNCOUNTED`.
-
-    Args:
-        modules: Dotted names, for example "pipeline.preprocessing.flow".
 
     Raises:
         ModuleNotFoundError: A module is not a file of this repository.

@@ -1,7 +1,5 @@
 """The rows of the tables: which this run measures, which it cannot and why, and what they need."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -10,27 +8,13 @@ from pipeline.config.config import Config
 from pipeline.config.data import ReleasedDensity
 from pipeline.config.evaluation import Measured, ScoredDataset, Table, TablesSettings
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
-from pipeline.planning.needs import (
-    all_trainings,
-    flow_name,
-    flows,
-    given,
-    has_flow,
-    left_out,
-    observed,
-    over,
-    pretraining_name,
-    scored,
-    sees_motion,
-    teaches_flow,
-    tried_losses,
-)
+from pipeline.planning import needs
 from pipeline.planning.provenance import ROOT
 
 
 def measured(cfg: Config, table: str) -> dict[str, Measured]:
     """Rows of a table that this run measures, the sanity rows among them."""
-    if left_out(cfg, cfg.tables[table].dataset):
+    if needs.left_out(cfg, cfg.tables[table].dataset):
         return {}
     without, entry = unmeasured(cfg, table), cfg.tables[table]
     rows = {label: row for label, row in entry.measured.items() if label not in without}
@@ -40,14 +24,23 @@ def measured(cfg: Config, table: str) -> dict[str, Measured]:
     return rows | sanity
 
 
+def all_measured(cfg: Config) -> list[tuple[str, Measured]]:
+    """The dataset and the row of everything that the tables of this run measure."""
+    return [
+        (table.dataset, row)
+        for name, table in cfg.tables.items()
+        for row in measured(cfg, name).values()
+    ]
+
+
 def unmeasured(cfg: Config, table: str) -> dict[str, str]:
     """Rows of a table that this run cannot measure, and why."""
-    density = cfg.datasets[over(cfg, cfg.tables[table].dataset)].density
+    density = cfg.datasets[needs.over(cfg, cfg.tables[table].dataset)].density
     found = dict[str, str]()
     for label, row in cfg.tables[table].measured.items():
         if needed := _needed_datasets(cfg, row):
             found[label] = f"its training needs {', '.join(needed)}"
-        elif observed(cfg, row.model) and isinstance(density, ReleasedDensity):
+        elif needs.observed(cfg, row.model) and isinstance(density, ReleasedDensity):
             found[label] = "released maps do not tell observers apart"
     return found
 
@@ -56,18 +49,18 @@ def _start(cfg: Config, row: Measured) -> Measured | None:
     """The pretraining that a row starts from, if that is another one."""
     if (start := cfg.models[row.model].start) is None:
         return None
-    before = Measured(model=start, training=pretraining_name(cfg, row.model))
+    before = Measured(model=start, training=needs.pretraining_name(cfg, row.model))
     return before if before != row else None
 
 
 def _needed_datasets(cfg: Config, row: Measured) -> list[str]:
     """Datasets that `without` leaves out and that a row's training or its start needs."""
-    known, needed = all_trainings(cfg), list[str]()
+    needed = list[str]()
     if row.training not in (UNTRAINED, GIVEN):
-        needed += known.get(row.training, cfg.pretraining).datasets
-    if sees_motion(cfg, row.model):
-        needed += teaches_flow(cfg, flow_name(cfg, row.model))
-    absent = [dataset for dataset in needed if left_out(cfg, dataset)]
+        needed += needs.training_named(cfg, row.training).datasets
+    if needs.sees_motion(cfg, row.model):
+        needed += needs.teaches_flow(cfg, needs.flow_name(cfg, row.model))
+    absent = [dataset for dataset in needed if needs.left_out(cfg, dataset)]
     if (before := _start(cfg, row)) is not None:
         absent += _needed_datasets(cfg, before)
     return list(dict.fromkeys(absent))
@@ -76,21 +69,22 @@ def _needed_datasets(cfg: Config, row: Measured) -> list[str]:
 def flows_of(cfg: Config, dataset: str) -> list[str]:
     """Flows of a dataset that rows of this run's tables need, in the order of `flows`."""
     used = set[str]()
-    for name, table in cfg.tables.items():
-        for row in measured(cfg, name).values():
-            used |= _flows_of(cfg, row, dataset, {over(cfg, table.dataset)})
-    return [name for name in flows(cfg) if name in used and has_flow(cfg, name, dataset)]
+    for tested, row in all_measured(cfg):
+        used |= _flows_of(cfg, row, dataset, {needs.over(cfg, tested)})
+    return [
+        name for name in needs.flows(cfg) if name in used and needs.has_flow(cfg, name, dataset)
+    ]
 
 
 def _flows_of(cfg: Config, row: Measured, dataset: str, seen: set[str]) -> set[str]:
     """Flows of a dataset that a row needs where it sees these datasets and its training's."""
-    known, used = all_trainings(cfg), set[str]()
+    known, used = needs.all_trainings(cfg), set[str]()
     if row.training in known:
         seen = seen | {*known[row.training].datasets}
-    if sees_motion(cfg, row.model):
-        name = flow_name(cfg, row.model)
+    if needs.sees_motion(cfg, row.model):
+        name = needs.flow_name(cfg, row.model)
         used |= {name} if dataset in seen else set()
-        used |= {MAIN_FLOW} if dataset in teaches_flow(cfg, name) else set()
+        used |= {MAIN_FLOW} if dataset in needs.teaches_flow(cfg, name) else set()
     if (before := _start(cfg, row)) is not None:
         used |= _flows_of(cfg, before, dataset, set())
     return used
@@ -98,12 +92,12 @@ def _flows_of(cfg: Config, row: Measured, dataset: str, seen: set[str]) -> set[s
 
 def used_splits(cfg: Config, dataset: str) -> set[str]:
     """The splits of a dataset that some training or some table of the run asks for."""
-    learned = [training.datasets for training in all_trainings(cfg).values()]
-    learned += [teaches_flow(cfg, name) for name in cfg.other_flows]
+    learned = [training.datasets for training in needs.all_trainings(cfg).values()]
+    learned += [needs.teaches_flow(cfg, name) for name in cfg.other_flows]
     training = any(dataset in datasets for datasets in learned)
     tested = {table.dataset for table in cfg.tables.values()}
-    names = {name for name in tested if over(cfg, name) == dataset}
-    return {scored(cfg, name).split for name in names} | ({"train"} if training else set())
+    names = {name for name in tested if needs.over(cfg, name) == dataset}
+    return {needs.scored(cfg, name).split for name in names} | ({"train"} if training else set())
 
 
 def pictured(cfg: Config, dataset: str) -> dict[str, Measured]:
@@ -112,7 +106,7 @@ def pictured(cfg: Config, dataset: str) -> dict[str, Measured]:
     return {
         label: row
         for label, row in measured(cfg, table).items()
-        if cfg.models[row.model].start is not None or given(cfg, row.model)
+        if cfg.models[row.model].start is not None or needs.given(cfg, row.model)
     }
 
 
@@ -122,7 +116,7 @@ def searching(cfg: Config) -> Config:
         f"alpha {loss.alpha:g}, beta {loss.beta:g}": Measured(
             model=cfg.loss_search.model, training=name
         )
-        for name, loss in tried_losses(cfg).items()
+        for name, loss in needs.tried_losses(cfg).items()
     }
     table = Table(
         title="What the pretraining comes to with other weights of Eq. (6)",
@@ -136,7 +130,7 @@ def searching(cfg: Config) -> Config:
 
 def truth_in_words(cfg: Config, dataset: str) -> str:
     """The variant of a dataset's ground truth and how it was made, in words."""
-    truth = cfg.datasets[over(cfg, dataset)]
+    truth = cfg.datasets[needs.over(cfg, dataset)]
     recipe = truth.density.model_dump()
     density = _in_words(recipe.pop("recipe"), recipe)
     gaze = _in_words(truth.gaze.reader, truth.gaze.options)
@@ -150,12 +144,9 @@ def _in_words(name: str, keys: Mapping[str, Any]) -> str:
 
 
 def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesSettings:
-    """Settings of stage `tables`; rows that cannot be measured are taken out of the tables.
+    """Settings of stage `tables`, for the tables of the run or those of `searching`.
 
-    Args:
-        cfg: The run.
-        code: Digest of the code of all stages.
-        of: The configuration whose tables are made, if it is another one: that of `searching`.
+    Rows that cannot be measured are taken out of the tables.
     """
     of = of or cfg
     tested = of.datasets | of.meta_datasets
@@ -179,9 +170,9 @@ def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesS
             )
             for name, dataset in tested.items()
         },
-        left_out=tuple(name for name in tested if left_out(of, name)),
+        left_out=tuple(name for name in tested if needs.left_out(of, name)),
         lacking={name: unmeasured(of, name) for name in of.tables},
-        observed=tuple(name for name in of.models if observed(of, name)),
+        observed=tuple(name for name in of.models if needs.observed(of, name)),
         tables=tables,
     )
 

@@ -1,7 +1,5 @@
 """Params of the rules: the settings and the digests that a job depends on besides its files."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,9 +9,8 @@ from typing import Any
 from model.registry import module_of
 from pipeline.config.config import Config
 from pipeline.config.section import Section
-from pipeline.planning import made, paths
+from pipeline.planning import made, needs, paths
 from pipeline.planning.inputs import Inputs, Wildcards
-from pipeline.planning.needs import all_trainings, flows, network_arguments, over, tried_losses
 from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import searching, tables_settings, truth_in_words
 from pipeline.raw.patterns import listing, tree_digest
@@ -38,11 +35,7 @@ class Settings:
 
     def network_code(self, stage: str) -> Param:
         """Digest of a stage together with the network of the model at hand."""
-
-        def digest(wildcards: Wildcards) -> str:
-            return code_digest(stage, *self._network_modules(wildcards.model))
-
-        return digest
+        return lambda job: code_digest(stage, *self._network_modules(job.model))
 
     def _network_modules(self, model: str) -> list[str]:
         name = self.cfg.models[model].network
@@ -84,29 +77,24 @@ class Settings:
 
     def dataset(self, section: str) -> Param:
         """A section of the dataset at hand: `frames`, `gaze` or `density`."""
-
-        def text(wildcards: Wildcards) -> str:
-            entry: Section = getattr(self.cfg.datasets[over(self.cfg, wildcards.dataset)], section)
-            return entry.model_dump_json()
-
-        return text
+        datasets = self.cfg.datasets
+        return lambda job: as_json(getattr(datasets[needs.over(self.cfg, job.dataset)], section))
 
     def flow(self, wildcards: Wildcards) -> str:
         """The flow at hand."""
-        return flows(self.cfg)[wildcards.flow].model_dump_json()
+        return needs.flows(self.cfg)[wildcards.flow].model_dump_json()
 
     def network(self, wildcards: Wildcards) -> str:
         """Arguments of the network of the model at hand."""
-        return json.dumps(network_arguments(self.cfg, wildcards.model))
+        return json.dumps(needs.network_arguments(self.cfg, wildcards.model))
 
     def training(self, wildcards: Wildcards) -> str:
-        """The training at hand; one of another loss is the pretraining."""
-        found = all_trainings(self.cfg).get(wildcards.training, self.cfg.pretraining)
-        return found.model_dump_json()
+        """The training at hand."""
+        return needs.training_named(self.cfg, wildcards.training).model_dump_json()
 
     def loss(self, wildcards: Wildcards) -> str:
         """Weights of Eq. (6) for the training at hand."""
-        return tried_losses(self.cfg).get(wildcards.training, self.cfg.loss).model_dump_json()
+        return needs.loss_of(self.cfg, wildcards.training).model_dump_json()
 
     def submission(self, wildcards: Wildcards) -> str:
         """What those expect who score the submission at hand."""

@@ -1,26 +1,14 @@
 """What a run makes: models of each kind, sheets behind its tables, parts of its report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from pipeline.config.config import Config
 from pipeline.config.section import PRETRAINING
-from pipeline.planning import paths
+from pipeline.planning import needs, paths
 from pipeline.planning.load import own
-from pipeline.planning.needs import (
-    gated,
-    left_out,
-    observed,
-    over,
-    pretraining_name,
-    scored,
-    still,
-    tried_losses,
-)
-from pipeline.planning.rows import measured, pictured, used_splits
+from pipeline.planning.rows import all_measured, pictured, used_splits
 
 PUBLISHED = "workflow/published"
 """Folder of the papers' printed tables."""
@@ -28,7 +16,7 @@ PUBLISHED = "workflow/published"
 
 def pretrainings(cfg: Config) -> list[str]:
     """The pretrainings that others start from, and those with another loss."""
-    return list({PRETRAINING: cfg.loss, **tried_losses(cfg), **cfg.other_pretrainings})
+    return list({PRETRAINING: cfg.loss, **needs.tried_losses(cfg), **cfg.other_pretrainings})
 
 
 def models(cfg: Config, kind: Literal["trained", "fitted", "observed", "maps"]) -> list[str]:
@@ -38,8 +26,8 @@ def models(cfg: Config, kind: Literal["trained", "fitted", "observed", "maps"]) 
         kinds = {
             "trained": model.start is not None,
             "fitted": model.fitted,
-            "observed": observed(cfg, name),
-            "maps": not observed(cfg, name),
+            "observed": needs.observed(cfg, name),
+            "maps": not needs.observed(cfg, name),
         }
         if kinds[kind]:
             found.append(name)
@@ -48,19 +36,15 @@ def models(cfg: Config, kind: Literal["trained", "fitted", "observed", "maps"]) 
 
 def measured_scores(cfg: Config) -> list[str]:
     """Score sheets behind every measured row of the tables."""
-    return sorted(
-        {
-            paths.scores(cfg, row, cfg.tables[table].dataset)
-            for table in cfg.tables
-            for row in measured(cfg, table).values()
-        }
-    )
+    return sorted({paths.scores(cfg, row, dataset) for dataset, row in all_measured(cfg)})
 
 
 def attribute_sheets(cfg: Config) -> list[str]:
     """Sheets clip,attribute of the datasets under test."""
-    used = {table.dataset for table in cfg.tables.values() if not left_out(cfg, table.dataset)}
-    sheets = (scored(cfg, name).attributes for name in used)
+    used = {
+        table.dataset for table in cfg.tables.values() if not needs.left_out(cfg, table.dataset)
+    }
+    sheets = (needs.scored(cfg, name).attributes for name in used)
     return sorted({str(sheet) for sheet in sheets if sheet})
 
 
@@ -74,17 +58,18 @@ def training_logs(cfg: Config) -> list[str]:
     """Logs of every training behind the tables, those of the pretrainings among them."""
     rows = {
         (row.model, row.training)
-        for table in cfg.tables
-        for row in measured(cfg, table).values()
+        for _, row in all_measured(cfg)
         if cfg.models[row.model].start is not None
     }
-    rows |= {(str(cfg.models[m].start), pretraining_name(cfg, m)) for m, _ in rows}
+    rows |= {(str(cfg.models[m].start), needs.pretraining_name(cfg, m)) for m, _ in rows}
     return [paths.training_log(cfg, model, training) for model, training in sorted(rows)]
 
 
 def _moving(cfg: Config, datasets: Iterable[str]) -> list[str]:
     """Those datasets of the run that are videos."""
-    return [name for name in datasets if not left_out(cfg, name) and not still(cfg, name)]
+    return [
+        name for name in datasets if not needs.left_out(cfg, name) and not needs.still(cfg, name)
+    ]
 
 
 def _tested(cfg: Config) -> list[str]:
@@ -103,7 +88,7 @@ def gates(cfg: Config) -> list[str]:
     """For each dataset of videos, gates of the last gated network of its first table."""
     found = []
     for name in _moving(cfg, _tested(cfg)):
-        rows = [row for row in pictured(cfg, name).values() if gated(cfg, row.model)]
+        rows = [row for row in pictured(cfg, name).values() if needs.gated(cfg, row.model)]
         if rows and name in cfg.datasets:
             folder = f"{cfg.pathvars['results']}/gates/{rows[-1].model}/{rows[-1].training}"
             found.append(f"{folder}/{name}.csv")
@@ -112,7 +97,7 @@ def gates(cfg: Config) -> list[str]:
 
 def statistics(cfg: Config) -> list[str]:
     """Statistics of each dataset of videos under test."""
-    names = dict.fromkeys(over(cfg, name) for name in _tested(cfg))
+    names = dict.fromkeys(needs.over(cfg, name) for name in _tested(cfg))
     return [f"{cfg.pathvars['results']}/statistics/{name}.csv" for name in _moving(cfg, names)]
 
 

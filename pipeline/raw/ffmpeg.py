@@ -4,8 +4,6 @@ The binary is the one in imageio-ffmpeg's wheel, so no system package is needed.
 ffprobe: facts are read from what ffmpeg itself prints.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +28,7 @@ class FfmpegError(Exception):
 
 
 class VideoFacts(NamedTuple):
-    """What the header of a video says."""
+    """What the header of a video states."""
 
     width: int
     """Pixels."""
@@ -145,12 +143,8 @@ def write_frames(
 ) -> Iterator[Callable[[NDArray[np.uint8]], object]]:
     """Encode a video from the frames that are given to the function; equal frames, equal bytes.
 
-    Args:
-        video: File to write; its folder must be there.
-        shape: Shape of a frame: [y, x] for grey, [y, x, 3] for RGB.
-        rate: Frames per second.
-        filters: Name and arguments of each filter.
-        options: Codec and other options of ffmpeg's output.
+    A frame is [y, x] for grey, [y, x, 3] for RGB. The rate is in frames per second. A filter is its
+    name and its arguments; options are the codec and others of ffmpeg's output.
 
     Raises:
         InputError: ffmpeg failed.

@@ -4,8 +4,6 @@ Snakemake declares the inputs of a job with these functions, and the job finds i
 Nothing outside a dataset's raw folder is read, wherever a name or a link may point.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

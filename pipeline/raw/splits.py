@@ -7,8 +7,6 @@ Clips for choosing models are held out of the training split only, so that no te
 of an official validation split that is scored as a test, can take part in a choice.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -139,15 +137,8 @@ def parts(
 ) -> dict[str, tuple[SheetClip, ...]]:
     """Deal the clips of a sheet, in its order, into parts of one split each.
 
-    A part is the grain of the data stages; held-out clips have parts of their own.
-
-    Args:
-        path: The sheet.
-        clips_per_part: Clips in a part, at most.
-        validation: Share of the training clips that is held out.
-
-    Returns:
-        Part name ("0001", ...) -> its clips.
+    A part, "0001" and so on, is the grain of the data stages. `validation` is the share of the
+    training clips that is held out; these have parts of their own.
     """
     dealt: list[tuple[SheetClip, ...]] = []
     dealing = _hold_out(read_sheet(path), validation)
@@ -158,11 +149,9 @@ def parts(
 
 
 def part_names(dealt: Mapping[str, Sequence[SheetClip]], split: str) -> list[str]:
-    """Return the parts that hold clips of a split; held-out parts are no training parts.
+    """Return the parts that hold clips of a split, or of `validation`: those that are held out.
 
-    Args:
-        dealt: Part -> its clips, from `parts`.
-        split: A split of the sheet, or `validation` for the clips that are held out.
+    Held-out parts are no training parts.
     """
     held_out = split == "validation"
     wanted = "train" if held_out else split

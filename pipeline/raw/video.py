@@ -1,7 +1,5 @@
 """Size and rate of a video or picture, and pictures whose headers make sense."""
 
-from __future__ import annotations
-
 import math
 import struct
 import warnings

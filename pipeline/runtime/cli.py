@@ -6,8 +6,6 @@ paths, numbers and words as they are, lists as several words, everything else as
 a user can mend becomes one line and exit status 1; an error of the code keeps its traceback.
 """
 
-from __future__ import annotations
-
 import argparse
 import inspect
 import re
@@ -65,13 +63,10 @@ def main(
     *,
     damage: Callable[[list[Path]], str] | None = None,
 ) -> None:
-    """Run a stage with the command line.
+    """Run a stage with a command line, by default that of the process.
 
-    Args:
-        function: The stage.
-        arguments: The command line; None: that of the process.
-        damage: Message that names the damaged stores among the paths that the stage was given;
-            called when a codec reports a wrong checksum.
+    When a codec reports a wrong checksum, `damage` is given the stage's paths and returns a message
+    that names the damaged stores among them.
 
     Raises:
         SystemExit: With a message, for an error that a user can mend.
@@ -85,14 +80,14 @@ def main(
     values = vars(parser.parse_args(arguments))
     try:
         function(**values)
-    except ValidationError as error:
-        sys.exit(f"{parser.prog}: {error}")
-    except InputError as error:
+    except (ValidationError, InputError) as error:
         sys.exit(f"{parser.prog}: {error}")
     except OSError as error:
         if not of_the_disk(error):
             raise
-        sys.exit(f"{parser.prog}: {explain(error, _fullest_disk(values.values()))}")
+        # Errors of writing often name no path.
+        where = fullest(_paths(values.values())) or Path.cwd()
+        sys.exit(f"{parser.prog}: {explain(error, where)}")
     except (RuntimeError, ValueError) as error:
         if damage is None or not _CHECKED.search(str(error)):
             raise
@@ -102,8 +97,3 @@ def main(
 def _paths(values: Iterable[Any]) -> list[Path]:
     lists = (value if isinstance(value, list) else [value] for value in values)
     return [value for values in lists for value in values if isinstance(value, Path)]
-
-
-def _fullest_disk(values: Iterable[Any]) -> Path:
-    """The path among the arguments whose disk is the fullest: errors of writing often name none."""
-    return fullest(_paths(values)) or Path.cwd()

@@ -1,7 +1,5 @@
 """The device that networks run on."""
 
-from __future__ import annotations
-
 import os
 
 import torch

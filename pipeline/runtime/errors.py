@@ -1,7 +1,5 @@
 """The one exception that a user is meant to read."""
 
-from __future__ import annotations
-
 
 class InputError(ValueError):
     """Something outside the code is wrong; the message names the file and the remedy.

@@ -1,7 +1,5 @@
 """Errors of a disk as one line with the remedy, and files that are either whole or not there."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil
@@ -9,34 +7,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from pipeline.runtime.errors import InputError
 
-_MOVE = "move pathvars in config.yaml to another disk"
+_MOVE = "move pathvars in config.yaml"
+_OTHER_DISK = f"free space there, or {_MOVE} to another disk"
 _FULL = {
-    errno.ENOSPC: ("no space left on its disk", f"free space there, or {_MOVE}"),
-    errno.EDQUOT: ("the quota of its disk is used up", f"free space there, or {_MOVE}"),
+    errno.ENOSPC: ("no space left on its disk", _OTHER_DISK),
+    errno.EDQUOT: ("the quota of its disk is used up", _OTHER_DISK),
 }
 _REFUSED = {
-    errno.EROFS: ("its disk is read-only", f"make it writable, or {_MOVE}"),
-    errno.EACCES: ("no permission", "change its permissions, or move pathvars in config.yaml"),
-    errno.EPERM: ("no permission", "change its permissions, or move pathvars in config.yaml"),
-    errno.ENOTDIR: (
-        "a file is where a folder should be",
-        "move the file away, or move pathvars in config.yaml",
-    ),
-    errno.EEXIST: (
-        "something of that name is in the way",
-        "move it away, or move pathvars in config.yaml",
-    ),
+    errno.EROFS: ("its disk is read-only", f"make it writable, or {_MOVE} to another disk"),
+    errno.EACCES: ("no permission", f"change its permissions, or {_MOVE}"),
+    errno.EPERM: ("no permission", f"change its permissions, or {_MOVE}"),
+    errno.ENOTDIR: ("a file is where a folder should be", f"move the file away, or {_MOVE}"),
+    errno.EEXIST: ("something of that name is in the way", f"move it away, or {_MOVE}"),
     errno.EISDIR: ("a folder is where a file should be", "move the folder away"),
     errno.ENOENT: ("no such file or folder", "check the path, or rerun what makes it"),
-    errno.ENAMETOOLONG: ("the name is too long for its disk", "move pathvars in config.yaml"),
+    errno.ENAMETOOLONG: ("the name is too long for its disk", _MOVE),
     errno.EIO: ("its disk fails to read or write", "check the disk, then rerun"),
     errno.ESTALE: ("its network disk lost it", "rerun"),
     errno.EMFILE: ("too many open files", "raise `ulimit -n`, then rerun"),
     errno.ENFILE: ("too many open files on this machine", "close some, then rerun"),
 }
-_UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
 def of_the_disk(error: OSError) -> bool:
@@ -45,19 +39,16 @@ def of_the_disk(error: OSError) -> bool:
 
 
 def explain(error: OSError, path: Path, needed: int | None = None) -> str:
-    """Return one line: path, what happened, remedy.
+    """Return one line about an error that is `of_the_disk`: path, what happened, remedy.
 
-    Args:
-        error: One that is `of_the_disk`.
-        path: File that was being read or written, for an error that names none.
-        needed: Largest number of bytes that were about to be written.
+    `path` was being read or written; at most `needed` bytes were about to be written.
     """
     where = _culprit(error, path)
     if error.errno not in _FULL:
         what, remedy = _REFUSED[error.errno or 0]
         return f"{where}: {what} ({error.strerror}); {remedy}"
     what, remedy = _FULL[error.errno]
-    facts = _room(where) + ([f"up to {_size(needed)} needed next"] if needed else [])
+    facts = _room(where) + ([f"up to {decimal(needed)} needed next"] if needed else [])
     return f"{where}: {what} ({', '.join(facts) or error.strerror}); {remedy}"
 
 
@@ -135,7 +126,7 @@ def _room(path: Path) -> list[str]:
     free = _free(path)
     state = os.statvfs(_existing(path))
     inodes = ["no inode free"] if state.f_files and not state.f_favail else []
-    return inodes + ([] if free is None else [f"{_size(free)} free"])
+    return inodes + ([] if free is None else [f"{decimal(free)} free"])
 
 
 def _free(path: Path) -> int | None:
@@ -149,11 +140,3 @@ def _existing(path: Path) -> Path:
     """The path, or the nearest folder above it that exists."""
     above = (path.absolute(), *path.absolute().parents)
     return next((folder for folder in above if os.access(folder, os.F_OK)), Path("/"))
-
-
-def _size(count: float) -> str:
-    for unit in _UNITS:
-        if count < 1000 or unit == _UNITS[-1]:
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == _UNITS[0] else f"{count:.1f} {unit}"

@@ -1,11 +1,9 @@
 """A scheduler's request that a job end, noted so that the job can save its state first."""
 
-from __future__ import annotations
-
 import os
 import signal
-from types import FrameType, TracebackType
-from typing import Any
+from types import FrameType
+from typing import Any, Self
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """Slurm sends SIGTERM before it takes a node away; Ctrl-C sends SIGINT."""
@@ -28,17 +26,12 @@ class Interruption:
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             signal.signal(number, self._before[number])
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> Self:
         for number in SIGNALS:
             self._before[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -48,7 +41,7 @@ GRACE = 120
 
 
 def outlive_signals() -> None:
-    """Lets a process that reads data live on until the training it reads for has saved its state.
+    """Let a process that reads data live on until the training it reads for has saved its state.
 
     SIGINT is ignored. SIGTERM ends the process after `GRACE` seconds: if its training is gone,
     nothing else would end it.

@@ -1,7 +1,5 @@
 """The processes that train one network together, one per GPU; or one process alone."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The one home of CSV: sheets of words under a header, with comment lines above it."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Sequence
@@ -18,15 +16,10 @@ def read_rows(
     """Rows of a sheet, each as its words by column.
 
     Lines above the header that begin with # are comments. Spreadsheet programs put a byte order
-    mark in front, which is taken off. Columns beyond those that are asked for are kept.
-
-    Args:
-        path: The sheet.
-        columns: Columns that the header must have.
-        delimiter: Between two cells; Snakemake's benchmarks have tabs.
+    mark in front, which is taken off. The header must have `columns`; others are kept as well.
 
     Raises:
-        InputError: The sheet cannot be read, is not UTF-8, lacks a column, or has a row with more
+        InputError: The sheet cannot be read, is not UTF-8, misses a column, or has a row with more
             or fewer cells than the header.
     """
     try:
@@ -64,11 +57,7 @@ def write_rows(
 ) -> int:
     """Write a sheet that is either whole or not there; return its number of rows.
 
-    Args:
-        path: The sheet.
-        columns: Its header.
-        rows: Cells in the order of the columns; None is an empty cell.
-        comments: Lines above the header, written with a # in front.
+    None is an empty cell. Comments are lines above the header, written with a # in front.
 
     Raises:
         InputError: The disk refuses it.

@@ -4,8 +4,6 @@
 under PyTorch's `torchrun`, each with the same command line. A single one runs without it.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -3,8 +3,6 @@
 The tasks are the same everywhere. The machines of a cluster must see the same files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -26,11 +24,8 @@ _Compute = Callable[[Sequence[Delayed]], Sequence[Any]]
 def computed(tasks: Iterable[Delayed], where: str, threads: int) -> Iterator[Any]:
     """Yield the results of tasks, in the order of the tasks.
 
-    Args:
-        tasks: What to compute; taken WAITING at a time.
-        where: `threads`; `processes`, a cluster on this machine; or the address of a scheduler,
-            such as `tcp://10.0.0.1:8786`.
-        threads: Threads or processes of this machine.
+    `where` is `threads`; `processes`, a cluster on this machine; or the address of a scheduler,
+    such as `tcp://10.0.0.1:8786`. `threads` counts threads or processes of this machine.
 
     Raises:
         InputError: No scheduler answers at the address.

@@ -74,7 +74,7 @@ class Jpeg(ArrayBytesCodec):
         _require_frame(tuple(getattr(chunk_grid, "chunk_shape", shape)), dtype.to_native_dtype())
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
-        """Refuse to tell: the size is not known before a frame is encoded."""
+        """Raise: the size is not known before a frame is encoded."""
         raise NotImplementedError
 
     def _encode(self, frame: NDBuffer, spec: ArraySpec) -> Buffer:

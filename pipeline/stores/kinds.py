@@ -15,8 +15,6 @@ DENSITY  float16 [time, y, x]              Maximum 1, or 0 everywhere in frames 
 SALIENCY float16 [time, y, x]              A network's map, not normalised.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal, NamedTuple
 
 from zarr.codecs import Crc32cCodec, ZstdCodec

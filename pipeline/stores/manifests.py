@@ -9,8 +9,6 @@ digest        Digest of `files`, and so of the store's content.
 settings      Sections of config.yaml that the stage was given (`pipeline.stores.settings`).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ a word, so `open_store` checks that every file which the manifest lists is there
 `python -m pipeline.stores.verify --manifest PATH` recomputes the digests too.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass

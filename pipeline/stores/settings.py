@@ -6,8 +6,6 @@ and every file of weights names the settings it was made with, by section of con
 writes a result and whoever compares it take those sections from the same function of this module.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -64,14 +62,10 @@ def recorded_settings(path: Path) -> Settings | None:
 
 
 def mismatches(expected: Mapping[Path, Settings]) -> list[str]:
-    """Messages about results that were made with other settings than the expected ones.
+    """One message for each key in which a result was made with other settings than expected.
 
-    Args:
-        expected: Manifest or file of weights -> the settings that config.yaml has now. Of a file
-            of weights only the sections that are given are compared.
-
-    Returns:
-        One message for each key that differs, in the order of `expected`.
+    `expected` maps a manifest or a file of weights to the settings that config.yaml has now. Only
+    the sections that it gives are compared.
 
     Raises:
         InputError: A file is missing or cannot be read.

@@ -1,7 +1,5 @@
 """Find files of a store that changed after writing: `python -m pipeline.stores.verify`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,11 +28,7 @@ def verify(*, manifest: list[Path]) -> None:
 
 
 def damage(paths: Iterable[Path]) -> str:
-    """Message that names the damaged store among the arguments of a stage.
-
-    Args:
-        paths: Every path that the stage was given.
-    """
+    """Message that names the damaged stores among the paths that a stage was given."""
     stores = [path for path in paths if path.with_suffix(".zarr").is_dir()]
     try:
         verify(manifest=[path for path in stores if path.suffix == ".json" and path.is_file()])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import atomic
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -20,16 +21,19 @@ _SETTINGS = ("network", "training", "fitting", "recipe", "loss", "seed")
 
 
 def save_weights(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
-    """Write a network's weights as safetensors, with `facts` as JSON in its metadata."""
+    """Write a network's weights as safetensors, with `facts` as JSON in its metadata.
+
+    Raises:
+        InputError: The disk refuses it.
+    """
     from safetensors.torch import save  # torch takes two seconds, and facts can be read without it
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     # One key: with several, safetensors writes them in an order that changes from run to run.
     # As bytes: save_file makes files that nobody else may read.
-    partial.write_bytes(save(tensors, metadata={"facts": json.dumps(facts, sort_keys=True)}))
-    partial.replace(path)
+    content = save(tensors, metadata={"facts": json.dumps(facts, sort_keys=True)})
+    with atomic(path) as partial:
+        partial.write_bytes(content)
 
 
 def check_digest(path: Path, sha256: str | None) -> None:

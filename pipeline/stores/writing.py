@@ -1,7 +1,5 @@
 """Writing a store: clip by clip in whole shards, and its manifest last."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil
@@ -43,22 +41,16 @@ class Writer:
             shards=(SHARD, *shape) if self._framed else None,
             dimension_names=self.kind.dimensions,
             attributes={"unit": self.kind.unit},
-            # Otherwise a chunk of zeros has no file, and could not be told from a lost one.
+            # Otherwise a chunk of zeros has no file, which looks the same as a lost one.
             config={"write_empty_chunks": True},
             **ENCODINGS[self.codec],
         )
 
     def add(self, clip: str, blocks: Iterable[NDArray[Any]], **facts: Any) -> int:
-        """Write one clip.
+        """Write one clip from blocks of frames (or gaze points); return the number of these.
 
-        Args:
-            clip: Its name.
-            blocks: Pieces along the first dimension, of any length: the pieces of a long video are
-                gathered into whole shards as they come.
-            facts: JSON values for the manifest: what the clip is made of, what was dropped.
-
-        Returns:
-            The number of frames (or gaze points) written.
+        Blocks may have any length: those of a long video are gathered into whole shards as they
+        come. Facts are JSON values for the manifest: what the clip is made of, what was dropped.
 
         Raises:
             InputError: There is no block.
@@ -79,7 +71,7 @@ class Writer:
 
 
 def _whole_shards(blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """The blocks joined and cut anew into SHARD frames each; the last may be shorter."""
+    """Join the blocks and cut them into SHARD frames each; the last may be shorter."""
     held: list[NDArray[Any]] = []
     count = 0
     first = True
@@ -106,12 +98,8 @@ def write_store(
 ) -> Iterator[Writer]:
     """Write a store and, when all of it is there, its manifest; after an error neither is left.
 
-    Args:
-        kind: What its arrays are.
-        store: Folder of the Zarr group.
-        manifest: File beside it.
-        settings: Sections of config.yaml that the stage was given, from `pipeline.stores.settings`.
-        codec: How its chunks are compressed.
+    The settings are the sections of config.yaml that the stage was given, as a function of
+    `pipeline.stores.settings` returns them.
 
     Raises:
         InputError: The disk is full or read-only, or a file is in the way.
@@ -123,7 +111,16 @@ def write_store(
             shutil.rmtree(store)
         writer = Writer(kind, store, codec)
         yield writer
-        _write_manifest(writer, store, manifest, settings)
+        files = list_files(store)
+        content = {
+            "kind": kind.name,
+            "codec": codec,
+            "clips": writer.clips,
+            "files": files,
+            "digest": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
+            "settings": dict(settings),
+        }
+        write_json(manifest, content)
     except BaseException as error:
         message = _disk_message(error, store, writer)
         remove(manifest)
@@ -131,21 +128,6 @@ def write_store(
         if message is not None:
             raise InputError(message) from error
         raise
-
-
-def _write_manifest(
-    writer: Writer, store: Path, manifest: Path, settings: Mapping[str, Any]
-) -> None:
-    files = list_files(store)
-    content = {
-        "kind": writer.kind.name,
-        "codec": writer.codec,
-        "clips": writer.clips,
-        "files": files,
-        "digest": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
-        "settings": dict(settings),
-    }
-    write_json(manifest, content)
 
 
 def _disk_message(error: BaseException, store: Path, writer: Writer | None) -> str | None:

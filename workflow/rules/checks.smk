@@ -20,7 +20,7 @@ rule alignment:
         frames=inputs.used("frames"),
         flow=inputs.used("flow"),
         gaze=inputs.used("gaze"),
-        stores=ancient(inputs.used_folders("frames", "flow", "gaze")),
+        stores=ancient(inputs.used("frames", "flow", "gaze", ending=".zarr")),
     output:
         sheet=report(
             "<results>/alignment/{dataset}.csv",
@@ -48,7 +48,7 @@ rule statistics:
         flow=inputs.tested("flow"),
         gaze=inputs.tested("gaze"),
         density=inputs.tested("density"),
-        stores=ancient(inputs.tested_folders("frames", "flow", "gaze", "density")),
+        stores=ancient(inputs.tested("frames", "flow", "gaze", "density", ending=".zarr")),
     output:
         sheet=report(
             "<results>/statistics/{dataset}.csv",

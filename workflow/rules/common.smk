@@ -10,7 +10,7 @@ from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further
 from pipeline.planning import made, targets
-from pipeline.planning.inputs import Inputs
+from pipeline.planning.inputs import LEARNED, Inputs
 from pipeline.planning.load import own
 from pipeline.planning.needs import flows
 from pipeline.planning.provenance import code_digest

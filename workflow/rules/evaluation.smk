@@ -8,8 +8,8 @@ rule predict:
         frames=inputs.tested("frames"),
         flow=inputs.of_the_flow(inputs.tested),
         frame_list=inputs.frame_list,
-        stores=ancient(inputs.tested_folders("frames")),
-        flows=ancient(inputs.of_the_flow(inputs.tested_folders)),
+        stores=ancient(inputs.tested("frames", ending=".zarr")),
+        flows=ancient(inputs.of_the_flow(inputs.tested, ending=".zarr")),
     output:
         store=directory("<results>/saliency/{model}/{training}/{dataset}.zarr"),
         manifest="<results>/saliency/{model}/{training}/{dataset}.json",
@@ -65,7 +65,7 @@ rule score:
         density=inputs.tested("density"),
         gaze=inputs.tested("gaze"),
         maps=ancient("<results>/saliency/{model}/{training}/{dataset}.zarr"),
-        stores=ancient(inputs.tested_folders("density", "gaze")),
+        stores=ancient(inputs.tested("density", "gaze", ending=".zarr")),
     output:
         scores="<results>/scores/{protocol}/{model}/{training}/{dataset}.csv",
     log:
@@ -96,7 +96,7 @@ rule observers:
         gaze=inputs.tested("gaze"),
         density=inputs.tested("density"),
         frame_list=inputs.frame_list,
-        stores=ancient(inputs.tested_folders("gaze", "density")),
+        stores=ancient(inputs.tested("gaze", "density", ending=".zarr")),
     output:
         scores="<results>/scores/{protocol}/{model}/untrained/{dataset}.csv",
     log:

@@ -10,7 +10,7 @@ from snakemake.utils import update_config
 
 from model.flow.image_flow import ImageFlow
 from model.registry import NETWORKS, build
-from pipeline.config.training import Sgd
+from pipeline.config.training import Model, Sgd
 from pipeline.planning.load import configured, load
 from pipeline.planning.needs import (
     backbone_file,
@@ -148,6 +148,13 @@ def test_which_models_look_at_flow() -> None:
         assert (model in seeing) == getattr(network, "sees_motion", False), model
     assert [name for name in cfg.datasets if still(cfg, name)] == ["salicon"]
     assert not still(cfg, "diem_meta")
+
+
+@pytest.mark.parametrize("maps", ["{0}", "{clip}/{dataset}", "{dataset", "maps}"])
+def test_a_path_of_maps_has_no_other_braces(maps: str) -> None:
+    assert Model(maps="maps/{dataset}.zip").maps
+    with pytest.raises(ValueError, match=r"may hold \{dataset\} and nothing else"):
+        Model(maps=maps)
 
 
 def test_an_unknown_run_lists_the_known_ones() -> None:

@@ -81,7 +81,7 @@ def test_a_start_is_another_models_weights_or_its_own(inputs: Inputs) -> None:
 def test_folders_are_those_of_the_manifests(inputs: Inputs) -> None:
     here = job(model="gfsalnet", training="setting_1_diem", dataset="diem")
     manifests = inputs.tested("gaze")(here) + inputs.tested("density")(here)
-    folders = inputs.tested_folders("gaze", "density")(here)
+    folders = inputs.tested("gaze", "density", ending=".zarr")(here)
     assert [Path(path).with_suffix(".zarr") for path in manifests] == [*map(Path, folders)]
 
 

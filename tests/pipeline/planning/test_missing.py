@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,11 @@ def test_missing_backbone_weights_are_named(tmp_path: Path) -> None:
     message = _message(_raw(tmp_path, backbone_weights="none.pth"))
     assert message is not None
     assert "backbone_weights: no file none.pth" in message
+
+
+def test_preflight_is_planned_while_sheets_and_files_are_missing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "snakemake", "-n", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--directory", str(tmp_path), "--config", "run=paper", "--", "preflight"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (ROOT / "workflow/splits/ledov.csv").exists(), "nothing is tested if it is there"

@@ -147,7 +147,7 @@ def test_whatever_fails_leaves_nothing(tmp_path: Path, error: BaseException) -> 
 
 
 REFUSALS = {
-    errno.ENOSPC: r"no space left on its disk \(.*free, up to [\d.]+ KB needed next\); free space",
+    errno.ENOSPC: r"no space left on its disk \(.*free, up to [\d.]+ kB needed next\); free space",
     errno.EDQUOT: r"quota of its disk is used up .*; free space",
     errno.EROFS: r"its disk is read-only .*; make it writable",
     errno.EACCES: r"no permission .*; change its permissions",
@@ -266,7 +266,7 @@ def test_a_disk_that_fills(small_disk: Path, codec: Codec) -> None:
     ):
         writer.add("a", (_noise(20) for _ in range(20)))
     assert re.fullmatch(
-        rf"{store}: no space left on its disk \([\d.]+ K?B?(bytes)? free, up to 294.9 KB needed "
+        rf"{store}: no space left on its disk \([\d.]+ k?B?(bytes)? free, up to 294.9 kB needed "
         r"next\); free space there, or move pathvars in config.yaml to another disk",
         str(told.value),
     )
