@@ -58,7 +58,6 @@ class ResNetTrunk(Trunk):
     """Conv-BN-ReLU-MaxPool-ResBlock1..4 (Fig. 2a), with torchvision's state-dict keys."""
 
     def __init__(self, resnet: ResNet, channels: tuple[int, int, int, int]) -> None:
-        """Use the layers of ``resnet`` up to its last residual block."""
         super().__init__()
         self.channels = channels
         self.conv1, self.bn1 = resnet.conv1, resnet.bn1
@@ -68,8 +67,7 @@ class ResNetTrunk(Trunk):
 
     def forward(self, image: Tensor) -> Levels:
         """Compute ResBlock1..4 of an image [B, 3, H, W]."""
-        stem = self.maxpool(self.relu(self.bn1(self.conv1(image))))
-        first = self.layer1(stem)
+        first = self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(image)))))
         second = self.layer2(first)
         third = self.layer3(second)
         return Levels(first, second, third, self.layer4(third))
@@ -86,7 +84,6 @@ class MobileNetTrunk(Trunk):
     """Index of each level's last layer in torchvision's ``features``."""
 
     def __init__(self, mobilenet: MobileNetV2) -> None:
-        """Use the feature layers of ``mobilenet``."""
         super().__init__()
         # Widths of the layers that LAST names (Sandler et al., CVPR 2018, Table 2).
         self.channels = (24, 32, 96, 1280)
@@ -143,11 +140,7 @@ BACKBONES: dict[str, Callable[[], Trunk]] = {
 
 
 def load_imagenet(trunk: Trunk, state_dict: Mapping[str, Tensor]) -> None:
-    """Load torchvision's weights of the matching classifier, without its classification layers.
-
-    Args:
-        trunk: The trunk to fill.
-        state_dict: As torchvision saves it, with or without ``fc.*`` or ``classifier.*``.
+    """Load torchvision's weights of the matching classifier, with or without its last layers.
 
     Raises:
         ValueError: The keys or shapes are not this trunk's.

@@ -138,15 +138,9 @@ def compare(first: Tensor, second: Tensor, reach: int) -> Tensor:
 
 
 def gather(weights: Tensor, image: Tensor, reach: int) -> Tensor:
-    """Return the weighted sum of each pixel's surroundings, divided by the number of channels.
+    """Return the weighted sum of each pixel's surroundings in [B, H, W, C], over C.
 
-    Args:
-        weights: [B, H, W, side, side], one for each pixel and displacement.
-        image: [B, H, W, C].
-        reach: Largest displacement.
-
-    Returns:
-        [B, H, W, C].
+    Weights are [B, H, W, side, side], one for each pixel and displacement.
     """
     batch, height, width, channels = image.shape
     tiling = Tiling(batch, height, width, reach)
