@@ -1,10 +1,10 @@
 """The training losses: Eq. (4)-(6), and the predecessor's Euclidean loss.
 
 Maps are [B, 1, H, W]: the prediction P, >= 0, and the density S of the fixations, >= 0, both of any
-scale, and the fixation map F, boolean or 0 and 1. A frame without fixations teaches nothing: it
-contributes 0 to both terms and does not count in their means, which are over `count` frames, by
-default those of the batch that count, and 0 if none does. A constant prediction has a finite loss
-and a finite gradient.
+scale, and the fixation map F, boolean or 0 and 1; maps that differ in size raise ValueError. A
+frame without fixations teaches nothing: it contributes 0 to both terms and does not count in their
+means, which are over `count` frames, by default those of the batch that count, and 0 if none does.
+A constant prediction has a finite loss and a finite gradient.
 """
 
 from __future__ import annotations
@@ -52,18 +52,9 @@ def saliency_loss(
 ) -> Terms:
     """Return alpha KL + beta NSS, Eq. (6), and both terms before weighting.
 
-    Args:
-        prediction: P.
-        density: S.
-        fixated: F.
-        alpha: Weight of the KL term; the paper's is 1.
-        beta: Weight of the NSS term; the paper's is 0.1.
-        eps: Keeps logarithms and divisions finite; see each loss.
-        counts: Counts of the whole batch, if these frames are a part of it; the terms of all parts
-            then add up to those of the whole.
-
-    Raises:
-        ValueError: The maps differ in size.
+    The paper's alpha is 1, its beta 0.1; eps keeps logarithms and divisions finite, see each loss.
+    If these frames are a part of a batch, `counts` are those of the whole batch; the terms of all
+    parts then add up to those of the whole.
     """
     kl = kl_loss(prediction, density, eps, None if counts is None else counts.kl)
     nss = nss_loss(prediction, fixated, eps, None if counts is None else counts.nss)
@@ -76,9 +67,6 @@ def kl_loss(prediction: Tensor, density: Tensor, eps: float, count: Tensor | Non
     Both maps are normalised to sum 1. The logarithm is log(eps + S / (P + eps)), as in the MIT
     benchmark, so eps > 0 is a probability per pixel. Maps that sum to less than eps are divided by
     eps. The mean, in nats, is over the frames whose density is not 0 everywhere.
-
-    Raises:
-        ValueError: The maps differ in size.
     """
     P, S = per_frame(prediction, density)
     counted = S.sum(dim=1) > 0
@@ -95,9 +83,6 @@ def nss_loss(
 
     The standard deviation is sqrt(var + eps^2), var over n - 1 as in the MIT benchmark, so that a
     constant prediction, of standard deviation eps > 0, scores 0.
-
-    Raises:
-        ValueError: The maps differ in size.
     """
     P, F = per_frame(prediction, fixated)
     N = F.sum(dim=1)
@@ -146,9 +131,6 @@ def euclidean_loss(prediction: Tensor, density: Tensor, count: Tensor | None = N
     Caffe's is 1/(2N) times the sum over pixels and N frames. This is the mean over pixels, so that
     a learning rate holds at any size: at 640x480 Caffe's is 307,200 times as large. The density is
     in 0..1, the prediction may go beyond; a frame whose density is 0 everywhere is not counted.
-
-    Raises:
-        ValueError: The maps differ in size.
     """
     P, S = per_frame(prediction, density)
     error = 0.5 * (centred(P) - centred(S)).square().mean(dim=1)

@@ -91,9 +91,8 @@ class ImageFlow(nn.Module):
     def start_from(self, centres: Tensor, shares: Tensor) -> None:
         """Set the flow vectors to choose from, and the prior probability of each.
 
-        Args:
-            centres: [clusters, 2], right and down, as shares of the picture's width and height.
-            shares: [clusters], the share of the cells that belong to each; they add up to 1.
+        Centres are [clusters, 2], right and down, as shares of the picture's width and height; the
+        shares of the cells that belong to each, [clusters], add up to 1.
         """
         self.centres.copy_(centres)
         assert self.choice.bias is not None

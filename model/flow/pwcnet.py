@@ -154,9 +154,6 @@ class PWCNet(nn.Module):
         """Return features of RGB frames [B, 3, H, W] in [0, 1], for `decode` to compare.
 
         Those of level l, from 1 to the coarsest, are [B, C, H/2^l, W/2^l].
-
-        Raises:
-            ValueError: A side is not a multiple of ``multiple``.
         """
         check_sides(frames, self.multiple, "quarter_flow takes any size")
         frames = frames.contiguous(memory_format=torch.channels_last)
@@ -237,11 +234,7 @@ class PWCNet(nn.Module):
 
 
 def check_pair(first: Tensor, second: Tensor) -> None:
-    """Check that two frames can be compared.
-
-    Raises:
-        ValueError: The frames differ in shape.
-    """
+    """Check that two frames can be compared; raises ValueError if they differ in shape."""
     if first.shape != second.shape:
         raise ValueError(
             f"expected two frames of one shape, got {tuple(first.shape)} and {tuple(second.shape)}"
