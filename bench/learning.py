@@ -31,19 +31,19 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.config.data import GaussianDensity
-from pipeline.config.training import Training
 from pipeline.evaluation.frame_scores import Frame, score_frame
 from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.predict import saliency_maps
 from pipeline.evaluation.protocols import MIT
 from pipeline.planning.load import configured
+from pipeline.planning.needs import backbone_file, network_arguments, sees_motion
+from pipeline.planning.paths import parts
 from pipeline.preprocessing.density_recipes import density_map
 from pipeline.preprocessing.fixations import pixels_by_frame
-from pipeline.raw.splits import part_names, parts
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.reading import Store, open_parts
 from pipeline.training.finetune import finetune
-from pipeline.training.networks import build_network, load_network
+from pipeline.training.networks import load_network
 from pipeline.training.pretrain import pretrain
 from pipeline.training.trainer import iterations_of
 
@@ -78,10 +78,7 @@ class Scores(NamedTuple):
 
 def manifests(dataset: str, stage: str, split: str) -> list[Path]:
     """The workflow's stores."""
-    entry = CFG.datasets[dataset]
-    dealt = parts(ROOT / entry.splits, entry.clips_per_part, entry.validation)
-    folder = ROOT / CFG.pathvars["data"] / dataset / stage
-    return [folder / f"{part}.json" for part in part_names(dealt, split)]
+    return [Path(path) for path in parts(CFG, stage, dataset, split)]
 
 
 def make_stores() -> None:
@@ -91,9 +88,8 @@ def make_stores() -> None:
         for stage in ("frames", "gaze", "density", *(("flow",) if dataset == "diem" else ())):
             for split in ("train", test):
                 wanted += manifests(dataset, stage, split)
-    paths = [str(path.relative_to(ROOT)) for path in wanted]
-    line = [sys.executable, "-m", "snakemake", "--cores", "2", "--config", "run=real", "--", *paths]
-    subprocess.run(line, cwd=ROOT, check=True, capture_output=True)
+    line = [sys.executable, "-m", "snakemake", "--cores", "2", "--config", "run=real", "--"]
+    subprocess.run([*line, *map(str, wanted)], check=True, capture_output=True)
 
 
 def cpu_seconds() -> float:
@@ -103,66 +99,47 @@ def cpu_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def absolute(path: str) -> Path:
-    """A path of the configuration, from anywhere."""
-    return (ROOT / path).resolve()
-
-
-def common(folder: Path, weights: Path, seed: int) -> dict[str, Any]:
-    """Arguments that both training stages share."""
+def arguments(model: str, dataset: str, weights: Path, seed: int) -> dict[str, Any]:
+    """Arguments that both training stages share; no clip is only measured."""
+    kinds = ("frames", "gaze", "density")
     return {
+        **{kind: manifests(dataset, kind, "train") for kind in kinds},
+        **{f"validation_{kind}": [] for kind in kinds},
+        "network": network_arguments(CFG, model),
         "loss": CFG.loss,
         "seed": seed,
         "threads": THREADS,
         "code": "bench",
-        "checkpoints": folder / "checkpoints",
-        "board": folder / "board",
+        "checkpoints": weights.parent / "checkpoints",
+        "board": weights.parent / "board",
         "weights": weights,
         "log": weights.with_suffix(".csv"),
     }
 
 
-def pretrained(
-    model: str, network: dict[str, Any], settings: Training, seed: int, folder: Path
-) -> Path:
-    """Weights of a model's appearance stream after the images."""
-    weights = folder / f"{model}.safetensors"
-    backbone = CFG.imagenet_file(model)
-    pretrain(
-        network=network,
-        backbone=[absolute(backbone)] if backbone else [],
-        sha256=None,
-        **{kind: manifests("salicon", kind, "train") for kind in ("frames", "gaze", "density")},
-        **{f"validation_{kind}": [] for kind in ("frames", "gaze", "density")},
-        settings=settings,
-        **common(folder, weights, seed),
-    )
-    return weights
+def pretrained(model: str, seed: int, weights: Path) -> None:
+    """Makes the weights of a model's appearance stream after the images."""
+    shared = arguments(model, "salicon", weights, seed)
+    file = backbone_file(CFG, shared["network"]["backbone"])
+    backbone = [Path(file)] if file else []
+    pretrain(backbone=backbone, sha256=None, settings=CFG.pretraining, **shared)
 
 
-def finetuned(
-    model: str, network: dict[str, Any], settings: Training, start: Path, seed: int, folder: Path
-) -> Path:
-    """Weights of a model after the clips."""
-    weights = folder / f"{model}_diem.safetensors"
-    kinds = ("frames", "flow", "gaze", "density")
-    found = {kind: manifests("diem", kind, "train") for kind in kinds}
-    if not CFG.sees_motion(model):
-        found["flow"] = []
+def finetuned(model: str, start: Path, seed: int, weights: Path) -> None:
+    """Makes the weights of a model after the clips."""
+    flow = manifests("diem", "flow", "train") if sees_motion(CFG, model) else []
     finetune(
-        network=network,
         start=start,
-        **found,
-        **{f"validation_{kind}": [] for kind in kinds},
-        settings=settings,
-        **common(folder, weights, seed),
+        flow=flow,
+        validation_flow=[],
+        settings=CFG.trainings["setting_1_diem"],
+        **arguments(model, "diem", weights, seed),
     )
-    return weights
 
 
-def of_network(model: str, weights: Path, **changes: Any) -> Predict:
-    """A trained network."""
-    network = load_network(CFG.network(model) | changes, [weights])
+def of_network(model: str, *weights: Path, **changes: Any) -> Predict:
+    """A network, with the weights of its training if it has one."""
+    network = load_network(network_arguments(CFG, model) | changes, list(weights))
 
     def predict(frames: Store, flow: Store | None, clip: str) -> Iterator[Map]:
         count = frames[clip].shape[0]
@@ -171,13 +148,6 @@ def of_network(model: str, weights: Path, **changes: Any) -> Predict:
             yield from maps.astype(np.float32)
 
     return predict
-
-
-def centre_bias(frames: Store, flow: Store | None, clip: str) -> Iterator[Map]:
-    """A Gaussian in the middle, as in every table."""
-    network = build_network(CFG.network("centre_bias"))
-    for maps in saliency_maps(network, frames[clip], None, list(range(frames[clip].shape[0]))):
-        yield from maps.astype(np.float32)
 
 
 def mean_map(dataset: str) -> Predict:
@@ -202,10 +172,8 @@ def spectral_residual(frames: Store, flow: Store | None, clip: str) -> Iterator[
 
 def image_scores(predict: Predict) -> Scores:
     """The 100 images at 640x480."""
-    frames, gaze = (
-        open_parts(kind, manifests("salicon", stage, "val"))
-        for kind, stage in ((FRAMES, "frames"), (GAZE, "gaze"))
-    )
+    frames = open_parts(FRAMES, manifests("salicon", "frames", "val"))
+    gaze = open_parts(GAZE, manifests("salicon", "gaze", "val"))
     engine, found = Engine(FULL), {}
     zoom = FULL[1] / CFG.frames.width
     for clip, store in frames.items():
@@ -250,10 +218,8 @@ class Kept:
     def __init__(self, path: Path | None) -> None:
         """Reads the file if there is one."""
         self.path = path
-        found = path and path.is_file()
-        self.scores: dict[str, dict[str, dict[str, float]]] = json.loads(
-            path.read_text() if path and found else "{}"
-        )
+        text = path.read_text() if path and path.is_file() else "{}"
+        self.scores: dict[str, dict[str, dict[str, float]]] = json.loads(text)
         """Key -> clip or image -> metric -> mean over its frames."""
 
     def get(self, key: str, measure: Callable[[], Scores]) -> Scores:
@@ -275,15 +241,15 @@ def learnt(model: str, seed: int, folder: Path, kept: Kept) -> None:
     weights = folder / f"{start}.safetensors"
     if not weights.is_file():
         before = cpu_seconds()
-        pretrained(start, CFG.network(start), CFG.pretraining, seed, folder)
+        pretrained(start, seed, weights)
         spent = cpu_seconds() - before
         kept.get(f"spent/{start}/{seed}", lambda: Scores({"pretraining": {"NSS": spent}}))
     kept.get(images, lambda: image_scores(of_network(start, weights, streams="appearance")))
 
     def measure() -> Scores:
-        settings = CFG.trainings["setting_1_diem"]
-        found = finetuned(model, CFG.network(model), settings, weights, seed, folder)
-        return clip_scores(of_network(model, found))
+        learnt_clips = folder / f"{model}_diem.safetensors"
+        finetuned(model, weights, seed, learnt_clips)
+        return clip_scores(of_network(model, learnt_clips))
 
     kept.get(clips, measure)
 
@@ -291,14 +257,13 @@ def learnt(model: str, seed: int, folder: Path, kept: Kept) -> None:
 def line(name: str, seeds: list[Scores], extra: str = "") -> str:
     """A row: means over seeds, each seed's, and the interval of what the seeds have on average."""
     cells = []
-    clips = seeds[0].by_clip
     average = Scores(
         {
             clip: {
                 metric: float(np.mean([one.by_clip[clip][metric] for one in seeds]))
                 for metric in SHOWN
             }
-            for clip in clips
+            for clip in seeds[0].by_clip
         }
     )
     for metric in SHOWN:
@@ -321,7 +286,7 @@ def table(last: str) -> list[str]:
 
 def page(kept: Kept) -> str:
     """Everything that was measured, as Markdown."""
-    plain = {"centre bias": centre_bias, "spectral residual": spectral_residual}
+    plain = {"centre bias": of_network("centre_bias"), "spectral residual": spectral_residual}
     ways = {
         "images": {**plain, "mean training map": mean_map("salicon")},
         "clips": {**plain, "mean training map": mean_map("diem")},

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from pipeline.config.training import Adam, Loss, Training
+from pipeline.config.training import Loss, Training
 from pipeline.planning.load import configured
 from pipeline.planning.needs import network_arguments
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
@@ -74,25 +74,10 @@ def frames_by_heart(folder: Path) -> TrainingSamples:
 
 
 def settings(iterations: int) -> Training:
-    """All four frames in every batch."""
-    return Training(
-        datasets=("drawn",),
-        batch=COUNT,
-        epochs=iterations,
-        iterations=None,
-        loss="saliency",
-        optimiser=Adam(name="adam", weight_decay=0.0),
-        learning_rate=2e-3,
-        step=max(1, iterations // 2),
-        gamma=0.2,
-        batch_norm="train",
-        precision="float32",
-        micro_batch=None,
-        recompute=False,
-        compile=False,
-        shrink=(1,),
-        checkpoint=10**9,
-    )
+    """The demo's pretraining, but with all four frames in every batch and a rate of its own."""
+    changes = {"batch": COUNT, "epochs": float(iterations), "learning_rate": 2e-3, "gamma": 0.2}
+    changes |= {"step": max(1, iterations // 2), "checkpoint": 10**9}  # no checkpoint on the way
+    return configured("demo").pretraining.model_copy(update=changes)
 
 
 def learn(model: str, seed: int, samples: TrainingSamples, iterations: int) -> Outcome:

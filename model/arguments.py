@@ -30,15 +30,11 @@ def pick(key: str, value: str, options: Mapping[str, Option]) -> Option:
 
 
 def check_sides(image: Tensor, multiple: int, remedy: str = "choose another frame size") -> None:
-    """Check the sides of an image [B, C, H, W]; at others, a network's levels would not align.
-
-    Args:
-        image: An image or its flow.
-        multiple: Height and width must be positive multiples of this many pixels.
-        remedy: The end of the error message, which says what to do.
+    """Check the sides of an image or flow [B, C, H, W]; at others, a network's levels do not align.
 
     Raises:
-        ValueError: Height or width is no such multiple.
+        ValueError: Height or width is not a positive multiple of so many pixels; the message ends
+            with the remedy.
     """
     height, width = image.shape[-2:]
     if height % multiple or width % multiple or not height or not width:
@@ -49,10 +45,7 @@ def check_sides(image: Tensor, multiple: int, remedy: str = "choose another fram
 
 
 def check_single_stream(parts: Iterable[str]) -> None:
-    """Check that weights to start from are those of one stream alone.
-
-    Args:
-        parts: Names of the network's parts that the weights belong to.
+    """Check that weights to start from, of some parts of a network, are those of one stream alone.
 
     Raises:
         ValueError: The parts are not one stream.

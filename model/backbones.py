@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from torchvision.models import MobileNetV2, ResNet
 
 BackboneName = Literal["resnet50", "resnet18", "mobilenet_v2"]
 
@@ -57,9 +55,10 @@ class Trunk(nn.Module, ABC):
 class ResNetTrunk(Trunk):
     """Conv-BN-ReLU-MaxPool-ResBlock1..4 (Fig. 2a), with torchvision's state-dict keys."""
 
-    def __init__(self, resnet: ResNet, channels: tuple[int, int, int, int]) -> None:
-        """Use the layers of ``resnet`` up to its last residual block."""
+    def __init__(self, name: str, channels: tuple[int, int, int, int]) -> None:
+        """Take the name that torchvision has for the network."""
         super().__init__()
+        resnet = getattr(torchvision_models(), name)(weights=None)
         self.channels = channels
         self.conv1, self.bn1 = resnet.conv1, resnet.bn1
         self.relu, self.maxpool = resnet.relu, resnet.maxpool
@@ -68,8 +67,7 @@ class ResNetTrunk(Trunk):
 
     def forward(self, image: Tensor) -> Levels:
         """Compute ResBlock1..4 of an image [B, 3, H, W]."""
-        stem = self.maxpool(self.relu(self.bn1(self.conv1(image))))
-        first = self.layer1(stem)
+        first = self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(image)))))
         second = self.layer2(first)
         third = self.layer3(second)
         return Levels(first, second, third, self.layer4(third))
@@ -85,12 +83,11 @@ class MobileNetTrunk(Trunk):
     LAST = (3, 6, 13, 18)
     """Index of each level's last layer in torchvision's ``features``."""
 
-    def __init__(self, mobilenet: MobileNetV2) -> None:
-        """Use the feature layers of ``mobilenet``."""
+    def __init__(self) -> None:
         super().__init__()
         # Widths of the layers that LAST names (Sandler et al., CVPR 2018, Table 2).
         self.channels = (24, 32, 96, 1280)
-        self.features = mobilenet.features
+        self.features = torchvision_models().mobilenet_v2(weights=None).features
 
     def forward(self, image: Tensor) -> Levels:
         """Compute the four levels of an image [B, 3, H, W]."""
@@ -120,34 +117,16 @@ def torchvision_models() -> Any:
     return models
 
 
-def resnet50() -> ResNetTrunk:
-    """Build the papers' backbone (Sec. III), randomly initialised."""
-    return ResNetTrunk(torchvision_models().resnet50(weights=None), (256, 512, 1024, 2048))
-
-
-def resnet18() -> ResNetTrunk:
-    """Build a smaller residual backbone, randomly initialised."""
-    return ResNetTrunk(torchvision_models().resnet18(weights=None), (64, 128, 256, 512))
-
-
-def mobilenet_v2() -> MobileNetTrunk:
-    """Build a small backbone for CPUs, randomly initialised."""
-    return MobileNetTrunk(torchvision_models().mobilenet_v2(weights=None))
-
-
 BACKBONES: dict[str, Callable[[], Trunk]] = {
-    "resnet50": resnet50,
-    "resnet18": resnet18,
-    "mobilenet_v2": mobilenet_v2,
+    "resnet50": partial(ResNetTrunk, "resnet50", (256, 512, 1024, 2048)),
+    "resnet18": partial(ResNetTrunk, "resnet18", (64, 128, 256, 512)),
+    "mobilenet_v2": MobileNetTrunk,
 }
+"""Trunks, randomly initialised: the papers' (Sec. III), a smaller one, and one for CPUs."""
 
 
 def load_imagenet(trunk: Trunk, state_dict: Mapping[str, Tensor]) -> None:
-    """Load torchvision's weights of the matching classifier, without its classification layers.
-
-    Args:
-        trunk: The trunk to fill.
-        state_dict: As torchvision saves it, with or without ``fc.*`` or ``classifier.*``.
+    """Load torchvision's weights of the matching classifier, with or without its last layers.
 
     Raises:
         ValueError: The keys or shapes are not this trunk's.

@@ -38,18 +38,12 @@ class CentreBias(nn.Module):
 
 
 class MeanMap(nn.Module):
-    """The mean of where people looked in training, for every frame; stage `fit` computes it.
+    """The mean of where people looked in training, for every frame; stage `fit` computes it."""
 
-    Args:
-        height: Height of the stored map, pixels.
-        width: Width of the stored map, pixels.
-    """
-
-    earlier: int = 0
-    sees_motion: bool = False
     density: Tensor
 
     def __init__(self, *, height: int, width: int) -> None:
+        """Hold a map of ``height`` x ``width`` pixels."""
         super().__init__()
         # NaN marks a map that no fit has filled; it is refused instead of predicted.
         self.register_buffer("density", torch.full((1, 1, height, width), math.nan))
@@ -62,8 +56,7 @@ class MeanMap(nn.Module):
         """
         if self.density.isnan().any():
             raise ValueError("MeanMap holds no map yet: fit it, or load the weights of a fit")
-        size = (frame.shape[-2], frame.shape[-1])
-        return Maps(resized(self.density, size).expand(len(frame), -1, -1, -1))
+        return Maps(resized(self.density, frame.shape[-2:]).expand(len(frame), -1, -1, -1))
 
 
 class Chance(nn.Module):

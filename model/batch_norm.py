@@ -34,10 +34,7 @@ def freeze(network: nn.Module) -> None:
 
 @torch.no_grad()
 def fold(network: nn.Module) -> list[Folded]:
-    """Replace each convolution and its normalisation by one convolution with bias.
-
-    Returns:
-        What ``unfold`` needs to restore the layout.
+    """Replace each convolution and its normalisation by one; return what ``unfold`` restores.
 
     Raises:
         ValueError: A normalisation does not follow a convolution of its width without bias.
@@ -69,11 +66,7 @@ def fold(network: nn.Module) -> list[Folded]:
 
 @torch.no_grad()
 def unfold(folded: list[Folded]) -> None:
-    """Restore the layout; the normalisations now only add the bias.
-
-    Args:
-        folded: What `fold` returned.
-    """
+    """Restore the layout that ``fold`` changed; the normalisations now only add the bias."""
     for conv, parent, name, norm in folded:
         assert conv.bias is not None
         assert norm.running_mean is not None

@@ -69,7 +69,6 @@ class GFSalNet(nn.Module):
         map_kernel: int = 8,
         revive: bool = True,
     ) -> None:
-        """Build the network; see the class for the arguments."""
         super().__init__()
         stream = partial(
             SaliencyStream,
@@ -97,14 +96,10 @@ class GFSalNet(nn.Module):
         self.fusion = fuse() if len(present) == 2 else None
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
-        """Predict where people look in a frame.
+        """Predict from RGB frames [B, 3, H, W] in [0, 1] and flow [B, 2, H, W], px per frame.
 
-        Args:
-            frame: RGB [B, 3, H, W] in [0, 1].
-            flow: [B, 2, H, W], px per frame, right and down; ignored without a motion stream.
-
-        Returns:
-            The saliency map at the input's size, with the maps and gates it was made of.
+        Flow is right and down; without a motion stream it is ignored. The saliency map has the
+        input's size.
 
         Raises:
             ValueError: A side is not a multiple of 32, or the motion stream got no flow.
@@ -145,9 +140,6 @@ class GFSalNet(nn.Module):
 
     def load_stream(self, state_dict: Mapping[str, Tensor]) -> None:
         """Start every stream from a single-stream network, as pretrained on SALICON (Sec. IV-B).
-
-        Args:
-            state_dict: State of a GFSalNet with one stream, either of the two, of the same layout.
 
         Raises:
             ValueError: The weights are of another layout, or not of a single stream.

@@ -1,7 +1,10 @@
 """The training losses: Eq. (4)-(6), and the predecessor's Euclidean loss.
 
-A frame without fixations teaches nothing: it contributes 0 to both terms and does not count in
-their means. A constant prediction has a finite loss and a finite gradient.
+Maps are [B, 1, H, W]: the prediction P, >= 0, and the density S of the fixations, >= 0, both of any
+scale, and the fixation map F, boolean or 0 and 1; maps that differ in size raise ValueError. A
+frame without fixations teaches nothing: it contributes 0 to both terms and does not count in their
+means, which are over `count` frames, by default those of the batch that count, and 0 if none does.
+A constant prediction has a finite loss and a finite gradient.
 """
 
 from __future__ import annotations
@@ -33,15 +36,8 @@ class Counts(NamedTuple):
 
 
 def counted_frames(density: Tensor, fixated: Tensor) -> Counts:
-    """Count the frames that the terms are means over.
-
-    Args:
-        density: [B, 1, H, W], >= 0.
-        fixated: [B, 1, H, W], boolean or 0 and 1.
-    """
-    return Counts(
-        (density.flatten(1) > 0).any(dim=1).sum(), (fixated.flatten(1) > 0).any(dim=1).sum()
-    )
+    """Count the frames that the terms are means over."""
+    return Counts(*((maps.flatten(1) > 0).any(dim=1).sum() for maps in (density, fixated)))
 
 
 def saliency_loss(
@@ -54,23 +50,11 @@ def saliency_loss(
     eps: float,
     counts: Counts | None = None,
 ) -> Terms:
-    """Return alpha KL + beta NSS, Eq. (6), and both terms.
+    """Return alpha KL + beta NSS, Eq. (6), and both terms before weighting.
 
-    Args:
-        prediction: Saliency P [B, 1, H, W], >= 0, of any scale.
-        density: Blurred fixations S [B, 1, H, W], >= 0, of any scale.
-        fixated: Fixation map F [B, 1, H, W], boolean or 0 and 1.
-        alpha: Weight of the KL term; the paper's is 1.
-        beta: Weight of the NSS term; the paper's is 0.1.
-        eps: Keeps logarithms and divisions finite; see each loss.
-        counts: Counts of the whole batch, if these frames are a part of it; the terms of all parts
-            then add up to those of the whole.
-
-    Returns:
-        The total and both terms before weighting.
-
-    Raises:
-        ValueError: The maps differ in size.
+    The paper's alpha is 1, its beta 0.1; eps keeps logarithms and divisions finite, see each loss.
+    If these frames are a part of a batch, `counts` are those of the whole batch; the terms of all
+    parts then add up to those of the whole.
     """
     kl = kl_loss(prediction, density, eps, None if counts is None else counts.kl)
     nss = nss_loss(prediction, fixated, eps, None if counts is None else counts.nss)
@@ -81,19 +65,8 @@ def kl_loss(prediction: Tensor, density: Tensor, eps: float, count: Tensor | Non
     """Return the Kullback-Leibler divergence of the prediction from the density, Eq. (4).
 
     Both maps are normalised to sum 1. The logarithm is log(eps + S / (P + eps)), as in the MIT
-    benchmark, so eps is a probability per pixel. Maps that sum to less than eps are divided by eps.
-
-    Args:
-        prediction: P [B, 1, H, W], >= 0.
-        density: S [B, 1, H, W], >= 0. A frame that is 0 everywhere is not counted.
-        eps: Regulariser, > 0.
-        count: Number of frames to divide by; None: the counted frames of this batch.
-
-    Returns:
-        Mean over the counted frames, in nats; 0 when there is none.
-
-    Raises:
-        ValueError: The maps differ in size.
+    benchmark, so eps > 0 is a probability per pixel. Maps that sum to less than eps are divided by
+    eps. The mean, in nats, is over the frames whose density is not 0 everywhere.
     """
     P, S = per_frame(prediction, density)
     counted = S.sum(dim=1) > 0
@@ -109,19 +82,7 @@ def nss_loss(
     """Return minus the normalised scanpath saliency, Eq. (5).
 
     The standard deviation is sqrt(var + eps^2), var over n - 1 as in the MIT benchmark, so that a
-    constant prediction scores 0.
-
-    Args:
-        prediction: P [B, 1, H, W].
-        fixated: F [B, 1, H, W], boolean or 0 and 1. A frame without fixations is not counted.
-        eps: Standard deviation of a constant prediction, > 0.
-        count: Number of frames to divide by; None: the counted frames of this batch.
-
-    Returns:
-        Mean over the counted frames; 0 when there is none.
-
-    Raises:
-        ValueError: The maps differ in size.
+    constant prediction, of standard deviation eps > 0, scores 0.
     """
     P, F = per_frame(prediction, fixated)
     N = F.sum(dim=1)
@@ -146,13 +107,7 @@ def per_frame(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mean_of(values: Tensor, counted: Tensor, count: Tensor | None) -> Tensor:
-    """Return the sum of the counted frames' values over their number; 0 if none counts.
-
-    Args:
-        values: [B].
-        counted: Which frames count, [B].
-        count: Number to divide by; None: those of this batch.
-    """
+    """Return the sum of the counted frames' values [B] over their number; 0 if none counts."""
     return (values * counted).sum() / (counted.sum() if count is None else count).clamp_min(1)
 
 
@@ -174,18 +129,8 @@ def euclidean_loss(prediction: Tensor, density: Tensor, count: Tensor | None = N
     """Return half the squared difference of both maps (predecessor, Sec. 3.1), in its unit.
 
     Caffe's is 1/(2N) times the sum over pixels and N frames. This is the mean over pixels, so that
-    a learning rate holds at any size: at 640x480 Caffe's is 307,200 times as large.
-
-    Args:
-        prediction: P [B, 1, H, W], a density in 0..1; may go beyond.
-        density: S [B, 1, H, W] in 0..1. A frame that is 0 everywhere is not counted.
-        count: Number of frames to divide by; None: the counted frames of this batch.
-
-    Returns:
-        Mean over the counted frames; 0 when there is none.
-
-    Raises:
-        ValueError: The maps differ in size.
+    a learning rate holds at any size: at 640x480 Caffe's is 307,200 times as large. The density is
+    in 0..1, the prediction may go beyond; a frame whose density is 0 everywhere is not counted.
     """
     P, S = per_frame(prediction, density)
     error = 0.5 * (centred(P) - centred(S)).square().mean(dim=1)

@@ -45,8 +45,7 @@ def class_of(network: str) -> type[nn.Module]:
     """Import a network's module and return its class.
 
     Raises:
-        ValueError: There is no such network, or its line in ``NETWORKS`` names a module or a class
-            that does not exist.
+        ValueError: There is no such network, or no such module or class as ``NETWORKS`` says.
     """
     module, name = module_of(network), NETWORKS[network].partition(":")[2]
     try:

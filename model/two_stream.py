@@ -95,7 +95,7 @@ class TwoStream(nn.Module):
         flow_encoding: FlowEncoding,
         flow_scale: float,
     ) -> None:
-        """Build the network; see the class for the arguments.
+        """Build the network.
 
         Raises:
             ValueError: An option is unknown.
@@ -117,14 +117,10 @@ class TwoStream(nn.Module):
         self.upsample = interpolation()
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
-        """Predict where people look in a frame.
+        """Predict from RGB frames [B, 3, H, W] in [0, 1] and flow [B, 2, H, W], px per frame.
 
-        Args:
-            frame: RGB [B, 3, H, W] in [0, 1].
-            flow: [B, 2, H, W], px per frame, right and down; ignored without a motion stream.
-
-        Returns:
-            The density [B, 1, H, W], trained towards 0..1; clamped to >= 0 except in training mode.
+        Flow is right and down; without a motion stream it is ignored. The density [B, 1, H, W] is
+        trained towards 0..1, and clamped to >= 0 except in training mode.
 
         Raises:
             ValueError: A side is not a multiple of 4, or the motion stream got no flow.
@@ -162,9 +158,6 @@ class TwoStream(nn.Module):
         """Start every stream from a single-stream network, as pretrained on still images.
 
         With early fusion both streams take its features, and the shared layers take the rest.
-
-        Args:
-            state_dict: State of a TwoStream with one stream, either of the two, of the same width.
 
         Raises:
             ValueError: The weights are of another layout, or not of a single stream.
@@ -208,30 +201,31 @@ def filters(layer: Layer, width: float) -> int:
     return max(1, round(layer.filters * width))
 
 
-def features(width: float) -> nn.Sequential:
-    """Build `FEATURES`: from a picture [B, 3, H, W] to features [B, 512 * width, H/4, W/4]."""
-    parts, inputs = OrderedDict[str, nn.Module](), 3
-    for name, layer in FEATURES.items():
-        outputs = filters(layer, width)
+def segments(layers: Mapping[str, Layer], inputs: int, width: float) -> nn.Sequential:
+    """Chain layers; the last of all, with one filter, has one at any width."""
+    parts = OrderedDict[str, nn.Module]()
+    for name, layer in layers.items():
+        outputs = filters(layer, width) if layer.filters > 1 else 1
         parts[name] = segment(layer, inputs, outputs)
         inputs = outputs
-    return nn.Sequential(OrderedDict(features=nn.Sequential(parts)))
+    return nn.Sequential(parts)
+
+
+def features(width: float) -> nn.Sequential:
+    """Build `FEATURES`: from a picture [B, 3, H, W] to features [B, 512 * width, H/4, W/4]."""
+    return nn.Sequential(OrderedDict(features=segments(FEATURES, 3, width)))
 
 
 def regression(width: float) -> nn.Sequential:
     """Build `REGRESSION`: from features to a map without a ReLU, at first nearly of density 0."""
-    parts, inputs = OrderedDict[str, nn.Module](), filters(FEATURES["conv4"], width)
-    for name, layer in REGRESSION.items():
-        outputs = filters(layer, width) if name != "conv9" else layer.filters
-        parts[name] = segment(layer, inputs, outputs)
-        inputs = outputs
-    last = parts["conv9"].conv
+    chain = segments(REGRESSION, filters(FEATURES["conv4"], width), width)
+    last = chain[-1].conv
     assert isinstance(last, nn.Conv2d)
     nn.init.normal_(last.weight, std=FAINT / last.weight[0].numel() ** 0.5)
     # Density 0 in the unit that the losses train in.
     nn.init.constant_(last.bias, -MIDDLE / RANGE)  # type: ignore[arg-type]
-    parts["conv9"] = Segment(OrderedDict(conv=last))
-    return nn.Sequential(parts)
+    chain[-1] = Segment(OrderedDict(conv=last))
+    return chain
 
 
 def stream(width: float) -> nn.Sequential:

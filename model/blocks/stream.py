@@ -60,11 +60,9 @@ class SaliencyStream(nn.Module):
         self.last_relu = revived_relu if revive else relu
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Predict from a normalised image [B, 3, H, W].
+        """Predict a map [B, 1, H, W], >= 0, from a normalised image [B, 3, H, W].
 
-        Returns:
-            The map [B, 1, H, W], >= 0, and the spatial attention [B, 1, H/32, W/32], or None
-            without it.
+        Also returns the spatial attention [B, 1, H/32, W/32], or None without it.
         """
         first, second, third, fourth = self.trunk(image)
         attention: Tensor | None = None
@@ -81,13 +79,7 @@ class SaliencyStream(nn.Module):
 def deconvolutions(
     channels: tuple[int, ...], kernels: tuple[int, ...], strides: tuple[int, ...]
 ) -> nn.Sequential:
-    """Chain deconvolutions from channels[0] to channels[-1], with a ReLU after each.
-
-    Args:
-        channels: Channels of the input and after each layer.
-        kernels: Kernel side of each layer, px.
-        strides: Enlargement by each layer.
-    """
+    """Chain deconvolutions from channels[0] to channels[-1], with a ReLU after each."""
     layers: list[nn.Module] = []
     steps = zip(channels[:-1], channels[1:], kernels, strides, strict=True)
     for inputs, outputs, kernel, stride in steps:

@@ -51,8 +51,6 @@ class CodingLength(nn.Module):
         sigma: Standard deviation of the final Gaussian, in pixels of the working grid.
     """
 
-    earlier: int = 2
-    sees_motion: bool = False
     filters: Tensor
     mean: Tensor
 
@@ -96,7 +94,7 @@ class CodingLength(nn.Module):
         weights = redistribution(share / share.sum(dim=1, keepdim=True), self.increment)
         saliency = (responses * weights[:, :, None, None]).sum(dim=1, keepdim=True)
         saliency = blurred(self._in_place(saliency, small), self.sigma)
-        return Maps(resized(saliency, (frame.shape[-2], frame.shape[-1])).clamp(min=0))
+        return Maps(resized(saliency, frame.shape[-2:]).clamp(min=0))
 
     def working_frame(self, frame: Tensor) -> Tensor:
         """Resize frames [B, 3, H, W] to the working width; the result is at least a patch high."""
@@ -117,12 +115,11 @@ class CodingLength(nn.Module):
     def _in_place(self, saliency: Tensor, frame: Tensor) -> Tensor:
         """Place the saliency [B, 1, rows, columns] of patches at their middles in the frame."""
         rows, columns = ((n - 1) * self.stride + 1 for n in saliency.shape[-2:])
-        filled = functional.interpolate(
-            saliency, size=(rows, columns), mode="bilinear", align_corners=True
-        )
-        missing = (frame.shape[-2] - rows, frame.shape[-1] - columns)
+        size = (rows, columns)
+        filled = functional.interpolate(saliency, size, mode="bilinear", align_corners=True)
         before = (self.patch - 1) // 2
-        sides = (before, missing[1] - before, before, missing[0] - before)
+        below, right = (frame.shape[i] - size[i] - before for i in (-2, -1))
+        sides = (before, right, before, below)
         return functional.pad(filled, sides, mode="replicate")
 
 

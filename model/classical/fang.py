@@ -70,8 +70,7 @@ class Fang(nn.Module):
         contrast_offset: h, the value of U_t at rest and full contrast.
     """
 
-    earlier: int = 0
-    sees_motion: bool = True
+    basis: Tensor
 
     def __init__(
         self,
@@ -91,7 +90,6 @@ class Fang(nn.Module):
         super().__init__()
         if width % block:
             raise ValueError(f"width: expected a multiple of block, {block}, got {width}")
-        self.motion = motion
         self.sees_motion = motion
         self.width = width
         self.block = block
@@ -102,19 +100,18 @@ class Fang(nn.Module):
         self.speed = speed
         self.contrast_gain = contrast_gain
         self.contrast_offset = contrast_offset
-        self.basis: Tensor
+        # One more: the first coefficient is the mean.
         basis = dct_basis(block, coefficients + 1)[:, None]
         self.register_buffer("basis", basis, persistent=False)
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
         """Predict from frames [B, 3, H, W] and their flow [B, 2, H, W], or None of still images."""
-        size = (frame.shape[-2], frame.shape[-1])
+        size = frame.shape[-2:]
         rows = max(2, round(self.width * size[0] / size[1] / self.block))
         small = resized(frame, (rows * self.block, self.width))
         saliency = self.spatial(small)
-        if self.motion and flow is not None:
-            grid = (saliency.shape[-2], saliency.shape[-1])
-            vectors = resized(flow, grid) * (self.width / size[1])
+        if self.sees_motion and flow is not None:
+            vectors = resized(flow, saliency.shape[-2:]) * (self.width / size[1])
             saliency = self.fused(saliency, vectors, small)
         return Maps(resized(saliency, size).clamp(min=0))
 
@@ -147,9 +144,8 @@ class Fang(nn.Module):
         """Return U_s in 0..2 bits [B, 1, h, w] of S_s."""
         far = distance_from_centre(saliency) / self.proximity
         near = torch.exp(-(far**2))
-        salient = (saliency > self.salient * saliency.mean(dim=(-2, -1), keepdim=True)).to(
-            saliency.dtype
-        )
+        mean = saliency.mean(dim=(-2, -1), keepdim=True)
+        salient = (saliency > self.salient * mean).to(saliency.dtype)
         around = functional.avg_pool2d(salient, 3, 1, 1, divisor_override=1) - salient
         connected = torch.exp(-(((around - NEIGHBOURS) / self.continuity) ** 2))
         return binary_entropy(near) + binary_entropy(connected)

@@ -20,13 +20,9 @@ ANGLES = (0.0, 45.0, 90.0, 135.0)
 def filters(wavelength: float, sigma: float) -> Tensor:
     """Return an even and an odd filter per angle, [8, 1, side, side].
 
-    They reach two and a half sigma to each side.
-
-    Args:
-        wavelength: Pixels.
-        sigma: Standard deviation of the round Gaussian window, pixels.
+    The wavelength is in pixels, and so is sigma, that of the round Gaussian window.
     """
-    # Beyond, the window is below 5 % of its peak.
+    # Beyond two and a half sigma, the window is below 5 % of its peak.
     radius = math.ceil(2.5 * sigma)
     offset = torch.arange(-radius, radius + 1, dtype=torch.float32)
     y, x = torch.meshgrid(offset, offset, indexing="ij")

@@ -41,8 +41,7 @@ DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 class GBVS(nn.Module):
     """Averages the concentrated activations of three channels, or of five."""
 
-    earlier: int = 1
-    sees_motion: bool = False
+    gabor: Tensor
 
     def __init__(
         self,
@@ -88,7 +87,6 @@ class GBVS(nn.Module):
         self.blur, self.dark, self.motion = blur, dark, motion
         self.earlier = 1 if motion else 0
         self.register_buffer("gabor", filters(wavelength, sigma), persistent=False)
-        self.gabor: Tensor
 
     def forward(self, frame: Tensor, flow: Tensor | None, earlier: Tensor | None = None) -> Maps:
         """Predict for frames [B, 3, H, W] in [0, 1]; ``earlier`` is [B, 1, 3, H, W], those before.
@@ -99,28 +97,23 @@ class GBVS(nn.Module):
         if self.motion and earlier is None:
             raise ValueError("flicker and motion need the frame before: pass earlier")
         before = earlier[:, -1] if self.motion and earlier is not None else None
-        saliency = torch.stack([self.channel_map(maps) for maps in self.channels(frame, before)])
-        saliency = saliency.mean(dim=0)
+        maps = [self.channel_map(channel) for channel in self.channels(frame, before)]
+        saliency = torch.stack(maps).mean(dim=0)
         # A sigma of 1/1,000 node leaves the map as it is, where blur is 0.
         saliency = blurred(saliency, max(self.blur * saliency.shape[-1], 1e-3))
-        return Maps(resized(saliency, (frame.shape[2], frame.shape[3])))
+        return Maps(resized(saliency, frame.shape[-2:]))
 
     def channels(self, frame: Tensor, before: Tensor | None) -> list[Tensor]:
         """Return the feature maps on the lattice, [B, maps, h, w] per channel."""
         working = to_longer_side(frame, self.longer_side)
-        count = max(self.levels) + 1
-        light = self._chosen(pyramid(intensity(working), count))
-        hues = self._chosen(pyramid(opponents(working, self.dark), count))
+        light = self._levels(intensity(working))
         lines = [orientations(level, self.gabor) for level in light]
-        features = [hues, light, lines]
+        features = [self._levels(opponents(working, self.dark)), light, lines]
         if before is not None:
-            last = intensity(to_longer_side(before, self.longer_side))
-            past = self._chosen(pyramid(last, count))
+            past = self._levels(intensity(to_longer_side(before, self.longer_side)))
             pairs = list(zip(light, past, strict=True))
-            features += [
-                [(now - then).abs() for now, then in pairs],
-                [moving(now, then) for now, then in pairs],
-            ]
+            features.append([(now - then).abs() for now, then in pairs])
+            features.append([moving(now, then) for now, then in pairs])
         lattice = longer_size(working, self.nodes)
         return [torch.cat([resized(level, lattice) for level in found], 1) for found in features]
 
@@ -145,7 +138,9 @@ class GBVS(nn.Module):
         scaled = torch.where(high - low < EMPTY, 0, (flat - low) / (high - low).clamp(min=EMPTY))
         return (scaled + self.floor).log()
 
-    def _chosen(self, levels: Sequence[Tensor]) -> list[Tensor]:
+    def _levels(self, maps: Tensor) -> list[Tensor]:
+        """Return the levels of a pyramid of [B, C, H, W] that features are taken from."""
+        levels = pyramid(maps, max(self.levels) + 1)
         return [levels[level] for level in self.levels]
 
 

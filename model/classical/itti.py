@@ -25,6 +25,7 @@ What differs from the paper, or is our choice where it is silent:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import torch
 from torch import Tensor, nn
@@ -45,8 +46,7 @@ LOWEST_PEAK = 0.1
 class Itti(nn.Module):
     """Averages the conspicuity maps of intensity, colour and orientation."""
 
-    earlier: int = 0
-    sees_motion: bool = False
+    gabor: Tensor
 
     def __init__(
         self,
@@ -74,7 +74,6 @@ class Itti(nn.Module):
         self.longer_side, self.dark, self.border = longer_side, dark, border
         self.centres, self.deltas = tuple(centres), tuple(deltas)
         self.register_buffer("gabor", filters(wavelength, sigma), persistent=False)
-        self.gabor: Tensor
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
         """Predict the saliency of frames [B, 3, H, W] in [0, 1]."""
@@ -89,31 +88,25 @@ class Itti(nn.Module):
         bright, colour = self.summed(light), self.summed(hues).sum(dim=1, keepdim=True)
         oriented = promoted(self.summed(lines)).sum(dim=1, keepdim=True)
         saliency = (promoted(bright) + promoted(colour) + promoted(oriented)) / 3
-        return Maps(resized(saliency, (frame.shape[2], frame.shape[3])))
+        return Maps(resized(saliency, frame.shape[-2:]))
 
     def summed(self, levels: Sequence[Tensor]) -> Tensor:
         """Promote all centre-surround maps and add them up at the last centre's scale.
 
         From [B, C, H_l, W_l] per level l to [B, C, H_c, W_c], Eq. (1)-(7).
         """
-        last = levels[self.centres[-1]]
-        size = (last.shape[2], last.shape[3])
-        total = torch.zeros_like(last)
-        for c in self.centres:
-            centre = levels[c]
-            for delta in self.deltas:
-                around = resized(levels[c + delta], (centre.shape[2], centre.shape[3]))
-                difference = faded((centre - around).abs(), self.border)
-                total = total + resized(promoted(difference), size)
+        total = torch.zeros_like(levels[self.centres[-1]])
+        for c, delta in product(self.centres, self.deltas):
+            around = resized(levels[c + delta], levels[c].shape[-2:])
+            difference = faded((levels[c] - around).abs(), self.border)
+            total = total + resized(promoted(difference), total.shape[-2:])
         return total
 
 
 def faded(maps: Tensor, border: float) -> Tensor:
     """Weaken maps [B, C, H, W] linearly in a border, to nothing beyond the edge.
 
-    Args:
-        maps: Maps of one size.
-        border: Width of the border as a share of the longer side.
+    The width of the border is a share of the longer side.
     """
     height, width = maps.shape[-2:]
     reach = round(border * max(height, width)) + 1

@@ -41,9 +41,6 @@ class PQFT(nn.Module):
         sigma: Standard deviation of the final Gaussian, pixels of the working grid.
     """
 
-    earlier: int = LATENCY
-    sees_motion: bool = False
-
     def __init__(self, *, motion: bool, height: int, sigma: float) -> None:
         super().__init__()
         self.motion = motion
@@ -57,7 +54,7 @@ class PQFT(nn.Module):
         Raises:
             ValueError: M is a channel and the frames before are missing.
         """
-        size = (frame.shape[-2], frame.shape[-1])
+        size = frame.shape[-2:]
         small = (self.height, max(1, round(self.height * size[1] / size[0])))
         current = resized(frame, small)
         before = current

@@ -25,10 +25,7 @@ EMPTY = 1e-4
 def closeness(height: int, width: int, sigma: float) -> Tensor:
     """Return F, exp(-distance^2/(2 sigma^2)) between the nodes of a lattice: [N, N], row by row.
 
-    Args:
-        height: Nodes in a column.
-        width: Nodes in a row.
-        sigma: Standard deviation, in nodes.
+    The unit of height, width and sigma is a node.
     """
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     nodes = torch.stack([y.flatten(), x.flatten()]).float()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -18,8 +20,8 @@ def longer_size(pictures: Tensor, side: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def resized(maps: Tensor, size: Sequence[int]) -> Tensor:
     """Resize [B, C, H, W] to a height and width in px, bilinearly; shrinking averages."""
-    if (maps.shape[-2], maps.shape[-1]) == size:
+    if maps.shape[-2:] == tuple(size):
         return maps
-    return interpolate(maps, size=size, mode="bilinear", align_corners=False, antialias=True)
+    return interpolate(maps, size=list(size), mode="bilinear", antialias=True)

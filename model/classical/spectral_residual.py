@@ -32,9 +32,6 @@ FLOOR = 1e-6
 class SpectralResidual(nn.Module):
     """Returns the squared inverse transform of the spectral residual, smoothed."""
 
-    earlier: int = 0
-    sees_motion: bool = False
-
     def __init__(self, *, longer_side: int, sigma: float, border: Border) -> None:
         """Set the working size and the smoothing.
 
@@ -58,7 +55,7 @@ class SpectralResidual(nn.Module):
         saliency = blurred(residual_energy(light), self.sigma, self.border)
         span = light.amax(dim=(2, 3), keepdim=True) - light.amin(dim=(2, 3), keepdim=True)
         saliency = torch.where(span < EVEN, 0, saliency)
-        return Maps(resized(saliency, (frame.shape[2], frame.shape[3])))
+        return Maps(resized(saliency, frame.shape[-2:]))
 
 
 def residual_energy(light: Tensor) -> Tensor:

@@ -138,15 +138,9 @@ def compare(first: Tensor, second: Tensor, reach: int) -> Tensor:
 
 
 def gather(weights: Tensor, image: Tensor, reach: int) -> Tensor:
-    """Return the weighted sum of each pixel's surroundings, divided by the number of channels.
+    """Return the weighted sum of each pixel's surroundings in [B, H, W, C], over C.
 
-    Args:
-        weights: [B, H, W, side, side], one for each pixel and displacement.
-        image: [B, H, W, C].
-        reach: Largest displacement.
-
-    Returns:
-        [B, H, W, C].
+    Weights are [B, H, W, side, side], one for each pixel and displacement.
     """
     batch, height, width, channels = image.shape
     tiling = Tiling(batch, height, width, reach)
@@ -209,15 +203,10 @@ class Correlation(torch.autograd.Function):
 def correlation(first: Tensor, second: Tensor, reach: int = 4) -> Tensor:
     """Return the cost volume: each pixel of the first features times those around it in the second.
 
-    Args:
-        first: [B, C, H, W].
-        second: [B, C, H, W]; outside of it are zeros.
-        reach: Largest displacement down and to the right, pixels.
-
-    Returns:
-        [B, (2 * reach + 1)^2, H, W], in channels_last memory: at channel (dy + reach) *
-        (2 * reach + 1) + (dx + reach), the order of the released CUDA layer, the mean over channels
-        of first[y, x] * second[y + dy, x + dx].
+    Of features [B, C, H, W] it is [B, (2 * reach + 1)^2, H, W], in channels_last memory: at channel
+    (dy + reach) * (2 * reach + 1) + (dx + reach), the order of the released CUDA layer, the mean
+    over channels of first[y, x] * second[y + dy, x + dx]. Outside of the second are zeros; the
+    reach is the largest displacement down and to the right, pixels.
 
     Raises:
         ValueError: The shapes or types of the two differ, or the reach is negative.

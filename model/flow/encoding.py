@@ -1,7 +1,8 @@
 """Pictures of optical flow, the input of the motion stream (Sec. III, Fig. 2a; IV-B).
 
 The paper says "optical flow images" and shows Middlebury's colours. It does not state their scale,
-so that is an argument: the flow, in pixels per frame, that saturates the picture.
+so that is an argument: the flow, in pixels per frame, that saturates the picture. Flow is
+[B, 2, H, W], pixels per frame, right and down; pictures are RGB [B, 3, H, W] in [0, 1].
 """
 
 from __future__ import annotations
@@ -49,12 +50,7 @@ def step(start: int, end: int, index: int, steps: int) -> int:
 def colorwheel(flow: Tensor, *, scale: float) -> Tensor:
     """Return flow in Middlebury's colours: hue is direction, saturation is speed, white is still.
 
-    Args:
-        flow: [B, 2, H, W], pixels per frame, right and down.
-        scale: Speed of full saturation, pixels per frame. Faster pixels are darkened, as published.
-
-    Returns:
-        RGB [B, 3, H, W] in [0, 1].
+    The scale is the speed of full saturation; faster pixels are darkened, as published.
     """
     u, v = (flow / scale).unbind(dim=1)
     speed = torch.hypot(u, v)[..., None]
@@ -72,12 +68,7 @@ def colorwheel(flow: Tensor, *, scale: float) -> Tensor:
 def uvm(flow: Tensor, *, scale: float) -> Tensor:
     """Return horizontal flow, vertical flow and magnitude, as the predecessor does (its Sec. 3).
 
-    Args:
-        flow: [B, 2, H, W], pixels per frame, right and down.
-        scale: Flow that saturates the picture, pixels per frame; beyond it values are clipped.
-
-    Returns:
-        [B, 3, H, W] in [0, 1]; no motion is (0.5, 0.5, 0).
+    Beyond the scale values are clipped; no motion is (0.5, 0.5, 0).
     """
     relative = flow / scale
     magnitude = torch.hypot(relative[:, 0], relative[:, 1])[:, None]

@@ -47,7 +47,7 @@ class ImageFlow(nn.Module):
     def __init__(
         self, *, clusters: int, grid: tuple[int, int], backbone: BackboneName, channels: int
     ) -> None:
-        """Build the network, all centres at zero; see the class for the arguments.
+        """Build the network, all centres at zero.
 
         Raises:
             ValueError: A number is not positive.
@@ -74,14 +74,7 @@ class ImageFlow(nn.Module):
         self.register_buffer("position", positions(self.grid), persistent=False)
 
     def forward(self, frame: Tensor) -> Tensor:
-        """Return the logits of the clusters.
-
-        Args:
-            frame: RGB [B, 3, H, W] in [0, 1].
-
-        Returns:
-            [B, clusters, rows, columns].
-        """
+        """Return logits [B, clusters, rows, columns] for RGB frames [B, 3, H, W] in [0, 1]."""
         features = self.trunk(self.normalise(frame))[1:]
         on_grid = [self._to_grid(layer(f)) for layer, f in zip(self.levels, features, strict=True)]
         position = self.position.to(on_grid[0].dtype).expand(len(frame), -1, -1, -1)
@@ -98,9 +91,8 @@ class ImageFlow(nn.Module):
     def start_from(self, centres: Tensor, shares: Tensor) -> None:
         """Set the flow vectors to choose from, and the prior probability of each.
 
-        Args:
-            centres: [clusters, 2], right and down, as shares of the picture's width and height.
-            shares: [clusters], the share of the cells that belong to each; they add up to 1.
+        Centres are [clusters, 2], right and down, as shares of the picture's width and height; the
+        shares of the cells that belong to each, [clusters], add up to 1.
         """
         self.centres.copy_(centres)
         assert self.choice.bias is not None
@@ -114,28 +106,17 @@ class ImageFlow(nn.Module):
     def targets(self, flow: Tensor, size: tuple[int, int]) -> Tensor:
         """Return the cluster of each cell, [B, rows, columns]: the nearest centre in pixels.
 
-        Args:
-            flow: Flow on the grid [B, 2, rows, columns], pixels per frame.
-            size: Height and width of the frames, pixels.
+        The flow on the grid is [B, 2, rows, columns], of frames of ``size`` (height, width).
         """
         cells = flow.permute(0, 2, 3, 1)
         return torch.cdist(cells.flatten(0, 2), self.vectors(size)).argmin(1).view(cells.shape[:3])
 
     def expectation(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return the expected flow [B, 2, rows, columns] in pixels per frame.
-
-        Args:
-            logits: [B, clusters, rows, columns].
-            size: Height and width of the frames, pixels.
-        """
+        """Return the expected flow [B, 2, rows, columns] of frames of ``size`` from logits."""
         return torch.einsum("bcij,ck->bkij", logits.float().softmax(1), self.vectors(size))
 
     def expected_flow(self, frame: Tensor) -> Tensor:
-        """Predict the flow of frames [B, 3, H, W], in pixels of these frames per frame.
-
-        Returns:
-            [B, 2, rows, columns], right and down.
-        """
+        """Predict flow [B, 2, rows, columns], right and down, pixels of the input per frame."""
         return self.expectation(self(frame), (frame.shape[2], frame.shape[3]))
 
     def segments(self) -> list[nn.Module]:
@@ -161,9 +142,5 @@ def cluster_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the negative log-likelihood of the clusters, summed over the cells and the frames.
 
     The paper's softmax loss: cells weigh the same, and so do clusters, however rare.
-
-    Args:
-        logits: [B, clusters, rows, columns].
-        targets: [B, rows, columns].
     """
     return cross_entropy(logits.float(), targets, reduction="sum")

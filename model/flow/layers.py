@@ -45,13 +45,7 @@ class Decoder(nn.Module):
     """Decodes the flow of one level; dense layers also see the inputs of the layers before."""
 
     def __init__(self, inputs: int, widths: Sequence[int], *, dense: bool) -> None:
-        """Build the layers.
-
-        Args:
-            inputs: Channels of the input.
-            widths: Channels of each layer.
-            dense: Whether a layer's output is concatenated with its input.
-        """
+        """Take the channels of the input and of each layer."""
         super().__init__()
         self.dense = dense
         self.layers = nn.ModuleList()

@@ -13,15 +13,8 @@ LEVEL_WEIGHTS = (0.32, 0.08, 0.02, 0.01, 0.005)
 """Weights of the levels 6 to 2 in the loss (the paper's Sec. 4.1)."""
 
 
-def flow_loss(
-    flows: Sequence[Tensor],
-    truth: Tensor,
-    *,
-    robust: bool = False,
-    eps: float = 0.01,
-    q: float = 0.4,
-) -> Tensor:
-    """Return the paper's loss: errors summed over pixels, and over levels with weights.
+def flow_loss(flows: Sequence[Tensor], truth: Tensor) -> Tensor:
+    """Return the paper's loss: end-point errors summed over pixels, and over levels with weights.
 
     It is a mean over images. The paper does not say how the truth is reduced to a level's size.
     Here a cell has the mean flow of its pixels, the value of least squared error. The truth stays
@@ -30,10 +23,6 @@ def flow_loss(
     Args:
         flows: Flows that PWCNet.forward returns, coarse to fine.
         truth: [B, 2, H, W], pixels of the input, right and down; sides are multiples of the flows'.
-        robust: Use (|error| + eps)^q, |.| the L1 norm, which weighs outliers less (the paper's
-            fine-tuning), instead of the end-point error, which is the L2 norm.
-        eps: See `robust`; the paper's is 0.01.
-        q: See `robust`; the paper's is 0.4.
 
     Raises:
         ValueError: The truth does not divide into the cells of a flow, or there are too many flows.
@@ -43,10 +32,7 @@ def flow_loss(
     total = truth.new_zeros(())
     for flow, weight in zip(flows, LEVEL_WEIGHTS[-len(flows) :], strict=True):
         error = flow - averaged(truth / FLOW_UNIT, flow.shape[-2:])
-        if robust:
-            distance = (error.abs().sum(dim=1) + eps) ** q
-        else:
-            distance = torch.linalg.vector_norm(error, dim=1)
+        distance = torch.linalg.vector_norm(error, dim=1)
         total = total + weight * distance.sum(dim=(1, 2)).mean()
     return total
 
@@ -63,6 +49,5 @@ def averaged(truth: Tensor, size: Sequence[int]) -> Tensor:
             f"a truth of {truth.shape[-1]}x{truth.shape[-2]} has no whole cells of a flow of"
             f" {width}x{height}"
         )
-    return truth.reshape(len(truth), 2, height, -1, width, truth.shape[-1] // width).mean(
-        dim=(3, 5)
-    )
+    cells = truth.reshape(len(truth), 2, height, -1, width, truth.shape[-1] // width)
+    return cells.mean(dim=(3, 5))

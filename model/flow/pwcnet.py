@@ -12,6 +12,7 @@ weights expect it. Layers use channels_last memory, the format of the cost volum
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -46,14 +47,10 @@ LEAST_SPREAD = 1e-3
 
 
 def warp(features: Tensor, flow: Tensor) -> Tensor:
-    """Sample features bilinearly where the flow points to, at (x + u, y + v).
+    """Sample the second frame's features [B, C, H, W] bilinearly at (x + u, y + v).
 
-    Args:
-        features: [B, C, H, W], of the second frame.
-        flow: [B, 2, H, W], pixels of this level, right and down.
-
-    Returns:
-        [B, C, H, W]; zero where a share of the sample would come from outside the frame.
+    Flow is [B, 2, H, W], pixels of this level, right and down. The result is zero where a share of
+    the sample would come from outside the frame.
     """
     height, width = features.shape[-2:]
     flow = flow.float() if flow.dtype in (torch.float16, torch.bfloat16) else flow
@@ -107,7 +104,7 @@ class PWCNet(nn.Module):
         context: Sequence[int] | bool = True,
         normalised: bool = False,
     ) -> None:
-        """Build the network; see the class for the arguments.
+        """Build the network.
 
         Raises:
             ValueError: There are too few channels or too many widths of the context network.
@@ -123,7 +120,7 @@ class PWCNet(nn.Module):
                 convolution(outputs, outputs),
                 convolution(outputs, outputs),
             )
-            for inputs, outputs in zip((3, *channels), channels, strict=False)
+            for inputs, outputs in pairwise((3, *channels))
         )
         costs = (2 * REACH + 1) ** 2
         # Finer decoders see that frame, and the enlarged flow and features, 2 channels each.
@@ -139,11 +136,7 @@ class PWCNet(nn.Module):
         self.apply(initialise)
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, ...]:
-        """Estimate the flow at every level.
-
-        Args:
-            first: RGB [B, 3, H, W] in [0, 1]; height and width multiples of ``multiple``.
-            second: The next frame, of the same shape.
+        """Estimate the flow between RGB frames [B, 3, H, W] in [0, 1] at every level.
 
         Returns:
             Flows from coarse (level 6) to fine (level 2), each [B, 2, H/2^l, W/2^l], right and
@@ -158,16 +151,9 @@ class PWCNet(nn.Module):
         return self.decode([half[0] for half in halves], [half[1] for half in halves])
 
     def pyramid(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """Return the features that `decode` compares, computed once per frame.
+        """Return features of RGB frames [B, 3, H, W] in [0, 1], for `decode` to compare.
 
-        Args:
-            frames: RGB [B, 3, H, W] in [0, 1]; height and width multiples of ``multiple``.
-
-        Returns:
-            Features of levels l from 1 to the coarsest, each [B, C, H/2^l, W/2^l].
-
-        Raises:
-            ValueError: A side is not a multiple of ``multiple``.
+        Those of level l, from 1 to the coarsest, are [B, C, H/2^l, W/2^l].
         """
         check_sides(frames, self.multiple, "quarter_flow takes any size")
         frames = frames.contiguous(memory_format=torch.channels_last)
@@ -197,18 +183,12 @@ class PWCNet(nn.Module):
         return tuple(flows)
 
     def quarter_flow(self, first: Tensor, second: Tensor) -> Tensor:
-        """Estimate the flow of frames of any size, in pixels.
+        """Estimate the flow between RGB frames [B, 3, H, W] in [0, 1] of any size.
 
         Frames whose sides are not multiples of ``multiple`` (64) are resized bilinearly to the
-        next multiples, and the flow is scaled back to the frames' own size.
-
-        Args:
-            first: RGB [B, 3, H, W] in [0, 1].
-            second: The next frame, of the same shape.
-
-        Returns:
-            Flow [B, 2, ceil(H/4), ceil(W/4)] from first to second, float32, pixels of the input,
-            right and down. The cells divide the frame evenly.
+        next multiples, and the flow is scaled back to the frames' own size: float32
+        [B, 2, ceil(H/4), ceil(W/4)], pixels of the input, right and down. The cells divide the
+        frame evenly.
 
         Raises:
             ValueError: The frames differ in shape.
@@ -218,13 +198,10 @@ class PWCNet(nn.Module):
         return self.in_pixels(self.decode(*levels)[-1], first.shape[-2:])
 
     def clip_flow(self, frames: Tensor) -> Tensor:
-        """Estimate the flow from each frame to the next, with features computed once per frame.
+        """Estimate the flow from each of RGB frames [T, 3, H, W] in [0, 1] to the next.
 
-        Args:
-            frames: RGB [T, 3, H, W] in [0, 1], of any size; see `quarter_flow`.
-
-        Returns:
-            Flow [T - 1, 2, ceil(H/4), ceil(W/4)], as `quarter_flow` returns it.
+        Features are computed once per frame. The flow is [T - 1, 2, ceil(H/4), ceil(W/4)], as
+        `quarter_flow` returns it.
         """
         levels = self.pyramid(self.fit(frames))
         flows = self.decode([level[:-1] for level in levels], [level[1:] for level in levels])
@@ -257,11 +234,7 @@ class PWCNet(nn.Module):
 
 
 def check_pair(first: Tensor, second: Tensor) -> None:
-    """Check that two frames can be compared.
-
-    Raises:
-        ValueError: The frames differ in shape.
-    """
+    """Check that two frames can be compared; raises ValueError if they differ in shape."""
     if first.shape != second.shape:
         raise ValueError(
             f"expected two frames of one shape, got {tuple(first.shape)} and {tuple(second.shape)}"

@@ -39,13 +39,8 @@ def released_names(state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
     """Rename the weights that the paper's authors released for PyTorch (pwc_net.pth.tar).
 
     The released network sees BGR, this one RGB, so the first layer's input channels are reversed.
-
-    Args:
-        state_dict: The loaded file; it may be wrapped in {"state_dict": ...}, and names may begin
-            with "module.".
-
-    Returns:
-        The state dict of a PWCNet with its default arguments.
+    The file may be wrapped in {"state_dict": ...}, and names may begin with "module.". The result
+    is the state dict of a PWCNet with its default arguments.
 
     Raises:
         ValueError: Names are missing or unexpected.

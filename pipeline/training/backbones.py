@@ -15,12 +15,9 @@ _REMEDY = "name another file in backbone_weights of config.yaml, or torchvision,
 
 
 def load_backbone(network: nn.Module, files: list[Path], sha256: str | None) -> None:
-    """Starts a network's backbone from weights under torchvision's keys.
+    """Start a network's backbone from one file under torchvision's keys, or leave it as it is.
 
-    Args:
-        network: One with a method `load_backbone`, if there is a file.
-        files: One file, or none: the backbone stays as it is.
-        sha256: The digest that the file must have, or its first digits; None: any.
+    The file's digest must begin with `sha256`, unless that is None.
 
     Raises:
         InputError: The network has no backbone, the file has another digest, or its weights are
@@ -33,8 +30,8 @@ def load_backbone(network: nn.Module, files: list[Path], sha256: str | None) -> 
                 "weights; give none"
             )
         check_digest(file, sha256)
+        load: Any = network.load_backbone
         try:
-            load: Any = network.load_backbone
             load(torch.load(file, map_location="cpu", weights_only=True))
         except (OSError, RuntimeError, ValueError) as error:
             raise InputError(

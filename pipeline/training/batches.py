@@ -7,6 +7,7 @@ resumes needs only that number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -46,7 +47,7 @@ class Samples(Protocol[AnyBatch_co]):
         """
 
     def start_worker(self) -> None:
-        """Prepares a worker process, which was just started, for reading."""
+        """Prepare a worker process, which was just started, for reading."""
 
 
 class Draw(NamedTuple):
@@ -58,6 +59,7 @@ class Draw(NamedTuple):
     """Factor by which the frames are made smaller."""
 
 
+@dataclass(eq=False, kw_only=True)
 class Order(Sampler[Draw]):
     """Every sample once an epoch, in a new random order each; an epoch may end within a batch.
 
@@ -65,50 +67,42 @@ class Order(Sampler[Draw]):
     frames; Sec. IV-B says nothing else.
     """
 
-    def __init__(
-        self,
-        *,
-        count: int,
-        batch: int,
-        iterations: int,
-        seed: int,
-        processes: Processes,
-        shrinks: Sequence[int] = (1,),
-        shuffled: bool = True,
-    ) -> None:
-        """Takes the number of samples, and the batch size of all processes together.
-
-        `shrinks` are the factors of which each iteration draws one. Without `shuffled` samples
-        come in the order of their numbers.
-        """
-        self._count, self._batch, self._iterations = count, batch, iterations
-        self._seed, self._processes, self._shrinks = seed, processes, tuple(shrinks)
-        self._shuffled = shuffled
-        self.start = 0
-        """Iterations that are already done."""
+    count: int
+    """Number of samples."""
+    batch: int
+    """Samples of an iteration, of all processes together."""
+    iterations: int
+    seed: int
+    processes: Processes
+    shrinks: Sequence[int] = (1,)
+    """Factors of which each iteration draws one."""
+    shuffled: bool = True
+    """Whether samples come in random orders, not in that of their numbers."""
+    start: int = 0
+    """Iterations that are already done."""
 
     def _epoch(self, epoch: int) -> Sequence[int]:
-        if not self._shuffled:
-            return range(self._count)
+        if not self.shuffled:
+            return range(self.count)
         # The factor, a prime, keeps the epochs of nearby seeds apart.
-        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
-        order: list[int] = torch.randperm(self._count, generator=generator).tolist()
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        order: list[int] = torch.randperm(self.count, generator=generator).tolist()
         return order
 
     def __iter__(self) -> Iterator[Draw]:
         epoch, order = -1, self._epoch(0)[:0]
-        for iteration in range(self.start, self._iterations):
+        for iteration in range(self.start, self.iterations):
             indices = []
-            for position in range(iteration * self._batch, (iteration + 1) * self._batch):
-                if position // self._count != epoch:
-                    epoch = position // self._count
+            for position in range(iteration * self.batch, (iteration + 1) * self.batch):
+                if position // self.count != epoch:
+                    epoch = position // self.count
                     order = self._epoch(epoch)
-                indices.append(order[position % self._count])
-            shrink = np.random.default_rng((self._seed, iteration)).choice(self._shrinks)
-            yield Draw(indices[self._processes.rank :: self._processes.count], int(shrink))
+                indices.append(order[position % self.count])
+            shrink = np.random.default_rng((self.seed, iteration)).choice(self.shrinks)
+            yield Draw(indices[self.processes.rank :: self.processes.count], int(shrink))
 
     def __len__(self) -> int:
-        return self._iterations - self.start
+        return self.iterations - self.start
 
 
 class _Batches(Dataset[AnyBatch | str], Generic[AnyBatch]):
@@ -130,27 +124,11 @@ class _Batches(Dataset[AnyBatch | str], Generic[AnyBatch]):
             return str(error)
 
 
-def _mean_level(frame: Tensor, factor: int) -> Tensor:
-    return avg_pool2d(frame.float(), factor).round()
-
-
-def _shorter(flow: Tensor, factor: int) -> Tensor:
-    return avg_pool2d(flow.float(), factor) / factor
-
-
-def _mean(density: Tensor, factor: int) -> Tensor:
-    return avg_pool2d(density.float(), factor)
-
-
-def _any(fixated: Tensor, factor: int) -> Tensor:
-    return max_pool2d(fixated.float(), factor) > 0
-
-
 _SHRINK: dict[str, Callable[[Tensor, int], Tensor]] = {
-    "frame": _mean_level,
-    "flow": _shorter,
-    "density": _mean,
-    "fixated": _any,
+    "frame": lambda levels, factor: avg_pool2d(levels, factor).round(),
+    "flow": lambda flow, factor: avg_pool2d(flow, factor) / factor,
+    "density": avg_pool2d,
+    "fixated": max_pool2d,
 }
 """How each field of a batch is made smaller by a factor."""
 
@@ -163,7 +141,7 @@ def shrunk(batch: AnyBatch, factor: int) -> AnyBatch:
     if factor == 1:
         return batch
     smaller = {
-        name: _SHRINK[name](tensor, factor).to(tensor.dtype)
+        name: _SHRINK[name](tensor.float(), factor).to(tensor.dtype)
         for name, tensor in batch._asdict().items()
     }
     return batch._replace(**smaller)

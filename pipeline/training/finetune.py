@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,8 @@ from torch import Tensor, nn
 
 from pipeline.config.training import Loss, Training
 from pipeline.runtime.cli import main
-from pipeline.runtime.errors import InputError
 from pipeline.stores.verify import damage
-from pipeline.stores.weights import load_weights
-from pipeline.training.networks import build_network
+from pipeline.training.networks import build_network, load_into
 from pipeline.training.saliency import train_to
 from pipeline.training.samples import TrainingSamples
 from pipeline.training.trainer import Run
@@ -48,20 +47,11 @@ def finetune(
     """
     torch.manual_seed(seed)
     built = build_network(network)
-    try:
-        _load_start(built, load_weights(start))
-    except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]  # torch lists every key, a line each
-        raise InputError(
-            f"{start}: not weights of this model or of one of its streams ({reason}); make them "
-            f"again with: snakemake --force {start}"
-        ) from error
+    remedy = f"make them again with: snakemake --force {start}"
+    load_into(partial(_load_start, built), start, "this model or of one of its streams", remedy)
     samples = TrainingSamples(frames, flow, gaze, density)
-    held_out = None
-    if validation_frames:
-        held_out = TrainingSamples(
-            validation_frames, validation_flow, validation_gaze, validation_density
-        )
+    measured = (validation_frames, validation_flow, validation_gaze, validation_density)
+    held_out = TrainingSamples(*measured) if validation_frames else None
     run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
     train_to(weights, log, built, samples, run, held_out)
 

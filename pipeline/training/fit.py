@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,26 +32,12 @@ from pipeline.stores.verify import damage
 from pipeline.stores.weights import save_weights
 from pipeline.training.networks import build_network
 
-
-class Inputs(NamedTuple):
-    """The stores that a fit may read, and how."""
-
-    frames: list[Path]
-    """Manifests of FRAMES stores."""
-    density: list[Path]
-    """Manifests of DENSITY stores."""
-    settings: Fitting
-    seed: int
-
-
 Facts = dict[str, float]
 """Counts and outcomes of a fit, for its log."""
 
 
 def every_nth(kind: Kind, manifests: Sequence[Path], step: int) -> Iterator[NDArray[Any]]:
-    """Every `step`-th frame of all clips in their order.
-
-    Frames are counted through all clips, so clips of a single image are skipped too.
+    """Every `step`-th frame of all clips in their order, so clips of one image are skipped too.
 
     Raises:
         InputError: There is no store.
@@ -79,26 +65,28 @@ def count_every_nth(kind: Kind, manifests: Sequence[Path], step: int) -> int:
     return -(-total // step)
 
 
-def fit_coding_length(network: nn.Module, inputs: Inputs) -> Facts:
-    """Independent components of patches at random positions of the frames as the network sees them.
+def fit_coding_length(
+    network: nn.Module, manifests: list[Path], settings: Fitting, seed: int
+) -> Facts:
+    """Fit independent components of patches at random positions of the network's working frames.
 
     Raises:
         InputError: There are no frames, or their patches vary in too few dimensions.
     """
     assert isinstance(network, CodingLength)
-    settings, random = inputs.settings, np.random.default_rng(inputs.seed)
-    frames = count_every_nth(FRAMES, inputs.frames, settings.every)
+    random = np.random.default_rng(seed)
+    frames = count_every_nth(FRAMES, manifests, settings.every)
     patches: list[Tensor] = []
-    for index, frame in enumerate(every_nth(FRAMES, inputs.frames, settings.every)):
+    for index, frame in enumerate(every_nth(FRAMES, manifests, settings.every)):
         small = network.working_frame(frame_tensor(frame)[None])[0]
         count = share(settings.patches, frames, index)
-        patches += [random_patches(small, network.patch, count, random)]
+        patches.append(random_patches(small, network.patch, count, random))
     samples = torch.cat(patches).double().numpy()
     count = len(network.filters)
     rank = np.linalg.matrix_rank(samples - samples.mean(axis=0))
     if rank < count:
         raise InputError(
-            f"{inputs.frames[0]} and others: {len(samples)} patches of {network.patch}x"
+            f"{manifests[0]} and others: {len(samples)} patches of {network.patch}x"
             f"{network.patch}: {rank} dimensions vary, {count} components are asked for; lower "
             "networks.coding_length.features or raise fitting.patches in config.yaml"
         )
@@ -108,7 +96,7 @@ def fit_coding_length(network: nn.Module, inputs: Inputs) -> Facts:
         whiten_solver="eigh",
         max_iter=settings.iterations,
         tol=settings.tolerance,
-        random_state=inputs.seed,
+        random_state=seed,
     ).fit(samples)
     network.filters.copy_(torch.from_numpy(found.components_).view_as(network.filters))
     network.mean.copy_(torch.from_numpy(found.mean_).view_as(network.mean))
@@ -128,8 +116,8 @@ def random_patches(frame: Tensor, side: int, count: int, random: np.random.Gener
     return windows[:, y, x].transpose(0, 1).flatten(1)
 
 
-def fit_mean_map(network: nn.Module, inputs: Inputs) -> Facts:
-    """The mean of the densities, each as a distribution.
+def fit_mean_map(network: nn.Module, manifests: list[Path], settings: Fitting, _seed: int) -> Facts:
+    """Fit the mean of the densities, each as a distribution.
 
     Of all maps that are the same for every frame it has the least mean KL divergence. Frames that
     nobody looked at do not count.
@@ -140,23 +128,23 @@ def fit_mean_map(network: nn.Module, inputs: Inputs) -> Facts:
     assert isinstance(network, MeanMap)
     size = (network.density.shape[-2], network.density.shape[-1])
     total, count = torch.zeros(1, 1, *size, dtype=torch.float64), 0
-    for density in every_nth(DENSITY, inputs.density, inputs.settings.every):
+    for density in every_nth(DENSITY, manifests, settings.every):
         small = resized(torch.from_numpy(density.astype(np.float64))[None, None], size)
         mass = small.sum()
         if mass > 0:
             total += small / mass
             count += 1
     if not count:
-        raise InputError(f"{inputs.density[0]} and others: no frame with gaze; check stage gaze")
+        raise InputError(f"{manifests[0]} and others: no frame with gaze; check stage gaze")
     network.density.copy_(total / total.max())
     return {"frames": count}
 
 
-FITS: dict[str, Callable[[nn.Module, Inputs], Facts]] = {
-    "coding_length": fit_coding_length,
-    "mean_map": fit_mean_map,
+FITS: dict[str, tuple[Kind, Callable[[nn.Module, list[Path], Fitting, int], Facts]]] = {
+    "coding_length": (FRAMES, fit_coding_length),
+    "mean_map": (DENSITY, fit_mean_map),
 }
-"""Network -> the function that fits it."""
+"""Network -> the kind of the stores that it is fitted to, and the function that does it."""
 
 
 def fit(
@@ -182,10 +170,12 @@ def fit(
             f"config.yaml: models: network {name!r} has nothing to fit; take `fitted` out of its "
             f"entry; networks that are fitted are {', '.join(FITS)}"
         )
+    kind, fit_to = FITS[name]
+    manifests = frames if kind is FRAMES else density
     built = build_network(network)
     with torch.no_grad():
-        found = FITS[name](built, Inputs(frames, density, settings, seed))
-    digests = [open_store(kind, path).digest for kind, path in _stores_of(name, frames, density)]
+        found = fit_to(built, manifests, settings, seed)
+    digests = [open_store(kind, manifest).digest for manifest in manifests]
     facts = {
         "network": network,
         "fitting": settings.model_dump(),
@@ -197,13 +187,6 @@ def fit(
         save_weights(weights, built, facts)
     write_rows(log, ["fact", "value"], ([fact, f"{value:.6g}"] for fact, value in found.items()))
     print(", ".join(f"{fact} {value:g}" for fact, value in found.items()))
-
-
-def _stores_of(name: str, frames: list[Path], density: list[Path]) -> list[tuple[Kind, Path]]:
-    """The stores that a network is fitted to."""
-    if name == "mean_map":
-        return [(DENSITY, path) for path in density]
-    return [(FRAMES, path) for path in frames]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from model.batch_norm import Folded, fold, freeze, unfold
-from pipeline.config.training import Adam, Training
+from pipeline.config.training import Training
 from pipeline.runtime.processes import Processes
 from pipeline.training.batches import AnyBatch
 from pipeline.training.trainer import Run, Trainer
@@ -34,7 +35,9 @@ class FrameTrainer(Trainer[AnyBatch]):
         if self.settings.batch_norm == "folded":
             self.folded = fold(network)
         if self.settings.recompute:
-            _recompute(network)
+            # Only the inputs of segments are kept; the rest is computed again when it is needed.
+            for segment in network.segments():  # type: ignore[operator]
+                segment.forward = partial(checkpoint, segment.forward, use_reentrant=False)
         return network
 
     def finish(self) -> None:
@@ -43,13 +46,11 @@ class FrameTrainer(Trainer[AnyBatch]):
 
     def build_optimiser(self) -> torch.optim.Optimizer:
         """Adam, the paper's, or SGD, the predecessor paper's."""
-        parameters, rate = self.network.parameters(), self.settings.learning_rate
-        chosen = self.settings.optimiser
-        if isinstance(chosen, Adam):
-            return torch.optim.Adam(parameters, rate, weight_decay=chosen.weight_decay)
-        return torch.optim.SGD(
-            parameters, rate, momentum=chosen.momentum, weight_decay=chosen.weight_decay
-        )
+        kinds: dict[str, Callable[..., torch.optim.Optimizer]]
+        kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+        chosen, rate = self.settings.optimiser, self.settings.learning_rate
+        own = chosen.model_dump(exclude={"name"})
+        return kinds[chosen.name](self.network.parameters(), rate, **own)
 
     def build_schedule(self) -> torch.optim.lr_scheduler.LRScheduler:
         """The rate times gamma after every `step` iterations."""
@@ -62,9 +63,3 @@ class FrameTrainer(Trainer[AnyBatch]):
         super().start_step()
         if self.settings.batch_norm == "frozen":
             freeze(self.network)
-
-
-def _recompute(network: nn.Module) -> None:
-    """Keeps only the inputs of a network's segments, and recomputes the rest when it is needed."""
-    for segment in network.segments():  # type: ignore[operator]
-        segment.forward = partial(checkpoint, segment.forward, use_reentrant=False)

@@ -11,6 +11,7 @@ import json
 import math
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,27 +67,23 @@ def train(
     *,
     kind: AnyTrainer,
 ) -> list[Row]:
-    """Trains in place, and resumes from the checkpoint of the same training if there is one.
+    """Train in place; return one row of the trainer's `columns` per iteration.
 
-    A signal to end is obeyed after the current iteration, once the state is saved.
-
-    Args:
-        network: The network with its start weights, the same in all processes.
-        samples: What is learnt from.
-        run: Settings and places of the training.
-        held_out: What is only measured on.
-        save: Called in the first process at the end, while the checkpoint still exists.
-        kind: The trainer's class.
-
-    Returns:
-        One row of the trainer's `columns` per iteration.
+    A training resumes from its own checkpoint if there is one. A signal to end is obeyed after the
+    current iteration, once the state is saved. `save` is called in the first process at the end,
+    while the checkpoint still exists.
 
     Raises:
         InputError: The loss is not finite, or a batch cannot be shared among the processes.
         SystemExit: A signal came; the status is 128 and its number, as shells have it.
     """
     with process_group() as processes, Interruption() as interruption:
-        _check_batch_divides(run, processes)
+        if run.settings.batch % processes.count:
+            raise InputError(
+                f"config.yaml: batch: {processes.count} processes cannot share "
+                f"{run.settings.batch} samples evenly; change this training's batch or the rule's "
+                "resource `processes`"
+            )
         torch.set_num_threads(_threads_per_process(run, processes))
         mark = fingerprint(network, [samples, held_out], run, processes.count)
         checkpoint = Checkpoint(run.checkpoints, mark)
@@ -118,23 +115,6 @@ def _check_same_state(trainer: Trainer[Any], mark: str) -> None:
             )
 
 
-def _check_batch_divides(run: Run, processes: Processes) -> None:
-    if run.settings.batch % processes.count:
-        raise InputError(
-            f"config.yaml: batch: {processes.count} processes cannot share {run.settings.batch} "
-            "samples evenly; change this training's batch or the rule's resource `processes`"
-        )
-
-
-def _check_finite_loss(row: Row) -> None:
-    iteration, loss = row[:2]
-    if loss is None or not math.isfinite(loss):
-        raise InputError(
-            f"the loss is {loss} at iteration {iteration}; "
-            "lower this training's learning_rate in config.yaml"
-        )
-
-
 def _iterate(
     trainer: Trainer[Any],
     samples: Samples[Any],
@@ -147,18 +127,22 @@ def _iterate(
     iterations, order = iterations_of(run.settings, len(samples)), trainer.order(len(samples))
     order.start = len(rows)
     workers = _threads_per_process(run, processes) - 1  # the other thread trains
-    board = Board(run.board if processes.first else None, len(rows))
-    with progress_bar(shown=processes.first) as progress, board:
+    curves = Board(run.board if processes.first else None, len(rows))
+    with progress_bar(shown=processes.first) as progress, closing(curves) as board:
         bar = progress.add_task("training", total=iterations, completed=len(rows), loss=math.nan)
         for batch in load(samples, order, workers):
             row = trainer.step(batch)
             rows.append(row)
-            _check_finite_loss(row)
-            iteration = len(rows)
+            iteration, loss = len(rows), row[1]
+            if loss is None or not math.isfinite(loss):
+                raise InputError(
+                    f"the loss is {loss} at iteration {iteration}; "
+                    "lower this training's learning_rate in config.yaml"
+                )
             due = iteration % run.settings.checkpoint == 0 or iteration == iterations
             if held_out is not None and due:
                 row[-len(trainer.measured) :] = trainer.validate(held_out)
-            progress.update(bar, advance=1, loss=row[1])
+            progress.update(bar, advance=1, loss=loss)
             board.write(dict(zip(trainer.columns(), row, strict=True)))
             if processes.first and iteration % max(1, iterations // LINES) == 0:
                 print(_progress_line(trainer, iterations), flush=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from model.registry import build
 from pipeline.runtime.devices import device
@@ -25,24 +26,29 @@ def build_network(arguments: dict[str, Any]) -> nn.Module:
         raise InputError(f"config.yaml: models, networks: {error}; correct that entry") from error
 
 
-def load_network(arguments: dict[str, Any], weights: list[Path]) -> nn.Module:
-    """The network on its device, with its weights and in evaluation mode.
+def load_into(
+    load: Callable[[dict[str, Tensor]], object], file: Path, whose: str, remedy: str
+) -> None:
+    """Load the weights of a file by a network's method.
 
-    Args:
-        arguments: As `build_network` takes them.
-        weights: One file, or none for a network that needs no training.
+    Raises:
+        InputError: The file is broken, or holds other weights than the network's.
+    """
+    try:
+        load(load_weights(file))
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]  # torch lists every key, a line each
+        raise InputError(f"{file}: not weights of {whose} ({reason}); {remedy}") from error
+
+
+def load_network(arguments: dict[str, Any], weights: list[Path]) -> nn.Module:
+    """The network on its device in evaluation mode, with weights unless it needs no training.
 
     Raises:
         InputError: The keys do not fit the network, or the weights do not.
     """
     network = build_network(arguments)
     for file in weights:
-        try:
-            network.load_state_dict(load_weights(file))
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]  # torch lists every key, a line each
-            raise InputError(
-                f"{file}: not weights of this model ({reason}); rerun what makes them, with: "
-                f"snakemake --force {file}"
-            ) from error
+        remedy = f"rerun what makes them, with: snakemake --force {file}"
+        load_into(network.load_state_dict, file, "this model", remedy)
     return network.to(device()).eval()

@@ -40,9 +40,8 @@ def pretrain(
 ) -> None:
     """Trains a model's appearance stream on still images; both its streams start from the result.
 
-    `backbone` is one file with ImageNet weights under torchvision's keys, or none, and `sha256` the
-    digest that it must have. The stores of `validation_*` hold images that are only measured; there
-    may be none.
+    `backbone` and `sha256` are those of `load_backbone`. The stores of `validation_*` hold images
+    that are only measured; there may be none.
     """
     torch.manual_seed(seed)
     stream = build_network({**network, "streams": "appearance"})

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from zarr import Array
 from zarr.buffer.cpu import NDBuffer
@@ -63,20 +64,39 @@ def on_device(batch: Batch, device: torch.device) -> Sample:
 
 
 class _Part(NamedTuple):
+    """Stores of the same clips; None: there is none of that kind."""
+
     frames: Store
     flow: Store | None
-    gaze: Store
-    density: Store
+    gaze: Store | None = None
+    density: Store | None = None
 
 
 class _FrameReader:
-    """Reads single frames of stores, and keeps their arrays open."""
+    """Reads single frames of parts, and keeps their arrays open."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Sequence[_Part]) -> None:
+        self._parts = parts
         self._arrays: dict[tuple[Path, str], Array[Any]] = {}
+        self.index: list[tuple[int, str, int]] = []
+        """Part, clip and frame of every sample."""
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def digests(self) -> list[str]:
+        """Content digests of all stores."""
+        return [store.digest for part in self._parts for store in part if store is not None]
+
+    def size(self, sample: int = 0) -> tuple[int, int]:
+        """Height and width of the frame of a sample."""
+        number, clip, _ = self.index[sample]
+        height, width = self._array(self._parts[number].frames, clip).shape[1:3]
+        return height, width
 
     def start_worker(self) -> None:
-        """Reads by the faster zarrs, and no longer by arrays that the parent process opened."""
+        """Read by the faster zarrs, and no longer by arrays that the parent process opened."""
         read_in_rust()
         self._arrays.clear()
 
@@ -86,12 +106,21 @@ class _FrameReader:
             self._arrays[store.path, clip] = store[clip]
         return self._arrays[store.path, clip]
 
-    def _read_frame(self, store: Store, clip: str, time: int, out: Any) -> None:
-        """Fills `out`, an array [1, ...] of the store's dtype, with one frame.
+    def _read(self, kind: str, indices: Sequence[int], out: NDArray[Any]) -> Tensor:
+        """Fill `out` [B, ...] with the frames of some samples; without a store it stays as it is.
+
+        Each frame is read into its row of the batch: fresh memory costs as much as decoding.
 
         Raises:
-            InputError: The frame is damaged, or of another size than `out`.
+            InputError: A frame is damaged, or of another size than those of `out`.
         """
+        for i, (number, clip, time) in enumerate(self.index[index] for index in indices):
+            store: Store | None = getattr(self._parts[number], kind)
+            if store is not None:
+                self._read_frame(store, clip, time, out[i : i + 1])
+        return torch.from_numpy(out)
+
+    def _read_frame(self, store: Store, clip: str, time: int, out: Any) -> None:
         array = self._array(store, clip)
         if array.shape[1:] != out.shape[1:]:
             raise InputError(
@@ -121,17 +150,16 @@ class MotionSamples(_FrameReader):
             InputError: The lists differ in length, flow and frames in number, or there is no
                 sample.
         """
-        super().__init__()
         if len(frames) != len(flow):
             raise InputError(
                 f"--flow: expected as many manifests as frames, {len(frames)}, found {len(flow)}"
             )
-        self._parts = [
+        stores = [
             (open_store(FRAMES, pictures), open_store(FLOW, motion))
             for pictures, motion in zip(frames, flow, strict=True)
         ]
-        self.index: list[tuple[int, str, int]] = []
-        for number, (pictures, motion) in enumerate(self._parts):
+        super().__init__([_Part(*pair) for pair in stores])
+        for number, (pictures, motion) in enumerate(stores):
             for clip, facts in motion.clips.items():
                 count = facts["shape"][0]
                 if pictures[clip].shape[0] != count:
@@ -147,41 +175,21 @@ class MotionSamples(_FrameReader):
                 "image_flow_weights.training.datasets of config.yaml"
             )
 
-    def __len__(self) -> int:
-        return len(self.index)
-
-    @property
-    def digests(self) -> list[str]:
-        """Content digests of all stores."""
-        return [store.digest for part in self._parts for store in part]
-
-    def size(self) -> tuple[int, int]:
-        """Height and width of the frames."""
-        number, clip, _ = self.index[0]
-        height, width = self._array(self._parts[number][0], clip).shape[1:3]
-        return height, width
-
     def batch(self, indices: Sequence[int]) -> Motions:
         """The samples of some numbers.
 
         Raises:
-            InputError: A frame cannot be read, or is not of the size of the first.
+            InputError: A frame cannot be read, or is not of the size of the first of all.
         """
         flow = self.flows(indices)
-        frame = np.empty((len(indices), *self.size(), 3), np.uint8)
-        for i, index in enumerate(indices):
-            number, clip, time = self.index[index]
-            self._read_frame(self._parts[number][0], clip, time, frame[i : i + 1])
-        return Motions(torch.from_numpy(frame).permute(0, 3, 1, 2), flow)
+        frame = self._read("frames", indices, np.empty((len(indices), *self.size(), 3), np.uint8))
+        return Motions(frame.permute(0, 3, 1, 2), flow)
 
     def flows(self, indices: Sequence[int]) -> Tensor:
         """Only the flow of the samples of some numbers: [B, 2, H/4, W/4] float16."""
         height, width = self.size()
         flow = np.empty((len(indices), 2, height // 4, width // 4), np.float16)
-        for i, index in enumerate(indices):
-            number, clip, time = self.index[index]
-            self._read_frame(self._parts[number][1], clip, time, flow[i : i + 1])
-        return torch.from_numpy(flow)
+        return self._read("flow", indices, flow)
 
 
 class TrainingSamples(_FrameReader):
@@ -204,21 +212,22 @@ class TrainingSamples(_FrameReader):
         Raises:
             InputError: There is no frame with gaze.
         """
-        super().__init__()
-        self._parts = [
-            _Part(
-                open_store(FRAMES, frames[i]),
-                open_store(FLOW, flow[i]) if flow else None,
-                open_store(GAZE, gaze[i]),
-                open_store(DENSITY, density[i]),
-            )
-            for i in range(len(frames))
-        ]
+        gazes = [open_store(GAZE, manifest) for manifest in gaze]
+        super().__init__(
+            [
+                _Part(
+                    open_store(FRAMES, frames[i]),
+                    open_store(FLOW, flow[i]) if flow else None,
+                    gazes[i],
+                    open_store(DENSITY, density[i]),
+                )
+                for i in range(len(frames))
+            ]
+        )
         self._pixels: dict[tuple[int, str], list[Any]] = {}
-        self.index: list[tuple[int, str, int]] = []
-        for number, part in enumerate(self._parts):
-            for clip, facts in part.gaze.clips.items():
-                pixels = pixels_by_frame(np.asarray(part.gaze[clip][:]), facts["frames"])
+        for number, points in enumerate(gazes):
+            for clip, facts in points.clips.items():
+                pixels = pixels_by_frame(np.asarray(points[clip][:]), facts["frames"])
                 self._pixels[number, clip] = pixels
                 self.index += [(number, clip, i) for i, found in enumerate(pixels) if len(found)]
         if not self.index:
@@ -227,40 +236,22 @@ class TrainingSamples(_FrameReader):
                 "or train on other datasets"
             )
 
-    def __len__(self) -> int:
-        return len(self.index)
-
-    @property
-    def digests(self) -> list[str]:
-        """Content digests of all stores."""
-        return [store.digest for part in self._parts for store in part if store is not None]
-
     def batch(self, indices: Sequence[int]) -> Batch:
         """The samples of some numbers.
 
         Raises:
-            InputError: A frame cannot be read, or is not of the size of the first.
+            InputError: A frame cannot be read, or is not of the size of the first of them.
         """
-        chosen = [self.index[i] for i in indices]
-        count, (number, clip, _) = len(chosen), chosen[0]
-        height, width = self._array(self._parts[number].frames, clip).shape[1:3]
-        size = (height, width)
-        # Each frame is read into its row of the batch: fresh memory costs as much as decoding.
+        count, size = len(indices), self.size(indices[0])
         frame = np.empty((count, *size, 3), np.uint8)
-        flow = np.zeros((count, 2, height // 4, width // 4), np.float16)
-        density = np.empty((count, *size), np.float16)
-        fixated = np.empty((count, *size), np.bool_)
-        for i, (number, clip, time) in enumerate(chosen):
-            part = self._parts[number]
-            self._read_frame(part.frames, clip, time, frame[i : i + 1])
-            self._read_frame(part.density, clip, time, density[i : i + 1])
-            if part.flow is not None:
-                self._read_frame(part.flow, clip, time, flow[i : i + 1])
+        flow = np.zeros((count, 2, size[0] // 4, size[1] // 4), np.float16)
+        density, fixated = np.empty((count, *size), np.float16), np.empty((count, *size), np.bool_)
+        for i, (number, clip, time) in enumerate(self.index[index] for index in indices):
             fixated[i] = fixated_map(self._pixels[number, clip][time], size)
         return Batch(
             # A view: memory stays pixel by pixel (channels_last), as frames are stored.
-            torch.from_numpy(frame).permute(0, 3, 1, 2),
-            torch.from_numpy(flow),
-            torch.from_numpy(density)[:, None],
+            self._read("frames", indices, frame).permute(0, 3, 1, 2),
+            self._read("flow", indices, flow),
+            self._read("density", indices, density)[:, None],
             torch.from_numpy(fixated)[:, None],
         )

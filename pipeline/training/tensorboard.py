@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -24,15 +23,8 @@ class Board:
         if folder is not None:
             self._writer = SummaryWriter(str(folder), purge_step=done + 1)
 
-    def __enter__(self) -> Board:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Write what is left."""
         if self._writer is not None:
             self._writer.close()
 

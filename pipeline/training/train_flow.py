@@ -23,12 +23,13 @@ from pipeline.config.training import FlowTraining
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.processes import Processes
-from pipeline.stores.weights import load_weights, weights_facts
+from pipeline.stores.weights import weights_facts
 from pipeline.training.batches import Samples
 from pipeline.training.flow_pairs.geometry import Size
 from pipeline.training.flow_pairs.pairs import HeldOutPairs, PairBatch, Pairs, picture_facts
 from pipeline.training.flow_pairs.textures import Pictures
 from pipeline.training.loop import train_to
+from pipeline.training.networks import load_into
 from pipeline.training.trainer import Row, Run, Trainer
 
 
@@ -65,7 +66,7 @@ class FlowTrainer(Trainer[PairBatch]):
         return copy.deepcopy(self.network).half()
 
     def on_device(self, batch: PairBatch) -> PairBatch:
-        """Pictures as floats in 0..1, and flow."""
+        """Pictures as floats in 0..1, and their flow."""
         first, second = (frames.to(self.device).float() / 255 for frames in batch[:2])
         return PairBatch(first, second, batch.flow.to(self.device))
 
@@ -127,14 +128,8 @@ def load_start(network: PWCNet, path: Path) -> dict[str, Any]:
     Raises:
         InputError: The file is broken, or holds weights of another network.
     """
-    try:
-        network.load_state_dict(load_weights(path))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: not weights of the network in flow_weights ({reason[:200]}); change "
-            "flow_weights.network, or set flow_weights.start to null"
-        ) from error
+    remedy = "change flow_weights.network, or set flow_weights.start to null"
+    load_into(network.load_state_dict, path, "the network in flow_weights", remedy)
     return weights_facts(path) | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 

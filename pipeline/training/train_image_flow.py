@@ -160,9 +160,9 @@ def train_image_flow(
 ) -> None:
     """Trains on the training splits of some datasets of videos.
 
-    `clustered` frames give the flow vectors that are clustered. `backbone` is one file with
-    ImageNet weights under torchvision's keys, or none, and `sha256` the digest that it must have.
-    The stores of `validation_*` hold clips that are only measured; there may be none.
+    `clustered` frames give the flow vectors that are clustered. `backbone` and `sha256` are those
+    of `load_backbone`. The stores of `validation_*` hold clips that are only measured; there may be
+    none.
     """
     samples = MotionSamples(frames, flow)
     held_out = MotionSamples(validation_frames, validation_flow) if validation_frames else None

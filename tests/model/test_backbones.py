@@ -8,7 +8,6 @@ from model.backbones import (
     STRIDE,
     ImageNetNormalise,
     load_imagenet,
-    resnet18,
     torchvision_models,
 )
 
@@ -34,7 +33,7 @@ def test_keys_are_torchvisions_without_the_classifier(name: str) -> None:
 def test_levels_are_torchvisions_features() -> None:
     torch.manual_seed(0)
     classifier = torchvision_models().resnet18(weights=None).eval()
-    trunk = resnet18().eval()
+    trunk = BACKBONES["resnet18"]().eval()
     load_imagenet(trunk, classifier.state_dict())
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -57,23 +56,23 @@ def test_mobilenet_levels_end_in_torchvisions_features() -> None:
 def test_weights_without_classifier_and_counters_load() -> None:
     weights = {
         key: torch.full_like(value, 2)
-        for key, value in resnet18().state_dict().items()
+        for key, value in BACKBONES["resnet18"]().state_dict().items()
         if not key.endswith("num_batches_tracked")
     }
-    trunk = resnet18()
+    trunk = BACKBONES["resnet18"]()
     load_imagenet(trunk, weights)
     assert all((p == 2).all() for p in trunk.parameters())
 
 
 def test_weights_of_another_network_are_refused() -> None:
     with torch.device("meta"):
-        trunk, other = resnet18(), BACKBONES["mobilenet_v2"]()
+        trunk, other = BACKBONES["resnet18"](), BACKBONES["mobilenet_v2"]()
     with pytest.raises(ValueError, match=r"missing \(conv1.weight.*unexpected \(features"):
         load_imagenet(trunk, other.state_dict())
 
 
 def test_weights_of_another_shape_are_refused() -> None:
-    trunk = resnet18()
+    trunk = BACKBONES["resnet18"]()
     weights = {**trunk.state_dict(), "conv1.weight": torch.zeros(1)}
     with pytest.raises(ValueError, match=r"1 of another shape \(conv1.weight\)"):
         load_imagenet(trunk, weights)

@@ -42,7 +42,7 @@ def held_out_seed(index: int) -> tuple[int, int]:
 
 
 def picture_facts(pictures: Pictures | None) -> dict[str, Any]:
-    """Number of the pictures, and a digest of their names and sizes in bytes."""
+    """Return the number of the pictures, and a digest of their names and sizes in bytes."""
     files = pictures.files if pictures is not None else []
     text = json.dumps([[path.name, path.stat().st_size] for path in files])
     return {"count": len(files), "digest": hashlib.sha256(text.encode()).hexdigest()[:16]}
@@ -80,11 +80,7 @@ class Pairs:
         return [str(picture_facts(self._pictures))]
 
     def batch(self, indices: Sequence[int]) -> PairBatch:
-        """The pairs of some numbers.
-
-        Raises:
-            InputError: A picture cannot be read.
-        """
+        """The pairs of some numbers."""
         seeds = [training_seed(self._seed, index) for index in indices]
         return draw_pairs(seeds, self._size, self._pictures)
 
@@ -97,11 +93,6 @@ class HeldOutPairs:
     """Pairs that no training sees, drawn once and kept."""
 
     def __init__(self, count: int, size: Size, pictures: Pictures | None) -> None:
-        """Draws the pairs.
-
-        Raises:
-            InputError: A picture cannot be read.
-        """
         self.pairs = draw_pairs([held_out_seed(index) for index in range(count)], size, pictures)
 
     def __len__(self) -> int:

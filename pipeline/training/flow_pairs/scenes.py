@@ -153,10 +153,8 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     return rng.standard_normal(shape, np.float32) * np.float32(rng.uniform(0.5, 4))
 
 
-def _exposed(rng: np.random.Generator, picture: Floats, change: bool) -> Floats:
-    """The picture with a slightly different gain, contrast curve and tint, if there is a change."""
-    if not change:
-        return picture
+def _exposed(rng: np.random.Generator, picture: Floats) -> Floats:
+    """The picture with a slightly different gain, contrast curve and tint."""
     gain, gamma = np.exp(rng.normal(0, 0.06)), np.exp(rng.normal(0, 0.08))
     table = gain * 255 * (np.linspace(0, 1, 256)[:, None] ** gamma)
     table = table * np.exp(rng.normal(0, 0.02, 3)) + rng.normal(0, 4)
@@ -169,7 +167,7 @@ def _photographed(rng: np.random.Generator, pictures: Sequence[Floats]) -> list[
     drifts, blurs, is_noisy = rng.random(3) < (0.5, 0.2, 0.4)
     out = []
     for i, picture in enumerate(pictures):
-        taken = _exposed(rng, picture, bool(drifts) and i == 1)
+        taken = _exposed(rng, picture) if drifts and i == 1 else picture
         if blurs and rng.random() < 0.5:
             taken = np.asarray(cv2.GaussianBlur(taken, (0, 0), rng.uniform(0.4, 1.0)), np.float32)
         out.append(taken + _noise(rng, taken.shape) if is_noisy else taken)
@@ -179,17 +177,11 @@ def _photographed(rng: np.random.Generator, pictures: Sequence[Floats]) -> list[
 def pair(
     seed: Seed, size: Size, sources: Pictures | None = None, *, photometric: bool = True
 ) -> tuple[Picture, Picture, Floats]:
-    """Two pictures and the flow between them; equal seeds give equal pairs.
+    """Two pictures, RGB [y, x, channel], and the flow [component, y, x] (right, down; pixels).
 
-    Args:
-        seed: Seed of everything that is drawn.
-        size: Height and width.
-        sources: Pictures that textures are cut from, besides drawn ones.
-        photometric: Whether light, sharpness and noise may differ between the pictures.
-
-    Returns:
-        RGB [y, x, channel] twice, and the flow [component, y, x] (right, down; pixels) from each
-        pixel of the first picture. Points that leave the picture or get hidden have a flow as well.
+    Equal seeds give equal pairs. Textures are drawn, and cut from `sources` if there are any;
+    `photometric` lets light, sharpness and noise differ between the pictures. The flow is from each
+    pixel of the first picture; points that leave the picture or get hidden have a flow as well.
     """
     rng = np.random.default_rng(seed)
     drawn = scene(rng, size, sources)

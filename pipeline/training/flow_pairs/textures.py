@@ -17,18 +17,15 @@ from pipeline.runtime.errors import InputError
 from pipeline.training.flow_pairs.geometry import Floats, Picture, Size, as_picture, grid_points
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+LONGEST = 800
+"""Larger pictures are reduced to this many pixels on their longer side."""
 
 
 class Pictures:
     """The pictures of a folder and of the folders in it, each read when it is first used."""
 
-    def __init__(self, folder: Path, *, kept: int = 256, longest: int = 800) -> None:
-        """Lists the files of the folder.
-
-        Args:
-            folder: Pictures of any sizes.
-            kept: Number of pictures that stay in memory.
-            longest: Larger pictures are reduced to this many pixels on their longer side.
+    def __init__(self, folder: Path, *, kept: int = 256) -> None:
+        """List the files of the folder; as many as `kept` pictures stay in memory.
 
         Raises:
             InputError: There is no picture in it.
@@ -41,8 +38,7 @@ class Pictures:
                 f"{folder}: expected pictures ({', '.join(sorted(SUFFIXES))}), found none; "
                 "name another folder, or none at all to draw every texture"
             )
-        self._kept, self._longest = kept, longest
-        self._cache = dict[int, Picture]()
+        self._kept, self._cache = kept, dict[int, Picture]()
 
     def __len__(self) -> int:
         return len(self.files)
@@ -66,7 +62,7 @@ class Pictures:
                 f"{path}: expected a picture, found a file that cannot be read as one; "
                 "remove it from the folder, or replace it"
             )
-        scale = self._longest / max(picture.shape[:2])
+        scale = LONGEST / max(picture.shape[:2])
         if scale < 1:
             picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         return np.asarray(picture, np.uint8)
