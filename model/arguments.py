@@ -1,7 +1,5 @@
 """Checks of what a network is given: its options, its images' sizes, weights to start from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeVar
 

@@ -1,7 +1,5 @@
 """Trunks of torchvision's classifiers: four feature maps, at 1/4, 1/8, 1/16, 1/32 of the input."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial

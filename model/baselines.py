@@ -1,7 +1,5 @@
 """Predictions that do not look at the picture: the floor that a network has to beat."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 

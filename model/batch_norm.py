@@ -4,8 +4,6 @@ A frozen layer is an affine map, so it can be folded into the convolution before
 function, with fewer maps to compute and to keep for the backward pass.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

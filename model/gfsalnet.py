@@ -4,8 +4,6 @@ The paper fixes the blocks and their order. Where it is silent, widths, kernels 
 are our choices, and each is an argument.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Literal

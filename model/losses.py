@@ -7,8 +7,6 @@ means, which are over `count` frames, by default those of the batch that count, 
 A constant prediction has a finite loss and a finite gradient.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """The maps that every saliency network returns."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from torch import Tensor

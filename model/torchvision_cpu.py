@@ -7,8 +7,6 @@ metadata; the operators themselves (``torchvision.ops.nms``) stay unavailable. I
 before torchvision.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib.util import find_spec
 from pathlib import Path

@@ -6,8 +6,6 @@ maps before the shared deconvolution, early fusion joins their features after th
 convolution.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial

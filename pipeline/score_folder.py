@@ -8,8 +8,6 @@ is up to date. Writes <protocol>.csv, a row per frame; findings.csv, what was wr
 and protocols.html, .md and .csv.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess

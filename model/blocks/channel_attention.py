@@ -1,7 +1,5 @@
 """The box "Channel-wise Attention" of Fig. 2b-iii."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 from torch.nn.functional import relu
 

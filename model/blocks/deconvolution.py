@@ -1,7 +1,5 @@
 """The decoder's layers: transposed convolutions that enlarge exactly (Fig. 2a)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d

@@ -1,7 +1,5 @@
 """How the two streams become one map: the gate of Fig. 3, and the ablation without it."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

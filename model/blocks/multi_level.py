@@ -1,7 +1,5 @@
 """The box "Multi-level Information" of Fig. 2b-i."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate

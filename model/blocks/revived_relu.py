@@ -6,8 +6,6 @@ large gradients at zeros, because its logarithm is cut off far below the rest; t
 the largest gradient among the positive pixels of the map.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

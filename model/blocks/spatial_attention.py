@@ -1,7 +1,5 @@
 """The box "Spatial Attention" of Fig. 2b-ii."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """A saliency stream, from a picture to a map, the same for appearance and motion (Sec. III)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu

@@ -22,8 +22,6 @@ of the current frame and the `earlier` ones with equal weights. Also our choices
 silent: the working width, subtracting the patches' mean before w, the stride, and the smoothing.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

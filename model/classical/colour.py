@@ -1,7 +1,5 @@
 """Intensity and colour opponency (Itti, Koch & Niebur, PAMI 1998, Sec. 2.1)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -36,8 +36,6 @@ peaks of high contrast; the working width; maps of a block's resolution, enlarge
 the paper may work on pixels.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -5,8 +5,6 @@ filters' numbers, which are arguments here. Our filters are pairs in quadrature 
 that uniform light has no energy, and their amplitude is used, so that bars and edges count alike.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """Gaussian smoothing and dyadic pyramids of maps."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

@@ -17,8 +17,6 @@ Dhavale & Pighin (SPIE 5200, 2003), as in the authors' code. Our choices, where 
 - Colour, orientation and the pyramid are those of `colour`, `gabor` and `gaussian`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

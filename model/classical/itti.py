@@ -22,8 +22,6 @@ What differs from the paper, or is our choice where it is silent:
   small ones enlarged; levels of less than a pixel are one pixel.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import product
 

@@ -16,8 +16,6 @@ not its grid; `sigma` is our choice. The hierarchy of scales (HS) of the second 
 an attended object to start from, is left out.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

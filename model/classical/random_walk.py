@@ -13,8 +13,6 @@ needed:
 it converges to this.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

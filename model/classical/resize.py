@@ -1,7 +1,5 @@
 """Resizing of frames to a model's working resolution, and of its maps back to the frame's."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor

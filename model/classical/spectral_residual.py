@@ -12,8 +12,6 @@ seem unexpected, and on photographs these zeros account for much of the score (N
 0.56 on 100 images in SALICON's layout).
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad

@@ -8,8 +8,6 @@ a diagonal band for each row of the strip, and the bands are the cost volume. St
 row to row, so they are strides over one buffer, not copies.
 """
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 

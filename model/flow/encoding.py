@@ -5,8 +5,6 @@ so that is an argument: the flow, in pixels per frame, that saturates the pictur
 [B, 2, H, W], pixels per frame, right and down; pictures are RGB [B, 3, H, W] in [0, 1].
 """
 
-from __future__ import annotations
-
 import math
 from functools import cache
 from typing import Literal

@@ -19,8 +19,6 @@ What differs from the original:
   that the network sees, whatever their size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

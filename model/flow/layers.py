@@ -3,8 +3,6 @@
 The numbers are those of the network that the authors released for PyTorch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

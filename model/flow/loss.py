@@ -1,7 +1,5 @@
 """The multi-scale loss that PWC-Net is trained with (Sun et al., CVPR 2018, Sec. 3)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

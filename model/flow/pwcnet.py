@@ -9,8 +9,6 @@ Flow inside the network is in units of FLOW_UNIT pixels of the input at every le
 weights expect it. Layers use channels_last memory, the format of the cost volume.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """Weights that PWC-Net's authors released for PyTorch, under the names of this repository."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

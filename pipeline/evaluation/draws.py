@@ -1,7 +1,5 @@
 """What a protocol draws: the shuffled AUC's negatives of a frame, and the frames of a mean."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Which frames of a split are scored: all, or those that a meta dataset lists."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """One frame by a protocol: every metric's value, and why a value may be odd."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Stage gather: somebody else's maps, in whatever form, to a SALIENCY store."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path

@@ -10,8 +10,6 @@ share of pixels above the lowest fixated one, divided by the number of fixations
 with fifty of them and half of the error with one, which is what an observer has in a video's frame.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

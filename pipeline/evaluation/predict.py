@@ -1,7 +1,5 @@
 """Stage predict: saliency maps of the test frames (Sec. III)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path

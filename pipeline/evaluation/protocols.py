@@ -17,8 +17,6 @@ refers to all other frames. `dhf1k` draws its ten frames without asking whether 
 them. `unisal` interpolates bilinearly, as its network does at its end.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace

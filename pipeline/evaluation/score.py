@@ -1,7 +1,5 @@
 """Stage score: maps against gaze and density by a protocol, a row per frame (Sec. IV-C)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pipeline.evaluation.scoring import (

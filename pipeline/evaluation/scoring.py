@@ -1,7 +1,5 @@
 """Clips against gaze and density by a protocol: a row per frame (Sec. IV-C)."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 It shows how far the protocol alone moves each number.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path

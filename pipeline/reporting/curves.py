@@ -1,7 +1,5 @@
 """Stage curves: the loss of every training by iteration (Eq. 6)."""
 
-from __future__ import annotations
-
 from itertools import cycle, zip_longest
 from pathlib import Path
 from typing import Any

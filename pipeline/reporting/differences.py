@@ -1,7 +1,5 @@
 """Differences between the measured rows of a table, overall, by clip and by attribute."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

@@ -7,8 +7,6 @@ the frame, or of the clip, 255. Where all values are the same there is nothing t
 A PNG bears the number of its frame, from 1; of a meta dataset only the listed frames are there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Grids of small pictures."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Footer of a table: all that must be known to compare or to repeat its numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 

@@ -4,8 +4,6 @@ For every test frame it writes the mean of G_T, the weight of the motion stream,
 that move and over those that rest; for some frames it draws the maps that make the prediction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Maps as 8-bit grey levels, and names that are safe for their files."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

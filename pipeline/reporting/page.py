@@ -1,7 +1,5 @@
 """What a page of results shows, and how its values are written; templates/ says how it looks."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

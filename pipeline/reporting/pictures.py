@@ -8,8 +8,6 @@ A clip takes two lines: frame, density and every model's saliency, and below the
 error |density - saliency| of each, both stretched to 0..1, from black (none) to white (1).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

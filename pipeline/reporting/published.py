@@ -5,8 +5,6 @@ transcribed has lost the bold but kept the underlines, which are in workflow/pub
 What our tables mark is derived from the numbers; `disagreements` lists where the two differ.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ HTML templates escape by themselves. In Markdown and LaTeX a text passes through
 <% %>.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from functools import cache

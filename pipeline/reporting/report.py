@@ -5,8 +5,6 @@ each dataset, gates, what the check of gaze against frames found, and the time t
 What a run does not have is said in a sentence.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 from collections import Counter

@@ -5,8 +5,6 @@ The test videos' gaze is hidden; their maps are scored by the benchmark's author
 appears, and the same maps give the same bytes.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import zipfile

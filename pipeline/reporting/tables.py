@@ -6,8 +6,6 @@ method and metric), <name>_clips.csv, <name>.md, <name>.html and <name>.tex; bes
 and pages.json, from which the report is rendered. The same input gives the same bytes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Time and memory that the jobs of each rule took, from Snakemake's `benchmark:` files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple

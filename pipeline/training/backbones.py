@@ -1,7 +1,5 @@
 """ImageNet weights as the start of a network's backbone (Sec. III)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

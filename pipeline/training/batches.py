@@ -4,8 +4,6 @@ Order and augmentation of an iteration follow from the seed and its number alone
 resumes needs only that number.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar

@@ -1,7 +1,5 @@
 """The state of a training on disk: complete or absent, and never taken for another training's."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Stage finetune: the whole network on video, started from SALICON weights (Sec. IV-B)."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 `coding_length` learns sparse features of patches of the frames, `mean_map` the mean density.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The recipe of trainings on stored frames: section `Training` of config.yaml (Sec. IV-B)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Stage imagenet: ImageNet weights of a backbone, as torchvision distributes them (Sec. III)."""
 
-from __future__ import annotations
-
 from http.client import HTTPException
 from pathlib import Path
 

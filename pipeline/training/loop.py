@@ -4,8 +4,6 @@ It runs the iterations, keeps checkpoints, log and TensorBoard curves, obeys sig
 batches among processes. It knows no network, data or loss: these are a `Trainer`'s.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,7 +1,5 @@
 """Networks as config.yaml describes them, with the weights of a training."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

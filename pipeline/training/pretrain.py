@@ -1,7 +1,5 @@
 """Stage pretrain: the appearance stream alone on still images (Sec. IV-B)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Training of the networks that predict saliency: Eq. (6), or the predecessor's loss."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import torch

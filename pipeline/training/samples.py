@@ -1,7 +1,5 @@
 """Frames with what is learnt from them, read from stores for trainings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple

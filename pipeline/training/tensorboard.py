@@ -1,7 +1,5 @@
 """Training curves and maps for TensorBoard: `tensorboard --logdir results/<run>/tensorboard`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

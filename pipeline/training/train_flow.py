@@ -6,8 +6,6 @@ seen twice: a pair follows from the training's seed and the pair's number, so a 
 resumes needs only the number of its iteration.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 from pathlib import Path

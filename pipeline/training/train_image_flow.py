@@ -8,8 +8,6 @@ and mirrors its pictures, we do neither. On held-out clips the end-point error i
 grid of the stores; nothing is selected by it.
 """
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 from typing import Any

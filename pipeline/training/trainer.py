@@ -1,7 +1,5 @@
 """What a training is, for the loop: a network, an optimiser, a loss and the values of its log."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator

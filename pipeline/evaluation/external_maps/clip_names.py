@@ -1,7 +1,5 @@
 """Files whose names fit a clip's, put together as that clip's maps."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Folders, zips and Zarr groups: the names in them, and the content of each."""
 
-from __future__ import annotations
-
 import os
 import zipfile
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Pictures and arrays to float32 maps [y, x], unscaled, and what is odd about each."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from io import BytesIO

@@ -1,7 +1,5 @@
 """Films and arrays of many maps, read one map at a time."""
 
-from __future__ import annotations
-
 import math
 import re
 import threading

@@ -1,7 +1,5 @@
 """What was expected of somebody's maps, what was found instead, and in which words."""
 
-from __future__ import annotations
-
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Which frame of a clip a file's number, or an index in a film or array, means."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

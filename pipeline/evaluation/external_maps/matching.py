@@ -1,7 +1,5 @@
 """Which maps are a clip's, and findings about the others."""
 
-from __future__ import annotations
-
 import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Maps that somebody else's model made; the package's docstring has the layouts."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections import OrderedDict

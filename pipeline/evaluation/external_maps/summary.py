@@ -1,7 +1,5 @@
 """What reading maps has shown, as findings: each kind once per clip, some kinds once in all."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Final, get_args
 

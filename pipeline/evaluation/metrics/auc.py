@@ -7,8 +7,6 @@ maps are arrays [y, x] of one size; each function computes in the dtype it is gi
 float32 costs a third of the time and at most the fifth decimal.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

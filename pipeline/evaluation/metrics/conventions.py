@@ -1,7 +1,5 @@
 """Each metric of a frame by the conventions of its protocol, under the names of the registry."""
 
-from __future__ import annotations
-
 from pipeline.evaluation.metrics import auc, distributions
 from pipeline.evaluation.metrics.preparing import PreparedFrame
 from pipeline.evaluation.metrics.scaling import Map

@@ -4,8 +4,6 @@ They restate github.com/cvzoya/saliency, folder code_forMetrics; keywords give o
 conventions. All maps are arrays [y, x] of one size, and each function computes in their dtype.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from importlib import import_module
 from types import ModuleType

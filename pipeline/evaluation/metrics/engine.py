@@ -1,7 +1,5 @@
 """A float32 engine: most metrics of usual frames, several times as fast as the formulas."""
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 import numpy as np

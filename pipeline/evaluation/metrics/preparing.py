@@ -1,7 +1,5 @@
 """A frame as the metrics of a protocol see it: scaled, smoothed and resized, in float64."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ name here; a table that lists the name has the column. This module imports nothi
 who plan a run read it too.
 """
 
-from __future__ import annotations
-
 from typing import Final, Literal, NamedTuple
 
 Better = Literal["higher", "lower"]

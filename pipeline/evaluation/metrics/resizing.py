@@ -1,7 +1,5 @@
 """Resizing as Matlab's imresize does it, by one matrix product along each side."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """How maps become distributions, and the types that all metrics share."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

@@ -3,8 +3,6 @@
 Coordinates are pixels, x right and y down. A transform is a matrix [3, 3] of homogeneous points.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 

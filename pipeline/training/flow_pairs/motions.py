@@ -4,8 +4,6 @@ Speeds, turns and zooms are drawn to resemble those of videos: mostly small, wit
 share of everything that stands still. They were set by hand; tests hold their distribution.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

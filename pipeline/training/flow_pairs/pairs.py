@@ -1,7 +1,5 @@
 """Batches of drawn pairs, for a training and for the measurement of its error."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ layers hide farther ones. Both pictures are drawn from the layers, so the flow i
 computed: at a pixel of the first picture it is where the map of the layer seen there takes it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Things: textured shapes with an opacity, whose outlines are blobs, polygons or limbs."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

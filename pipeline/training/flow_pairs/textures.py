@@ -4,8 +4,6 @@ Patterns are brightness [y, x], mostly within 0..1; a palette makes colours of i
 and contrasts were set by eye, so that drawn pictures look about as busy as frames of videos.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
