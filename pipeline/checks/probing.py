@@ -14,11 +14,10 @@ from threading import Lock
 from pipeline.config.data import Dataset
 from pipeline.datasets.readers import load_reader
 from pipeline.datasets.records import Clip
-from pipeline.preprocessing.frames import numbered_pictures
 from pipeline.raw.ffmpeg import count_frames
 from pipeline.raw.patterns import clips_of, files_matching, patterns, stays_inside, video_file
 from pipeline.raw.splits import SheetClip
-from pipeline.raw.video import is_picture, picture_size
+from pipeline.raw.video import is_picture, numbered_pictures, picture_size
 from pipeline.raw.video import probe as probe_video
 from pipeline.runtime.errors import InputError
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 from pipeline.config.data import DatasetFrames, Frames
 from pipeline.raw.ffmpeg import FfmpegError, open_video, read_frames
-from pipeline.raw.patterns import numbered_files, stays_inside, video_file, within_range
+from pipeline.raw.patterns import stays_inside, video_file
 from pipeline.raw.splits import SheetClip
-from pipeline.raw.video import DAMAGED, is_picture, opened, picture_size, probe
+from pipeline.raw.video import DAMAGED, is_picture, numbered_pictures, opened, probe
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES, SHARD
@@ -94,28 +94,6 @@ def _open_video(
     size = {"source_width": width, "source_height": height}
     facts = {"first": clip.first or 1, "rate": dataset.rate or rate, "numbers": [], **size}
     return facts, _stop_or_keep(decode(video, grid, dataset.rate, clip), video, dataset.damaged)
-
-
-def numbered_pictures(
-    raw: Path, pattern: str, clip: SheetClip
-) -> tuple[dict[int, Path], list[int], tuple[int, int]]:
-    """Return a clip's pictures by number, the numbers missing from its range, and (width, height).
-
-    Raises:
-        InputError: No picture is in the range, sizes differ, or a file leads out of the folder.
-    """
-    files, absent = within_range(numbered_files(raw, pattern, clip.name, clip.split), clip)
-    where = video_file(raw, pattern, clip.name, clip.split)
-    if not files:
-        raise InputError(
-            f"{where}: no picture in the range of the split sheet; "
-            "docs/datasets.md shows the expected layout"
-        )
-    stays_inside(raw, files.values())
-    sizes = {picture_size(file): file for file in files.values()}
-    if len(sizes) > 1:
-        raise InputError(f"{where}: pictures of several sizes, {sizes}; fetch the folder again")
-    return files, absent, next(iter(sizes))
 
 
 def _open_pictures(

@@ -10,6 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline.raw.ffmpeg import FfmpegError, probe_video
+from pipeline.raw.patterns import numbered_files, stays_inside, video_file, within_range
+from pipeline.raw.splits import SheetClip
 from pipeline.runtime.errors import InputError
 
 # `opened` refuses pictures of which Pillow only warns. Set once, because threads share the filters.
@@ -78,3 +80,25 @@ def probe(video: Path) -> tuple[int, int, float]:
     except FfmpegError as error:
         raise InputError(f"{video}: not a video that ffmpeg can read; fetch it again") from error
     return width, height, next((exact for exact in _NTSC if abs(exact - rate) < 0.006), rate)
+
+
+def numbered_pictures(
+    raw: Path, pattern: str, clip: SheetClip
+) -> tuple[dict[int, Path], list[int], tuple[int, int]]:
+    """Return a clip's pictures by number, the numbers missing from its range, and (width, height).
+
+    Raises:
+        InputError: No picture is in the range, sizes differ, or a file leads out of the folder.
+    """
+    files, absent = within_range(numbered_files(raw, pattern, clip.name, clip.split), clip)
+    where = video_file(raw, pattern, clip.name, clip.split)
+    if not files:
+        raise InputError(
+            f"{where}: no picture in the range of the split sheet; "
+            "docs/datasets.md shows the expected layout"
+        )
+    stays_inside(raw, files.values())
+    sizes = {picture_size(file): file for file in files.values()}
+    if len(sizes) > 1:
+        raise InputError(f"{where}: pictures of several sizes, {sizes}; fetch the folder again")
+    return files, absent, next(iter(sizes))
