@@ -11,8 +11,10 @@ from pipeline.config.config import Config
 from pipeline.config.section import Section
 from pipeline.planning import made, needs, paths
 from pipeline.planning.inputs import Inputs, Wildcards
+from pipeline.planning.load import own
 from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import searching, tables_settings, truth_in_words
+from pipeline.planning.targets import PUBLISHED
 from pipeline.raw.patterns import listing, tree_digest
 
 STAGES = (
@@ -47,6 +49,14 @@ class Settings:
         return code_digest("pipeline.preprocessing.gaze", f"pipeline.datasets.{reader}")
 
     # Raw files
+
+    def raw_root(self, _wildcards: Wildcards) -> str:
+        """Folder of the raw folders."""
+        return self.cfg.pathvars["raw"]
+
+    def published(self, _wildcards: Wildcards) -> str:
+        """Folder of the papers' printed tables."""
+        return own(PUBLISHED)
 
     def raw_folder(self, wildcards: Wildcards) -> str:
         """Folder of a dataset's raw files."""

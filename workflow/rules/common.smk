@@ -11,7 +11,6 @@ from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further
 from pipeline.planning import made, targets
 from pipeline.planning.inputs import LEARNED, Inputs
-from pipeline.planning.load import own
 from pipeline.planning.needs import flows
 from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import searching

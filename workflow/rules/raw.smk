@@ -24,7 +24,7 @@ for drawn in drawn_datasets(cfg) if cfg.run == "demo" else []:
             "../../envs/data.yaml"
         params:
             code=code_digest("pipeline.demo.draw"),
-            raw=cfg.pathvars["raw"],
+            raw=settings.raw_root,
             seed=cfg.seed,
         shell:
             "python -m pipeline.demo.draw --raw {params.raw:q} --sheets {input.sheet:q}"

@@ -23,7 +23,7 @@ rule tables:
         "../../envs/data.yaml"
     params:
         code=code_digest("pipeline.reporting.tables"),
-        published=own("workflow/published"),
+        published=settings.published,
         expected=settings.made,  # a function: its file names have braces of their own
         settings=settings.tables(),
     shell:
@@ -47,7 +47,7 @@ rule loss_weights:
         "../../envs/data.yaml"
     params:
         code=code_digest("pipeline.reporting.tables"),
-        published=own("workflow/published"),
+        published=settings.published,
         settings=settings.loss_weights(),
     shell:
         "python -m pipeline.reporting.tables --scores {input.scores:q} --made --expected '{{}}'"
