@@ -161,6 +161,23 @@ def test_a_note_reruns_the_tables_only(project: Project) -> None:
         assert set(project.planned()) == {"tables"}
 
 
+@pytest.mark.slow
+def test_an_edit_that_was_only_touched_is_not_printed(project: Project) -> None:
+    """`--touch` takes old stores for new ones; the tables compare what they were made with."""
+
+    def wider(config: dict[str, Any]) -> None:
+        config["datasets"]["ucf_sports"]["variants"]["paper"]["density"]["sigma"] += 1
+
+    with project.changed(_config(wider)):
+        project.run("--touch", "--", "results/tables")
+        assert project.planned() == {}
+        with pytest.raises(AssertionError, match=r"made with density\.sigma .* config\.yaml says"):
+            project.run("--forcerun", "tables", "--", "results/tables")
+    project.run("--touch", "--", "results/tables")
+    project.run("results/tables")
+    assert project.planned() == {}
+
+
 def test_same_frames_leave_everything_below_up_to_date(project: Project) -> None:
     manifest = project.folder / "data/demo/ucf_sports/frames/0001.json"
     before = manifest.stat().st_mtime_ns
