@@ -44,9 +44,14 @@ def write_json(path: Path, value: object) -> None:
         partial.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
+_SNAKEMAKES = ".snakemake_timestamp"
+"""File that Snakemake puts into every folder that a rule has made."""
+
+
 def list_files(store: Path) -> dict[str, list[Any]]:
     """Return [bytes, digest] of every file of a store, by its path below the store."""
-    files = sorted(path for path in store.rglob("*") if path.is_file())
+    found = (path for path in store.rglob("*") if path.is_file())
+    files = sorted(path for path in found if path.name != _SNAKEMAKES)
     return {
         path.relative_to(store).as_posix(): [path.stat().st_size, _file_digest(path)]
         for path in files

@@ -21,6 +21,7 @@ from pipeline.stores.manifests import write_json
 from pipeline.stores.reading import open_store
 from pipeline.stores.verify import verify
 from pipeline.stores.writing import write_store
+from tests import builders
 
 
 def _write(folder: Path, lengths: dict[str, int], piece: int = 7) -> Path:
@@ -113,6 +114,15 @@ def test_codec_is_recorded_and_need_not_be_known(tmp_path: Path, codec: Codec, e
     assert np.abs(found - video).max() <= error
     assert (np.abs(found - video).max() > 0) == (codec == "jpeg95")
     verify(manifest=[manifest])
+
+
+def test_what_snakemake_adds_is_no_damage(tmp_path: Path) -> None:
+    manifest = builders.store(DENSITY, tmp_path, {"a": np.ones((2, 4, 4))})
+    (manifest.with_suffix(".zarr") / ".snakemake_timestamp").touch()
+    verify(manifest=[manifest])
+    (manifest.with_suffix(".zarr") / "other").touch()
+    with pytest.raises(InputError, match="other differ from it; rerun this target"):
+        verify(manifest=[manifest])
 
 
 def test_flipped_bit_of_a_jpeg_raises(tmp_path: Path) -> None:
