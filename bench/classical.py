@@ -34,6 +34,7 @@ from pipeline.evaluation.metrics.auc import auc_shuffled
 from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.predict import saliency_maps
 from pipeline.evaluation.protocols import MIT
+from pipeline.planning.needs import network_arguments
 from pipeline.preprocessing.density_recipes import density_map
 from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, Kind
@@ -156,7 +157,7 @@ def fitted(model: str, folder: Path) -> list[Path]:
     if not CFG.models[model].fitted:
         return []
     fit(
-        network=CFG.network(model),
+        network=network_arguments(CFG, model),
         **{stage: manifests("salicon", stage, "train") for stage in ("frames", "density")},
         settings=CFG.fitting.model_copy(update={"every": 1}),
         seed=0,
@@ -171,7 +172,7 @@ def fitted(model: str, folder: Path) -> list[Path]:
 def measured(model: str, every: int) -> Measured:
     """Measure one model."""
     with tempfile.TemporaryDirectory() as folder:
-        network = load_network(CFG.network(model), fitted(model, Path(folder))).cpu()
+        network = load_network(network_arguments(CFG, model), fitted(model, Path(folder))).cpu()
     found = Measured(image_scores(network), clip_scores(network, every), speed(network))
     shown = f"NSS {found.images.mean('NSS'):.3f}, {found.clips.mean('NSS'):.3f}"
     print(f"{model}: {shown}, {found.speed:.1f} frames/s", flush=True)

@@ -122,8 +122,8 @@ def convert(
         some = folder / f"{name}_some.json"
         few = [replace(clips[0], last=(clips[0].first or 1) + FEW - 1)]
         timed(frames, **pictures | {"clips": few}, grid=grid, **stored(some))
-        for settings in measured_flows(cfg, folder):
-            run(f"flow {settings.estimator}", flow, frames=some, settings=settings, threads=1)
+        for chosen in measured_flows(cfg, folder):
+            run(f"flow {chosen.estimator}", flow, frames=some, settings=chosen, threads=1)
     points = run("gaze", gaze, raw=raw, frames=whole, settings=dataset.gaze, grid=grid)
     for recipe, numbers in RECIPES.items():
         settings = DENSITY.validate_python({"recipe": recipe, **numbers})

@@ -22,13 +22,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from learning import CFG, ROOT, THREADS, Scores, absolute, cpu_seconds, make_stores, manifests
+from learning import CFG, ROOT, THREADS, Scores, cpu_seconds, make_stores, manifests
 from numpy.typing import NDArray
 from pages import publish, today
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from model.flow.image_flow import ImageFlow
+from pipeline.planning.needs import backbone_file
 from pipeline.preprocessing.network_flow import load_image_flow
 from pipeline.preprocessing.tensors import upsampled
 from pipeline.stores.kinds import QUARTER
@@ -91,11 +92,11 @@ def trained(training: Sequence[Part], seed: int, weights: Path) -> float:
     spent = weights.with_suffix(".json")
     if not weights.is_file():
         before = cpu_seconds()
-        backbone = CFG.backbone_file(NETWORK["backbone"])
+        backbone = backbone_file(CFG, NETWORK["backbone"])
         train_image_flow(
             network=NETWORK,
             clustered=CLUSTERED,
-            backbone=[absolute(backbone)] if backbone else [],
+            backbone=[(ROOT / backbone).resolve()] if backbone else [],
             sha256=CFG.backbone_sha256,
             frames=[frames for frames, _ in training],
             flow=[flow for _, flow in training],

@@ -12,10 +12,8 @@ bench/results/learning.md.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -29,8 +27,10 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pages import publish, today
 
 from pipeline.config.data import GaussianDensity
+from pipeline.config.training import Training
 from pipeline.evaluation.frame_scores import Frame, score_frame
 from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.predict import saliency_maps
@@ -49,6 +49,7 @@ from pipeline.training.trainer import iterations_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CFG = configured("real")
+DIEM = CFG.trainings["setting_1_diem"]
 FULL = (480, 640)
 RECIPE = GaussianDensity(recipe="gaussian", sigma=19.0, repeats="each")
 THREADS = 1
@@ -94,18 +95,17 @@ def make_stores() -> None:
 
 def cpu_seconds() -> float:
     """Of this process and of those that read for it."""
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    used = [resource.getrusage(kind) for kind in kinds]
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def arguments(model: str, dataset: str, weights: Path, seed: int) -> dict[str, Any]:
+def arguments(network: dict[str, Any], dataset: str, weights: Path, seed: int) -> dict[str, Any]:
     """Arguments that both training stages share; no clip is only measured."""
     kinds = ("frames", "gaze", "density")
     return {
         **{kind: manifests(dataset, kind, "train") for kind in kinds},
         **{f"validation_{kind}": [] for kind in kinds},
-        "network": network_arguments(CFG, model),
+        "network": network,
         "loss": CFG.loss,
         "seed": seed,
         "threads": THREADS,
@@ -117,24 +117,25 @@ def arguments(model: str, dataset: str, weights: Path, seed: int) -> dict[str, A
     }
 
 
-def pretrained(model: str, seed: int, weights: Path) -> None:
+def pretrained(
+    model: str, seed: int, weights: Path, settings: Training = CFG.pretraining, **changes: Any
+) -> None:
     """Makes the weights of a model's appearance stream after the images."""
-    shared = arguments(model, "salicon", weights, seed)
-    file = backbone_file(CFG, shared["network"]["backbone"])
-    backbone = [Path(file)] if file else []
-    pretrain(backbone=backbone, sha256=None, settings=CFG.pretraining, **shared)
+    network = network_arguments(CFG, model) | changes
+    file = backbone_file(CFG, network.get("backbone"))
+    backbone = [(ROOT / file).resolve()] if file else []
+    shared = arguments(network, "salicon", weights, seed)
+    pretrain(backbone=backbone, sha256=None, settings=settings, **shared)
 
 
-def finetuned(model: str, start: Path, seed: int, weights: Path) -> None:
+def finetuned(
+    model: str, start: Path, seed: int, weights: Path, settings: Training = DIEM, **changes: Any
+) -> None:
     """Makes the weights of a model after the clips."""
+    network = network_arguments(CFG, model) | changes
     flow = manifests("diem", "flow", "train") if sees_motion(CFG, model) else []
-    finetune(
-        start=start,
-        flow=flow,
-        validation_flow=[],
-        settings=CFG.trainings["setting_1_diem"],
-        **arguments(model, "diem", weights, seed),
-    )
+    shared = arguments(network, "diem", weights, seed)
+    finetune(start=start, flow=flow, validation_flow=[], settings=settings, **shared)
 
 
 def of_network(model: str, *weights: Path, **changes: Any) -> Predict:
@@ -304,12 +305,11 @@ def page(kept: Kept) -> str:
     spent = [s["pretraining"]["NSS"] for k, s in kept.scores.items() if k.startswith("spent/")]
     training = CFG.pretraining
     count = iterations_of(training, 400)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, threads: {THREADS}"
     seconds = f"{np.mean(spent):.0f} CPU seconds ({min(spent):.0f} to {max(spent):.0f})"
     lines = [
         "# Learning on real recordings",
         "",
-        f"{datetime.date.today()}, {machine}. A pretraining is {count} iterations of",
+        f"{today()}, threads: {THREADS}. A pretraining is {count} iterations of",
         f"{training.batch} images and took {seconds}.",
         "Means over seeds (each seed) [95 % over images or clips, bootstrap of the means over",
         "seeds]. `python bench/learning.py`.",
@@ -341,7 +341,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             for model in given.models:
                 learnt(model, seed, Path(folder), kept)
-        (ROOT / "bench/results/learning.md").write_text(page(kept))
+        publish("learning", page(kept))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from pipeline.demo.scene import Scene, draw_scene, pictures
 from pipeline.evaluation.frame_scores import Frame, score_frame
 from pipeline.evaluation.protocols import MIT
 from pipeline.planning.load import configured
+from pipeline.planning.needs import all_trainings, network_arguments, pretraining_name
 from pipeline.preprocessing.density_recipes import density_map
 from pipeline.preprocessing.fixations import pixels_by_frame
 from pipeline.preprocessing.flow_estimators import Estimator, build_estimator
@@ -112,7 +113,7 @@ def draw(benchmark: str, seed: int) -> Drawn:
     scene = draw_scene(clip, seed, motion=benchmark != "still")
     wanted = set(range(LENGTH))
     if benchmark == "motion":
-        times = (np.arange(LENGTH) + 0.5) / RATE
+        times = (np.arange(LENGTH, dtype=np.float64) + 0.5) / RATE
         moving = (scene.moving(times) >= 0) & (scene.moving(times - 0.1) >= 0)
         wanted = set(np.flatnonzero(moving).tolist())
     return Drawn(np.stack(list(pictures(scene))), gaze_of(scene, seed, wanted), scene)
@@ -149,7 +150,7 @@ def _content(name: str, drawn: Drawn, estimate: Estimator, recipe: GaussianDensi
 def settings(iterations: int, family: str) -> Training:
     """So many iterations."""
     chosen = FAMILIES[family]
-    recipe = CFG.all_trainings()[CFG.pretraining_name(chosen.models[0])]
+    recipe = all_trainings(CFG)[pretraining_name(CFG, chosen.models[0])]
     count = {"epochs": None, "iterations": iterations, "step": max(1, iterations // 2)}
     changes = {"datasets": ("drawn",), "gamma": 0.2, "checkpoint": 10**9}
     return Training.model_validate(recipe.model_dump() | count | changes | chosen.training)
@@ -157,7 +158,7 @@ def settings(iterations: int, family: str) -> Training:
 
 def network(family: str, model: str) -> dict[str, Any]:
     """Arguments of a model's network here."""
-    return CFG.network(model) | FAMILIES[family].network
+    return network_arguments(CFG, model) | FAMILIES[family].network
 
 
 def trained(

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 targets=("$@")
 if ((!$#)); then
-    targets=(results/demo/scores/gfsalnet/setting_1_ucf_sports/ucf_sports.csv)
+    targets=(results/demo/scores/mit/gfsalnet/setting_1_ucf_sports/ucf_sports.csv)
 fi
 
 start_slurm() {

@@ -28,7 +28,6 @@ from learning import (
     Kept,
     Predict,
     Scores,
-    centre_bias,
     cpu_seconds,
     finetuned,
     make_stores,
@@ -41,7 +40,8 @@ from pages import publish, today
 
 from pipeline.config.training import Training
 from pipeline.evaluation.predict import saliency_maps
-from pipeline.evaluation.scoring import ground_truth, score_frames
+from pipeline.evaluation.scoring import Request, ground_truth, score_frames
+from pipeline.planning.needs import network_arguments
 from pipeline.stores.kinds import FLOW, FRAMES
 from pipeline.stores.reading import Store, open_parts
 from pipeline.training.networks import load_network
@@ -62,6 +62,7 @@ def recipe(**changes: Any) -> Training:
 
 
 PRETRAINING = recipe(datasets=("salicon",), iterations=700, step=500, learning_rate=1e-3)
+MIT = Request("mit", (), seed=0)
 FINETUNING = recipe(iterations=500, step=350, learning_rate=3e-3)
 
 TRIED = (
@@ -75,12 +76,13 @@ TRIED = (
 
 def network(model: str) -> dict[str, Any]:
     """Arguments of a model's network here."""
-    return CFG.network(model) | NARROW
+    return network_arguments(CFG, model) | NARROW
 
 
-def of_network(model: str, weights: Path) -> Predict:
-    """A trained network."""
-    built = load_network(network(model), [weights])
+def of_network(model: str, *weights: Path) -> Predict:
+    """A network, with the weights of its training if it has one."""
+    narrowed = network(model) if weights else network_arguments(CFG, model)
+    built = load_network(narrowed, list(weights))
 
     def predict(frames: Store, flow: Store | None, clip: str) -> Iterator[Any]:
         motion = flow[clip] if flow is not None else None
@@ -125,7 +127,7 @@ def clip_scores(predict: Predict) -> Scores:
     for clip, frames in stores["frames"].items():
         maps = predict(frames, stores["flow"][clip], clip)
         given = Given({i * EVERY: saliency for i, saliency in enumerate(maps)})
-        rows = score_frames(given, truth, clip, given.frames(clip), "mit", 0)
+        rows = score_frames(given, truth, clip, given.frames(clip), MIT)
         each = {m: [scores[m].value for _, _, scores in rows] for m in SHOWN}
         found[clip] = {metric: float(np.nanmean(values)) for metric, values in each.items()}
     return Scores(found)
@@ -137,12 +139,14 @@ def learnt(seed: int, models: list[str], folder: Path, kept: Kept) -> None:
     if not missing:
         return
     before = cpu_seconds()
-    start = pretrained(START, network(START), PRETRAINING, seed, folder)
+    start = folder / f"{START}.safetensors"
+    pretrained(START, seed, start, PRETRAINING, **NARROW)
     spend(kept, "pretraining", seed, before)
     kept.get(f"clips/pretrained/{seed}", lambda: clip_scores(of_network(START, start)))
     for model in missing:
         before = cpu_seconds()
-        weights = finetuned(model, network(model), FINETUNING, start, seed, folder)
+        weights = folder / f"{model}_diem.safetensors"
+        finetuned(model, start, seed, weights, FINETUNING, **NARROW)
         spend(kept, model, seed, before)
         kept.get(f"clips/{model}/{seed}", lambda: clip_scores(of_network(model, weights)))  # noqa: B023
 
@@ -247,7 +251,8 @@ def main() -> None:
     os.chdir(ROOT)
     make_stores()
     torch.set_num_threads(THREADS)
-    for name, way in (("centre bias", centre_bias), ("mean training map", mean_map("diem"))):
+    plain = {"centre bias": of_network("centre_bias"), "mean training map": mean_map("diem")}
+    for name, way in plain.items():
         kept.get(f"clips/{name}/0", lambda: clip_scores(thinned(way)))  # noqa: B023
     for seed in given.seeds:
         with tempfile.TemporaryDirectory() as folder:

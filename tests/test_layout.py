@@ -205,3 +205,9 @@ def test_profiles_compare_large_raw_files_by_content(name: str) -> None:
     text = (ROOT / f"profiles/{name}/config.yaml").read_text()
     assert "rerun-incomplete: true" in text
     assert "max-checksum-file-size: 1TB" in text
+
+
+def test_every_bench_can_be_imported() -> None:
+    names = [path.stem for path in sorted((ROOT / "bench").glob("*.py"))]
+    code = f"import sys; sys.path.insert(0, 'bench'); import {', '.join(names)}"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,4 +1,4 @@
-"""Which raw files the demo draws, known without drawing: Snakemake plans rule demo with this.
+"""Which raw files the demo draws: the rules demo_<dataset> are planned with this.
 
 Datasets of a user's own are none of the demo's business, nor are those that `without` leaves out.
 """
