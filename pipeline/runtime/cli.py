@@ -72,7 +72,8 @@ def main(
         SystemExit: With a message, for an error that a user can mend.
     """
     parser = argparse.ArgumentParser(
-        prog=f"python -m {_module(function)}", description=inspect.getdoc(function)
+        prog=f"python -m {_module(function)}",
+        description=(inspect.getdoc(function) or "").partition("\n\nRaises:")[0],
     )
     hints = get_type_hints(function)
     for name in inspect.signature(function).parameters:

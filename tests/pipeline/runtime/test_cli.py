@@ -145,4 +145,5 @@ def test_former_places_forward(former: str, now: str) -> None:
         check=True,
     )
     assert f"pipeline.{now}" in done.stdout
+    assert "Raises" not in done.stdout  # which is for those who read the code
     assert done.stderr == f"pipeline.{former} is now pipeline.{now}\n"
