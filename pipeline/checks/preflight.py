@@ -14,7 +14,7 @@ The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `
     sheet       {file, there, command}; command is null where the sheet is there
     splits      {split: {listed, there, frames, known_clips, known_frames, source}}: clips of the
                 sheet, those with all their files, frames that they hold (null: not counted)
-    missing     [{pattern, clips, of, files}]: clips that lack a file, and the lacking files
+    missing     [{pattern, clips, of, files}]: clips with a missing file, and these files
     unreadable  [{clip, file, problem}]
     short       [{clip, file, problem}]: recordings or videos
     totals      [{split, what, expected, found, source}]: what differs from the known totals
@@ -144,7 +144,7 @@ def _frames_of(splits: Mapping[str, Mapping[str, Any]]) -> int | None:
 def _files(
     cfg: Config, name: str, clips: Sequence[SheetClip], *, probing: bool, workers: int
 ) -> tuple[dict[str, Any], set[str], dict[str, Probed]]:
-    """Findings about the files of some clips, the clips that lack files, and what was probed."""
+    """Findings about files of some clips, clips with missing files, and what was probed."""
     root, dataset = Path(cfg.pathvars["raw"], name), cfg.datasets[name]
     missing = missing_files(root, dataset, clips)
     empty = empty_files(root, dataset, clips)

@@ -1,4 +1,4 @@
-"""CSV in and out: comments, marks and quotes survive, and what does not fit is told by row."""
+"""CSV in and out: comments, marks and quotes survive, and what does not fit is named by its row."""
 
 from __future__ import annotations
 

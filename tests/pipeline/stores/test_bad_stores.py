@@ -148,7 +148,7 @@ CASES = [
         ("no space left on its disk", "free space there"),
     ),
     Case(
-        "full disk, as zarr is told",
+        "full disk, as zarr sees it",
         "ucf_sports",
         "gaze",
         no_space,

@@ -1,4 +1,4 @@
-"""Stores: what is written is read back, and what is damaged is told."""
+"""Stores: what is written is read back, and damage is reported."""
 
 from __future__ import annotations
 
