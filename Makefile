@@ -1,4 +1,4 @@
-# The two commands of the README. The first one called also builds .venv (about two minutes).
+# The two commands of the README. The first one called also builds .venv.
 #   make tables              every table, from a cold checkout
 #   make tables RUN=real     another run of config.yaml; CORES=4 limits the cores
 #   make test                what a change must pass, in parallel; TESTS=tests/model for some of it
