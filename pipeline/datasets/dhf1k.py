@@ -102,7 +102,7 @@ def _read_observer(path: Path, clip: Clip) -> Gaze:
     table = read_table(path, COLUMNS, separator="\t", header=True)
     _check_screen(table)
     time = table.times("Time", lowest=0)
-    frame = clip.rate * ((time - time[0]) / 1e6)
+    frame = clip.position((time - time[0]) / 1e6)
     scale = clip.width / SCREEN[0]
     margin = (SCREEN[1] - clip.height / scale) / 2
     x = scale * table.numbers("L POR X [px]")

@@ -44,6 +44,22 @@ class Clip:
     """Stored frames per second."""
     numbers: tuple[int, ...] = ()
     """Number in the file name of each stored frame, ascending."""
+    times: tuple[float, ...] = ()
+    """When each stored frame appears, and last when the last one goes, in seconds from the first:
+    `frames` + 1 values, ascending. Empty where frames follow each other at `rate`."""
+
+    def position(self, seconds: Samples) -> Samples:
+        """Return where moments, in seconds from the first frame on, fall among the frames.
+
+        k + s means: frame k (from 0) is on the screen, and the share s of its time has passed.
+        Below 0 the clip has not begun; from `frames` on it is over.
+        """
+        if not self.times:
+            return np.asarray(self.rate * seconds, np.float64)
+        edges = np.array(self.times)
+        frame = np.searchsorted(edges, seconds, side="right") - 1
+        shown = np.clip(frame, 0, self.frames - 1)
+        return np.asarray(shown + (seconds - edges[shown]) / np.diff(edges)[shown], np.float64)
 
 
 @dataclass(frozen=True, eq=False)
