@@ -1,0 +1,66 @@
+"""The one place where text becomes words: whichever of the usual encodings it was saved in."""
+
+import codecs
+import gzip
+import os
+import stat
+import zlib
+from pathlib import Path
+
+from pipeline.runtime.errors import InputError
+
+LARGEST = 128 * 2**20
+"""Most bytes that a text may have, unpacked: an hour of gaze at 1000 Hz takes some 100 million."""
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, unpacked if its name ends in .gz, with its line ends as they are.
+
+    A byte order mark says that it is UTF-8 or UTF-16, as spreadsheet programs save it, and is taken
+    off; without one it is UTF-8.
+
+    Raises:
+        InputError: It cannot be read, is not a regular file, is larger than `LARGEST`, or is not
+            text.
+    """
+    content = _content(path)
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        name = encoding.removesuffix("-sig").upper()
+        raise InputError(
+            f"{path}, line {line}: not text in {name}: byte {error.start} of the file "
+            f"({error.reason}); save it as UTF-8"
+        ) from None
+    if "\0" in text:
+        raise InputError(
+            f"{path}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a zero byte in the "
+            "text: damaged, or UTF-16 without a byte order mark; save it as UTF-8"
+        )
+    return text
+
+
+def _content(path: Path) -> bytes:
+    try:
+        # Without waiting, as a pipe without a writer would have it wait for ever.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"{path}: cannot be read (not a regular file); put a file there")
+            packed = path.suffix.lower() == ".gz"
+            content = (gzip.GzipFile(fileobj=file) if packed else file).read(LARGEST + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path}: cannot be unpacked ({error}); copy it again") from None
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from None
+    if len(content) > LARGEST:
+        raise InputError(f"{path}: more than {LARGEST} bytes of text; split the file")
+    return content
