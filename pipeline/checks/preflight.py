@@ -17,6 +17,7 @@ The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `
     missing     [{pattern, clips, of, files}]: clips with a missing file, and these files
     unreadable  [{clip, file, problem}]
     short       [{clip, file, problem}]: recordings or videos
+    noted       [{clip, file, problem}]: what readers made of odd files; no fault
     totals      [{split, what, expected, found, source}]: what differs from the known totals
     extra       [{pattern, clips}]: clips that no split sheet lists
     options     options of the gaze's reader that are required and not set
@@ -168,6 +169,7 @@ def _files(
         ],
         "unreadable": [asdict(finding) for finding in unreadable],
         "short": [asdict(one) for found in probed.values() for one in found.short],
+        "noted": [asdict(one) for found in probed.values() for one in found.noted],
     }
     return findings, {clip for lacking in missing.values() for clip in lacking}, probed
 

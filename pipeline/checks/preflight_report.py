@@ -62,7 +62,7 @@ def _problems(name: str, facts: Mapping[str, Any]) -> list[str]:
         + _some([file.removeprefix(folder) for file in one["files"]])
         for one in (facts["missing"] if facts["there"] else ())
     ]
-    for kind in ("unreadable", "short"):
+    for kind in ("unreadable", "short", "noted"):
         found = [
             f"{kind}: {one['file'].removeprefix(folder)}: {one['problem']}" for one in facts[kind]
         ]

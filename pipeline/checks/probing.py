@@ -12,10 +12,18 @@ from statistics import median_high
 from threading import Lock
 
 from pipeline.config.data import Dataset
-from pipeline.datasets.readers import load_reader
+from pipeline.datasets.readers import read_gaze
 from pipeline.datasets.records import Clip
+from pipeline.datasets.released import pair
 from pipeline.raw.ffmpeg import count_frames
-from pipeline.raw.patterns import clips_of, files_matching, patterns, stays_inside, video_file
+from pipeline.raw.patterns import (
+    clips_of,
+    files_matching,
+    numbered_files,
+    patterns,
+    stays_inside,
+    video_file,
+)
 from pipeline.raw.splits import SheetClip
 from pipeline.raw.video import is_picture, numbered_pictures, picture_size
 from pipeline.raw.video import probe as probe_video
@@ -46,6 +54,8 @@ class Probed:
     """Frames that the clip will have within the range of its sheet; None: not known."""
     unreadable: tuple[Finding, ...] = ()
     short: tuple[Finding, ...] = ()
+    noted: tuple[Finding, ...] = ()
+    """What a user should know, and is no fault."""
 
 
 def _existing(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[Path]:
@@ -121,15 +131,38 @@ def probe(root: Path, dataset: Dataset, clip: SheetClip) -> Probed:
         if whole.frames < (clip.last or 0):
             problems.append(f"{whole.frames} frames; the split sheet asks for {clip.last}")
         frames = max(0, min(whole.frames, clip.last or whole.frames) - (clip.first or 1) + 1)
-    unreadable, short = _probe_gaze(root, dataset, clip, whole, video)
+    unreadable, short, noted = _probe_gaze(root, dataset, clip, whole, video)
+    mispaired, paired = _probe_maps(root, dataset, clip, whole)
     pictures = (Finding(clip.name, str(video), problem) for problem in problems)
-    return Probed(frames, tuple(unreadable), (*pictures, *short))
+    return Probed(
+        frames, (*unreadable, *mispaired), (*pictures, *short), tuple(dict.fromkeys(noted + paired))
+    )
+
+
+def _probe_maps(
+    root: Path, dataset: Dataset, clip: SheetClip, whole: Clip
+) -> tuple[list[Finding], list[Finding]]:
+    """Findings about the numbers of a clip's maps: unusable ones, and what should be known."""
+    unusable, noted = [], []
+    numbers = whole.numbers or range(1, whole.frames + 1)
+    for pattern in patterns(dataset)[1:]:
+        if "{frame}" not in pattern:
+            continue
+        where = str(video_file(root, pattern, clip.name, clip.split).parent)
+        try:
+            files = numbered_files(root, pattern, clip.name, clip.split)
+            found = pair(files, numbers, clip.name, cut=clip.last is not None)
+        except InputError as error:
+            unusable.append(Finding(clip.name, where, str(error).removeprefix(f"{where}: ")))
+        else:
+            noted += [Finding(clip.name, where, finding) for finding in found.findings]
+    return unusable, noted
 
 
 def _probe_gaze(
     root: Path, dataset: Dataset, clip: SheetClip, whole: Clip, video: Path
-) -> tuple[list[Finding], list[Finding]]:
-    """Findings about a clip's gaze: unreadable files, and recordings that are too short.
+) -> tuple[list[Finding], list[Finding], list[Finding]]:
+    """Findings about a clip's gaze: unreadable files, recordings that are too short, and others.
 
     Gaze is not read if an option of its reader is not set yet, nor are maps of one frame each,
     which have no length.
@@ -143,16 +176,16 @@ def _probe_gaze(
         elif "{frame}" not in pattern:
             recordings += [file for file in files if file.stat().st_size]
     if not recordings or None in settings.options.values():
-        return [], []
+        return [], [], []
+    where = recordings[0].parent if len(recordings) > 1 else recordings[0]
     try:
         stays_inside(root, recordings)
-        reader = load_reader(settings.reader)
         with _READING:
-            seconds = reader.read([*recordings, *common], whole, **settings.options).seconds
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        where = recordings[0].parent if len(recordings) > 1 else recordings[0]
-        return [Finding(clip.name, str(where), str(error))], []
-    return [], _short(clip.name, recordings, seconds, whole, video)
+            gaze = read_gaze(settings.reader, [*recordings, *common], whole, settings.options)
+    except InputError as error:
+        return [Finding(clip.name, str(where), str(error))], [], []
+    noted = [Finding(clip.name, str(where), finding) for finding in gaze.findings]
+    return [], _short(clip.name, recordings, gaze.seconds, whole, video), noted
 
 
 def _short(

@@ -1,10 +1,13 @@
 """The modules of this folder that read a dataset's gaze, found by the name in config.yaml."""
 
 import importlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.datasets.records import Clip, Gaze, ReaderError
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import explain, of_the_disk
 
 
 def load_reader(name: str) -> Any:
@@ -22,3 +25,27 @@ def load_reader(name: str) -> Any:
     raise InputError(
         f"config.yaml: gaze.reader of this dataset is {name!r}; set it to one of {', '.join(known)}"
     )
+
+
+def read_gaze(name: str, files: Sequence[Path], clip: Clip, options: Mapping[str, Any]) -> Gaze:
+    """Return the gaze of a clip as the reader of that name finds it in the files.
+
+    Raises:
+        InputError: There is no such reader, it has no such options, or the files cannot be read,
+            whatever the reason.
+    """
+    reader = load_reader(name)
+    try:
+        gaze: Gaze = reader.read(files, clip, **options)
+    except TypeError as error:
+        raise InputError(f"config.yaml: gaze.options of reader {name}: {error}") from error
+    except OSError as error:
+        if not of_the_disk(error):
+            raise
+        raise ReaderError(explain(error, files[0].parent)) from error
+    except (OverflowError, MemoryError) as error:
+        raise ReaderError(
+            f"{files[0]}: a number of clip {clip.name} is too large ({error!r:.200}); copy the "
+            "files again from the original archive"
+        ) from error
+    return gaze

@@ -47,6 +47,8 @@ class Clip:
     times: tuple[float, ...] = ()
     """When each stored frame appears, and last when the last one goes, in seconds from the first:
     `frames` + 1 values, ascending. Empty where frames follow each other at `rate`."""
+    cut: bool = False
+    """Whether a split sheet ends the clip early, so that there may be gaze of later frames."""
 
     def position(self, seconds: Samples) -> Samples:
         """Return where moments, in seconds from the first frame on, fall among the frames.
@@ -73,6 +75,7 @@ class Gaze:
         observer: int16, the dataset's own number of the observer, or NOBODY.
         dropped: Samples left out, counted by reason.
         seconds: Length of each recording that was read, if it is known.
+        findings: What else a user should know of how the files were read, a line each.
     """
 
     frame: NDArray[np.int32]
@@ -81,6 +84,7 @@ class Gaze:
     observer: NDArray[np.int16]
     dropped: dict[str, int]
     seconds: tuple[float, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 def keep(
@@ -127,4 +131,5 @@ def join(parts: Iterable[Gaze]) -> Gaze:
         observer=np.concatenate([gaze.observer for gaze in gazes]),
         dropped=dict(dropped),
         seconds=tuple(length for gaze in gazes for length in gaze.seconds),
+        findings=tuple(finding for gaze in gazes for finding in gaze.findings),
     )

@@ -18,10 +18,11 @@ What the releases are, number being the digits at the end of a file's name:
   beside `video_frames/`.
 
 Conventions: numbers count from 1. Beside a video, number k is its frame k; beside a folder of
-pictures it is the picture of the same number. A pixel that is not zero is a point at its centre;
-JPEG blurs, so there it must reach half of white. A map of another size but the same aspect is
-scaled to the video's. Fixations are few: a map with more than a tenth of its pixels marked is taken
-for a density, and refused.
+pictures it is the picture of the same number. Where one counts from 0 and the other from 1, map and
+picture are matched in order, and a finding says so (`pair`). A pixel that is not zero is a point at
+its centre; JPEG blurs, so there it must reach half of white. A map of another size but the same
+aspect is scaled to the video's. Fixations are few: a map with more than a tenth of its pixels
+marked is taken for a density, and refused.
 
 Known defects: a frame that nobody fixated may have no file, and a release may have maps of frames
 that its pictures lack (dropped and counted).
@@ -29,9 +30,10 @@ that its pictures lack (dropped and counted).
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +49,61 @@ _JPEG_FIXATED = 128
 _MOST = 0.1
 """Share of marked pixels above which a map is a density. The 9 x 9 marks that each of 17 observers
 can make in a frame of DHF1K are 0.006 of it."""
+_MOST_UNUSED = 0.5
+"""Share of maps without a picture above which maps and pictures are not of one release."""
 _AGAIN = "fetch the release again"
+
+
+class Pairing(NamedTuple):
+    """Which map belongs to which frame."""
+
+    maps: dict[int, Path]
+    """Map of each frame, by the frame's index in `numbers`."""
+    unused: list[Path]
+    """Maps of no frame."""
+    findings: tuple[str, ...]
+
+
+def pair(files: Mapping[int, Path], numbers: Sequence[int], clip: str, *, cut: bool) -> Pairing:
+    """Match maps by number to frames whose ascending numbers are given.
+
+    Where one of the two counts from 0 and the other from 1, the first map is that of the first
+    frame, and a finding says so. Of a clip that a split sheet has `cut`, maps may go on.
+
+    Raises:
+        ReaderError: Too many maps have no frame, or all numbers differ by a constant.
+    """
+    if not files or not numbers:
+        return Pairing({}, list(files.values()), ())
+    first, last = min(files), max(files)
+    # By how much all numbers differ, if both ends do by the same.
+    constant = first - numbers[0] if first - numbers[0] == last - numbers[-1] else 0
+    shift = constant if abs(constant) == 1 else 0
+    if first == 0 and numbers[0] == 1:
+        shift = -1
+    own = set(numbers)
+    maps = {i: files[n + shift] for i, n in enumerate(numbers) if n + shift in files}
+    unused = [number for number in sorted(files) if number - shift not in own]
+    where = f"maps {first}-{last}, frames {numbers[0]}-{numbers[-1]} of {clip}"
+    beyond = [
+        number
+        for number in unused
+        if number - shift > numbers[0] and not (cut and number - shift > numbers[-1])
+    ]
+    if not maps or len(beyond) > _MOST_UNUSED * len(files) or abs(constant) > 1:
+        raise ReaderError(
+            f"{files[first].parent}: {where}: {len(unused)} of {len(files)} maps have no frame; "
+            "renumber them so that each bears its frame's number, or correct gaze.files, "
+            "density.files or frames.video in config.yaml (docs/datasets.md)"
+        )
+    findings = []
+    if shift:
+        findings.append(f"{where}: map {first} is read as that of frame {first - shift}, and so on")
+    elif numbers[0] == 0 < first:
+        findings.append(f"{where}: matched by number; frame 0 has no map")
+    if beyond:
+        findings.append(f"{where}: {len(beyond)} maps have no frame, first {beyond[0]}")
+    return Pairing(maps, [files[number] for number in unused], tuple(findings))
 
 
 def _number(path: Path) -> int:
@@ -147,13 +203,14 @@ def read(files: Sequence[Path], clip: Clip, *, variable: str | None = None) -> G
 
     Raises:
         ReaderError: No file, two of one frame, or one that is damaged, a density, or of another
-            aspect.
+            aspect; or maps and frames that `pair` refuses.
     """
-    indices = {number: i for i, number in enumerate(clip.numbers or range(1, clip.frames + 1))}
+    numbers = clip.numbers or range(1, clip.frames + 1)
+    found = pair(_by_number(files, clip), numbers, clip.name, cut=clip.cut)
     parts = []
-    for number, path in _by_number(files, clip).items():
+    for index, path in [*found.maps.items(), *((-1, path) for path in found.unused)]:
         x, y = _points(path, clip, variable)
-        absent = np.full(len(x), number not in indices)
-        frame = np.full(len(x), float(indices.get(number, -1)))
+        absent = np.full(len(x), index < 0)
+        frame = np.full(len(x), float(index))
         parts.append(keep(frame, x, y, NOBODY, [("frame_without_picture", absent)]))
-    return join(parts)
+    return replace(join(parts), findings=found.findings)

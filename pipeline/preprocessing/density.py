@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.data import Density, Frames, GaussianDensity, ReleasedDensity
+from pipeline.datasets.released import pair
 from pipeline.preprocessing.density_recipes import PointDensity, Shape, density_map, released_map
 from pipeline.preprocessing.fixations import video_pixels
 from pipeline.raw.patterns import numbered_files, stays_inside, video_file
@@ -72,9 +73,13 @@ def maps_by_frame(
     files = numbered_files(raw, settings.files, clip, facts["split"])
     stays_inside(raw, files.values())
     where = video_file(raw, settings.files, clip, facts["split"])
-    numbers = facts["numbers"] or range(facts["first"], facts["first"] + facts["frames"])
-    wanted = numbers if "{frame}" in settings.files else [1]
-    maps = [files.get(number) for number in wanted]
+    numbers = facts["numbers"] or range(1, facts["first"] + facts["frames"])
+    if "{frame}" not in settings.files:
+        numbers = [1]
+    found = pair(files, numbers, clip, cut=facts.get("last") is not None)
+    maps = [found.maps.get(index) for index in range(len(numbers))][facts["first"] - 1 :]
+    for finding in found.findings:
+        print(f"{clip}: {finding}")
     if len(maps) != facts["frames"]:
         raise InputError(
             f"{where}: expected a map for each frame, found one for "

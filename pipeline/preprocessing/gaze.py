@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.data import DatasetGaze, Frames
-from pipeline.datasets.readers import load_reader
+from pipeline.datasets.readers import read_gaze
 from pipeline.datasets.records import NOBODY, Clip, Gaze
 from pipeline.preprocessing.fixations import inside
 from pipeline.raw.patterns import gaze_files, stays_inside
@@ -29,14 +29,7 @@ def _read_gaze(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze
             "docs/datasets.md shows the expected layout"
         )
     stays_inside(raw, files)
-    reader = load_reader(settings.reader)
-    try:
-        gaze: Gaze = reader.read(files, clip, **settings.options)
-    except TypeError as error:
-        raise InputError(
-            f"config.yaml: gaze.options of reader {settings.reader}: {error}"
-        ) from error
-    return gaze
+    return read_gaze(settings.reader, files, clip, settings.options)
 
 
 def on_grid(
@@ -95,9 +88,12 @@ def gaze(
                 samples=len(found.frame) + sum(found.dropped.values()),
                 dropped=dropped,
                 seconds=list(found.seconds),
+                findings=list(found.findings),
             )
             who = f"{observers} observers" if known else "unknown observers"
             print(f"{name}: {len(points)} points of {who}; dropped {dropped}")
+            for finding in found.findings:
+                print(f"{name}: {finding}")
 
 
 def _frames_clips(frames: Path) -> dict[str, dict[str, Any]]:
@@ -121,6 +117,7 @@ def _whole_video(name: str, facts: dict[str, Any]) -> Clip:
         height=facts["source_height"],
         rate=facts["rate"],
         numbers=tuple(facts["numbers"]),
+        cut=facts["last"] is not None,
     )
 
 

@@ -98,7 +98,7 @@ CASES = [
         "density",
         renumbered(f"{SHOT}/maps", 100),
         f"{SHOT}/maps",
-        ("no map for frames 1-6 of clip", "6 files have other numbers", LAYOUT),
+        ("maps 101-106, frames 1-6 of", "6 of 6 maps have no frame", "renumber", LAYOUT),
     ),
     Case(
         "density of another aspect",

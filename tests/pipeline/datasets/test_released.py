@@ -60,12 +60,13 @@ def test_shot_of_a_single_frame(png):
 
 
 @pytest.mark.parametrize(
-    ("clip", "number"), [(VIDEO, 0), (VIDEO, 4), (FOLDER, 16), (FOLDER, 1), (FOLDER, 18)]
+    ("clip", "number"), [(VIDEO, 4), (VIDEO, 9), (FOLDER, 16), (FOLDER, 1), (FOLDER, 18)]
 )
 def test_frame_without_a_picture_is_counted(png, clip, number):
-    gaze = released.read([png(f"{number:04d}.png"), png("0014.png"), png("0003.png", [])], clip)
-    kept = 0 if clip is VIDEO else 5
-    assert (len(gaze.x), gaze.dropped) == (kept, {"frame_without_picture": 10 - kept})
+    empty = [png(f"{frame:04d}.png", []) for frame in clip.numbers or (1, 2, 3)]
+    gaze = released.read([png(f"{number:04d}.png"), *empty], clip)
+    assert (len(gaze.x), gaze.dropped) == (0, {"frame_without_picture": 5})
+    assert bool(gaze.findings) == (number > 1)
 
 
 @pytest.mark.parametrize("version", ["5", "7.3"])
@@ -203,3 +204,55 @@ def test_a_density_is_refused_above_a_tenth(png, tmp_path, save_mat, version):
 def test_no_point_at_all(png):
     gaze = released.read([png("0001.png", [])], VIDEO)
     assert (len(gaze.frame), gaze.frame.dtype) == (0, np.int32)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "maps", "offset"),
+    [
+        (range(5), range(1, 6), 1),
+        (range(5), (1, 2, 5), 1),  # nobody looked at two frames
+        (range(1, 6), range(5), -1),
+        (range(1, 6), range(4), -1),  # nor at the last
+        (range(14, 19), range(15, 20), 1),
+    ],
+)
+def test_one_counts_from_0_and_the_other_from_1(png, pictures, maps, offset):
+    clip = Clip("001", 5, 20, 10, 30.0, tuple(pictures))
+    gaze = released.read([png(f"{k:04d}.png", [(k, 3)]) for k in maps], clip)
+    assert found(gaze) == [(k - offset - pictures[0], k, 3) for k in maps]
+    assert gaze.dropped == {"frame_without_picture": 0}
+    (finding,) = gaze.findings
+    first = f"map {maps[0]} is read as that of frame {maps[0] - offset}"
+    assert f"frames {pictures[0]}-{pictures[-1]} of 001: {first}" in finding
+
+
+def test_maps_from_0_of_a_video_that_the_sheet_ends_early(png):
+    files = [png(f"{k:04d}.png", [(k, 3)]) for k in range(9)]
+    gaze = released.read(files, Clip("001", 3, 20, 10, 30.0, cut=True))
+    assert found(gaze) == [(k, k, 3) for k in range(3)]
+    assert gaze.dropped == {"frame_without_picture": 6}
+    assert len(gaze.findings) == 1
+
+
+def test_maps_go_on_where_the_sheet_ends_a_clip(png):
+    files = [png(f"{k:04d}.png", [(k, 3)]) for k in range(1, 20)]
+    gaze = released.read(files, Clip("001", 3, 20, 10, 30.0, cut=True))
+    assert (len(gaze.x), gaze.findings) == (3, ())
+    with pytest.raises(ReaderError, match="16 of 19 maps have no frame"):
+        released.read(files, VIDEO)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "maps"), [(range(1, 6), range(101, 106)), (range(5), range(3, 8)), ([9], [1])]
+)
+def test_numbers_of_something_else(png, pictures, maps):
+    clip = Clip("001", len(pictures), 20, 10, 30.0, tuple(pictures))
+    with pytest.raises(ReaderError, match=rf"maps {maps[0]}-.* maps have no frame; renumber them"):
+        released.read([png(f"{k:04d}.png", [(k % 20, 3)]) for k in maps], clip)
+
+
+def test_no_map_of_frame_0_is_a_finding(png):
+    clip = Clip("001", 4, 20, 10, 30.0, (0, 1, 2, 3))
+    gaze = released.read([png("0001.png", [(7, 3)]), png("0003.png", [(2, 2)])], clip)
+    assert found(gaze) == [(1, 7, 3), (3, 2, 2)]
+    assert "frame 0 has no map" in gaze.findings[0]

@@ -157,7 +157,7 @@ def test_a_black_map_is_zero(tmp_path: Path) -> None:
 
 def test_a_clip_without_a_map_stops(tmp_path: Path) -> None:
     picture(tmp_path, 9)
-    with pytest.raises(SystemExit, match=r"no map for frames 1-3 of clip a \(train\); 1 files"):
+    with pytest.raises(SystemExit, match=r"maps 9-9, frames 1-3 of a: 1 of 1 maps have no"):
         run(tmp_path, "released", [])
     assert not (tmp_path / "d.json").exists()
 
