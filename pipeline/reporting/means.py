@@ -20,7 +20,7 @@ from pipeline.evaluation.draws import sampled_frames
 from pipeline.evaluation.protocols import Average, MetricStatus, Protocol, protocol, reported
 from pipeline.reporting.intervals import ClipSums, Interval, drawn_clips, interval
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.sheets import read_rows
+from pipeline.runtime.sheets import plain, read_rows
 
 STATUSES: Final[tuple[MetricStatus, ...]] = get_args(MetricStatus)
 NO_ATTRIBUTE: Final = "no attribute"
@@ -86,6 +86,7 @@ def read_scores(path: Path, name: str) -> Sheet:
             na_values={metric: [""] for metric in metrics},
         )
         frames = frames.astype({metric: np.float64 for metric in metrics})
+        frames["clip"] = frames["clip"].map(plain)
     except ValueError as error:
         raise InputError(f"{path}: not a table of numbers ({error}); {remedy}") from error
     if frames.empty:
@@ -101,7 +102,8 @@ def _metrics(path: Path, rules: Protocol, remedy: str) -> list[str]:
     """Metrics of the sheet, between its columns frame and status; checks both lines above them."""
     if not path.exists():
         raise InputError(f"{path}: no such file of scores; make it with: snakemake {path}")
-    with path.open(encoding="utf-8") as lines:
+    # Other bytes in place of text are no such lines, or pandas finds them.
+    with path.open(encoding="utf-8", errors="replace") as lines:
         first, header = next(lines, "").strip(), next(lines, "").strip()
     if first != f"{_PROTOCOL_LINE}{rules.name}":
         raise InputError(

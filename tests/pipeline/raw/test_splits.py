@@ -150,7 +150,7 @@ def test_a_bad_sheet_is_told(tmp_path: Path, text: str, message: str) -> None:
 def test_a_sheet_that_is_not_text_is_told(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_bytes(b"clip,split\n\xff\xfe,train\n")
-    with pytest.raises(InputError, match=r"s\.csv: not UTF-8 text"):
+    with pytest.raises(InputError, match=r"line 2: not text in UTF-8"):
         read_sheet(path)
 
 
