@@ -7,10 +7,14 @@ under PyTorch's `torchrun`, each with the same command line. A single one runs w
 import os
 import sys
 
+from pipeline.runtime.interruption import SIGNALS
+
 
 def command(count: int, module: str, arguments: list[str]) -> list[str]:
     """The command line that runs a stage's module in `count` processes."""
-    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    passed_on = f"--signals-to-handle=SIGQUIT,{','.join(signal.name for signal in SIGNALS)}"
+    options = ["--standalone", f"--nproc-per-node={count}", passed_on]
+    several = ["-m", "torch.distributed.run", *options]
     return [sys.executable, *(several if count > 1 else []), "-m", module, *arguments]
 
 

@@ -4,20 +4,32 @@ Order and augmentation of an iteration follow from the seed and its number alone
 resumes needs only that number.
 """
 
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from shutil import disk_usage
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
+from rich.filesize import decimal
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import remove
 from pipeline.runtime.interruption import outlive_signals
 from pipeline.runtime.processes import Processes
 
+SHARED = Path("/dev/shm")
+"""Where Linux keeps shared memory, through which workers hand over what they read."""
 AnyBatch = TypeVar("AnyBatch", bound=NamedTuple)
 """A NamedTuple of tensors that have the same first dimension."""
 AnyBatch_co = TypeVar("AnyBatch_co", bound=NamedTuple, covariant=True)
@@ -103,7 +115,7 @@ class Order(Sampler[Draw]):
         return self.iterations - self.start
 
 
-class _Batches(Dataset[AnyBatch | str], Generic[AnyBatch]):
+class _Batches(Dataset["AnyBatch | Draw | str"], Generic[AnyBatch]):
     def __init__(self, samples: Samples[AnyBatch]) -> None:
         self._samples: Samples[AnyBatch] = samples
 
@@ -111,15 +123,34 @@ class _Batches(Dataset[AnyBatch | str], Generic[AnyBatch]):
         outlive_signals()
         self._samples.start_worker()
 
-    def __getitem__(self, draw: Draw) -> AnyBatch | str:
-        """A batch, or the message of an `InputError`.
+    def read(self, draw: Draw) -> AnyBatch:
+        return shrunk(self._samples.batch(draw.indices), draw.shrink)
+
+    def __getitem__(self, draw: Draw) -> AnyBatch | Draw | str:
+        """A batch, the message of an `InputError`, or the draw if shared memory has no room for it.
 
         Raised in a worker, the error would reach the user with the worker's traceback in it.
         """
         try:
-            return shrunk(self._samples.batch(draw.indices), draw.shrink)
+            batch = self.read(draw)
         except InputError as error:
             return str(error)
+        return batch if get_worker_info() is None or _shared(batch) else draw
+
+
+def _shared(batch: NamedTuple) -> bool:
+    """Move a batch to where the other process sees it; return whether there is room.
+
+    Left to the loader, the want of room would be printed by a thread, and waited for without end.
+    """
+    try:
+        for tensor in batch:
+            tensor.share_memory_()
+    except RuntimeError:
+        for left in SHARED.glob(f"torch_{os.getpid()}_*"):  # what torch leaves of its attempt
+            remove(left)
+        return False
+    return True
 
 
 _SHRINK: dict[str, Callable[[Tensor, int], Tensor]] = {
@@ -148,21 +179,33 @@ def shrunk(batch: AnyBatch, factor: int) -> AnyBatch:
 def load(samples: Samples[AnyBatch], order: Order, workers: int) -> Iterator[AnyBatch]:
     """The batches of an order, read ahead by workers; with 0 of them, read when they are needed.
 
+    What the workers find no shared memory for is read here, with one line that says so.
+
     Raises:
-        InputError: A sample cannot be read.
+        InputError: A sample cannot be read, or a worker was killed; all batches before were good.
     """
     dataset = _Batches(samples)
-    loader = DataLoader(
-        dataset,
-        batch_size=None,
-        sampler=order,
-        num_workers=workers,
-        worker_init_fn=dataset.start_worker,
-        pin_memory=torch.cuda.is_available(),
-    )
-    batches = iter(loader)
+    batches, readers = _reading(dataset, order, workers)
+    short = False
     try:
-        for batch in batches:
+        while True:
+            how = None
+            try:
+                batch = next(batches, None)
+            except (RuntimeError, OSError, EOFError):
+                if (how := _end_of_one(readers)) is None:
+                    raise
+            if how is not None:  # raised here, where no error of torch's keeps `batches` alive
+                raise InputError(
+                    f"a process that reads data ended with {how}; if memory ran out, give the job "
+                    "more (mem_mb) or fewer threads, then rerun"
+                )
+            if batch is None:
+                return
+            if isinstance(batch, Draw):
+                if not short:
+                    _print_shortage(f"{decimal(disk_usage(SHARED).free)} free, too little for this")
+                short, batch = True, dataset.read(batch)
             if isinstance(batch, str):
                 raise InputError(batch)
             yield batch
@@ -170,3 +213,46 @@ def load(samples: Samples[AnyBatch], order: Order, workers: int) -> Iterator[Any
         # Ends the workers now, while the loader's queues still work. What an error keeps alive is
         # left to the garbage collection, which comes too late for that.
         del batches
+
+
+def _reading(
+    dataset: _Batches[AnyBatch], order: Order, workers: int
+) -> tuple[Iterator[AnyBatch | Draw | str], list[BaseProcess]]:
+    """What the dataset has for each draw, and the processes that read it ahead."""
+    loader = partial(
+        DataLoader,
+        dataset,
+        batch_size=None,
+        sampler=order,
+        worker_init_fn=dataset.start_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+    others, on_end = multiprocessing.active_children(), signal.getsignal(signal.SIGCHLD)
+    try:
+        if workers:
+            multiprocessing.Lock()  # as the loader's queues need
+    except OSError as error:
+        _print_shortage(error.strerror or str(error))
+        workers = 0
+    batches = iter(loader(num_workers=workers))
+    # Torch raises the death of a worker wherever the training is; found while a batch is waited
+    # for, it leaves the state whole, so that it can be saved.
+    signal.signal(signal.SIGCHLD, on_end)
+    return batches, [child for child in multiprocessing.active_children() if child not in others]
+
+
+def _end_of_one(readers: list[BaseProcess]) -> str | None:
+    """How one of the processes ended that should not have, if one did."""
+    wait([reader.sentinel for reader in readers], timeout=1)  # it may still be about to end
+    codes = [reader.exitcode for reader in readers if reader.exitcode]
+    if not codes:
+        return None
+    return signal.Signals(-codes[0]).name if codes[0] < 0 else f"status {codes[0]}"
+
+
+def _print_shortage(why: str) -> None:
+    print(
+        f"{SHARED}: {why}; what processes cannot read ahead, the training reads itself, more "
+        "slowly; for full speed enlarge it (docker run --shm-size=2g)",
+        flush=True,
+    )

@@ -8,8 +8,8 @@ import hashlib
 import json
 import math
 import signal
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from pipeline.runtime.processes import Processes, process_group
 from pipeline.runtime.progress import progress_bar
 from pipeline.runtime.sheets import write_rows
 from pipeline.stores.weights import save_weights
-from pipeline.training.batches import Samples, load
+from pipeline.training.batches import AnyBatch, Samples, load
 from pipeline.training.checkpoints import Checkpoint
 from pipeline.training.tensorboard import Board
 from pipeline.training.trainer import Row, Run, Trainer, iterations_of
@@ -69,10 +69,11 @@ def train(
 
     A training resumes from its own checkpoint if there is one. A signal to end is obeyed after the
     current iteration, once the state is saved. `save` is called in the first process at the end,
-    while the checkpoint still exists.
+    while the checkpoint still exists: where it fails, the next call has nothing else to do.
 
     Raises:
-        InputError: The loss is not finite, or a batch cannot be shared among the processes.
+        InputError: The loss is not finite, a batch cannot be read or shared among the processes, or
+            the disk refuses a file.
         SystemExit: A signal came; the status is 128 and its number, as shells have it.
     """
     with process_group() as processes, Interruption() as interruption:
@@ -126,9 +127,20 @@ def _iterate(
     order.start = len(rows)
     workers = _threads_per_process(run, processes) - 1  # the other thread trains
     curves = Board(run.board if processes.first else None, len(rows))
+
+    def is_due() -> bool:
+        return len(rows) % run.settings.checkpoint == 0 or len(rows) == iterations
+
+    def measure(row: Row) -> None:
+        if held_out is not None and row[-1] is None:
+            values = row[-len(trainer.measured) :] = trainer.validate(held_out)
+            curves.write({"iteration": row[0], **dict(zip(trainer.measured, values, strict=True))})
+
     with progress_bar(shown=processes.first) as progress, closing(curves) as board:
         bar = progress.add_task("training", total=iterations, completed=len(rows), loss=math.nan)
-        for batch in load(samples, order, workers):
+        if rows and is_due():
+            measure(rows[-1])  # the state is saved before it is measured
+        for batch in _saving(load(samples, order, workers), trainer, checkpoint):
             row = trainer.step(batch)
             rows.append(row)
             iteration, loss = len(rows), row[1]
@@ -137,22 +149,37 @@ def _iterate(
                     f"the loss is {loss} at iteration {iteration}; "
                     "lower this training's learning_rate in config.yaml"
                 )
-            due = iteration % run.settings.checkpoint == 0 or iteration == iterations
-            if held_out is not None and due:
-                row[-len(trainer.measured) :] = trainer.validate(held_out)
-            progress.update(bar, advance=1, loss=loss)
             board.write(dict(zip(trainer.columns(), row, strict=True)))
+            stop = processes.all_max(interruption.received, trainer.device)
+            if processes.first and (is_due() or stop):
+                board.flush()
+                # The last state only spares time, should the weights not find room on the disk.
+                with suppress(InputError) if iteration == iterations else nullcontext():
+                    checkpoint.save(trainer.state())
+                trainer.show(board, batch, iteration)
+            if is_due() and (not stop or iteration == iterations):
+                measure(row)
+            progress.update(bar, advance=1, loss=loss)
             if processes.first and iteration % max(1, iterations // LINES) == 0:
                 print(_progress_line(trainer, iterations), flush=True)
-            stop = processes.all_max(interruption.received, trainer.device)
-            if processes.first and iteration < iterations and (due or stop):
-                checkpoint.save(trainer.state())
-                trainer.show(board, batch, iteration)
             if stop and iteration < iterations:
                 # A barrier: no process leaves before the first one has saved the state.
                 processes.all_max(0, trainer.device)
                 print(f"{signal.Signals(stop).name}: saved at iteration {iteration}", flush=True)
                 raise SystemExit(128 + stop)
+
+
+def _saving(
+    batches: Iterator[AnyBatch], trainer: Trainer[Any], checkpoint: Checkpoint
+) -> Iterator[AnyBatch]:
+    """The batches; the state is saved if one of them cannot be read."""
+    try:
+        yield from batches
+    except InputError as error:
+        if not (trainer.rows and trainer.processes.first):
+            raise
+        checkpoint.save(trainer.state())
+        raise InputError(f"{error} (saved at iteration {len(trainer.rows)})") from error
 
 
 def _progress_line(trainer: Trainer[Any], iterations: int) -> str:

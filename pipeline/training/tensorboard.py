@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from model.outputs import Maps
+from pipeline.runtime.files import remove
 from pipeline.training.samples import Sample
 
 
@@ -16,15 +17,27 @@ class Board:
     """A writer of curves and pictures into a folder; without a folder it writes nothing."""
 
     def __init__(self, folder: Path | None, done: int) -> None:
-        """Continues after iteration `done`; purges later events, which a killed training wrote."""
+        """Continues after iteration `done`.
+
+        Later events, which a killed training wrote, are purged; with nothing done, their files are
+        removed.
+        """
         self._writer: Any = None
         if folder is not None:
+            if not done:
+                for events in folder.glob("events.out.tfevents.*"):
+                    remove(events)
             self._writer = SummaryWriter(str(folder), purge_step=done + 1)
 
     def close(self) -> None:
         """Write what is left."""
         if self._writer is not None:
             self._writer.close()
+
+    def flush(self) -> None:
+        """Write now what a kill must not lose."""
+        if self._writer is not None:
+            self._writer.flush()
 
     def write(self, values: dict[str, float | None]) -> None:
         """Adds an iteration's values by name; `iteration`, one of them, is the step."""

@@ -9,7 +9,7 @@ import pytest
 from pipeline.runtime.torchrun import command
 
 
-@pytest.mark.parametrize(("count", "words"), [(1, 0), (4, 4)])
+@pytest.mark.parametrize(("count", "words"), [(1, 0), (4, 5)])
 def test_several_processes_are_started_by_torchrun(count: int, words: int) -> None:
     line = command(count, "pipeline.training.finetune", ["--seed", "1"])
     assert line[0] == sys.executable

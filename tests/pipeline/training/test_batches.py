@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import multiprocessing
+import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +218,45 @@ def test_frames_of_two_sizes_make_no_batch(tmp_path: Path) -> None:
     samples = stored(tmp_path, "lossless", {"a": (32, 48), "b": (32, 64)})
     with pytest.raises(InputError, match=r"frames.zarr/b: frames of \(32, 64, 3\) among"):
         samples.batch([3, 13])
+
+
+@pytest.mark.parametrize("refusals", [(1, 3), range(100)])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_batches_without_room_in_shared_memory_are_read_by_the_training(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    refusals: Iterable[int],
+    workers: int,
+) -> None:
+    samples, move = stored(tmp_path, "lossless", {"a": (32, 48)}), torch.Tensor.share_memory_
+    calls, parent = itertools.count(), os.getpid()
+
+    def refusing(tensor: torch.Tensor) -> torch.Tensor:
+        if next(calls) in refusals:
+            assert os.getpid() != parent
+            raise RuntimeError("unable to allocate shared memory(shm): No space left on device")
+        return move(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", refusing)
+    for draw, batch in zip(list(order()), load(samples, order(), workers), strict=True):
+        assert all(map(torch.equal, batch, samples.batch(draw.indices)))
+    assert capfd.readouterr().out.count("too little for this; what processes cannot") == 1
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOENT, errno.EACCES])
+def test_without_shared_memory_nothing_is_read_ahead(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    number: int,
+) -> None:
+    def refuse() -> None:
+        raise OSError(number, os.strerror(number))
+
+    samples = stored(tmp_path, "lossless", {"a": (32, 48)})
+    monkeypatch.setattr("multiprocessing.Lock", refuse)
+    assert len(list(load(samples, order(), 3))) == 10
+    assert capfd.readouterr().out.startswith(f"/dev/shm: {os.strerror(number)}; what processes")
+    assert len(list(load(samples, order(), 0))) == 10
+    assert not capfd.readouterr().out

@@ -170,8 +170,9 @@ def test_two_processes_that_are_asked_to_end_go_on_later(tmp_path: Path, stores:
         while not list(folder.rglob("state.pt")) and time.monotonic() < patience:
             time.sleep(0.1)
         children = Path(f"/proc/{asked.pid}/task/{asked.pid}/children").read_text().split()
-        for process in (asked.pid, *map(int, children)):
+        for process in (asked.pid, *map(int, children)) * 2:
             os.kill(process, signal.SIGTERM)
+            time.sleep(0.02)
         assert asked.wait(timeout=100) != 0
         out.seek(0)
         assert "SIGTERM: saved at iteration" in out.read()
