@@ -4,6 +4,7 @@ Everything is planned in pipeline/planning, which is tested without Snakemake.
 """
 
 import re
+from pathlib import Path
 
 from pipeline.config.evaluation import PROTOCOLS
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
@@ -11,10 +12,14 @@ from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further
 from pipeline.planning import made, targets
 from pipeline.planning.inputs import LEARNED, Inputs
+from pipeline.planning.locks import hold
 from pipeline.planning.needs import flows
 from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import searching
 from pipeline.planning.settings import Settings, as_json
+
+if workflow.is_main_process:
+    hold(Path(".snakemake"))
 
 inputs = Inputs(cfg)
 settings = Settings(cfg, inputs)
