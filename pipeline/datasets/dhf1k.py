@@ -9,7 +9,9 @@ The released mapping (`record_mapping.m`) is followed: with a = W / 1440 and b =
 the point of regard goes to (a x, a (y - b)), is ROUNDED to a pixel that counts from 1, and is
 dropped if a coordinate is <= 0 or >= the size; only samples whose event is Fixation count; frame k
 (from 1) takes those with k - 1 < rate t < k, both strict, t from the first sample of the file. So
-a pixel of theirs minus one is a pixel of ours, and we keep the fraction.
+a pixel of theirs minus one is a pixel of ours, and we keep the fraction. An event is known by its
+first letter in either case, since exports differ: F or V (Visual Intake, BeGaze's later word) is a
+fixation, S a saccade, B a blink, - unclassified.
 
 Known defects: the strict window loses the sample at t = 0 and others that fall on the change of a
 frame; the bound >= W loses the last column and row; recordings outlast the video; (0, 0) means
@@ -25,9 +27,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join, keep
-from pipeline.datasets.table import Table, read_table
+from pipeline.datasets.recordings import by_observer
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join
+from pipeline.datasets.table import AGAIN, Table, by_tabs, read_table
 
 COLUMNS = (
     "Time",
@@ -40,36 +44,55 @@ COLUMNS = (
     "L Event Info",
 )
 SCREEN = (1440, 900)
-_EVENTS = {"saccade": "Saccade", "blink": "Blink", "unclassified": "-"}
+_EVENTS = {"f": "fixation", "v": "fixation", "s": "saccade", "b": "blink", "-": "unclassified"}
+"""First letter of an event, in lower case -> what it is."""
+_MOST_UNKNOWN = 0.5
+"""Share of samples with unknown events above which the file is of another kind."""
+_EXPECTED = "expected a name like P01_Trail001.txt; correct dhf1k's gaze.files in config.yaml"
 
 
-def _observer(path: Path) -> int:
-    match = re.match(r"P([0-9]{1,4})_Trail", path.name)
+def _observer(path: Path) -> int | None:
+    if "_trail" not in path.name.lower():
+        return None
+    match = re.match(r"P([0-9]{1,4})_Trail", path.name, re.IGNORECASE)
     if match is None:
-        raise ReaderError(
-            f"{path}: expected a name like P01_Trail001.txt; "
-            "correct dhf1k's gaze.files in config.yaml"
-        )
+        raise ReaderError(f"{path}: {_EXPECTED}")
     return int(match[1])
 
 
-def _reasons(table: Table, frame: Samples, pixel: Samples, clip: Clip) -> Reasons:
-    event = table.words("L Event Info")
-    lost = (table.numbers("L POR X [px]") == 0) & (table.numbers("L POR Y [px]") == 0)
+def _events(table: Table) -> NDArray[np.str_]:
+    """[n] what each sample is: a value of `_EVENTS`, or unknown_event."""
+    words = table.words["L Event Info"]
+    event = np.array([_EVENTS.get(word[:1].lower(), "unknown_event") for word in words.tolist()])
+    unknown = event == "unknown_event"
+    if np.count_nonzero(unknown) > _MOST_UNKNOWN * len(event):
+        found = ", ".join(map(repr, np.unique(words[unknown])[:5].tolist()))
+        raise ReaderError(
+            f"{table.path}: {np.count_nonzero(unknown)} of {len(event)} samples have unknown "
+            f"events in column 'L Event Info': {found:.200}; known are Fixation, Visual Intake, "
+            f"Saccade, Blink and -; {AGAIN}"
+        )
+    return event
+
+
+def _reasons(
+    table: Table, event: NDArray[np.str_], frame: Samples, pixel: Samples, clip: Clip
+) -> Reasons:
+    lost = (table.numbers["L POR X [px]"] == 0) & (table.numbers["L POR Y [px]"] == 0)
     size = np.array([[clip.width], [clip.height]])
+    others = ("saccade", "blink", "unclassified", "unknown_event")
     return [
         ("after_last_frame", frame >= clip.frames),
-        *((reason, event == name) for reason, name in _EVENTS.items()),
-        ("unknown_event", event != "Fixation"),
+        *((reason, event == reason) for reason in others),
         ("lost", lost | ~np.isfinite(pixel).all(axis=0)),
         ("between_frames", frame == np.floor(frame)),
         ("outside", ((pixel <= 0) | (pixel >= size)).any(axis=0)),
     ]
 
 
-def _check_screen(table: Table) -> None:
-    x, y = table.numbers("L POR X [px]"), table.numbers("L POR Y [px]")
-    fixating = (table.words("L Event Info") == "Fixation") & ~((x == 0) & (y == 0))
+def _check_screen(table: Table, event: NDArray[np.str_]) -> None:
+    x, y = table.numbers["L POR X [px]"], table.numbers["L POR Y [px]"]
+    fixating = (event == "fixation") & ~((x == 0) & (y == 0))
     outside = fixating & ((x < 0) | (x > SCREEN[0]) | (y < 0) | (y > SCREEN[1]))
     if 2 * np.count_nonzero(outside) > np.count_nonzero(fixating):
         raise ReaderError(
@@ -98,19 +121,23 @@ def _crossed(gaze: Gaze) -> Gaze:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # absurd coordinates become inf, and are dropped
-def _read_observer(path: Path, clip: Clip) -> Gaze:
-    table = read_table(path, COLUMNS, separator="\t", header=True)
-    _check_screen(table)
-    time = table.times("Time", lowest=0)
+def _read_observer(path: Path, observer: int, clip: Clip) -> Gaze:
+    numbers = ("Time", "L POR X [px]", "L POR Y [px]")
+    table = read_table(
+        path, COLUMNS, numbers=numbers, split=by_tabs, header=True, clock="Time", lowest=0
+    )
+    event = _events(table)
+    _check_screen(table, event)
+    time = table.numbers["Time"]
     frame = clip.position((time - time[0]) / 1e6)
     scale = clip.width / SCREEN[0]
     margin = (SCREEN[1] - clip.height / scale) / 2
-    x = scale * table.numbers("L POR X [px]")
-    y = scale * (table.numbers("L POR Y [px]") - margin)
+    x = scale * table.numbers["L POR X [px]"]
+    y = scale * (table.numbers["L POR Y [px]"] - margin)
     pixel = np.floor(np.stack([x, y]) + 0.5)
-    reasons = _reasons(table, frame, pixel, clip)
+    reasons = _reasons(table, event, frame, pixel, clip)
     seconds = float(time[-1] - time[0]) / 1e6
-    return keep(np.floor(frame), x - 1, y - 1, _observer(path), reasons, seconds=seconds)
+    return table.keep(np.floor(frame), x - 1, y - 1, observer, reasons, seconds=seconds)
 
 
 def read(files: Sequence[Path], clip: Clip, *, official_quirk: bool = False) -> Gaze:
@@ -119,12 +146,14 @@ def read(files: Sequence[Path], clip: Clip, *, official_quirk: bool = False) -> 
     With `official_quirk` all combinations of x and y are marked, as `record_mapping.m` does.
 
     Raises:
-        ReaderError: No file, or a file that does not fit the layout.
+        ReaderError: No file, two of one observer, or a file that does not fit the layout or has
+            other events.
     """
     if not files:
         raise ReaderError(
             f"{clip.name}: no P*_Trail{clip.name}.txt; the gaze of videos 701 to 1000 is not "
             "released, so use another split"
         )
-    parts = [_read_observer(path, clip) for path in files]
+    found = by_observer(files, _observer, _EXPECTED)
+    parts = [_read_observer(path, observer, clip) for observer, path in found.items()]
     return join([_crossed(part) for part in parts] if official_quirk else parts)

@@ -1,7 +1,7 @@
 """LEDOV: fixations of 32 observers on 538 videos (Jiang et al., ECCV 2018; IJCV 2021).
 
 Observers and task: 32, free viewing. Rate: Tobii TX300 at 300 Hz, released as fixations; videos of
-24 to 60 frames/s and at least 1280 x 720. Screen coordinates are already pixels of the video.
+15 to 60 frames/s and at least 1280 x 720. Screen coordinates are already pixels of the video.
 Files: `<video>/Data.mat` with the struct Data: VideoFrames, VideoFrameRate, VideoSize = [W H],
 fixdata with a row per fixation: subject, start (ms), duration (ms), x, y, in pixels that count
 from 1.
@@ -10,7 +10,8 @@ The official rule (`demo.m`) is followed: a new recording begins where the start
 its fixations are skipped until the first that lies inside the video and, horizontally and
 vertically, farther than round(H / 20) from the centre; then those strictly inside 0 and the size
 count, in the frames ceil(start / d) to ceil((start + duration) / d), from 1, the frame duration d
-in ms. Time is in ms, so frames stored at another rate than the video's need only their own d.
+in ms. Time is in ms, so frames stored at another rate than the video's need only their own d, and
+frames of several durations the moments at which they appear.
 
 Known defects: one name is listed twice in the official lists; the rule above is a cross rather
 than a box, so a first fixation on the vertical or horizontal midline is skipped too. With `begin:
@@ -82,9 +83,12 @@ def _starting(x: Samples, y: Samples, clip: Clip, begin: str) -> NDArray[np.bool
 
 def _frames(fixations: Samples, clip: Clip) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and last frame, 0-based, of each fixation; last < first if the clip ends before it."""
-    duration = 1000 / clip.rate
-    first = np.minimum(np.ceil(fixations[:, 1] / duration), clip.frames + 1)
-    last = np.ceil((fixations[:, 1] + fixations[:, 2]) / duration)
+    start, end = fixations[:, 1], fixations[:, 1] + fixations[:, 2]
+    if clip.times:
+        start, end = clip.position(start / 1000), clip.position(end / 1000)
+    else:
+        start, end = start / (1000 / clip.rate), end / (1000 / clip.rate)
+    first, last = np.minimum(np.ceil(start), clip.frames + 1), np.ceil(end)
     first, last = np.maximum(first, 1) - 1, np.minimum(last, clip.frames) - 1
     return first.astype(np.int64), last.astype(np.int64)
 

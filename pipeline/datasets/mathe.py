@@ -2,7 +2,7 @@
 
 Observers and task: 16, some free-viewing (4 on UCF-Sports, 3 on Hollywood-2, GFSalNet Sec. IV-A),
 the others recognising actions. Which numbers are the free-viewing ones is not public, so
-`observers` has no default. Rate: 500 Hz. Screen: 1280 x 1024 (the last two numbers of
+`observers` has no default. Rate: 500 Hz. Screen: 1280 x 1024 (the last two of the five numbers in
 `geometry.txt`), the video scaled to the screen with its aspect kept, and centred.
 
 Files: `samples/001_<video>.avi.txt`, blanks, columns as in `COLUMNS`; `resolution.txt` with a line
@@ -10,8 +10,8 @@ Files: `samples/001_<video>.avi.txt`, blanks, columns as in `COLUMNS`; `resoluti
 
 Conventions: time starts with the video. Its unit is nowhere stated; public readers divide by
 1,000,000, so do we (`ticks_per_second`). A sample belongs to the frame on the screen at its time,
-floor(rate * t), where the rate is that of the stored frames; `resolution.txt` is only used to
-check the size. Screen coordinates are taken to run from 0 at the left edge to 1280 at the right
+floor(rate * t) where frames follow each other at one rate; `resolution.txt` is only used to check
+the size. Screen coordinates are taken to run from 0 at the left edge to 1280 at the right
 one, so half a pixel of the video is taken off.
 
 Known defects: of the event letters only B (blink) is explained. Recordings outlast the video.
@@ -23,8 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join, keep
-from pipeline.datasets.table import Table, read_table
+from pipeline.datasets.recordings import by_observer
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join
+from pipeline.datasets.table import AGAIN, Table, lines_of, read_table, text_of
 
 COLUMNS = ("time", "unused 1", "unused 2", "screen x", "screen y", "event")
 _NUMBER = re.compile(r"[0-9]{1,4}")
@@ -39,34 +40,42 @@ def _one(files: Sequence[Path], name: str) -> Path:
 
 
 def _screen(path: Path) -> tuple[float, float]:
+    words = text_of(path).split()
     try:
-        numbers = [float(word) for word in path.read_text(encoding="utf-8").split()]
-        width, height = numbers[-2:]
-        if not (0 < width < np.inf and 0 < height < np.inf):
-            raise ValueError(f"found {width:g} and {height:g}")
-        return width, height
-    except (OSError, ValueError) as error:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 5 or not all(0 < number < np.inf for number in numbers):
         raise ReaderError(
-            f"{path}: expected numbers, the last two the screen's width and height, positive "
-            f"({error}); copy the file again from the original archive"
-        ) from error
+            f"{path}: expected five positive numbers, the last two the screen's width and height, "
+            f"found {len(words)} words: {' '.join(words)[:60]!r}; {AGAIN}"
+        )
+    return numbers[3], numbers[4]
 
 
 def _check_size(path: Path, clip: Clip) -> None:
-    table = read_table(path, ("name", "width", "height", "rate"))
-    names = table.words("name")
-    sizes = np.stack([table.numbers("width"), table.numbers("height")], axis=1)
-    lines = np.flatnonzero(names == f"{clip.name}.avi")
-    if not lines.size:
-        raise ReaderError(
-            f"{path}: no line for {clip.name}.avi; the split sheet's clips must be named as there"
-        )
-    if tuple(sizes[lines[0]]) != (clip.width, clip.height):
-        raise ReaderError(
-            f"{path}, line {lines[0] + 1}: {clip.name} was shown at "
-            f"{sizes[lines[0]][0]:g} x {sizes[lines[0]][1]:g} pixels, the video here has "
-            f"{clip.width} x {clip.height}; use the videos that the gaze was recorded on"
-        )
+    for number, line in enumerate(lines_of(path), start=1):
+        # Names may hold blanks.
+        name, *size = line.strip().rsplit(maxsplit=3) or [""]
+        if name != f"{clip.name}.avi":
+            continue
+        try:
+            width, height, _ = map(float, size)
+        except ValueError:
+            raise ReaderError(
+                f"{path}, line {number}: expected the name, width, height and rate of a video, "
+                f"found {line[:60]!r}; {AGAIN}"
+            ) from None
+        if (width, height) != (clip.width, clip.height):
+            raise ReaderError(
+                f"{path}, line {number}: {clip.name} was shown at {width:g} x {height:g} pixels, "
+                f"the video here has {clip.width} x {clip.height}; use the videos that the gaze "
+                "was recorded on"
+            )
+        return
+    raise ReaderError(
+        f"{path}: no line for {clip.name}.avi; the split sheet's clips must be named as there"
+    )
 
 
 def _numbers(observers: Sequence[str | int] | str | None) -> set[int]:
@@ -88,8 +97,7 @@ def _numbers(observers: Sequence[str | int] | str | None) -> set[int]:
 def _wanted(
     files: Sequence[Path], clip: Clip, observers: Sequence[str | int] | str | None
 ) -> dict[int, Path]:
-    matches = {path: _SAMPLES.fullmatch(path.name) for path in files}
-    found = {int(match[1]): path for path, match in matches.items() if match}
+    found = by_observer(files, _observer, "expected a name like 001_<video>.avi.txt")
     if observers != "all":
         wanted = _numbers(observers)
         found = {number: path for number, path in found.items() if number in wanted}
@@ -101,11 +109,16 @@ def _wanted(
     return found
 
 
+def _observer(path: Path) -> int | None:
+    match = _SAMPLES.fullmatch(path.name)
+    return int(match[1]) if match else None
+
+
 def _reasons(
     table: Table, frame: Samples, point: Samples, clip: Clip, events: Sequence[str] | None
 ) -> Reasons:
-    event = table.words("event")
-    lost = (table.numbers("screen x") == 0) & (table.numbers("screen y") == 0)
+    event = table.words["event"]
+    lost = (table.numbers["screen x"] == 0) & (table.numbers["screen y"] == 0)
     size = np.array([[clip.width], [clip.height]])
     return [
         ("before_first_frame", frame < 0),
@@ -126,16 +139,16 @@ def _read_observer(
     events: Sequence[str] | None,
     ticks_per_second: float,
 ) -> Gaze:
-    table = read_table(path, COLUMNS)
-    time = table.times("time") / ticks_per_second
+    table = read_table(path, COLUMNS, numbers=("time", "screen x", "screen y"), clock="time")
+    time = table.numbers["time"] / ticks_per_second
     size = np.array([[clip.width], [clip.height]])
     scale = np.min(screen / size)
-    shown = np.stack([table.numbers("screen x"), table.numbers("screen y")])
+    shown = np.stack([table.numbers["screen x"], table.numbers["screen y"]])
     point = (shown - (screen - size * scale) / 2) / scale - 0.5
-    frame = np.floor(clip.rate * time)
+    frame = np.floor(clip.position(time))
     reasons = _reasons(table, frame, point, clip, events)
     seconds = max(float(time[-1]), 0.0)
-    return keep(frame, point[0], point[1], number, reasons, seconds=seconds)
+    return table.keep(frame, point[0], point[1], number, reasons, seconds=seconds)
 
 
 def read(

@@ -1,112 +1,268 @@
-"""Text files with one sample a line, read with errors that name file and line."""
+"""Text files with one sample a line, as eye trackers write them and archives keep them.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Among the samples may stand lines that are none: messages, blank lines, comments, a header once
+more, a line cut short, a step back of the clock. Up to the share `MOST_DROPPED` they are left out
+and counted; more means that the file is damaged or has another layout, which is an error.
+"""
+
+import itertools
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.records import ReaderError, Samples
+from pipeline.datasets.records import Gaze, ReaderError, Reasons, Samples, keep
+from pipeline.runtime.errors import InputError
+from pipeline.runtime.text import read_text
 
-_AGAIN = "copy the file again from the original archive"
+MOST_DROPPED = 0.1
+"""Share of a file's lines that may be left out; one line always may."""
+AGAIN = "copy the file again from the original archive"
+_MISSING = {"", ".", "n/a"}
+"""Cells without a value, beside nan."""
 _SHOWN = 60
 """Characters of a cell or line that a message quotes."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]*")
+
+
+class _Row(NamedTuple):
+    line: int
+    cells: list[str]
+
+
+class _Fault(NamedTuple):
+    """Why a line is left out: the key under which it is counted, and what a message says."""
+
+    line: int
+    reason: str
+    problem: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """The cells of a text file, below its header."""
+    """The samples of a text file."""
 
     path: Path
-    header: bool
-    columns: Sequence[str]
-    rows: list[list[str]]
+    numbers: dict[str, Samples]
+    """Column -> [n] values; NaN and infinity are let through."""
+    words: dict[str, NDArray[np.str_]]
+    """Column -> [n] cells, without blanks around them."""
+    dropped: dict[str, int]
+    """Lines that are left out, counted by reason."""
 
-    def error(self, row: int, expected: str, column: str) -> ReaderError:
-        """The error that a cell is not what was expected."""
-        cell = self.rows[row][self.columns.index(column)]
-        return ReaderError(
-            f"{self.path}, line {row + self.header + 1}: column {column!r} must be {expected}, "
-            f"found {cell[:_SHOWN]!r}; {_AGAIN}"
-        )
-
-    def numbers(self, column: str) -> Samples:
-        """[n] values of a column; NaN and infinity are let through.
-
-        Raises:
-            ReaderError: A cell is not a number.
-        """
-        i = self.columns.index(column)
-        values = np.empty(len(self.rows))
-        for number, row in enumerate(self.rows):
-            try:
-                values[number] = float(row[i])
-            except ValueError:
-                raise self.error(number, "a number", column) from None
-        return values
-
-    def times(self, column: str, *, lowest: float = -np.inf) -> Samples:
-        """[n] values of a column in which time runs: finite, from `lowest` on, never falling.
-
-        Raises:
-            ReaderError: A cell is not such a number.
-        """
-        values = self.numbers(column)
-        for wrong, expected in [
-            (~np.isfinite(values), "a finite number"),
-            (values < lowest, f"at least {lowest:g}"),
-            (np.diff(values, prepend=values[:1]) < 0, "at least that of the line before"),
-        ]:
-            if wrong.any():
-                raise self.error(int(np.argmax(wrong)), expected, column)
-        return values
-
-    def words(self, column: str) -> NDArray[np.str_]:
-        """[n] cells of a column, as they stand."""
-        i = self.columns.index(column)
-        return np.array([row[i] for row in self.rows], dtype=np.str_)
+    def keep(
+        self,
+        frame: Samples,
+        x: Samples,
+        y: Samples,
+        observer: int,
+        reasons: Reasons,
+        *,
+        seconds: float | None = None,
+    ) -> Gaze:
+        """Return what `records.keep` does, with the lines left out among what is dropped."""
+        gaze = keep(frame, x, y, observer, reasons, seconds=seconds)
+        return replace(gaze, dropped=self.dropped | gaze.dropped)
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a file of a dataset.
+
+    Raises:
+        ReaderError: See `read_text`.
+    """
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ReaderError(
-            f"{path}: cannot be read ({error.strerror}); docs/datasets.md describes the layout"
-        ) from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ReaderError(
-            f"{path}, line {line}: expected text, found other bytes; {_AGAIN}"
-        ) from error
+        return read_text(path)
+    except InputError as error:
+        raise ReaderError(f"{error} (docs/datasets.md describes the layout)") from None
+
+
+def by_tabs(line: str) -> list[str]:
+    """Return the cells of a line between tabs."""
+    return line.split("\t")
+
+
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a file of a dataset, whatever ends them, without blank ones at the end.
+
+    Raises:
+        ReaderError: See `read_text`.
+    """
+    text = text_of(path).rstrip()
+    return _LINE_END.split(text) if text else []
 
 
 def read_table(
-    path: Path, columns: Sequence[str], *, separator: str | None = None, header: bool = False
+    path: Path,
+    columns: Sequence[str],
+    *,
+    numbers: Collection[str],
+    split: Callable[[str], list[str]] = str.split,
+    header: bool = False,
+    clock: str | None = None,
+    lowest: float = -np.inf,
+    whole: Collection[str] = (),
 ) -> Table:
-    """Read a text file whose every line has the given columns, and its first line their names.
+    """Read a text file whose lines `split` cuts into the given columns.
 
-    Without `header` there is no such line. Without a separator any blanks are one.
+    With a `header` the first line has the columns' names, among them at least these; without one
+    every line has exactly these. `numbers` are the columns that hold numbers, `whole` those of them
+    without a fraction. Time runs in column `clock`: finite, from `lowest` on, never falling.
 
     Raises:
-        ReaderError: The file is missing, no text or empty, its header is missing, or a line has
-            another number of columns.
+        ReaderError: The file cannot be read, has no sample, no such header or numbers with decimal
+            commas, or too many lines are to be left out.
     """
-    rows = [line.split(separator) for line in _text(path).rstrip().splitlines()]
-    if header and rows:
-        found = [name.strip() for name in rows.pop(0)]
-        if found != list(columns):
-            raise ReaderError(
-                f"{path}, line 1: expected the header {', '.join(columns)}, found "
-                f"{', '.join(found)[:_SHOWN]!r}; {_AGAIN}"
-            )
-    if not rows:
-        raise ReaderError(f"{path}: no line of data; {_AGAIN}")
-    for number, row in enumerate(rows, start=header + 1):
-        if len(row) != len(columns):
-            raise ReaderError(
-                f"{path}, line {number}: expected {len(columns)} columns "
-                f"({', '.join(columns)}), found {len(row)}; {_AGAIN}"
-            )
-    return Table(path, header, columns, rows)
+    lines = lines_of(path)
+    names, first = _header(path, lines, columns, split) if header else (list(columns), 0)
+    faults: list[_Fault] = []
+    rows = list(_rows(lines, first, names, split, faults))
+    good = np.ones(len(rows), dtype=bool)
+
+    def leave_out(wrong: NDArray[np.bool_], reason: str, column: str, expected: str) -> None:
+        for line, cells in (rows[k] for k in np.flatnonzero(good & wrong)):
+            cell = cells[names.index(column)][:_SHOWN]
+            problem = f"column {column!r} must be {expected}, found {cell!r}"
+            faults.append(_Fault(line, reason, problem))
+        good[wrong] = False
+
+    values: dict[str, Samples] = {}
+    for column in numbers:
+        values[column], wrong = _floats(path, rows, names.index(column), column)
+        leave_out(wrong, "not_a_number", column, "a number")
+    for column in whole:
+        broken = np.isfinite(values[column]) & (values[column] != np.floor(values[column]))
+        leave_out(broken, "not_a_number", column, "a whole number")
+    if clock is not None:
+        time = values[clock]
+        leave_out(~np.isfinite(time), "not_a_number", clock, "a finite number")
+        leave_out(time < lowest, "not_a_number", clock, f"at least {lowest:g}")
+        back = np.zeros(len(rows), dtype=bool)
+        back[good] = ~never_falling(time[good])
+        leave_out(back, "step_back", clock, "at least that of the line before")
+    _refuse(path, faults, len(lines) - first, good)
+    kept = np.flatnonzero(good)
+    return Table(
+        path,
+        {column: values[column][kept] for column in numbers},
+        {
+            column: np.array([rows[k].cells[i].strip() for k in kept], dtype=np.str_)
+            for i, column in enumerate(names)
+            if column in columns and column not in values
+        },
+        dict(Counter(fault.reason for fault in faults)),
+    )
+
+
+def _header(
+    path: Path, lines: Sequence[str], columns: Sequence[str], split: Callable[[str], list[str]]
+) -> tuple[list[str], int]:
+    """Names of the columns, and how many lines there are down to that of their names."""
+    # Exports of SMI begin with comments.
+    above = itertools.takewhile(lambda line: not line.strip() or line.startswith("#"), lines)
+    at = len(list(above))
+    names = [name.strip() for name in split(lines[at])] if at < len(lines) else []
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise ReaderError(f"{path}: no line of data; {AGAIN}")
+    missing = [column for column in columns if column not in names]
+    if missing or len(set(names)) < len(names):
+        raise ReaderError(
+            f"{path}, line {at + 1}: expected the header {', '.join(columns)}, found "
+            f"{', '.join(names)[:_SHOWN]!r}; {AGAIN}"
+        )
+    return names, at + 1
+
+
+def _rows(
+    lines: Sequence[str],
+    first: int,
+    names: Sequence[str],
+    split: Callable[[str], list[str]],
+    faults: list[_Fault],
+) -> Iterator[_Row]:
+    """The lines from `first` on that have a cell for each column; the others become faults."""
+    for number, line in enumerate(lines[first:], start=first + 1):
+        cells = split(line)
+        while len(cells) > len(names) and not cells[-1].strip():
+            cells.pop()
+        reason = problem = ""
+        if not line.strip():
+            reason, problem = "blank_line", "a blank line"
+        elif line.startswith("#"):
+            reason, problem = "comment", f"a comment: {line[:_SHOWN]!r}"
+        elif "MSG" in cells[:2]:
+            reason, problem = "message", f"a message: {line[:_SHOWN]!r}"
+        elif [cell.strip() for cell in cells] == names:
+            reason, problem = "header", "the header once more"
+        elif len(cells) != len(names):
+            expected = f"expected {len(names)} columns ({', '.join(names)})"
+            reason, problem = "other_columns", f"{expected}, found {len(cells)}: {line[:_SHOWN]!r}"
+        if reason:
+            faults.append(_Fault(number, reason, problem))
+        else:
+            yield _Row(number, cells)
+
+
+def _floats(
+    path: Path, rows: Sequence[_Row], index: int, column: str
+) -> tuple[Samples, NDArray[np.bool_]]:
+    """[n] numbers of a column, NaN where there is none; and where a cell is something else."""
+    cells = [row.cells[index] for row in rows]
+    wrong = np.zeros(len(rows), dtype=bool)
+    with suppress(ValueError):
+        return np.array(cells, dtype=np.float64), wrong
+    values = np.full(len(rows), np.nan)
+    for k, cell in enumerate(map(str.strip, cells)):
+        if cell.lower() in _MISSING:
+            continue
+        try:
+            values[k] = float(cell)
+        except ValueError:
+            if _DECIMAL_COMMA.fullmatch(cell):
+                raise ReaderError(
+                    f"{path}, line {rows[k].line}: column {column!r}: {cell[:_SHOWN]!r} has a "
+                    "decimal comma; export the file with decimal points"
+                ) from None
+            wrong[k] = True
+    return values, wrong
+
+
+def never_falling(values: Samples) -> NDArray[np.bool_]:
+    """Return [n] True for a longest series of the values in which none is below one before it."""
+    if not (np.diff(values) < 0).any():
+        return np.ones(len(values), dtype=bool)
+    ends: list[float] = []  # the lowest value at which a series of each length ends
+    at: list[int] = []  # and where it stands
+    before = np.full(len(values), -1)
+    for k, value in enumerate(values.tolist()):
+        length = bisect_right(ends, value)
+        before[k] = at[length - 1] if length else -1
+        ends[length : length + 1], at[length : length + 1] = [value], [k]
+    chosen = np.zeros(len(values), dtype=bool)
+    k = at[-1]
+    while k >= 0:
+        chosen[k], k = True, before[k]
+    return chosen
+
+
+def _refuse(path: Path, faults: list[_Fault], lines: int, good: NDArray[np.bool_]) -> None:
+    """Refuse a file of which too many lines would be left out, or all."""
+    if good.any() and len(faults) <= max(1, MOST_DROPPED * lines):
+        return
+    if not faults:
+        raise ReaderError(f"{path}: no line of data; {AGAIN}")
+    first = min(faults)
+    raise ReaderError(
+        f"{path}, line {first.line}: {first.problem}; {len(faults)} of {lines} lines are no "
+        f"samples; {AGAIN}"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from pipeline.datasets.records import Clip
@@ -13,6 +15,7 @@ from tests.spoiling import (
     Case,
     cells,
     content,
+    copied,
     counts,
     outside,
     process,
@@ -21,6 +24,9 @@ from tests.spoiling import (
     text,
 )
 from tests.workbench import DHF1K, DIEM, EVENTS, GEOMETRY, RESOLUTION, SAMPLES, TRAIL, UCF, Bench
+
+MANY = 150
+"""Lines, more than may be left out of a recording here."""
 
 
 def large_video(bench: Bench) -> None:
@@ -55,7 +61,7 @@ CASES = [
         "gaze",
         content(GEOMETRY, b"a screen\n"),
         GEOMETRY,
-        ("screen's width and height", COPY),
+        ("expected five positive numbers", "screen's width and height", "found 2 words", COPY),
     ),
     Case(
         "missing geometry.txt",
@@ -63,7 +69,26 @@ CASES = [
         "gaze",
         remove(GEOMETRY),
         GEOMETRY,
-        ("No such file", COPY),
+        ("cannot be read (No such file", LAYOUT),
+    ),
+    *(
+        Case(
+            f"geometry.txt with {len(numbers.split())} numbers",
+            "ucf_sports",
+            "gaze",
+            content(GEOMETRY, numbers.encode()),
+            GEOMETRY,
+            ("expected five positive numbers", f"found {len(numbers.split())} words", COPY),
+        )
+        for numbers in ("0.6 0.475 0.295 1280", "0.6 0.475 0.295 1280 1024 1", "")
+    ),
+    Case(
+        "negative number in geometry.txt",
+        "ucf_sports",
+        "gaze",
+        content(GEOMETRY, b"0.6 0.475 -0.295 1280 1024"),
+        GEOMETRY,
+        ("expected five positive numbers", COPY),
     ),
     Case(
         "missing file of an observer in config.yaml",
@@ -88,7 +113,7 @@ CASES = [
         "too few columns",
         "ucf_sports",
         "gaze",
-        text(SAMPLES, lambda rows: [*rows[:4], "8000 11.50", *rows[5:]]),
+        text(SAMPLES, lambda rows: [*rows[:4], *(row.rsplit(" ", 4)[0] for row in rows[4:])]),
         SAMPLES,
         ("line 5: expected 6 columns", "found 2", COPY),
     ),
@@ -96,7 +121,7 @@ CASES = [
         "word for a number",
         "ucf_sports",
         "gaze",
-        cells(SAMPLES, 3, "left", event="F"),
+        cells(SAMPLES, 3, "left", event="F", lines=MANY),
         SAMPLES,
         ("'screen x' must be a number, found 'left'", COPY),
     ),
@@ -104,15 +129,15 @@ CASES = [
         "time that goes backwards",
         "ucf_sports",
         "gaze",
-        cells(SAMPLES, 0, "-77", event="F"),
+        text(SAMPLES, lambda rows: rows[::-1]),
         SAMPLES,
-        ("must be at least that of the line before, found '-77'", COPY),
+        ("'time' must be at least that of the line before", "lines are no samples", COPY),
     ),
     Case(
         "time that is not finite",
         "dhf1k",
         "gaze",
-        cells(TRAIL, 0, "nan", "\t", "Fixation"),
+        cells(TRAIL, 0, "nan", "\t", "Fixation", lines=MANY),
         TRAIL,
         ("must be a finite number, found 'nan'", COPY),
     ),
@@ -125,7 +150,7 @@ CASES = [
         "gaze",
         content(TRAIL, b"Time\xff\xfe"),
         TRAIL,
-        ("line 1: expected text", COPY),
+        ("line 1: not text in UTF-8", "save it as UTF-8"),
     ),
     Case(
         "missing header",
@@ -160,22 +185,83 @@ CASES = [
         ("No such file", LAYOUT),
     ),
     Case(
-        "text of gaze in UTF-16",
+        "UTF-16 without a byte order mark",
         "ucf_sports",
         "gaze",
-        lambda bench: bench.file(SAMPLES).write_text("0 1 2 3 4 F\n", encoding="utf-16"),
+        content(SAMPLES, "0 1 2 3 4 F\n".encode("utf-16-le")),
         SAMPLES,
-        ("line 1: expected text", COPY),
+        ("line 1: a zero byte", "save it as UTF-8"),
     ),
     Case(
-        "half a frame",
+        "decimal commas",
         "diem",
         "gaze",
-        text(EVENTS, lambda rows: [rows[0], rows[1].replace("2\t", "1.5\t", 1), *rows[2:]]),
+        text(EVENTS, lambda rows: [row.replace(".", ",") for row in rows]),
+        EVENTS,
+        ("line 1: column 'left x'", "has a decimal comma; export the file with decimal points"),
+    ),
+    Case(
+        "two recordings of one observer",
+        "diem",
+        "gaze",
+        lambda bench: (
+            copied(EVENTS, EVENTS.replace("s04.asc_1", "s4.asc_9"))(bench),
+            bench.gaze_keys(observers=None),
+        ),
+        EVENTS,
+        ("diem1s4.asc_9", "is of the same observer, 104; move one"),
+    ),
+    Case(
+        "events in words that nobody knows: DHF1K",
+        "dhf1k",
+        "gaze",
+        text(TRAIL, lambda rows: [re.sub(r"(Fixation|Saccade)$", "Gaze", row) for row in rows]),
+        TRAIL,
+        ("unknown events in column 'L Event Info': 'Gaze'", COPY),
+    ),
+    Case(
+        "half frames",
+        "diem",
+        "gaze",
+        text(EVENTS, lambda rows: [rows[0], *(re.sub(r"^\d+", "1.5", row) for row in rows[1:])]),
         EVENTS,
         ("line 2", "must be a whole number, found '1.5'", COPY),
     ),
     Case("gaze behind a link", "diem", "gaze", outside(EVENTS), EVENTS, ("outside", PUT)),
+    Case(
+        "lines of a Mathe recording that are no samples",
+        "ucf_sports",
+        "gaze",
+        text(SAMPLES, lambda rows: [*rows[:9], "8000 11.50", "", "# a", "9 MSG b", *rows[9:], "1"]),
+        counted={"other_columns": 2, "blank_line": 1, "comment": 1, "message": 1},
+    ),
+    Case(
+        "a word for a number and a step back: Mathe",
+        "ucf_sports",
+        "gaze",
+        lambda bench: (
+            cells(SAMPLES, 3, "left", event="F")(bench),
+            text(SAMPLES, lambda rows: [*rows[:20], rows[21], rows[20], *rows[22:]])(bench),
+        ),
+        counted={"not_a_number": 1, "step_back": 1},
+    ),
+    Case(
+        "a header again, and a clock that runs ahead for one sample: DHF1K",
+        "dhf1k",
+        "gaze",
+        text(
+            TRAIL,
+            lambda rows: [*rows[:9], re.sub(r"^\d+", "9" * 12, rows[9]), rows[0], *rows[10:]],
+        ),
+        counted={"header": 1, "step_back": 1},
+    ),
+    Case(
+        "a line cut short at the end: DIEM",
+        "diem",
+        "gaze",
+        text(EVENTS, lambda rows: [*rows[:-1], rows[-1][:12]]),
+        counted={"other_columns": 1},
+    ),
     Case(
         "NaN coordinates: Mathe",
         "ucf_sports",

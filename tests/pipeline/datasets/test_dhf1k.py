@@ -11,10 +11,11 @@ from pipeline.demo.gaze import Event
 
 CLIP = Clip("002", 90, 640, 360, 30.0)
 HEADER = "\t".join(dhf1k.COLUMNS)
+LEFT_OUT = ("not_a_number", "step_back")
 
 
-def recording(tmp_path, *rows):
-    path = tmp_path / "P07_Trail002.txt"
+def recording(tmp_path, *rows, name="P07_Trail002.txt"):
+    path = tmp_path / name
     lines = [f"{time}\tSMP\t1\t16\t16\t{x}\t{y}\t{event}" for time, x, y, event in rows]
     path.write_text("\n".join([HEADER, *lines]) + "\n")
     return [path]
@@ -119,7 +120,8 @@ def test_official_quirk_without_a_point(tmp_path):
 
 def test_length_of_the_recording(tmp_path):
     files = recording(tmp_path, (10**9, 0, 0, "-"), (10**9 + 2_500_000, 0, 0, "-"))
-    assert dhf1k.read(files * 2, CLIP).seconds == (2.5, 2.5)
+    files += recording(tmp_path, (5, 0, 0, "-"), (10**6, 0, 0, "-"), name="P3_Trail002.txt")
+    assert dhf1k.read(files, CLIP).seconds == (2.5, 0.999995)
 
 
 def test_frames_without_fixation(drawn):
@@ -144,14 +146,14 @@ def test_empty_file(tmp_path):
 
 
 def test_wrong_number_of_columns(tmp_path):
-    files = recording(tmp_path, (1, 2, 3, "Fixation"), (2, 2, 3, "Fixation\t-"))
-    with pytest.raises(ReaderError, match=r"line 3: expected 8 columns.*found 9; copy"):
+    files = recording(tmp_path, (1, 2, 3, "Fixation"), *[(2, 2, 3, "Fixation\t-")] * 2)
+    with pytest.raises(ReaderError, match=r"line 3: expected 8 columns.*found 9.*2 of 3 .*; copy"):
         dhf1k.read(files, CLIP)
 
 
 def test_not_a_number(tmp_path):
-    files = recording(tmp_path, (1, 2, 3, "Fixation"), (2, 2, "x3", "Fixation"))
-    with pytest.raises(ReaderError, match=r"line 3: column 'L POR Y \[px\]'.*'x3'; copy"):
+    files = recording(tmp_path, (1, 2, 3, "Fixation"), *[(2, 2, "x3", "Fixation")] * 2)
+    with pytest.raises(ReaderError, match=r"line 3: column 'L POR Y \[px\]'.*'x3'; 2 of 3 .*copy"):
         dhf1k.read(files, CLIP)
 
 
@@ -165,9 +167,12 @@ def test_not_a_number(tmp_path):
     ],
 )
 def test_bad_time(tmp_path, time, message):
-    files = recording(tmp_path, (1000, 2, 3, "Fixation"), (time, 2, 3, "Fixation"))
-    with pytest.raises(ReaderError, match=rf"line 3: column 'Time' {message}; copy"):
+    rows = [(k, 2, 3, "Fixation") for k in range(1000, 1030)]
+    files = recording(tmp_path, *rows, *[(time, 2, 3, "Fixation")] * 4)
+    with pytest.raises(ReaderError, match=rf"line 32: column 'Time' {message}; 4 of 34 .*; copy"):
         dhf1k.read(files, CLIP)
+    files = recording(tmp_path, *rows, (time, 2, 3, "Fixation"))
+    assert sum(dhf1k.read(files, CLIP).dropped.get(key, 0) for key in LEFT_OUT) == 1
 
 
 @pytest.mark.filterwarnings("error")
@@ -208,7 +213,7 @@ def test_nothing_in_the_file(tmp_path, content):
 def test_undecodable_bytes(tmp_path):
     files = recording(tmp_path, (1, 2, 3, "Fixation"))
     files[0].write_bytes(files[0].read_bytes() + b"\xff\xfe\x00")
-    with pytest.raises(ReaderError, match=r"P07_Trail002\.txt, line 3: expected text"):
+    with pytest.raises(ReaderError, match=r"P07_Trail002\.txt, line 3: not text in UTF-8"):
         dhf1k.read(files, CLIP)
 
 
@@ -216,6 +221,82 @@ def test_mark_of_windows_editors(tmp_path):
     files = recording(tmp_path, (1, 0, 0, "-"), (2, 720, 450, "Fixation"))
     content = files[0].read_bytes().replace(b"\n", b"\r\n")
     files[0].write_bytes(b"\xef\xbb\xbf" + content)
+    assert len(dhf1k.read(files, CLIP).x) == 1
+
+
+@pytest.mark.parametrize(
+    "word", ["Fixation", "Visual Intake", "fixation", "Fixation L", " FIXATION ", "F", "f L"]
+)
+def test_words_for_a_fixation(tmp_path, word):
+    rows = [(10**6 + 4000 * k, 720, 450, word) for k in range(20)]
+    assert len(dhf1k.read(recording(tmp_path, *rows), CLIP).x) == 19  # the first is at t = 0
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("Saccade R", "saccade"), ("saccade", "saccade"), ("BLINK", "blink"), ("-", "unclassified")],
+)
+def test_words_for_something_else(tmp_path, word, reason):
+    rows = [(10**6 + 4000 * k, 720, 450, word) for k in range(20)]
+    gaze = dhf1k.read(recording(tmp_path, *rows), CLIP)
+    assert (len(gaze.x), gaze.dropped[reason]) == (0, 20)
+
+
+@pytest.mark.parametrize("words", [["Gaze"], ["Gaze", "", "Pursuit", "1"], ["Pursuit"] * 2 + ["S"]])
+def test_recording_of_unknown_words(tmp_path, words):
+    rows = [(4000 * k, 720, 450, words[k % len(words)]) for k in range(24)]
+    with pytest.raises(ReaderError, match=rf"P07.*samples have unknown events.*'{words[0]}'.*copy"):
+        dhf1k.read(recording(tmp_path, *rows), CLIP)
+
+
+def test_lines_of_an_export_that_are_no_samples(tmp_path):
+    rows = [(10**6 + 4000 * k, 720, 450, "Fixation") for k in range(60)]
+    files = recording(tmp_path, *rows)
+    whole = dhf1k.read(files, CLIP)
+    lines = files[0].read_text().splitlines()
+    odd = ["1018000\tMSG\t1\t# Message: 002.AVI", "", "## again", lines[0], lines[20][:22]]
+    text = "\r\n".join(
+        ["## [BeGaze]", "", *(line + "\t" for line in lines[:30]), *odd, *lines[30:]]
+    )
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        files[0].write_text(text, encoding=encoding, newline="")
+        gaze = dhf1k.read(files, CLIP)
+        np.testing.assert_array_equal(gaze.frame, whole.frame)
+        dropped = {"message": 1, "blank_line": 1, "comment": 1, "header": 1, "other_columns": 1}
+        assert gaze.dropped == whole.dropped | dropped
+
+
+def test_columns_in_another_order_and_more_of_them(tmp_path):
+    files = recording(tmp_path, (1, 0, 0, "-"), (2, 720, 450, "Fixation"))
+    lines = [line.split("\t")[::-1] for line in files[0].read_text().splitlines()]
+    names = iter(["Pupil", "3", "4"])
+    files[0].write_text("\n".join("\t".join([next(names), *line]) for line in lines))
+    assert len(dhf1k.read(files, CLIP).x) == 1
+
+
+@pytest.mark.parametrize("share", [0.08, 0.2])
+def test_clock_that_steps_back(tmp_path, share):
+    times = [10**6 + 4000 * k for k in range(100)]
+    for k in range(round(100 * share)):
+        times[4 * k + 3] = times[4 * k + 1] - 1
+    rows = [(time, 720, 450, "Fixation") for time in times]
+    if share > 0.1:
+        with pytest.raises(ReaderError, match=r"line 5: column 'Time'.*20 of 100 lines"):
+            dhf1k.read(recording(tmp_path, *rows), CLIP)
+    else:
+        assert dhf1k.read(recording(tmp_path, *rows), CLIP).dropped["step_back"] == 8
+
+
+def test_two_recordings_of_one_observer(tmp_path):
+    row = (1, 2, 3, "Fixation")
+    files = recording(tmp_path, row) + recording(tmp_path, row, name="p7_trail002.txt")
+    with pytest.raises(ReaderError, match=r"p7_trail002.*P07_Trail002\.txt is of the same observ"):
+        dhf1k.read(files, CLIP)
+
+
+def test_other_files_in_the_folder(tmp_path):
+    (tmp_path / "README.txt").write_text("of observer 7")
+    files = [tmp_path / "README.txt", *recording(tmp_path, (1, 0, 0, "-"), (2, 720, 450, "F"))]
     assert len(dhf1k.read(files, CLIP).x) == 1
 
 

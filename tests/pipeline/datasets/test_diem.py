@@ -84,12 +84,13 @@ def test_other_frame_rate(tmp_path):
     ("content", "message"),
     [
         ("", "no line of data; copy"),
-        ("1\t2\t3\n", "line 1: expected 9 columns.*found 3; copy"),
-        ("1\t2\tx\t9\t1\t2\t3\t9\t1\n", "line 1: column 'left y'.*'x'; copy"),
-        (LINE.format(1) + LINE.format("nan"), "line 2: column 'frame' must be a finite number"),
-        (LINE.format(1) + LINE.format("inf"), "line 2: column 'frame' must be a finite number"),
-        (LINE.format(1) + LINE.format(1.5), "line 2: column 'frame' must be a whole number"),
-        (LINE.format(2) + LINE.format(1), "line 2: column 'frame' must be at least that of the"),
+        ("1\t2\t3\n", "line 1: expected 9 columns.*found 3: .*copy"),
+        ("1\t2\tx\t9\t1\t2\t3\t9\t1\n", "line 1: column 'left y'.*'x'; .*copy"),
+        ("1\t2,5\t3\t9\t1\t2\t3\t9\t1\n", "line 1: column 'left x': '2,5' has a decimal comma"),
+        (LINE.format(1) + 2 * LINE.format("nan"), "line 2: column 'frame' must be a finite number"),
+        (LINE.format(1) + 2 * LINE.format("inf"), "line 2: column 'frame' must be a finite number"),
+        (LINE.format(1) + 2 * LINE.format(1.5), "line 2: column 'frame' must be a whole number"),
+        ("".join(map(LINE.format, "34512")), "line 4: column 'frame' must be at least that of the"),
     ],
 )
 def test_bad_file(tmp_path, content, message):
@@ -110,7 +111,7 @@ def test_points_that_are_no_place_are_counted(tmp_path, x):
 
 def test_length_of_the_recording(tmp_path):
     files = recording(tmp_path, *(eyes(frame) for frame in range(1, 61)))
-    assert diem.read(files * 2, CLIP).seconds == (2.0, 2.0)
+    assert diem.read(files, CLIP).seconds == (2.0,)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1281, 960), (1280, 961)])
@@ -125,7 +126,7 @@ def test_video_larger_than_the_screen(tmp_path, width, height):
 def test_undecodable_bytes(tmp_path):
     files = recording(tmp_path, eyes(1))
     files[0].write_bytes(LINE.format(1).encode() + b"\x80")
-    with pytest.raises(ReaderError, match=r"diem2s11.*line 2: expected text"):
+    with pytest.raises(ReaderError, match=r"diem2s11.*line 2: not text in UTF-8"):
         diem.read(files, CLIP)
 
 
@@ -135,7 +136,59 @@ def test_directory(tmp_path):
         diem.read([tmp_path / NAME], CLIP)
 
 
-@pytest.mark.parametrize("name", ["diem1s123.asc_1_ball.txt", "diemXs01.asc_1_ball.txt"])
+@pytest.mark.parametrize(
+    ("name", "observer"),
+    [
+        ("diem4s04.asc_12_50_people_brooklyn_1280x720.txt", 404),
+        ("diem4s04b.asc_12_50_people_brooklyn_1280x720.txt", 11404),
+        ("DIEM4S04B.asc_12_50_people_brooklyn_1280x720.txt", 11404),
+        ("diem4s04a.ASC_1_ball.txt", 10404),
+        ("diem12s3.asc_1_ball.txt", 1203),
+        ("diem9s99v.asc_1_ball.txt", 31999),
+    ],
+)
+def test_number_of_an_observer(tmp_path, name, observer):
+    path = recording(tmp_path, eyes(1))[0].rename(tmp_path / name)
+    assert diem.read([path], CLIP).observer.tolist() == [observer]
+
+
+def test_letter_makes_an_observer_of_its_own(tmp_path):
+    files = [
+        recording(tmp_path, eyes(1))[0].rename(tmp_path / f"diem4s04{letter}.asc_{order}_ball.txt")
+        for order, letter in enumerate(["", "b", "c"])
+    ]
+    assert diem.read(files, CLIP).observer.tolist() == [404, 11404, 12404]
+
+
+@pytest.mark.parametrize("other", ["diem4s04B.asc_9_ball.txt", "diem4s4b.asc_1_ball.txt"])
+def test_two_recordings_of_one_observer(tmp_path, other):
+    names = ["diem4s04b.asc_1_ball.txt", other]
+    files = [recording(tmp_path, eyes(1))[0].rename(tmp_path / name) for name in names]
+    message = rf"{other}: .*{names[0]} is of the same observer, 11404; move one of the two"
+    with pytest.raises(ReaderError, match=message):
+        diem.read(files, CLIP)
+
+
+def test_other_files_in_the_folder(tmp_path):
+    others = [".DS_Store", "README.txt", "._diem1s01.asc_1_ball.txt"]
+    for name in others:
+        (tmp_path / name).write_bytes(b"\0\xff")
+    files = [*(tmp_path / name for name in others), *recording(tmp_path, eyes(1))]
+    assert len(diem.read(files, CLIP).x) == 1
+
+
+def test_frames_by_their_times(tmp_path):
+    # The second of three frames stays for two lines.
+    clip = Clip("ball_1000x760", 3, 1000, 760, 25.0, times=(0.0, 1 / 30, 3 / 30, 4 / 30))
+    gaze = diem.read(recording(tmp_path, *(eyes(line) for line in range(1, 6))), clip)
+    assert gaze.frame.tolist() == [0, 1, 1, 2]
+    assert gaze.dropped["after_last_frame"] == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["diem1s123.asc_1_ball.txt", "diemXs01.asc_1_ball.txt", "diem1s01bc.asc_1_ball.txt"],
+)
 def test_wrong_observer(tmp_path, name):
     path = recording(tmp_path, eyes(1))[0].rename(tmp_path / name)
     with pytest.raises(ReaderError, match=r"expected a name like diem1s01.*gaze\.files"):
@@ -164,6 +217,17 @@ def test_real_text(shared):
     assert 2000 < len(gaze.x) <= 8 * 300
     assert 0 <= gaze.x.min() < gaze.x.max() < 1066
     assert 0 <= gaze.y.min() < gaze.y.max() < 710
+
+
+@pytest.mark.shared
+def test_real_text_under_a_real_name_with_a_letter(shared, tmp_path):
+    (file,) = (shared / "diem_text").rglob("diem5s04.asc_*")
+    copy = tmp_path / "diem4s04b.asc_12_50_people_brooklyn_1280x720.txt"
+    copy.write_bytes(file.read_bytes())
+    clip = Clip("50_people_brooklyn_1280x720", 300, 1280, 720, 30.0)
+    one, other = (diem.read([path], clip) for path in (file, copy))
+    np.testing.assert_array_equal(one.x, other.x)
+    assert set(other.observer.tolist()) == {11404}
 
 
 def _motion(path, frames):

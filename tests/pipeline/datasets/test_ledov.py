@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from itertools import dropwhile
@@ -47,7 +48,7 @@ def _central(clip, fixation):
     return min(right, down) <= round(clip.height / 20)
 
 
-@pytest.mark.parametrize("rate", [24.0, 30.0])
+@pytest.mark.parametrize("rate", [15.0, 15000 / 1001, 24.0, 30.0, 50.0, 60.0])
 @pytest.mark.parametrize("index", [0, 1])
 def test_reads_what_the_demo_planned(drawn, index, rate):
     film = drawn.films["ledov"][index]
@@ -86,6 +87,27 @@ def test_official_frames(recording):
     assert frames_and_points(gaze) == [(0, 29, 19), (2, 30, 20), (3, 30, 20), (9, 31, 21)]
     assert gaze.dropped == {"lost": 0, "before_start": 0, "outside": 0, "after_last_frame": 1}
     assert gaze.seconds == (0.909,)
+
+
+@pytest.mark.parametrize("rate", [15.0, 15000 / 1001, 24000 / 1001, 25.0, 30.0, 60.0])
+def test_official_frames_at_every_rate(recording, rate):
+    """As the authors' script counts them: from 1, by the frame's duration."""
+    clip = replace(CLIP, rate=rate, frames=80)
+    starts, lasts = [0, 1, 33, 34, 67, 100, 133, 333, 1001], [1, 16, 17, 66, 67, 200, 333, 800, 4]
+    rows = [[1, start, last, 30, 20] for start, last in zip(starts, lasts, strict=True)]
+    expected = []
+    for start, last in zip(starts, lasts, strict=True):
+        first, end = (math.ceil(ms / (1000 / rate)) for ms in (start, start + last))
+        expected += range(max(first, 1) - 1, min(end, 80))
+    assert ledov.read(recording(rows), clip).frame.tolist() == expected
+
+
+def test_frames_of_several_durations(recording):
+    clip = replace(CLIP, frames=3, times=(0.0, 0.04, 0.24, 0.28))
+    rows = [[1, 0, 30, 30, 20], [1, 100, 30, 31, 21], [1, 230, 20, 32, 22], [1, 300, 9, 33, 23]]
+    gaze = ledov.read(recording(rows), clip)
+    assert frames_and_points(gaze) == [(0, 29, 19), (1, 30, 20), (1, 31, 21), (2, 31, 21)]
+    assert gaze.dropped["after_last_frame"] == 1
 
 
 def test_single_fixation(recording):

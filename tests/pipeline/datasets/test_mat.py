@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 from pipeline.datasets.mat import as_numbers, read_mat, read_struct
 from pipeline.datasets.records import ReaderError
@@ -51,10 +52,105 @@ def test_wrong_key(tmp_path, save):
         read_mat(tmp_path / "a.mat", "I")
 
 
-@pytest.mark.parametrize("value", ["word", [np.eye(2), np.eye(3)], np.array([1j]), {"x": 1}])
-def test_no_numbers(tmp_path, value):
-    with pytest.raises(ReaderError, match=r"a\.mat: expected I to be numbers, found .*; copy"):
-        as_numbers(tmp_path / "a.mat", "I", value)
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("word", "text"),
+        (np.array(["ab", "cd"], dtype=object), "a cell"),
+        (np.eye(2) * 1j, "values of type complex128"),
+        ({"x": np.eye(2)}, "a struct"),
+    ],
+)
+def test_no_numbers(tmp_path, save, value, kind):
+    path = tmp_path / "a.mat"
+    save(path, {"I": value})
+    with pytest.raises(ReaderError, match=rf"a\.mat: expected I to be numbers, found {kind}; copy"):
+        as_numbers(path, "I", read_mat(path, "I"))
+
+
+@pytest.fixture
+def save_sparse(tmp_path, request):
+    """Writes a sparse matrix as Matlab does, in either version; returns the path."""
+
+    def save(matrix, version, **changes):
+        path = tmp_path / "a.mat"
+        matrix = csc_matrix(matrix)
+        if version == "5":
+            for name, value in changes.items():
+                setattr(matrix, name, value)
+            savemat(path, {"I": matrix})
+            return path
+        parts = {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr} | changes
+        with h5py.File(path, "w", userblock_size=512) as file:
+            group = file.create_group("I")
+            group.attrs["MATLAB_class"] = np.bytes_("double")
+            group.attrs["MATLAB_sparse"] = changes.get("rows", np.uint64(matrix.shape[0]))
+            group["jc"] = np.asarray(parts["indptr"], np.uint64)
+            if len(parts["data"]):
+                group["data"], group["ir"] = parts["data"], np.asarray(parts["indices"], np.uint64)
+        with path.open("r+b") as file:
+            file.write(b"MATLAB 7.3 MAT-file".ljust(124) + struct.pack("<HH", 0x0200, 0x4D49))
+        return path
+
+    return save
+
+
+@pytest.mark.parametrize("version", ["5", "7.3"])
+@pytest.mark.parametrize("dtype", [np.float64, np.bool_])
+@pytest.mark.parametrize("points", [[], [(0, 0)], [(3, 1), (2, 5), (2, 1)]])
+def test_sparse(save_sparse, version, dtype, points):
+    whole = np.zeros((4, 6), dtype)
+    for point in points:
+        whole[point] = 1
+    path = save_sparse(whole, version)
+    found = as_numbers(path, "I", read_mat(path, "I"))
+    np.testing.assert_array_equal(found, whole)
+
+
+@pytest.mark.parametrize("version", ["5", "7.3"])
+@pytest.mark.parametrize(
+    "changes", [{"indices": np.array([1, 99])}, {"indptr": np.array([0, 2, 1, 2, 2, 2, 2])}]
+)
+def test_damaged_sparse(save_sparse, version, changes):
+    whole = np.zeros((4, 6))
+    whole[1, 1] = whole[2, 4] = 1
+    path = save_sparse(whole, version, **changes)
+    with pytest.raises(ReaderError, match=r"a\.mat: (the sparse I is damaged|not a readable)"):
+        as_numbers(path, "I", read_mat(path, "I"))
+
+
+@pytest.mark.parametrize("rows", [10**9, -4])
+def test_absurd_sparse(save_sparse, rows):
+    path = save_sparse(np.eye(4), "7.3", rows=np.int64(rows))
+    with pytest.raises(ReaderError, match=r"announce 40000000\d\d; copy|dimensions \(-4, 4\)"):
+        read_mat(path, "I")
+    path = save_sparse(np.eye(7), "5")
+    content = path.read_bytes()
+    assert content.count(struct.pack("<2i", 7, 7)) == 1
+    path.write_bytes(content.replace(struct.pack("<2i", 7, 7), struct.pack("<2i", rows, 7)))
+    with pytest.raises(ReaderError, match=r"announce 7000000000; copy|dimensions \(-4, 7\)"):
+        read_mat(path, "I")
+
+
+def test_links_are_refused(tmp_path):
+    path = tmp_path / "a.mat"
+    for link in (h5py.ExternalLink("b.mat", "/I"), h5py.SoftLink("/I")):
+        with h5py.File(path, "w") as file:
+            file["I"] = link
+        with pytest.raises(ReaderError, match=r"not a readable Matlab file .*I is a link"):
+            read_mat(path, "I")
+
+
+def test_what_unpacks_to_too_much(tmp_path, monkeypatch):
+    """A struct tells its size only when it is read."""
+    path = tmp_path / "a.mat"
+    savemat(path, {"S": {"x": np.zeros((300, 300))}}, do_compression=True)
+    assert path.stat().st_size < 2000
+    monkeypatch.setattr("pipeline.datasets.mat.LARGEST", 90_200)
+    assert read_struct(path, "S", ("x",))["x"].shape == (300, 300)
+    monkeypatch.setattr("pipeline.datasets.mat.LARGEST", 80_000)
+    with pytest.raises(ReaderError, match=r"at most 80000 numbers, its headers announce 900\d\d;"):
+        read_struct(path, "S", ("x",))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
@@ -101,7 +197,7 @@ def test_sizes_are_checked_before_anything_is_read(tmp_path, save):
         small, large = struct.pack("<2i", 2, 2), struct.pack("<2i", 10**6, 10**6)
         assert content.count(small) == 1
         path.write_bytes(content.replace(small, large))
-    with pytest.raises(ReaderError, match=r"at most 100000000 numbers.* announce 1000000000000;"):
+    with pytest.raises(ReaderError, match=r"at most 50000000 numbers.* announce 1000000000000;"):
         read_mat(path, "I")
 
 

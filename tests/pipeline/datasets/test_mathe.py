@@ -128,26 +128,71 @@ def test_points_that_are_no_place_are_counted(tmp_path, x):
 
 
 @pytest.mark.parametrize(
-    "numbers", ["1280 0", "-1280 1024", "nan 1024", "1280 inf", "1024", "1280 \xff"]
+    "numbers",
+    [
+        *("1 1 1 1280 0", "1 1 1 -1280 1024", "1 1 1 nan 1024", "1 1 1 1280 inf", "1 1 1 1280 a"),
+        *("1 1 -1 1280 1024", "1 1 1280 1024", "1 1 1 1280 1024 25", "1280 1024", ""),
+    ],
 )
 def test_geometry_is_no_screen(tmp_path, numbers):
     files = recordings(tmp_path, (0, 1, 1, "F"))
     files[1].write_bytes(numbers.encode("latin-1"))
-    with pytest.raises(ReaderError, match=r"geometry\.txt: expected numbers.*positive.*copy"):
+    with pytest.raises(ReaderError, match=r"geometry\.txt: expected five positive numbers.*copy"):
         mathe.read(files, CLIP, observers="all")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_marks_of_windows_editors(tmp_path, encoding):
+    files = recordings(tmp_path, (0, 640, 512, "F"))
+    for file in files:
+        file.write_text(file.read_text().replace("\n", "\r\n"), encoding=encoding, newline="")
+    assert len(mathe.read(files, CLIP, observers="all").x) == 1
+
+
+def test_lone_carriage_returns(tmp_path):
+    files = recordings(tmp_path, (0, 640, 512, "F"), (1, 640, 512, "F"))
+    for file in files:
+        file.write_text(file.read_text().replace("\n", "\r").rstrip(), newline="")
+    assert len(mathe.read(files, CLIP, observers="all").x) == 2
+
+
+def test_geometry_that_is_no_text(tmp_path):
+    files = recordings(tmp_path, (0, 1, 1, "F"))
+    files[1].write_bytes("1 1 1 1280 102\xe4".encode("latin-1"))
+    with pytest.raises(ReaderError, match=r"geometry\.txt, line 1: not text in UTF-8: byte 14"):
+        mathe.read(files, CLIP, observers="all")
+
+
+@pytest.mark.parametrize("name", ["kick ball 1", "Run-Side 001", "a\tb"])
+def test_blanks_in_the_name_of_a_clip(tmp_path, name):
+    files = recordings(tmp_path, (0, 640, 512, "F"))
+    files[2].write_text(f"Run-Side_001.avi 1 1 1\n\n{name}.avi\t720 480  29.97\n")
+    path = files[0].rename(tmp_path / f"003_{name}.avi.txt")
+    clip = Clip(name, 10, 720, 480, 10.0)
+    assert len(mathe.read([path, *files[1:]], clip, observers="all").x) == 1
+    files[2].write_text(f"{name}.avi 720 x 480\n")
+    with pytest.raises(ReaderError, match=r"resolution\.txt, line 1: expected the name, width"):
+        mathe.read([path, *files[1:]], clip, observers="all")
+
+
+def test_two_recordings_of_one_observer(tmp_path):
+    files = recordings(tmp_path, (0, 640, 512, "F"))
+    twin = tmp_path / "3_Run-Side_001.avi.txt"
+    twin.write_bytes(files[0].read_bytes())
+    with pytest.raises(ReaderError, match=r"3_Run.*003_Run-Side.* is of the same observer, 3;"):
+        mathe.read([*files, twin], CLIP, observers="all")
+
+
+def test_frames_by_their_times(tmp_path):
+    files = recordings(tmp_path, *((t, 640, 512, "F") for t in (0, 99_999, 100_001, 900_000)))
+    clip = Clip("Run-Side_001", 2, 720, 480, 10.0, times=(0.0, 0.1, 0.95))
+    assert mathe.read(files, clip, observers="all").frame.tolist() == [0, 0, 1, 1]
 
 
 def test_geometry_is_required(tmp_path):
     files = recordings(tmp_path, (0, 1, 1, "F"))
     with pytest.raises(ReaderError, match=r"geometry\.txt is not among.*gaze\.files"):
         mathe.read(files[:1], CLIP, observers="all")
-
-
-def test_geometry_without_numbers(tmp_path):
-    files = recordings(tmp_path, (0, 1, 1, "F"))
-    files[1].write_text("")
-    with pytest.raises(ReaderError, match=r"geometry\.txt: expected numbers.*copy the file"):
-        mathe.read(files, CLIP, observers="all")
 
 
 def test_video_of_another_size(tmp_path):
@@ -167,17 +212,18 @@ def test_video_not_listed(tmp_path):
     ("content", "message"),
     [
         ("", r"003_.*no line of data; copy"),
-        ("1 0 0 640 512 F\n2 0 0 640 F\n", r"003_.*line 2: expected 6 columns.*found 5; copy"),
-        ("1 0 0 640 512 F\n2 0 0 a 512 F\n", r"003_.*line 2: column 'screen x'.*'a'; copy"),
-        ("1 0 0 9 9 F\nnan 0 0 9 9 F\n", r"003_.*line 2: column 'time' must be a finite number"),
-        ("1 0 0 9 9 F\ninf 0 0 9 9 F\n", r"003_.*line 2: column 'time' must be a finite number"),
-        ("2 0 0 9 9 F\n1 0 0 9 9 F\n", r"003_.*line 2: column 'time' must be at least that of"),
-        ("1 0 0 9 9 F\n\n2 0 0 9 9 F\n", r"003_.*line 2: expected 6 columns.*found 0"),
+        ("2 0 0 640 F\n", r"003_.*line 2: expected 6 columns.*found 5: .*copy"),
+        ("2 0 0 a 512 F\n", r"003_.*line 2: column 'screen x'.*'a'; 2 of 3 .*copy"),
+        ("2 0 0 5,5 512 F\n", r"003_.*line 2: column 'screen x': '5,5' has a decimal comma"),
+        ("nan 0 0 9 9 F\n", r"003_.*line 2: column 'time' must be a finite number"),
+        ("inf 0 0 9 9 F\n", r"003_.*line 2: column 'time' must be a finite number"),
+        ("0 0 0 9 9 F\n" * 3 + "1 0 0 9 9 F\n" * 9, r"line 1: column 'time' .*; 4 of 25 lines"),
+        ("\n1 0 0 9 9 F\n", r"003_.*line 2: a blank line; 2 of 5 lines are no samples; copy"),
     ],
 )
 def test_bad_samples(tmp_path, content, message):
     files = recordings(tmp_path)
-    files[0].write_text(content)
+    files[0].write_text(2 * content and "1 0 0 640 512 F\n" + 2 * content)
     with pytest.raises(ReaderError, match=message):
         mathe.read(files, CLIP, observers="all")
 
@@ -185,7 +231,7 @@ def test_bad_samples(tmp_path, content, message):
 def test_undecodable_bytes(tmp_path):
     files = recordings(tmp_path)
     files[0].write_bytes(b"1 0 0 640 512 F\n2 0 0 640 512 \xff\n")
-    with pytest.raises(ReaderError, match=r"003_.*line 2: expected text"):
+    with pytest.raises(ReaderError, match=r"003_.*line 2: not text in UTF-8"):
         mathe.read(files, CLIP, observers="all")
 
 
