@@ -1,22 +1,35 @@
 """Films and arrays of many maps, read one map at a time."""
 
 import math
+import os
 import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Literal, Protocol
 
 import numpy as np
 
-from pipeline.evaluation.external_maps.decoding import Raw, read_array
-from pipeline.evaluation.external_maps.findings import MapError
+from pipeline.evaluation.external_maps.decoding import (
+    HEADER,
+    MOST,
+    ArrayHeader,
+    Raw,
+    array_header,
+    refuse_large,
+)
+from pipeline.evaluation.external_maps.findings import MapError, shortened
 from pipeline.raw.ffmpeg import FfmpegError, count_frames, open_video, probe_video, read_frames
 
 _HELD: Final = 256 * 2**20
 """Bytes of a film that are kept after decoding, for threads that read near each other."""
+_LONGEST: Final = 1_000_000
+"""Maps of a film or array, at most: nine hours of video."""
+_PIECE: Final = 4096
+"""Bytes that are unpacked at once."""
 _GREY_CHROMA: Final = 16 / 256
 """How far a grey film's colour differs from grey after lossy coding, as a share of its range."""
 
@@ -38,16 +51,16 @@ class Stack(Protocol):
 
 @dataclass
 class ArrayStack(Stack):
-    """An array [time, y, x], or [time, y, x, channel], of which one map is read at a time."""
+    """An array [time, y, x] or [time, y, x, channel] that is read map by map, or one map [y, x]."""
 
     array: Any
     numbers: Sequence[int] | None = None
 
     def __len__(self) -> int:
-        return int(self.array.shape[0])
+        return 1 if self.array.ndim == 2 else int(self.array.shape[0])
 
     def __getitem__(self, index: int) -> Raw:
-        return Raw(np.asarray(self.array[index]))
+        return Raw(np.asarray(self.array[... if self.array.ndim == 2 else index]))
 
 
 class _RollingStack(Stack):
@@ -118,6 +131,7 @@ def _film_maps(video: Path) -> Iterator[Raw]:
     """
     try:
         width, height, _, pixel_format = probe_video(video)
+        refuse_large(height, width, height * width)
         deep = re.search(r"(?:p|gray|y)(9|10|12|14|16)[lb]e", pixel_format)
         bits = int(deep[1]) if deep else 8
         stream = open_video(video, noautorotate=None).filter("scale", out_range="pc")
@@ -127,50 +141,78 @@ def _film_maps(video: Path) -> Iterator[Raw]:
             stream, shape, pixel_format=form, dtype=dtype, stop_at_error=True
         ):
             middle = 2 ** (bits - 1)
-            colour = np.abs(planes[1:].astype(np.int32) - middle).max() > _GREY_CHROMA * 2**bits
+            furthest = max(int(planes[1:].max()) - middle, middle - int(planes[1:].min()))
+            colour = furthest > _GREY_CHROMA * 2**bits
             yield Raw(planes[0].copy(), ("film", "colour") if colour else ("film",))
     except FfmpegError as error:
         raise MapError("truncated", str(error)) from error
 
 
-def mapped_array(file: Path) -> Stack:
-    """Open a .npy file without reading it whole."""
-    array = np.lib.format.open_memmap(file, mode="r")
-    return ArrayStack(array.reshape(_stacked(array.shape)))
+def mapped_array(opened: IO[bytes]) -> Stack:
+    """Return the maps of an opened .npy file without reading it whole.
+
+    Raises:
+        MapError: It is no array of maps, or announces more than there is.
+    """
+    size = opened.seek(0, os.SEEK_END)
+    opened.seek(0)
+    shape, fortran, dtype, start = array_header(opened.read(HEADER), size)
+    stack_shape(shape, dtype)
+    order: Literal["C", "F"] = "F" if fortran else "C"
+    array: np.memmap[Any, Any] = np.memmap(opened, dtype, "r", start, shape, order)
+    return ArrayStack(array)
 
 
-def packed_array(opened: Callable[[], IO[bytes]]) -> Stack:
-    """Open a .npy file inside a zip, which if compressed can be read forwards only."""
+def packed_array(opened: Callable[[], IO[bytes]], size: int) -> Stack:
+    """Return the maps of a .npy file of `size` bytes that can be read forwards only.
+
+    Raises:
+        MapError: It is no array of maps, or announces more than there is.
+    """
     with opened() as file:
-        shape, _, _ = _header(file)
-    return _RollingStack(shape[0], lambda: _array_maps(opened))
+        header = array_header(read_up_to(file, HEADER), size)
+    shape = stack_shape(header.shape, header.dtype)
+    if header.fortran and size > MOST:
+        raise MapError("too_large", f"an array of {size} bytes in Fortran's order")
+    return _RollingStack(shape[0], lambda: _array_maps(opened, header, shape))
 
 
-def _array_maps(opened: Callable[[], IO[bytes]]) -> Iterator[Raw]:
+def _array_maps(
+    opened: Callable[[], IO[bytes]], header: ArrayHeader, shape: tuple[int, ...]
+) -> Iterator[Raw]:
     with opened() as file:
-        shape, fortran, dtype = _header(file)
-        if fortran or dtype.hasobject:  # only as a whole, or not at all
-            file.seek(0)
-            yield from map(Raw, read_array(file).reshape(shape))
-            return
-        size = math.prod(shape[1:]) * dtype.itemsize
-        for _ in range(shape[0]):
-            block = file.read(size)
-            if len(block) < size:
+        read_up_to(file, header.start)
+        at_once = header.shape if header.fortran else shape[1:]
+        size = math.prod(at_once) * header.dtype.itemsize
+        while len(block := read_up_to(file, size)) == size:
+            values = np.frombuffer(block, header.dtype)
+            if header.fortran:
+                yield from map(Raw, values.reshape(at_once, order="F").reshape(shape))
                 return
-            yield Raw(np.frombuffer(block, dtype).reshape(shape[1:]))
+            yield Raw(values.reshape(at_once))
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape [time, ...], whether in Fortran's order, and type of an opened .npy file."""
-    first = np.lib.format.read_magic(file) == (1, 0)
-    read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    return _stacked(shape), fortran, dtype
+def read_up_to(file: IO[bytes], size: int) -> bytes:
+    """Read so many bytes, or all that follow if they are fewer.
+
+    A piece at a time: asked for more, zipfile unpacks all that a piece of bzip2 or LZMA holds.
+    """
+    content = BytesIO()
+    while (left := size - content.tell()) and (piece := file.read(min(left, _PIECE))):
+        content.write(piece)
+    return content.getvalue()
 
 
-def _stacked(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of an array of maps; a single map is an array of one."""
-    if len(shape) not in (2, 3, 4):
-        raise MapError("not_a_map", f"an array of shape {shape}")
-    return (1, *shape) if len(shape) == 2 else shape
+def stack_shape(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
+    """Return the shape [time, ...] of an array of maps; a single map is an array of one.
+
+    Raises:
+        MapError: It has other axes, an empty one, other values than numbers, or is too large.
+    """
+    if len(shape) not in (2, 3, 4) or min(shape) < 1 or dtype.kind not in "buif":
+        raise MapError("not_a_map", shortened(f"an array of shape {shape}, {dtype}"))
+    stacked = (1, *shape) if len(shape) == 2 else shape
+    if stacked[0] > _LONGEST:
+        raise MapError("too_large", shortened(f"{stacked[0]} maps"))
+    refuse_large(stacked[1], stacked[2], math.prod(stacked[1:]) * dtype.itemsize)
+    return stacked

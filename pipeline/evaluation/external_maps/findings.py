@@ -1,14 +1,10 @@
 """What was expected of somebody's maps, what was found instead, and in which words."""
 
-import zipfile
-import zlib
+import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Literal, NamedTuple
 
-import cv2
-
-from pipeline.raw.video import DAMAGED
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import of_the_disk
 
@@ -22,7 +18,9 @@ Kind = Literal[
     "off_by_one",
     "shifted",
     "other_file",
+    "passed_over",
     "truncated",
+    "too_large",
     "not_a_map",
     "not_finite",
     "zero_map",
@@ -37,13 +35,15 @@ Kind = Literal[
     "eight_bit",
     "sixteen_bit",
 ]
-"""From names, down to `other_file`; from what is read, the others."""
+"""From names, down to `passed_over`; from what is read, the others."""
 
 _SHOWN: Final = 20
 """Ranges of frames, or names, that a text lists."""
 TEXTS: Final[dict[Kind, str]] = {
     "truncated": "expected a whole file, found one that cannot be decoded ({}); left out; make it "
     "again",
+    "too_large": "expected at most 40 million pixels and 320 MB a map, found {}; left out; save it "
+    "smaller, uncompressed inside a zip, and as <clip>.npy [time, y, x] in C order",
     "not_a_map": "expected a map [y, x] of numbers, found {}; left out; save it as [y, x], or a "
     "whole clip as <clip>.npy [time, y, x]",
     "not_finite": "expected numbers, found {}; left out; make it again",
@@ -67,16 +67,12 @@ TEXTS: Final[dict[Kind, str]] = {
     "sixteen_bit": "found more than 8 bits, read at full depth; nothing to mend",
 }
 """Of what reading shows, but sizes; {} stands for what was found."""
-_BROKEN: Final = (
-    *DAMAGED,
-    zipfile.BadZipFile,
-    zlib.error,
-    RuntimeError,  # an encrypted zip, or a checksum of zarr's
-    NotImplementedError,  # a compression that zipfile lacks
-    MemoryError,
-    cv2.error,
+_OF_ONE_FILE: Final = frozenset(
+    (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 )
-"""What reading raises where a file is not whole."""
+"""Errors of the disk that concern the one file that was to be read."""
+_SHORTENED: Final = 100
+"""Letters of a name that a text shows: inside a zip it may have 65,535."""
 
 
 class Expected(NamedTuple):
@@ -142,24 +138,67 @@ class MapError(Exception):
 def decodable() -> Iterator[None]:
     """Turn what a broken file raises into a `MapError`, unless more than that file is concerned.
 
-    A disk that fails, or a store of ours that is not whole, is no fault of one map.
+    A disk that fails, a machine that lacks threads or memory, or a store of ours that is not whole
+    is no fault of one map. Otherwise what is damaged, or made to harm, raises whatever its decoder
+    stumbles over.
+
+    Raises:
+        InputError: No thread can be started.
     """
     try:
         yield
-    except _BROKEN as error:
-        if isinstance(error, InputError) or (isinstance(error, OSError) and of_the_disk(error)):
+    except (MapError, InputError):
+        raise
+    except OSError as error:
+        if of_the_disk(error) and error.errno not in _OF_ONE_FILE:
             raise
         raise MapError("truncated", in_short(error)) from None
+    except Exception as error:
+        if no_threads(error):
+            raise InputError(NO_THREADS) from None
+        raise MapError("truncated", in_short(error)) from None
+
+
+NO_THREADS: Final = (
+    "no further thread or process can be started here; lower --threads, or raise `ulimit -u` or "
+    "the container's limit of processes"
+)
+
+
+def no_threads(error: BaseException) -> bool:
+    """Whether an error says that the machine starts no further thread."""
+    return "can't start new thread" in str(error)
 
 
 def in_short(error: BaseException) -> str:
     """Return the message of an error in one short line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return printable(" ".join(str(error).split())[:200]) or type(error).__name__
+
+
+def printable(text: str) -> str:
+    r"""Return text without what a terminal would act on: \x1b for escape, \xff for no UTF-8."""
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    # Python reads a byte that is no UTF-8 as a letter of its own in this range.
+    code = ord(letter) - 0xDC00 if 0xDC80 <= ord(letter) <= 0xDCFF else ord(letter)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def shortened(name: str) -> str:
+    """Return a name that is printable, without its middle if it is long."""
+    half = _SHORTENED // 2
+    short = name if len(name) <= _SHORTENED else f"{name[:half]}...{name[-half:]}"
+    return printable(short)
 
 
 def some(names: Sequence[str]) -> str:
     """Join names with commas; after many, three dots."""
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    shown = ", ".join(map(shortened, names[:_SHOWN]))
+    return shown + (", ..." if len(names) > _SHOWN else "")
 
 
 def ranges(numbers: Iterable[int]) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pipeline.evaluation.external_maps.findings import Expected, Kind, ranges, some
 
-Remarks = list[tuple[Kind, list[int], str]]
+Remarks = list[tuple[Kind, Sequence[int], str]]
 """Kind, numbers, and text of each finding."""
 
 
@@ -112,5 +112,5 @@ def _by_length(length: int, e: Expected) -> Numbering:
     if length > e.frames:
         text = f"expected {e.frames} maps, found {length}; those after the {e.frames}th left out; "
         text += "nothing to mend if the video is longer than the clip"
-        remarks.append(("extra_frame", list(range(e.frames + 1, length + 1)), text))
+        remarks.append(("extra_frame", range(e.frames + 1, length + 1), text))
     return Numbering({frame: frame + 1 for frame in range(min(length, e.frames))}, remarks)

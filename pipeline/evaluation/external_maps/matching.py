@@ -1,25 +1,33 @@
 """Which maps are a clip's, and findings about the others."""
 
 import difflib
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from pipeline.evaluation.external_maps.clip_names import Group, Grouping, split_name
 from pipeline.evaluation.external_maps.containers import FILMS, Container
-from pipeline.evaluation.external_maps.findings import Expected, Finding, some
+from pipeline.evaluation.external_maps.findings import Expected, Finding, printable, some
 
 _OF_DATASETS: Final = frozenset(("images", "frames", "maps", "fixation", "fixations", "flow"))
 """Folders that a dataset has in a clip's; some models write theirs beside them."""
+_ARCHIVES: Final = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".npz"))
 _SUGGESTED: Final = 200
 """Unknown names that are compared with the clips that have no maps."""
 
 
 def matched(
-    grouping: Grouping, container: Container, expected: Mapping[str, Expected]
+    grouping: Grouping,
+    container: Container,
+    expected: Mapping[str, Expected],
+    coloured: Callable[[Group], bool],
 ) -> tuple[dict[str, Group], list[Finding]]:
-    """Return the group of each clip, and findings about what fits none or several."""
+    """Return the group of each clip, and findings about what fits none or several.
+
+    `coloured` looks at one of a group's maps; it is asked only where several groups fit a clip.
+    """
     fits: dict[str, list[tuple[int, Group]]] = {}
     unknown: list[Group] = []
     for group in grouping.groups.values():
@@ -32,6 +40,7 @@ def matched(
     chosen: dict[str, Group] = {}
     findings = [_missing(expected[clip], container) for clip in absent]
     passed: list[Group] = []
+    colours: list[tuple[Group, Group]] = []
     for clip in (clip for clip in expected if clip in fits):
         candidates = fits[clip]
         closest = min(closeness for closeness, _ in candidates)
@@ -39,17 +48,25 @@ def matched(
         if len(best) > 1:
             best, theirs = _without_the_datasets(best, grouping)
             passed += theirs
+        # An overlay, or the frames that were looked at, are coloured; maps seldom are.
+        alike = best if len(best) > 1 else [group for _, group in candidates if group not in passed]
+        grey = [group for group in alike if not coloured(group)] if len(alike) > 1 else best
+        if len(grey) == 1 and (len(best) > 1 or coloured(best[0])):
+            colours += [(grey[0], group) for group in alike if group is not grey[0]]
+            best = grey
         if len(best) > 1:
             findings.append(_ambiguous(clip, best, container))
             continue
         chosen[clip] = best[0]
         findings += [
-            _unknown(group, container, f"clip {clip} has maps under its closer name {best[0].name}")
+            _unknown(group, container, _further(clip, group, best[0]))
             for closeness, group in candidates
-            if closeness > closest
+            if closeness > closest and not any(group in pair for pair in colours)
         ]
     if passed:
         findings.append(_passed_over(passed, grouping, container))
+    if colours:
+        findings.append(_coloured(colours, container))
     return chosen, findings + _strangers(unknown, absent, container)
 
 
@@ -63,6 +80,21 @@ def _without_the_datasets(
     return (others, theirs) if others else (theirs, [])
 
 
+def _further(clip: str, group: Group, best: Group) -> str:
+    """Why a group is not read whose name fits less closely than that of another."""
+    text = f"clip {clip} has maps under its closer name {best.name}"
+    names = {unicodedata.normalize("NFC", name) for name in (group.name, best.name)}
+    return text if len(names) > 1 else f"{text}, whose accents are encoded as in the split sheet"
+
+
+def _coloured(pairs: Sequence[tuple[Group, Group]], container: Container) -> Finding:
+    read, other = pairs[0]
+    text = f"expected one set of maps, found several, of which one alone is grey ({read.where}); "
+    text += f"it is read, and {other.where} with its colours is passed over, likewise of "
+    text += f"{len(pairs)} in all; if that is wrong, leave only the right ones"
+    return Finding("other_file", "", None, container.label(other.where), text)
+
+
 def _passed_over(groups: Sequence[Group], grouping: Grouping, container: Container) -> Finding:
     names = sorted({"/".join(grouping.inner(group)) for group in groups})
     text = f"expected maps only, found beside them folders as a dataset has ({some(names)}); "
@@ -73,7 +105,7 @@ def _passed_over(groups: Sequence[Group], grouping: Grouping, container: Contain
 def _ambiguous(clip: str, groups: Sequence[Group], container: Container) -> Finding:
     found = some([group.where or "the files beside the folders" for group in groups])
     text = f"expected one set of maps, found {len(groups)} that fit alike ({found}); none is read; "
-    text += "leave one of them"
+    text += "leave one of them in the clip's place, and move the others out of MAPS"
     return Finding("ambiguous_clip", clip, None, container.label(groups[0].where), text)
 
 
@@ -123,28 +155,48 @@ def _suffixes(names: Sequence[str]) -> str:
 def _layouts(e: Expected) -> str:
     return (
         f"expected {_example(e)}, {e.clip}_0001.png, {e.clip}.npy [time, y, x] or {e.clip}.mp4 "
-        "in a folder, all but films also in a zip, or a Zarr group with an array per clip"
+        "in a folder, all but films also in a zip, or Zarr arrays [time, y, x] of the clips' names"
     )
 
 
 def nothing(path: Path, container: Container, others: Sequence[str], e: Expected) -> str:
     """Return the error text where there is no map at all."""
-    found = f"found {len(others)} other files ({_suffixes(others)})" if others else "it is empty"
+    found = [f"{len(others)} other files ({_suffixes(others)})"] if others else []
+    found += [
+        f"{len(names)} {reason} ({some(names)})" for reason, names in container.passed.items()
+    ]
     films = any(split_name(name)[1] in FILMS for name in others)
     remedy = "; films cannot be read inside a zip: unpack it" if films else ""
     if stores := [name for name in others if name.endswith(".zarr")]:
-        remedy = f"; of Zarr stores name one: {container.label(stores[0])}"
-    return f"{path}: no saliency map in it: {found}; {_layouts(e)}{remedy}"
+        remedy = f"; of stores name one: {printable(container.label(stores[0]))}"
+    if any(split_name(name)[1] in _ARCHIVES for name in others):
+        remedy += "; unpack an archive, or name a zip itself"
+    what = f"found {'; '.join(found)}" if found else "it is empty"
+    return f"{printable(str(path))}: no saliency map in it: {what}; {_layouts(e)}{remedy}"
 
 
 def nobody(path: Path, grouping: Grouping, clips: Mapping[str, Expected]) -> str:
     """Return the error text where no map is any clip's."""
     found = sorted({group.name for group in grouping.groups.values()})
     return (
-        f"{path}: none of its names is a clip's: found {some(found)}; expected "
+        f"{printable(str(path))}: none of its names is a clip's: found {some(found)}; expected "
         f"{some(list(clips))}; rename them, or choose their dataset: "
         f"{_layouts(next(iter(clips.values())))}"
     )
+
+
+def passed_over(container: Container) -> list[Finding]:
+    """Return a finding for each reason for which something was not opened."""
+    return [
+        Finding(
+            "passed_over",
+            "",
+            None,
+            container.label(min(names)),
+            f"expected folders and files, found {len(names)} {reason} ({some(names)}); not opened",
+        )
+        for reason, names in container.passed.items()
+    ]
 
 
 def other_files(names: Sequence[str], container: Container) -> Finding:

@@ -4,6 +4,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.evaluation.external_maps.clip_names import Group, grouped
-from pipeline.evaluation.external_maps.containers import Container, open_container
+from pipeline.evaluation.external_maps.containers import Container
 from pipeline.evaluation.external_maps.decoding import Raw, decoded, map_of
 from pipeline.evaluation.external_maps.films_and_arrays import Stack
 from pipeline.evaluation.external_maps.findings import (
@@ -20,9 +21,17 @@ from pipeline.evaluation.external_maps.findings import (
     MapError,
     UnreadableMap,
     decodable,
+    printable,
 )
 from pipeline.evaluation.external_maps.frame_numbers import Numbering, by_files, by_position
-from pipeline.evaluation.external_maps.matching import matched, nobody, nothing, other_files
+from pipeline.evaluation.external_maps.matching import (
+    matched,
+    nobody,
+    nothing,
+    other_files,
+    passed_over,
+)
+from pipeline.evaluation.external_maps.opening import open_container
 from pipeline.evaluation.external_maps.summary import Observed, findings_of
 from pipeline.evaluation.frame_lists import listed_frames
 from pipeline.runtime.errors import InputError
@@ -85,7 +94,7 @@ class ExternalMaps:
         except MapError as error:
             self._note(error.kind, clip, frame, error.detail)
             finding = Finding(error.kind, clip, *self._where(clip, frame), str(error))
-            raise UnreadableMap(finding) from None
+            raise UnreadableMap(_printable(finding)) from None
         for kind, detail in kinds.items():
             self._note(kind, clip, frame, detail)
         return values
@@ -102,7 +111,8 @@ class ExternalMaps:
             for clip, numbering in known.items()
             for kind, numbers, text in numbering.remarks
         ]
-        return self._by_names + by_numbers + findings_of(observed, shapes, self._where)
+        found = self._by_names + by_numbers + findings_of(observed, shapes, self._where)
+        return [_printable(finding) for finding in found]
 
     def report(self, path: Path) -> None:
         """Write the findings as CSV."""
@@ -151,8 +161,32 @@ class ExternalMaps:
         group, number = self._groups[clip], self._numbering(clip).numbers[frame]
         if group.stack is not None:
             return self._stack(group.stack)[number - 1]
-        name = group.file(number)
-        return decoded(name, self._container.content(name))
+        return _raw_of(self._container, group, number)
+
+
+def _printable(finding: Finding) -> Finding:
+    words = (printable(word) if isinstance(word, str) else word for word in finding)
+    return Finding(*words)  # type: ignore[arg-type]
+
+
+def _raw_of(container: Container, group: Group, number: int) -> Raw:
+    """Read the map of a number, from a file of its own."""
+    name = group.file(number)
+    if name in container.arrays:
+        return container.stack(name)[0]
+    return decoded(name, container.content(name))
+
+
+def _coloured(container: Container, group: Group) -> bool:
+    """Whether the map in the middle of a group has colours; False if it cannot be read."""
+    if group.stack is not None:
+        return False
+    try:
+        with decodable():
+            middle = sorted(group.files)[len(group.files) // 2]
+            return "colour" in map_of(_raw_of(container, group, middle))[1]
+    except MapError:
+        return False
 
 
 def expected_maps(density: Mapping[str, Store], frame_lists: Sequence[Path]) -> list[Expected]:
@@ -174,7 +208,9 @@ def expected_maps(density: Mapping[str, Store], frame_lists: Sequence[Path]) -> 
 
 
 def open_maps(path: Path, expected: Sequence[Expected]) -> ExternalMaps:
-    """Find the maps of the expected clips, each of which is given once; decode none.
+    """Find the maps of the expected clips, each of which is given once.
+
+    None is decoded, but for one of each place where several fit a clip alike.
 
     `path` is a folder, zip, Zarr group, the manifest of a SALIENCY or DENSITY store, or one file.
 
@@ -183,14 +219,17 @@ def open_maps(path: Path, expected: Sequence[Expected]) -> ExternalMaps:
     """
     clips = {e.clip: e for e in expected}
     if not clips:
-        raise InputError(f"{path}: no clip is expected, so there is nothing to look for")
+        raise InputError(
+            f"{printable(str(path))}: no clip is expected, so there is nothing to look for"
+        )
     container = open_container(path)
     grouping = grouped(container, clips)
     if not grouping.groups:
         raise InputError(nothing(path, container, grouping.others, next(iter(clips.values()))))
-    chosen, findings = matched(grouping, container, clips)
+    chosen, findings = matched(grouping, container, clips, partial(_coloured, container))
     if not chosen and not any(finding.kind == "ambiguous_clip" for finding in findings):
         raise InputError(nobody(path, grouping, clips))
     if grouping.others:
         findings.append(other_files(grouping.others, container))
+    findings += passed_over(container)
     return ExternalMaps(container, clips, chosen, findings)

@@ -127,13 +127,18 @@ def test_what_other_systems_add_is_passed_over(tmp_path: Path) -> None:
     assert_clip(found, "a", pictures)
 
 
-def test_a_link_back_up_ends(tmp_path: Path) -> None:
-    pictures = save_clip(tmp_path / "a")
-    (tmp_path / "again").symlink_to(tmp_path)
-    found = open_maps(tmp_path, [expected("a")])
+@pytest.mark.parametrize("target", [".", "..", "/", "a/../a"])
+def test_no_link_leads_to_a_folder(tmp_path: Path, target: str) -> None:
+    pictures = save_clip(tmp_path / "maps/a")
+    save_clip(tmp_path / "elsewhere/b")
+    (tmp_path / "maps/again").symlink_to(target)
+    (tmp_path / "maps/b").symlink_to(tmp_path / "elsewhere/b")
+    found = open_maps(tmp_path / "maps", [expected("a"), expected("b")])
     assert_clip(found, "a", pictures)
-    depth = only(found, "unknown_clip").file.count("again/")
-    assert 0 < depth <= 8
+    assert kinds(found) == ["missing_clip", "passed_over"]
+    assert "found 2 links to folders; put the maps there" in only(found, "passed_over").text
+    (tmp_path / "linked").symlink_to(tmp_path / "maps")
+    assert_clip(open_maps(tmp_path / "linked", [expected("a")]), "a", pictures)
 
 
 def test_one_file(tmp_path: Path) -> None:
@@ -152,9 +157,9 @@ def test_zarr_of_others(tmp_path: Path) -> None:
         group.create_array(name, shape=content.shape, dtype="f4")[:] = content
     found = open_maps(tmp_path / "maps.zarr", [expected("601"), expected("602")])
     assert_clip(found, "601", list(values))
-    assert found.frames("602") == []
-    assert kinds(found) == ["unknown_clip", "not_a_map"]
-    assert only(found, "not_a_map").clip == "602"
+    assert_clip(found, "602", [values[0]])
+    assert kinds(found) == ["unknown_clip", "missing_frame"]
+    assert only(found, "missing_frame").clip == "602"
 
 
 @pytest.mark.parametrize("named", ["saliency.zarr", "saliency.json"])

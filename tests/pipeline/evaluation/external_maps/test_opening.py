@@ -53,7 +53,8 @@ def _single_pictures(folder: Path) -> Path:
 
 
 def _stores(folder: Path) -> Path:
-    zarr.create_group(folder / "maps.zarr")
+    zarr.create_group(folder / "maps.zarr").create_array("601", shape=(2, 3, 4), dtype="f4")
+    (folder / "maps.json").write_text("{}")
     return folder
 
 
@@ -77,9 +78,9 @@ def _bare_array(folder: Path) -> Path:
         (_broken_zip, "not a whole zip (File is not a zip file); make it again"),
         (_strange_names, "none of its names is a clip's: found x, y; expected 601, img; rename"),
         (_single_pictures, "found 1 other files (1 .png); expected 601/0005.png"),
-        (_stores, "of Zarr stores name one: "),
+        (_stores, "of stores name one: "),
         (_empty_group, "no saliency map in it: it is empty"),
-        (_bare_array, "not a Zarr group with an array [time, y, x] per clip"),
+        (_bare_array, "none of its names is a clip's: found maps; expected 601, img"),
     ],
 )
 def test_errors_say_what_was_found_and_expected(tmp_path: Path, make, told: str) -> None:
@@ -117,7 +118,7 @@ def test_opening_asks_for_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         return real(path, *arguments, **options)
 
     monkeypatch.setattr(os, "stat", note)
-    monkeypatch.setattr(Path, "read_bytes", touched.append)
+    monkeypatch.setattr(os, "open", touched.append)
     found = open_maps(tmp_path, [expected("a"), expected("b")])
     assert found.frames("a") == list(range(T))
     assert touched
