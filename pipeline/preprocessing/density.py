@@ -21,7 +21,7 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, GAZE
 from pipeline.stores.manifests import frame_facts
-from pipeline.stores.reading import open_store
+from pipeline.stores.reading import named, open_store
 from pipeline.stores.settings import density_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
@@ -123,6 +123,7 @@ def density(
     source = open_store(GAZE, gaze)
     shape = (grid.height, grid.width)
     with write_store(DENSITY, store, manifest, density_settings(settings, grid)) as writer:
+        writer.inputs |= named([source])
         for clip, facts in source.clips.items():
             points = np.asarray(source[clip][:])
             counts = {"frames_without_gaze": facts["frames"] - len(np.unique(points[:, 0]))}
