@@ -16,6 +16,7 @@ from pipeline.datasets.released import pair
 from pipeline.preprocessing.density_recipes import PointDensity, Shape, density_map, released_map
 from pipeline.preprocessing.fixations import video_pixels
 from pipeline.raw.patterns import numbered_files, stays_inside, video_file
+from pipeline.raw.unchanged import Unchanged
 from pipeline.raw.video import DAMAGED, opened
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
@@ -127,13 +128,18 @@ def density(
         for clip, facts in source.clips.items():
             points = np.asarray(source[clip][:])
             counts = {"frames_without_gaze": facts["frames"] - len(np.unique(points[:, 0]))}
+            files: list[Path] = []
             if isinstance(settings, ReleasedDensity):
                 maps, beyond = maps_by_frame(raw, settings, clip, facts)
                 counts |= {"frames_without_map": maps.count(None), "maps_beyond_clip": beyond}
+                files = [file for file in maps if file is not None]
                 blocks = _released_densities(maps, clip, (facts["height"], facts["width"]), shape)
             else:
                 blocks = _densities_of_points(points, facts, shape, settings)
-            writer.add(clip, blocks, **frame_facts(facts), **counts)
+            with Unchanged(files) as raw_maps:
+                writer.add(clip, blocks, **frame_facts(facts), **counts)
+            if files:
+                writer.inputs[f"raw/{clip}"] = raw_maps.digest
             print(f"{clip}: {facts['frames']} densities; {counts}")
 
 
