@@ -13,7 +13,7 @@ from pipeline.evaluation.metrics.scaling import Map
 from pipeline.runtime.cli import main
 from pipeline.stores.kinds import DENSITY, SALIENCY
 from pipeline.stores.manifests import frame_numbers
-from pipeline.stores.reading import open_parts
+from pipeline.stores.reading import named, open_parts
 from pipeline.stores.settings import maps_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
@@ -60,6 +60,7 @@ def gather(
     opened = open_maps(maps, expected_maps(truth, frame_list))
     try:
         with write_store(SALIENCY, store, manifest, maps_settings(maps)) as writer:
+            writer.inputs |= named(truth.values())
             for clip in (clip for clip in opened.clips if opened.frames(clip)):
                 numbers, frames = frame_numbers(truth[clip].clips[clip]), list[int]()
                 # The list fills while the maps are written, and is kept afterwards.

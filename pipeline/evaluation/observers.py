@@ -40,6 +40,7 @@ from pipeline.runtime.errors import InputError
 from pipeline.runtime.workers import computed
 from pipeline.stores.kinds import GAZE, SHARD
 from pipeline.stores.reading import open_parts
+from pipeline.stores.settings import observers_settings
 from pipeline.stores.verify import damage
 
 Looks = tuple[NDArray[np.int32], NDArray[np.int32]]
@@ -90,7 +91,9 @@ def observers(
     blocks = computed(
         _tasks(gaze, truth, frame_list, recipe, held_out, request), "threads", threads
     )
-    write_scores(scores, request, (frame for block in blocks for frame in block))
+    frames = (frame for block in blocks for frame in block)
+    settings = observers_settings(recipe, held_out, seed)
+    write_scores(scores, request, frames, truth.inputs, settings)
 
 
 def _tasks(

@@ -16,9 +16,11 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, FRAMES, SALIENCY
 from pipeline.stores.manifests import frame_numbers
-from pipeline.stores.reading import open_parts
+from pipeline.stores.reading import named, open_parts
+from pipeline.stores.seals import name_of
 from pipeline.stores.settings import network_settings
 from pipeline.stores.verify import damage
+from pipeline.stores.weights import weights_digest
 from pipeline.stores.writing import write_store
 from pipeline.training.networks import load_network
 
@@ -73,6 +75,8 @@ def predict(
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
     clips = {clip: part.clips[clip] for clip, part in pictures.items()}
     with write_store(SALIENCY, store, manifest, network_settings(network)) as writer:
+        writer.inputs |= named([*pictures.values(), *motions.values()])
+        writer.inputs |= {name_of(file): weights_digest(file) for file in weights}
         for clip, chosen in listed_frames(frame_list, clips).items():
             motion = motions[clip][clip] if motions else None
             maps = saliency_maps(model, pictures[clip][clip], motion, chosen)

@@ -14,7 +14,7 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.workers import computed
 from pipeline.stores.kinds import SALIENCY
-from pipeline.stores.reading import open_store
+from pipeline.stores.reading import named, open_store
 from pipeline.stores.verify import damage
 
 
@@ -45,7 +45,8 @@ def score(
     for clip in store.clips:
         _check_length(maps, truth, clip)
     blocks = computed(tasks(maps, truth, store.clips, request), scheduler, threads)
-    write_scores(scores, request, (frame for block in blocks for frame in block))
+    frames = (frame for block in blocks for frame in block)
+    write_scores(scores, request, frames, {**truth.inputs, **named([store])})
 
 
 def _check_length(maps: StoredMaps, truth: GroundTruth, clip: str) -> None:

@@ -2,9 +2,10 @@
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 from typing import Protocol as Interface
 
 import numpy as np
@@ -19,9 +20,12 @@ from pipeline.evaluation.metrics.scaling import Map
 from pipeline.evaluation.protocols import Protocol, Reference, protocol, reported
 from pipeline.preprocessing.fixations import pixels_by_frame
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import atomic
 from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import DENSITY, GAZE, SHARD
-from pipeline.stores.reading import Store, open_parts
+from pipeline.stores.reading import Store, named, open_parts
+from pipeline.stores.score_sheets import seal_sheet
+from pipeline.stores.settings import score_settings
 
 ScoredFrame = tuple[str, int, Scores]
 """Clip, frame from 0, and its scores."""
@@ -65,6 +69,8 @@ class GroundTruth:
     density: Mapping[str, Store]
     pixels: Mapping[str, list[NDArray[np.int32]]]
     """Clip -> per frame [n, (y, x)], a row for each look."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Name of each store that it was read from -> its digest."""
 
     @cached_property
     def clips(self) -> list[str]:
@@ -119,12 +125,12 @@ class GroundTruth:
 
 def ground_truth(density: Sequence[Path], gaze: Sequence[Path]) -> GroundTruth:
     """Open the DENSITY and GAZE parts of a dataset's scored split."""
-    gazes = open_parts(GAZE, gaze)
+    densities, gazes = open_parts(DENSITY, density), open_parts(GAZE, gaze)
     pixels = {
         clip: pixels_by_frame(np.asarray(store[clip][:]), store.clips[clip]["frames"])
         for clip, store in gazes.items()
     }
-    return GroundTruth(open_parts(DENSITY, density), pixels)
+    return GroundTruth(densities, pixels, named([*densities.values(), *gazes.values()]))
 
 
 @dataclass(frozen=True)
@@ -205,15 +211,32 @@ def status_of(scores: Scores) -> str:
     return " ".join(odd) or "ok"
 
 
-def write_scores(path: Path, request: Request, scored: Iterable[ScoredFrame]) -> int:
-    """Write a sheet with a row per frame, and return how many there are."""
+def write_scores(
+    path: Path,
+    request: Request,
+    scored: Iterable[ScoredFrame],
+    inputs: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> int:
+    """Write a sheet with a row per frame, and return how many there are.
+
+    The sheet says what it was made from, `inputs` by name and digest, and with which `settings` of
+    config.yaml, by default those of the request.
+
+    Raises:
+        InputError: The disk refuses it.
+    """
     columns = request.columns
     rows = (
         (clip, frame, *(_cell(scores[metric].value) for metric in columns), status_of(scores))
         for clip, frame, scores in scored
     )
     header = ("clip", "frame", *columns, "status")
-    return write_rows(path, header, rows, [f"protocol: {request.protocol}"])
+    with atomic(path) as partial:
+        count = write_rows(partial, header, rows)
+        settings = score_settings(request.seed) if settings is None else settings
+        seal_sheet(partial, request.protocol, settings, inputs or {})
+    return count
 
 
 def _cell(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What the stores and weights behind the tables must have been made with.
+"""What the sheets, stores and weights behind the tables must have been made with.
 
 Stage `tables` compares it with what they name. After an edit of config.yaml and `snakemake --touch`
 nothing reruns, and old values would be printed as if the new settings had made them.
@@ -20,11 +20,13 @@ from pipeline.stores.settings import (
     gaze_settings,
     maps_settings,
     network_settings,
+    observers_settings,
+    score_settings,
 )
 
 
 def expected(cfg: Config) -> dict[str, dict[str, Any]]:
-    """Folder of manifests, or file of weights -> the settings that this run has for it.
+    """Folder of manifests or sheets, or sheet or weights -> the settings that this run has for it.
 
     Only what is scored is compared, and the weights that it was predicted with: these name the
     settings of their training, and their data by a digest.
@@ -33,12 +35,16 @@ def expected(cfg: Config) -> dict[str, dict[str, Any]]:
 
 
 def manifests(cfg: Config) -> list[str]:
-    """Manifests and weights that `expected` is about, each once."""
-    return sorted({file for *_, files in _products(cfg) for file in files})
+    """Manifests and weights that `expected` is about, and the weights of flows, each once."""
+    found = set[str]()
+    for _, settings, files in _products(cfg):
+        weights = settings.get("flow", {}).get("weights")
+        found |= {*files, *([weights] if weights else [])}
+    return sorted(file for file in found if not file.endswith(".csv"))
 
 
 def _products(cfg: Config) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-    """A folder or file of weights, its settings, and its files behind a table; some repeatedly."""
+    """A folder, sheet or weights, its settings, and its files behind a table; some repeatedly."""
     known = needs.flows(cfg)
     for title, table in cfg.tables.items():
         rows = measured(cfg, title).values()
@@ -54,7 +60,12 @@ def _products(cfg: Config) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
             files = paths.parts(cfg, stage, name, needs.scored(cfg, table.dataset).split)
             yield f"{cfg.pathvars['data']}/{name}/{stage}", settings, files
         for row in rows:
-            if not needs.observed(cfg, row.model):
+            sheet = paths.scores(cfg, row, table.dataset)
+            if needs.observed(cfg, row.model):
+                held_out = int(cfg.models[row.model].held_out or 0)
+                yield sheet, observers_settings(dataset.density, held_out, cfg.seed), [sheet]
+            else:
+                yield str(Path(sheet).parents[2]), score_settings(cfg.seed), [sheet]
                 yield from _products_of(cfg, row, table.dataset)
 
 
@@ -85,6 +96,10 @@ def _products_of(
 def by_file(
     files: list[Path], settings: Mapping[str, Mapping[str, Any]]
 ) -> dict[Path, Mapping[str, Any]]:
-    """File -> its settings out of `expected`, by its own path or by its folder."""
-    found = {file: settings.get(str(file), settings.get(str(file.parent))) for file in files}
-    return {file: value for file, value in found.items() if value is not None}
+    """File -> its settings out of `expected`, by its own path or by a folder above it."""
+    found = {}
+    for file in files:
+        paths = (str(path) for path in (file, *file.parents))
+        if (nearest := next((path for path in paths if path in settings), None)) is not None:
+            found[file] = settings[nearest]
+    return found

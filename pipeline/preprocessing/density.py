@@ -16,12 +16,13 @@ from pipeline.datasets.released import pair
 from pipeline.preprocessing.density_recipes import PointDensity, Shape, density_map, released_map
 from pipeline.preprocessing.fixations import video_pixels
 from pipeline.raw.patterns import numbered_files, stays_inside, video_file
+from pipeline.raw.unchanged import Unchanged
 from pipeline.raw.video import DAMAGED, opened
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, GAZE
 from pipeline.stores.manifests import frame_facts
-from pipeline.stores.reading import open_store
+from pipeline.stores.reading import named, open_store
 from pipeline.stores.settings import density_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
@@ -123,16 +124,22 @@ def density(
     source = open_store(GAZE, gaze)
     shape = (grid.height, grid.width)
     with write_store(DENSITY, store, manifest, density_settings(settings, grid)) as writer:
+        writer.inputs |= named([source])
         for clip, facts in source.clips.items():
             points = np.asarray(source[clip][:])
             counts = {"frames_without_gaze": facts["frames"] - len(np.unique(points[:, 0]))}
+            files: list[Path] = []
             if isinstance(settings, ReleasedDensity):
                 maps, beyond = maps_by_frame(raw, settings, clip, facts)
                 counts |= {"frames_without_map": maps.count(None), "maps_beyond_clip": beyond}
+                files = [file for file in maps if file is not None]
                 blocks = _released_densities(maps, clip, (facts["height"], facts["width"]), shape)
             else:
                 blocks = _densities_of_points(points, facts, shape, settings)
-            writer.add(clip, blocks, **frame_facts(facts), **counts)
+            with Unchanged(files) as raw_maps:
+                writer.add(clip, blocks, **frame_facts(facts), **counts)
+            if files:
+                writer.inputs[f"raw/{clip}"] = raw_maps.digest
             print(f"{clip}: {facts['frames']} densities; {counts}")
 
 

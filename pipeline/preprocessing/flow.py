@@ -16,9 +16,11 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, FRAMES, QUARTER, SHARD
 from pipeline.stores.manifests import frame_facts
-from pipeline.stores.reading import open_store
+from pipeline.stores.reading import named, open_store
+from pipeline.stores.seals import name_of
 from pipeline.stores.settings import flow_settings
 from pipeline.stores.verify import damage
+from pipeline.stores.weights import weights_digest
 from pipeline.stores.writing import write_store
 
 _COARSE = 16
@@ -89,6 +91,9 @@ def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: P
     source = open_store(FRAMES, frames)
     estimator = build_estimator(settings, threads)
     with write_store(FLOW, store, manifest, flow_settings(settings)) as writer:
+        writer.inputs |= named([source])
+        if weights := getattr(settings, "weights", None):
+            writer.inputs[name_of(Path(weights))] = weights_digest(Path(weights))
         for clip, facts in source.clips.items():
             array = source[clip]
             if array.shape[1] % QUARTER or array.shape[2] % QUARTER:

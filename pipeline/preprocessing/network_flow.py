@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import Tensor
 
 from model.flow.image_flow import ImageFlow
@@ -19,7 +18,7 @@ from pipeline.preprocessing.tensors import upsampled
 from pipeline.runtime.devices import device
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import QUARTER
-from pipeline.stores.weights import check_digest, load_weights, weights_facts
+from pipeline.stores.weights import check_digest, load_pickled, load_weights, weights_facts
 
 _LICENCE = "PWC-Net weights of NVIDIA: CC BY-NC-SA 4.0, not for commercial use"
 
@@ -86,10 +85,11 @@ def load_image_flow(path: Path, sha256: str | None) -> ImageFlow:
             "name a file as weights of that flow, in other_flows of config.yaml"
         )
     check_digest(path, sha256)
+    weights = load_weights(path)
     try:
         network = ImageFlow(**weights_facts(path)["network"])
-        network.load_state_dict(load_weights(path))
-    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        network.load_state_dict(weights)
+    except (RuntimeError, ValueError, TypeError, KeyError) as error:
         # torch lists every tensor that does not fit; the first of them say enough.
         reason = " ".join(str(error).split())[:200]
         raise InputError(
@@ -110,23 +110,17 @@ def load_pwcnet(path: Path, sha256: str | None) -> PWCNet:
             "one with the target train_flow, or choose estimator: dis"
         )
     check_digest(path, sha256)
+    pickled = path.suffix != ".safetensors"
+    weights = load_pickled(path) if pickled else load_weights(path, ours=False)
     try:
-        return _loaded_pwcnet(path).eval()
-    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, EOFError) as error:
-        raise InputError(f"{path}: not weights of a PWC-Net ({error}); fetch it again") from error
-    except Exception as error:  # pickle raises anything on a damaged file
-        raise InputError(f"{path}: cannot be read ({error!r}); fetch it again") from error
-
-
-def _loaded_pwcnet(path: Path) -> PWCNet:
-    if path.suffix == ".safetensors":
-        network = PWCNet(**weights_facts(path)["network"])
-        network.load_state_dict(load_weights(path))
-        return network
-    network = PWCNet()
-    network.load_released(torch.load(path, map_location="cpu", weights_only=True))
-    print(f"{path}: {_LICENCE}")
-    return network
+        network = PWCNet() if pickled else PWCNet(**weights_facts(path)["network"])
+        (network.load_released if pickled else network.load_state_dict)(weights)
+    except (RuntimeError, ValueError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: not weights of a PWC-Net ({reason}); fetch it again") from error
+    if pickled:
+        print(f"{path}: {_LICENCE}")
+    return network.eval()
 
 
 def build_network_estimator(

@@ -21,10 +21,10 @@ from pipeline.evaluation.protocols import Average, MetricStatus, Protocol, proto
 from pipeline.reporting.intervals import ClipSums, Interval, drawn_clips, interval
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import plain, read_rows
+from pipeline.stores.score_sheets import sheet_facts
 
 STATUSES: Final[tuple[MetricStatus, ...]] = get_args(MetricStatus)
 NO_ATTRIBUTE: Final = "no attribute"
-_PROTOCOL_LINE: Final = "# protocol: "
 
 Codes = NDArray[np.int8]
 """Per frame an index into `STATUSES`."""
@@ -75,6 +75,9 @@ def read_scores(path: Path, name: str) -> Sheet:
     """
     rules = protocol(name)
     remedy = f"make it again with: snakemake --force {path}"
+    found = sheet_facts(path)["protocol"]
+    if found != rules.name:
+        raise InputError(f"{path}: expected protocol {rules.name}, found {found}; {remedy}")
     metrics = _metrics(path, rules, remedy)
     try:
         # Names of clips such as 001 or NA are text.
@@ -99,16 +102,10 @@ def read_scores(path: Path, name: str) -> Sheet:
 
 
 def _metrics(path: Path, rules: Protocol, remedy: str) -> list[str]:
-    """Metrics of the sheet, between its columns frame and status; checks both lines above them."""
-    if not path.exists():
-        raise InputError(f"{path}: no such file of scores; make it with: snakemake {path}")
-    # Other bytes in place of text are no such lines, or pandas finds them.
+    """Metrics of the sheet, between its columns frame and status; checks the header."""
+    # Other bytes in place of text are no such line, or pandas finds them.
     with path.open(encoding="utf-8", errors="replace") as lines:
-        first, header = next(lines, "").strip(), next(lines, "").strip()
-    if first != f"{_PROTOCOL_LINE}{rules.name}":
-        raise InputError(
-            f"{path}: expected the line {_PROTOCOL_LINE}{rules.name}, found {first!r}; {remedy}"
-        )
+        _, header = next(lines, ""), next(lines, "").strip()
     words = header.split(",")
     metrics = [metric for metric in reported(rules, words) if metric in words]
     if header != ",".join(["clip", "frame", *metrics, "status"]) or not metrics:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,7 @@ from pipeline.reporting.intervals import Comparison, Interval
 from pipeline.reporting.published import DECIMALS, Rank
 from pipeline.reporting.rendering import render, signed
 from pipeline.runtime.errors import InputError
+from pipeline.stores.manifests import read_listing, write_listing
 
 PAGES: Final = "pages.json"
 """File that holds the content of all pages; the report is rendered from it."""
@@ -159,13 +160,23 @@ def write_page(folder: Path, page: Page, formats: Sequence[str]) -> None:
         _write(folder / f"{page.name}.{form}", render(TEMPLATES[form], page=page))
 
 
-def write_index(folder: Path, pages: Sequence[Page], title: str, remarks: Sequence[str]) -> None:
-    """Write the list of all pages, index.md and index.html, and their content, `PAGES`."""
+def write_index(
+    folder: Path,
+    pages: Sequence[Page],
+    title: str,
+    remarks: Sequence[str],
+    inputs: Mapping[str, str] | None = None,
+) -> None:
+    """Write the list of all pages, index.md and index.html, and their content, `PAGES`.
+
+    Last comes the list of all files in the folder, with digests of them and of their `inputs`.
+    """
     for name in ("index.md", "index.html"):
         _write(folder / name, render(f"{name}.j2", pages=pages, title=title, remarks=remarks))
     # NaN and infinity stand as such: Python and pydantic read them, though JSON has neither.
     content = json.dumps([asdict(page) for page in pages])
     _write(folder / PAGES, f"{content}\n")
+    write_listing(folder, inputs or {})
 
 
 def _write(path: Path, text: str) -> None:
@@ -177,13 +188,15 @@ def read_pages(folder: Path) -> list[Page]:
     """Pages whose content `write_index` wrote into a folder.
 
     Raises:
-        InputError: The file is missing or holds something else.
+        InputError: The file is missing or holds something else, or a file of the folder was edited.
     """
     path = folder / PAGES
     try:
-        return _ADAPTER.validate_json(path.read_bytes())
+        pages = _ADAPTER.validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         reason = str(error).splitlines()[0]  # pydantic lists every field below it
         raise InputError(
             f"{path}: no pages of tables ({reason}); make them with: snakemake --force {folder}"
         ) from None
+    read_listing(folder)
+    return pages

@@ -32,6 +32,8 @@ from pipeline.reporting.published import (
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
+from pipeline.stores.chains import broken_links, product
+from pipeline.stores.seals import name_of
 from pipeline.stores.settings import mismatches
 
 SANITY_GROUP: Final = "Sanity checks"
@@ -60,10 +62,15 @@ def tables(
 
     Raises:
         InputError: A file of scores is missing or malformed, its frames are not those of others, or
-            something was made with other settings than config.yaml has.
+            something was made with other settings than config.yaml has, or from other stores or
+            weights than are there.
     """
-    if differences := mismatches(by_file(made, expected)):
+    files = [*made, *scores]
+    if differences := mismatches(by_file(files, expected)):
         raise InputError("\n".join(differences))
+    products = {path: product(path) for path in files}
+    if broken := broken_links(products):
+        raise InputError("\n".join(broken))
     found = {(path.parent.parent.name, path.parent.name, path.stem): path for path in scores}
     # Several tables have the same rows.
     read = cache(lambda path: read_scores(path, settings.protocol))
@@ -83,7 +90,9 @@ def tables(
         if attributes := _attributes(page.name, settings):
             _write_attributes(page, measured[page.name], attributes, out)
         write_page(out, page, ("md", "html", "tex"))
-    write_index(out, pages, TITLE, (_origin(settings), *_run_remark(settings.run)))
+    remarks = (_origin(settings), *_run_remark(settings.run))
+    inputs = {name_of(path): products[path].digest for path in scores}
+    write_index(out, pages, TITLE, remarks, inputs)
 
 
 def _measure(

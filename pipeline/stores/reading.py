@@ -1,12 +1,13 @@
 """Opening stores, the only thing that passes between two stages.
 
 A part's store is a Zarr group with one array per clip. A missing shard would read as zeros without
-a word, so `open_store` checks that every file which the manifest lists is there with its size;
-`python -m pipeline.stores.verify --manifest PATH` recomputes the digests too.
+a word, so `open_store` checks that every file which the manifest lists is there with its size, and
+the few bytes of Zarr's own metadata by their digests; `python -m pipeline.stores.verify` recomputes
+all digests.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import zarr
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import Kind
 from pipeline.stores.manifests import read_manifest
+from pipeline.stores.seals import file_digest, name_of, rerun
 
 
 @dataclass(frozen=True)
@@ -28,22 +30,34 @@ class Store:
     """Clip -> its facts in the manifest."""
     digest: str
 
+    @property
+    def manifest(self) -> Path:
+        """The manifest beside the store."""
+        return self.path.with_suffix(".json")
+
     def __getitem__(self, clip: str) -> zarr.Array[Any]:
         """The array of a clip, not yet read; read it frame by frame or in slices.
 
         Raises:
-            InputError: There is no such clip, or its array is not of the store's kind.
+            InputError: There is no such clip, or its array cannot be opened or is not of the
+                store's kind.
         """
         if clip not in self.clips:
-            raise InputError(f"{self.path}: no clip {clip}; rerun {self.path.with_suffix('.json')}")
-        array = zarr.open_array(self.path / clip, mode="r")
+            raise InputError(f"{self.path}: no clip {clip}; {rerun(self.manifest)}")
+        try:
+            array = zarr.open_array(self.path / clip, mode="r")
+        except Exception as error:  # Zarr and its codecs raise anything on damaged metadata
+            reason = " ".join(str(error).split())[:100] or type(error).__name__
+            raise InputError(
+                f"{self.path / clip}: no array that can be read ({reason}); {rerun(self.manifest)}"
+            ) from error
         dimensions = getattr(array.metadata, "dimension_names", None)
         found = (str(array.dtype), dimensions, array.attrs.get("unit"))
         expected = (self.kind.dtype, self.kind.dimensions, self.kind.unit)
-        if found != expected:
+        if found != expected or list(array.shape) != self.clips[clip].get("shape"):
             raise InputError(
-                f"{self.path / clip}: expected {expected}, found {found}; "
-                f"rerun {self.path.with_suffix('.json')}"
+                f"{self.path / clip}: expected {expected}, found {found} of {list(array.shape)}; "
+                f"{rerun(self.manifest)}"
             )
         return array
 
@@ -52,22 +66,30 @@ def open_store(kind: Kind, manifest: Path) -> Store:
     """Open the store beside a manifest.
 
     Raises:
-        InputError: It is of another kind, or a listed file is missing or of another size.
+        InputError: It is of another kind, or a listed file is missing, of another size or, of
+            Zarr's metadata, of another content.
     """
     content = read_manifest(manifest)
     path = manifest.with_suffix(".zarr")
-    if content.get("kind") != kind.name:
+    if content["kind"] != kind.name:
         raise InputError(
-            f"{manifest}: expected kind {kind.name}, found {content.get('kind')!r}; "
+            f"{manifest}: expected kind {kind.name}, found {content['kind']!r}; "
             "name a manifest of that stage"
         )
-    for name, (size, _) in content["files"].items():
+    for name, (size, digest) in content["files"].items():
         file = path / name
         found = file.stat().st_size if file.is_file() else None
         if found != size:
             state = "missing" if found is None else f"{found} bytes"
-            raise InputError(f"{file}: expected {size} bytes, found {state}; rerun {manifest}")
+            raise InputError(f"{file}: expected {size} bytes, found {state}; {rerun(manifest)}")
+        if file.name == "zarr.json" and file_digest(file) != digest:
+            raise InputError(f"{file}: changed since it was written; {rerun(manifest)}")
     return Store(kind, path, content["clips"], content["digest"])
+
+
+def named(stores: Iterable[Store]) -> dict[str, str]:
+    """Names and digests of stores, as the manifest of what is made from them records its inputs."""
+    return {name_of(store.manifest): store.digest for store in stores}
 
 
 def open_parts(kind: Kind, manifests: Sequence[Path]) -> dict[str, Store]:
@@ -81,7 +103,10 @@ def open_parts(kind: Kind, manifests: Sequence[Path]) -> dict[str, Store]:
         store = open_store(kind, manifest)
         for clip in store.clips:
             if clip in clips:
-                raise InputError(f"{manifest}: clip {clip} is also in {clips[clip].path}")
+                other = clips[clip].manifest
+                raise InputError(
+                    f"{manifest}: clip {clip} is also in {other}; {rerun(other, manifest)}"
+                )
             clips[clip] = store
     return clips
 

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.data import DatasetFrames, DatasetGaze, Density, Flow, Frames
+from pipeline.runtime.errors import InputError
 from pipeline.stores.manifests import read_manifest
+from pipeline.stores.score_sheets import sheet_facts
+from pipeline.stores.seals import rerun
 from pipeline.stores.weights import weights_settings
 
 Settings = Mapping[str, Any]
@@ -49,32 +52,44 @@ def maps_settings(maps: Path) -> dict[str, Any]:
     return {"maps": str(maps)}
 
 
+def score_settings(seed: int) -> dict[str, Any]:
+    """Settings of stage score beside the protocol, which the sheet of scores names by itself."""
+    return {"seed": seed}
+
+
+def observers_settings(recipe: Density, held_out: int, seed: int) -> dict[str, Any]:
+    """Settings of stage observers, likewise."""
+    return {"density": recipe.model_dump(mode="json"), "held_out": held_out, "seed": seed}
+
+
 def recorded_settings(path: Path) -> Settings | None:
-    """Settings that a manifest or a file of weights names; None if it names none.
+    """Settings that a manifest, a sheet of scores or weights name; None of weights without facts.
 
     Raises:
-        InputError: The file is missing or cannot be read.
+        InputError: The file is missing or not as it was written.
     """
     if path.suffix == ".safetensors":
         return weights_settings(path)
-    settings: Settings | None = read_manifest(path).get("settings")
+    facts = sheet_facts(path) if path.suffix == ".csv" else read_manifest(path)
+    settings: Settings = facts["settings"]
     return settings
 
 
 def mismatches(expected: Mapping[Path, Settings]) -> list[str]:
     """One message for each key in which a result was made with other settings than expected.
 
-    `expected` maps a manifest or a file of weights to the settings that config.yaml has now. Only
-    the sections that it gives are compared.
-
-    Raises:
-        InputError: A file is missing or cannot be read.
+    `expected` maps a manifest, a sheet of scores or a file of weights to the settings that
+    config.yaml has now. Only the sections that it gives are compared. A file that is missing or not
+    as it was written has a message, too.
     """
-    return [
-        f"{path}: {difference}; rerun it: snakemake --forcerun {path}"
-        for path, settings in expected.items()
-        for difference in _differences(recorded_settings(path), settings)
-    ]
+    messages = []
+    for path, settings in expected.items():
+        try:
+            found = [*_differences(recorded_settings(path), settings)]
+            messages += [f"{path}: {difference}; {rerun(path)}" for difference in found]
+        except InputError as error:
+            messages.append(str(error))
+    return messages
 
 
 def _differences(recorded: Settings | None, expected: Settings) -> Iterator[str]:

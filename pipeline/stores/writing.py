@@ -1,7 +1,5 @@
 """Writing a store: clip by clip in whole shards, and its manifest last."""
 
-import hashlib
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import concerns, explain, of_the_disk, remove
 from pipeline.stores.kinds import ENCODINGS, FRAMES, POINTS, SHARD, Codec, Kind
-from pipeline.stores.manifests import list_files, write_json
+from pipeline.stores.manifests import list_files, write_manifest
 
 
 class Writer:
@@ -29,6 +27,8 @@ class Writer:
         self.pending = 0
         """Bytes of the block that is being written, before compression."""
         self.clips: dict[str, dict[str, Any]] = {}
+        self.inputs: dict[str, str] = {}
+        """Name of what the store is made from -> its digest, for the manifest."""
         self._framed = kind.dimensions[0] == "time"
         self._group = zarr.create_group(store, overwrite=True)
 
@@ -53,8 +53,13 @@ class Writer:
         come. Facts are JSON values for the manifest: what the clip is made of, what was dropped.
 
         Raises:
-            InputError: There is no block.
+            InputError: There is no block, or the clip has the name of a store's own file.
         """
+        if clip == "zarr.json":
+            raise InputError(
+                f"{self.kind.name}: no clip can be called {clip}, which is a file of every store; "
+                "rename its raw files and its row of the split sheet"
+            )
         array: zarr.Array[Any] | None = None
         for block in _whole_shards(blocks) if self._framed else [np.concatenate(list(blocks))]:
             if array is None:
@@ -99,7 +104,7 @@ def write_store(
     """Write a store and, when all of it is there, its manifest; after an error neither is left.
 
     The settings are the sections of config.yaml that the stage was given, as a function of
-    `pipeline.stores.settings` returns them.
+    `pipeline.stores.settings` returns them. The stage adds what it reads to the writer's `inputs`.
 
     Raises:
         InputError: The disk is full or read-only, or a file is in the way.
@@ -111,16 +116,15 @@ def write_store(
             shutil.rmtree(store)
         writer = Writer(kind, store, codec)
         yield writer
-        files = list_files(store)
-        content = {
-            "kind": kind.name,
-            "codec": codec,
-            "clips": writer.clips,
-            "files": files,
-            "digest": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
-            "settings": dict(settings),
-        }
-        write_json(manifest, content)
+        write_manifest(
+            manifest,
+            kind=kind.name,
+            codec=codec,
+            clips=writer.clips,
+            files=list_files(store),
+            settings=dict(settings),
+            inputs=writer.inputs,
+        )
     except BaseException as error:
         message = _disk_message(error, store, writer)
         remove(manifest)

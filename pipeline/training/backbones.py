@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from pipeline.runtime.errors import InputError
-from pipeline.stores.weights import check_digest
+from pipeline.stores.weights import check_digest, load_pickled
 
 _REMEDY = "name another file in backbone_weights of config.yaml, or torchvision, or null"
 
@@ -29,9 +28,10 @@ def load_backbone(network: nn.Module, files: list[Path], sha256: str | None) -> 
             )
         check_digest(file, sha256)
         load: Any = network.load_backbone
+        weights = load_pickled(file)
         try:
-            load(torch.load(file, map_location="cpu", weights_only=True))
-        except (OSError, RuntimeError, ValueError) as error:
+            load(weights)
+        except (RuntimeError, ValueError) as error:
             raise InputError(
                 f"{file}: not weights of this backbone ({error}); {_REMEDY}"
             ) from error

@@ -25,15 +25,21 @@ def build_network(arguments: dict[str, Any]) -> nn.Module:
 
 
 def load_into(
-    load: Callable[[dict[str, Tensor]], object], file: Path, whose: str, remedy: str
+    load: Callable[[dict[str, Tensor]], object],
+    file: Path,
+    whose: str,
+    remedy: str,
+    *,
+    ours: bool = True,
 ) -> None:
-    """Load the weights of a file by a network's method.
+    """Load the weights of a file, which may be not `ours`, by a network's method.
 
     Raises:
         InputError: The file is broken, or holds other weights than the network's.
     """
+    weights = load_weights(file, ours=ours)
     try:
-        load(load_weights(file))
+        load(weights)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]  # torch lists every key, a line each
         raise InputError(f"{file}: not weights of {whose} ({reason}); {remedy}") from error

@@ -127,7 +127,7 @@ def load_start(network: PWCNet, path: Path) -> dict[str, Any]:
         InputError: The file is broken, or holds weights of another network.
     """
     remedy = "change flow_weights.network, or set flow_weights.start to null"
-    load_into(network.load_state_dict, path, "the network in flow_weights", remedy)
+    load_into(network.load_state_dict, path, "the network in flow_weights", remedy, ours=False)
     return weights_facts(path) | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 

@@ -104,7 +104,7 @@ def _score(
     stores: dict[str, Path], saliency: Path, protocol: str = "mit", scheduler: str = "threads"
 ) -> list[dict[str, str]]:
     first, *lines = _sheet(stores, saliency, protocol, scheduler).splitlines()
-    assert first == f"# protocol: {protocol}"
+    assert first.startswith(f"# protocol: {protocol}; made: ")
     rows = list(csv.DictReader(lines))
     assert tuple(rows[0]) == ("clip", "frame", *PROTOCOLS[protocol].reports, "status")
     return rows

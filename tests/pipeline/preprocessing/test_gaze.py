@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from pipeline.datasets.records import Clip, Gaze
 from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame, video_pixels
 from pipeline.preprocessing.gaze import gaze as gaze_stage
 from pipeline.preprocessing.gaze import on_grid
+from pipeline.stores.manifests import write_manifest
 from pipeline.stores.settings import recorded_settings
 
 GRID = Frames(width=40, height=30, filter="area", codec="lossless")
@@ -20,7 +21,8 @@ GRID = Frames(width=40, height=30, filter="area", codec="lossless")
 
 def test_the_manifest_names_the_settings(tmp_path: Path) -> None:
     frames = tmp_path / "frames.json"
-    frames.write_text(json.dumps({"kind": "frames", "clips": {}}))
+    facts: dict[str, Any] = {"clips": {}, "files": {}, "settings": {}, "inputs": {}}
+    write_manifest(frames, kind="frames", codec="lossless", **facts)
     settings = DatasetGaze(reader="diem", files=("{clip}.txt",), observers=None, options={})
     manifest = tmp_path / "gaze.json"
     gaze_stage(

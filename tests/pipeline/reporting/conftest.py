@@ -10,6 +10,7 @@ import pytest
 from pipeline.config.evaluation import TablesSettings
 from pipeline.reporting.means import Measurement, read_scores, summarise
 from pipeline.reporting.tables import tables
+from pipeline.stores.score_sheets import seal_sheet
 
 UNCHECKED: dict[str, Any] = {"made": [], "expected": {}}
 """Arguments of `tables` where no store is behind the scores."""
@@ -113,7 +114,14 @@ def write_scores(folder, key, rows, header=HEADER):
     """A sheet of scores of a model and training, `key`, below a folder."""
     path = folder / "scores" / key / "ucf_sports.csv"
     path.parent.mkdir(parents=True)
-    path.write_text(f"{header}\n{rows}\n")
+    return sealed(path, rows, header)
+
+
+def sealed(path, rows, header=HEADER):
+    """A sheet of scores with these rows, as stage score would have written it."""
+    first, _, columns = header.partition("\n")
+    path.write_text(f"{columns}\n{rows}\n")
+    seal_sheet(path, first.removeprefix("# protocol: "), {"seed": 7}, {})
     return path
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.reporting.compare import COLUMNS, REMARK, SPREAD, compare
 from pipeline.runtime.sheets import read_rows
-from tests.pipeline.reporting.conftest import HEADER, SETTING_1, SETTING_2, Html
+from tests.pipeline.reporting.conftest import HEADER, SETTING_1, SETTING_2, Html, sealed
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def compared(tmp_path):
         for protocol, text in rows.items():
             path = tmp_path / protocol / "gfsalnet" / "setting_1" / "ucf_sports.csv"
             path.parent.mkdir(parents=True)
-            path.write_text(f"{HEADER.replace('mit', protocol)}\n{text}\n")
+            sealed(path, text, HEADER.replace("mit", protocol))
             sheets.append(path)
         out = tmp_path / "out"
         compare(scores=sheets, title="A & B", truth="paper's", average="own", seed=7, out=out)

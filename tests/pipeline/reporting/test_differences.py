@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.runtime.sheets import read_rows
-from tests.pipeline.reporting.conftest import HEADER, Html
+from tests.pipeline.reporting.conftest import Html, sealed
 
 
 def test_differences_are_shown_without_p_where_clips_are_few(made):
@@ -23,7 +23,7 @@ def many(clips, shift):
 
 def test_differences_are_tested_with_clips_enough(scores, made):
     for path, shift in zip(scores, (0.0, 0.01, -1.0), strict=True):
-        path.write_text(f"{HEADER}\n{many(range(20), shift)}\n")
+        sealed(path, many(range(20), shift))
     out = made()
     lines = (out / "table_1.md").read_text().splitlines()
     row = next(line for line in lines if line.startswith("| Setting 1 | Setting 2 |"))
@@ -35,7 +35,7 @@ def test_differences_are_tested_with_clips_enough(scores, made):
 
 def test_six_clips_cannot_tell_models_apart_in_ten_tests(scores, made):
     for path, shift in zip(scores, (0.0, 0.01, -1.0), strict=True):
-        path.write_text(f"{HEADER}\n{many(range(6), shift)}\n")
+        sealed(path, many(range(6), shift))
     out = made()
     lines = (out / "table_1.md").read_text().splitlines()
     row = next(line for line in lines if line.startswith("| Setting 1 | Setting 2 |"))
@@ -45,7 +45,7 @@ def test_six_clips_cannot_tell_models_apart_in_ten_tests(scores, made):
 
 def test_clips_stand_in_order_of_what_the_best_row_loses(scores, made):
     for path, shift in zip(scores, (0.0, 0.01, -1.0), strict=True):
-        path.write_text(f"{HEADER}\n{many(range(12), shift)}\n")
+        sealed(path, many(range(12), shift))
     out = made()
     text = (out / "table_1.html").read_text()
     details = Html(text.partition("<details>")[2].partition("</details>")[0])
@@ -57,7 +57,7 @@ def test_clips_stand_in_order_of_what_the_best_row_loses(scores, made):
 
 def test_one_clip_has_no_interval_and_says_why(scores, made):
     for path in scores:
-        path.write_text(f"{HEADER}\n{many([3], 0)}\n")
+        sealed(path, many([3], 0))
     out = made()
     line = next(
         row

@@ -19,6 +19,7 @@ from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, SALIENCY, Kind
 from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.writing import write_store
+from tests.builders import edited
 
 H, W = 12, 17
 
@@ -166,9 +167,7 @@ def test_nothing_is_mixed_with_what_is_there(tmp_path: Path, form: Any) -> None:
 @pytest.mark.parametrize("form", ["png", "mp4"])
 def test_clip_names_that_leave_the_folder(tmp_path: Path, name: str, form: Any) -> None:
     manifest = _store(tmp_path, DENSITY, {"a": _maps()})
-    manifest.write_text(
-        manifest.read_text().replace('"a": {', f'"{name}": {{'.replace("\\", r"\\"))
-    )
+    edited(manifest, lambda text: text.replace('"a": {', f'"{name}": {{'.replace("\\", r"\\")))
     with pytest.raises(InputError, match=r"not a plain file name"):
         export(manifest=manifest, out=tmp_path / "out" / "in", form=form, scale="frame")
     assert not (tmp_path / "out").exists()

@@ -24,7 +24,7 @@ from pipeline.reporting.page import (
 from pipeline.reporting.rendering import latex_text, markdown, render
 from pipeline.runtime.errors import InputError
 from tests.builders import ROOT
-from tests.pipeline.reporting.conftest import Html, settings
+from tests.pipeline.reporting.conftest import SETTING_2, Html, sealed, settings
 
 
 def test_html_is_well_formed_self_contained_and_shows_the_numbers(made):
@@ -85,7 +85,7 @@ def test_index_links_every_table(made):
     assert links == {"table_1.html", "table_10.html"}
     assert "[Table 10. Comparison on UCF-Sports](table_10.md)" in (out / "index.md").read_text()
     assert {path.name for path in out.iterdir()} == {
-        *("index.md", "index.html", "pages.json"),
+        *("index.md", "index.html", "pages.json", "files.json"),
         *(
             f"{name}{kind}"
             for name in names
@@ -95,7 +95,7 @@ def test_index_links_every_table(made):
 
 
 def test_infinite_means_are_shown_as_such(scores, made):
-    scores[1].write_text(scores[1].read_text().replace("3.0,0.4,1.5,ok", "3.0,0.4,inf,ok"))
+    sealed(scores[1], SETTING_2.replace("3.0,0.4,1.5,ok", "3.0,0.4,inf,ok"))
     out = made()
     page = Html((out / "table_1.html").read_text())
     assert page.table("Method")["Setting 2"][4] == "inf (paper )1.568 (, +inf)"

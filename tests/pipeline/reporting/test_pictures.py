@@ -9,6 +9,7 @@ from pipeline.reporting.pictures import chosen, error, pictures, stretched, typi
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY
+from pipeline.stores.score_sheets import seal_sheet
 from pipeline.stores.writing import write_store
 
 NAN = float("nan")
@@ -78,15 +79,23 @@ def _stores(folder):
 
 
 def _scores(folder):
-    lines = ["# protocol: mit", "clip,frame,CC,NSS,status"]
+    lines = ["clip,frame,CC,NSS,status"]
     for clip, values in NSS.items():
         for frame, value in zip((1, 3, 5), values, strict=True):
             odd = np.isnan(value)
             cell, status = ("", "NSS=no_fixation") if odd else (str(value), "ok")
             lines.append(f"{clip},{frame},0.5,{cell},{status}")
-    path = folder / "scores.csv"
-    path.write_text("\n".join([*lines, ""]))
+    return _sealed(folder / "scores.csv", "\n".join([*lines, ""]))
+
+
+def _sealed(path, rows):
+    path.write_text(rows)
+    seal_sheet(path, "mit", {}, {})
     return path
+
+
+def _rows(path):
+    return path.read_text().partition("\n")[2]
 
 
 def _made(folder, *scores):
@@ -130,8 +139,8 @@ def test_the_same_stores_give_the_same_bytes(tmp_path):
 
 def test_scores_without_nss_are_told(tmp_path):
     scores = _scores(tmp_path)
-    text = scores.read_text().replace("NSS=no_fixation", "ok").replace("CC,NSS", "CC,KLDiv")
-    scores.write_text(text)
+    rows = _rows(scores).replace("NSS=no_fixation", "ok").replace("CC,NSS", "CC,KLDiv")
+    _sealed(scores, rows)
     with pytest.raises(InputError, match=r"scores\.csv: expected a column NSS, found CC, KLDiv"):
         _made(tmp_path, scores)
 
@@ -139,6 +148,6 @@ def test_scores_without_nss_are_told(tmp_path):
 def test_scores_of_other_frames_are_told(tmp_path):
     scores = _scores(tmp_path)
     fewer = tmp_path / "fewer.csv"
-    fewer.write_text(scores.read_text().replace("a,1,0.5,1.0,ok\n", ""))
+    _sealed(fewer, _rows(scores).replace("a,1,0.5,1.0,ok\n", ""))
     with pytest.raises(InputError, match=r"fewer\.csv: expected the frames that .*scores\.csv"):
         _made(tmp_path, fewer, scores)

@@ -19,6 +19,7 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import SALIENCY
 from pipeline.stores.writing import write_store
+from tests.builders import edited
 
 OFFICIAL = {
     "over": "dhf1k",
@@ -160,7 +161,7 @@ def test_method_is_a_safe_name(tmp_path: Path, method: str) -> None:
 
 def test_a_clip_name_that_leaves_the_folder(tmp_path: Path) -> None:
     manifest = _store(tmp_path, {"701": _maps(1)})
-    manifest.write_text(manifest.read_text().replace('"701": {', '"../701": {'))
+    edited(manifest, lambda text: text.replace('"701": {', '"../701": {'))
     with pytest.raises(InputError, match=r"not a plain file name"):
         submission(saliency=manifest, expected=_expected(), method="m", zip=tmp_path / "a.zip")
 

@@ -21,6 +21,7 @@ from tests.pipeline.reporting.conftest import (
     SETTING_2,
     UNCHECKED,
     Html,
+    sealed,
     settings,
 )
 
@@ -114,7 +115,7 @@ def test_the_same_input_gives_the_same_bytes(scores, published, tmp_path):
 def test_a_metric_without_any_value_is_undefined(scores, made):
     for path in scores:
         rows = SETTING_1.replace(",3.0,", ",,").replace(",1.0,", ",,").replace(",2.0,", ",,")
-        path.write_text(f"{HEADER}\n{rows}\n")
+        sealed(path, rows)
     out = made()
     page = Html((out / "table_1.html").read_text())
     cells = page.table("Method")
@@ -141,7 +142,7 @@ def test_a_missing_file_of_scores_is_named_with_its_target(scores, published, ma
 
 
 def test_rows_with_other_frames_are_refused(scores, made):
-    scores[2].write_text("\n".join([HEADER, *CENTRE.splitlines()[:-2], ""]))
+    sealed(scores[2], "\n".join(CENTRE.splitlines()[:-2]))
     with pytest.raises(InputError, match=r"centre_bias.*its frames are not those of .*setting_1"):
         made()
 
@@ -182,7 +183,7 @@ def test_columns_that_a_protocol_does_not_report_are_left_out(scores, made):
     for path, text in zip(scores, (SETTING_1, SETTING_2, CENTRE), strict=True):
         rows = re.sub(r",[\d.]*,(ok|AUC-J=|CC=)", r",\1", text)
         rows = re.sub(r" KLDiv=\w+", "", rows)
-        path.write_text(f"{header}\n{rows}\n")
+        sealed(path, rows, header)
     out = made(protocol="dhf1k")
     page = (out / "table_1.md").read_text()
     assert "Protocol dhf1k does not report KLDiv." in page
@@ -192,7 +193,7 @@ def test_columns_that_a_protocol_does_not_report_are_left_out(scores, made):
 def test_a_metric_that_a_sheet_lacks_is_named_with_the_sheet(scores, made):
     header = HEADER.replace(",KLDiv", "")
     rows = re.sub(r",[\d.]+,(ok|AUC-J=|CC=)", r",\1", SETTING_1).replace(" KLDiv=empty_density", "")
-    scores[1].write_text(f"{header}\n{rows}\n")
+    sealed(scores[1], rows, header)
     with pytest.raises(InputError, match=r"setting_2.*table table_1 wants KLDiv"):
         made()
 

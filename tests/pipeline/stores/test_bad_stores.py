@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import zarr
 
+from tests.builders import edited
 from tests.spoiling import Case, Spoil, content, copied, cut, flipped, refusals, remove
 from tests.workbench import UCF, Bench
 
@@ -44,8 +45,7 @@ def no_space(bench: Bench) -> None:
 
 def json_keys(pattern: str, **values: Any) -> Spoil:
     def spoil(bench: Bench) -> None:
-        file = bench.file(pattern)
-        file.write_text(json.dumps(json.loads(file.read_text()) | values))
+        edited(bench.file(pattern), lambda text: json.dumps(json.loads(text) | values))
 
     return spoil
 
@@ -57,7 +57,7 @@ CASES = [
         "gaze",
         remove("made/frames/0001.json"),
         "made/frames/0001.json",
-        ("not a manifest", "rerun this target"),
+        ("not a manifest", "rerun it: snakemake --forcerun"),
     ),
     Case(
         "manifest of another kind for frames",
@@ -73,7 +73,7 @@ CASES = [
         "flow",
         cut("made/frames/0001.json", 0.5),
         "made/frames/0001.json",
-        ("not a manifest", "rerun this target"),
+        ("not a manifest", "rerun it: snakemake --forcerun"),
     ),
     Case(
         "no manifest of gaze",
@@ -81,7 +81,7 @@ CASES = [
         "density",
         remove("made/gaze/0001.json"),
         "made/gaze/0001.json",
-        ("not a manifest", "rerun this target"),
+        ("not a manifest", "rerun it: snakemake --forcerun"),
     ),
     Case(
         "manifest of another kind for gaze",

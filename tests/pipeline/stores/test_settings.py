@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 from pipeline.config.data import DatasetFrames, DisFlow, Frames, GaussianDensity
-from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY
 from pipeline.stores.manifests import read_manifest
 from pipeline.stores.settings import (
@@ -82,23 +80,32 @@ def test_lists_and_empty_sections_compare_as_json_has_them(tmp_path: Path) -> No
     assert "made with network.main_channels [8, 8], config.yaml says [8, 4];" in message
 
 
-def test_a_manifest_of_an_older_release_names_no_settings(tmp_path: Path) -> None:
+def test_a_manifest_of_an_older_release_is_made_again(tmp_path: Path) -> None:
     manifest = _density(tmp_path)
     content = read_manifest(manifest)
-    del content["settings"]
-    manifest.write_text(json.dumps(content))
+    older = {key: content[key] for key in content.keys() - {"inputs", "seal"}}
+    manifest.write_text(json.dumps(older))
     (message,) = mismatches({manifest: maps_settings(Path("maps"))})
-    assert message.startswith(f"{manifest}: does not name the settings it was made with; rerun it")
+    assert message == (
+        f"{manifest}: no inputs, seal: not a manifest, or made by an older release; "
+        f"rerun it: snakemake --forcerun {manifest}"
+    )
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.json: not a manifest"):
-        mismatches({tmp_path / "a.json": {}})
-    with pytest.raises(InputError, match=r"a\.safetensors: cannot read weights .*; rerun"):
-        mismatches({tmp_path / "a.safetensors": {}})
-    (tmp_path / "a.safetensors").write_bytes(b"no weights")
-    with pytest.raises(InputError, match=r"a\.safetensors: cannot read weights .*; rerun"):
-        mismatches({tmp_path / "a.safetensors": {}})
+    files = [tmp_path / name for name in ("a.json", "a.csv", "a.safetensors", "b.safetensors")]
+    files[-1].write_bytes(b"no weights")
+    found = mismatches({file: {} for file in files})
+    assert len(found) == len(files)
+    for file, message in zip(files, found, strict=True):
+        assert message.startswith(f"{file}: ")
+        assert "snakemake" in message
+    assert [message.split(": ")[1].split(" (")[0] for message in found] == [
+        "not a manifest, but no such file; rerun it",
+        "no such file of scores; make it with",
+        "cannot read weights",
+        "cannot read weights",
+    ]
 
 
 def test_weights_are_compared_by_the_facts_that_come_from_config(tmp_path: Path) -> None:

@@ -43,4 +43,4 @@ def test_a_broken_checkpoint_is_no_obstacle(
     (kept,) = tmp_path.rglob("state.pt")
     kept.write_bytes(kept.read_bytes()[:1000])
     assert train(small(), samples, run_in(tmp_path))[0][0] == 1
-    assert f"{kept}: cannot be read" in capsys.readouterr().out
+    assert f"{kept}: damaged, and kept as state.broken" in capsys.readouterr().out
