@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.config.data import DatasetGaze
 from pipeline.raw.patterns import (
-    _entries,
     clips_with_video,
+    entries,
     gaze_files,
     listing,
     numbered_files,
@@ -240,7 +240,7 @@ def test_two_files_of_one_number_are_told(tmp_path: Path) -> None:
 
 def test_a_listing_tells_names_and_sizes_apart(tmp_path: Path) -> None:
     def digest() -> str:
-        _entries.cache_clear()
+        entries.cache_clear()
         return listing(tmp_path, "{clip}/{frame}.png", [SheetClip("a", "test", None, None)])
 
     _touch(tmp_path, "a/1.png")
