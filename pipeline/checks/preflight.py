@@ -14,7 +14,8 @@ The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `
     sheet       {file, there, command}; command is null where the sheet is there
     splits      {split: {listed, there, frames, known_clips, known_frames, source}}: clips of the
                 sheet, those with all their files, frames that they hold (null: not counted)
-    missing     [{pattern, clips, of, files}]: clips with a missing file, and these files
+    missing     [{pattern, clips, of, files, almost}]: clips with a missing file, these files, and
+                what lies there under almost the name of the first
     unreadable  [{clip, file, problem}]
     short       [{clip, file, problem}]: recordings or videos
     noted       [{clip, file, problem}]: what readers made of odd files; no fault
@@ -44,7 +45,7 @@ from pipeline.checks.preflight_report import show
 from pipeline.checks.probing import Probed, empty_files, extra_clips, probe
 from pipeline.config.config import Config
 from pipeline.planning.load import configured, own
-from pipeline.planning.missing import missing_files
+from pipeline.planning.missing import almost, missing_files
 from pipeline.planning.needs import flows, left_out
 from pipeline.planning.rows import flows_of, used_splits
 from pipeline.raw.splits import SPLITS, SheetClip, Total, read_sheet, read_totals
@@ -164,6 +165,7 @@ def _files(
                 "clips": len(lacking),
                 "of": len(clips),
                 "files": list(dict.fromkeys(file for files in lacking.values() for file in files)),
+                "almost": almost(root, lacking),
             }
             for pattern, lacking in missing.items()
         ],

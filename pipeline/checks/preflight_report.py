@@ -60,6 +60,7 @@ def _problems(name: str, facts: Mapping[str, Any]) -> list[str]:
     lines += [
         f"missing: {one['pattern']} of {one['clips']} of {one['of']} clips: "
         + _some([file.removeprefix(folder) for file in one["files"]])
+        + one["almost"]
         for one in (facts["missing"] if facts["there"] else ())
     ]
     for kind in ("unreadable", "short", "noted"):

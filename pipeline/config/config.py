@@ -4,11 +4,24 @@ No number and no choice of an experiment has a default: what runs is written dow
 out only where that means none (null), no (false) or nothing ({}).
 """
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from os.path import normpath
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
 
 from pipeline.config.data import Dataset, Flow, Frames, MetaDataset, Submission
 from pipeline.config.evaluation import Alignment, Score, Table
-from pipeline.config.section import Section
+from pipeline.config.section import (
+    GIVEN,
+    MAIN_FLOW,
+    PRETRAINING,
+    UNTRAINED,
+    Folder,
+    Name,
+    Section,
+    alike,
+)
 from pipeline.config.training import (
     Fitting,
     FlowWeights,
@@ -23,9 +36,9 @@ from pipeline.config.training import (
 class Config(Section):
     """config.yaml with the file of the run laid over it."""
 
-    run: str
+    run: Name
     """`paper`: config.yaml as it stands; another word: workflow/runs/<run>.yaml laid over it."""
-    pathvars: dict[Literal["raw", "data", "results", "logs"], str]
+    pathvars: dict[Literal["raw", "data", "results", "logs"], Folder]
     """Folders of raw data, of stores made from them, of results and of logs."""
     without: tuple[str, ...]
     """Keys of `datasets` and `meta_datasets` that are left out: their tables show printed values
@@ -35,15 +48,15 @@ class Config(Section):
     frames: Frames
     flow: Flow
     """Optical flow from each frame to the next (Sec. IV-B)."""
-    other_flows: dict[str, Flow]
+    other_flows: dict[Name, Flow]
     """Flows by name, for models whose key `flow` gives this name; also the name of their folder."""
-    datasets: dict[str, Dataset]
+    datasets: dict[Name, Dataset]
     """Datasets with frames and gaze of their own, by the name of their raw folder."""
-    meta_datasets: dict[str, MetaDataset]
+    meta_datasets: dict[Name, MetaDataset]
     """Datasets that consist of listed frames of another one, by the name of their raw folder."""
-    submissions: dict[str, Submission]
+    submissions: dict[Name, Submission]
     """Maps of splits whose gaze is hidden, packed for the datasets' authors, who score them."""
-    networks: dict[str, dict[str, Any]]
+    networks: dict[Name, dict[str, Any]]
     """Name of a network in model/registry.py -> arguments of its constructor that all its models
     share."""
     flow_weights: FlowWeights
@@ -53,20 +66,57 @@ class Config(Section):
     a file with a state dict of torchvision; null: random weights."""
     backbone_sha256: str | None
     """First digits, or all, of the SHA-256 that the file must have; null: not checked."""
-    models: dict[str, Model]
+    models: dict[Name, Model]
     """Models by name. Exactly one of `network`, `maps` and `held_out` is set; further keys are
     arguments of the network's constructor, beside those under `networks`."""
     loss: Loss
     loss_search: LossSearch
     pretraining: Training
-    other_pretrainings: dict[str, Training]
+    other_pretrainings: dict[Name, Training]
     """Pretrainings by name, for models whose key `pretraining` gives this name."""
-    trainings: dict[str, Training]
+    trainings: dict[Name, Training]
     """Trainings by the name that rows of tables give (Sec. IV-B)."""
     fitting: Fitting
     score: Score
     alignment: Alignment
     sanity: dict[str, str]
     """Label of a row of every table -> key of `models`: a model without training."""
-    tables: dict[str, Table]
+    tables: dict[Name, Table]
     """Tables by the name of their sheet of printed values, workflow/published/<table>.csv."""
+
+    @model_validator(mode="after")
+    def _names_share_no_file(self) -> Self:
+        made = [f"{name}_{part}" for name in self.tables for part in ("clips", "attributes")]
+        shared: list[dict[str, Iterable[str]]] = [
+            {
+                "datasets": self.datasets,
+                "meta_datasets": self.meta_datasets,
+                "submissions": self.submissions,
+            },
+            # Flows lie beside the other stores of a dataset, their weights among those of models.
+            {"stages": ["frames", "gaze", "density", MAIN_FLOW], "other_flows": self.other_flows},
+            {"weights": ["flow"], "models": self.models},
+            {
+                "weights": [GIVEN, UNTRAINED, PRETRAINING],
+                "other_pretrainings": self.other_pretrainings,
+                "trainings": self.trainings,
+            },
+            {"tables": self.tables, "pages": ["index", "pages", "marks", *made]},
+        ]
+        for sections in shared:
+            if message := alike(sections):
+                raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _raw_data_have_a_folder_of_their_own(self) -> Self:
+        if lacking := {"raw", "data", "results", "logs"} - self.pathvars.keys():
+            raise ValueError(f"pathvars: {', '.join(sorted(lacking))} needed; name a folder")
+        folders = {name: normpath(folder) for name, folder in self.pathvars.items()}
+        for name in ("data", "results", "logs"):
+            if folders[name] == folders["raw"]:
+                raise ValueError(
+                    f"pathvars.{name}: {folders[name]} is that of raw, in which nothing but the "
+                    "demo's drawings is written; name another folder"
+                )
+        return self

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.config.section import Pattern, Section, Split
+from pipeline.config.section import Name, Pattern, Section, Split
 
 
 class Frames(Section):
@@ -220,7 +220,7 @@ class Dataset(Section):
     source: Source
     variant: str
     """Key of `variants`: the ground truth that the run uses. Every table names it."""
-    variants: dict[str, Variant]
+    variants: dict[Name, Variant]
     """Ground truths of the dataset by name."""
     clips_per_part: PositiveInt
     """Number of clips that one job takes through a stage of preprocessing."""

@@ -4,19 +4,22 @@ The workflow's own files are found from where the workflow lies, a user's from t
 a relative path means the working folder's file if there is one, else the workflow's.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from model.registry import NETWORKS
 from pipeline.config.config import Config
 from pipeline.config.data import Flow, PwcnetFlow
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.planning.needs import all_trainings, given, is_a_start, pretraining_name
 from pipeline.planning.provenance import ROOT
-from pipeline.runtime.errors import InputError
+from pipeline.planning.yaml_file import read_yaml
+from pipeline.runtime.errors import InputError, meant
 
 
 def own(path: str | Path) -> str:
@@ -40,33 +43,29 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return joined
 
 
-def _file(path: str) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); correct or restore it") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected keys with values, found {content!r}; restore it")
-    return content
-
-
 def complete(keys: Mapping[str, Any]) -> dict[str, Any]:
     """The whole configuration: config.yaml, the file of its run, and the user's `keys`, which win.
 
     Raises:
         InputError: A file cannot be read, or there is no such run.
     """
-    content = _file(own("config.yaml"))
-    run = keys.get("run", content.get("run"))
+    content = read_yaml(Path(own("config.yaml")))
+    run = str(keys.get("run", content.get("run")))
     if run != "paper":
-        overlay = own(f"workflow/runs/{run}.yaml")
-        if not Path(overlay).is_file():
-            known = sorted(path.stem for path in (ROOT / "workflow/runs").glob("*.yaml"))
+        known = _runs()
+        if run not in known:
             raise InputError(
-                f"config.yaml: run: {run}: no such run; set it to paper, {', '.join(known)}"
+                f"config.yaml: run: {run}: no such run; set it to {', '.join(known)}"
+                f"{meant(run, known)}"
             )
-        content = merged(content, _file(overlay))
+        content = merged(content, read_yaml(known[run]))
     return merged(content, keys)
+
+
+def _runs() -> dict[str, Path]:
+    """Name of a run -> its file; `paper` has none."""
+    folders = [*(ROOT / "workflow/runs").glob("*.yaml"), *Path("workflow/runs").glob("*.yaml")]
+    return {"paper": Path(), **{path.stem: path for path in sorted(folders)}}
 
 
 def configured(run: str) -> Config:
@@ -88,18 +87,42 @@ def load(content: Mapping[str, Any]) -> Config:
     try:
         cfg = Config.model_validate(content)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(map(str, problem['loc'])) or 'config'}: {problem['msg']}"
-            for problem in error.errors()
-        ]
+        problems = error.errors()
+        lines = [f"  {_problem(problem, problems, content)}" for problem in problems]
         raise InputError("\n".join(["config.yaml does not fit:", *lines])) from error
     for section, name, known in _names(cfg):
         if name is not None and name not in known:
             raise InputError(
                 f"config.yaml does not fit:\n  {section} names {name!r}; known are "
-                f"{', '.join(sorted(known))}"
+                f"{', '.join(sorted(known))}{meant(name, known)}"
             )
     return _located(cfg)
+
+
+def _problem(
+    problem: ErrorDetails, others: Sequence[ErrorDetails], content: Mapping[str, Any]
+) -> str:
+    """A line about what does not fit, with the name or the form that may have been meant."""
+    *above, key = problem["loc"] or ("config",)
+    found, what = problem["input"], problem["msg"].removeprefix("Value error, ")
+    match problem["type"]:
+        case "extra_forbidden":
+            beside: Any = content
+            for step in above:
+                beside = beside.get(step, {}) if isinstance(beside, Mapping) else {}
+            lacking = [one["loc"][-1] for one in others if [*one["loc"][:-1]] == above]
+            names = {str(name) for name in [*beside, *lacking]} - {str(key)}
+            what += meant(key, names)
+        case "union_tag_invalid":
+            tags = re.findall("'(.*?)'", problem["ctx"]["expected_tags"])
+            what += meant(problem["ctx"]["tag"], tags)
+        case "literal_error":
+            what += meant(found, re.findall("'(.*?)'", problem["ctx"]["expected"]))
+        case "string_type" if isinstance(found, bool | int | float):
+            what += f", found {found!r}: put it in quotes"
+    steps = (str(step) for step in problem["loc"] if step != "[key]")
+    path = ".".join(step if step.isprintable() else repr(step) for step in steps)
+    return f"{path or 'config'}: {what}"
 
 
 def _located(cfg: Config) -> Config:
@@ -129,10 +152,15 @@ def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
     networks = [name for name in cfg.models if not given(cfg, name)]
     starts = [model.start for model in cfg.models.values() if model.start]
     for model in cfg.models.values():
+        yield "models", model.network, NETWORKS
         yield "models", model.start, networks
         yield "models", model.flow, {MAIN_FLOW, *cfg.other_flows}
         yield "models", model.pretraining, all_trainings(cfg)
     yield "loss_search", cfg.loss_search.model, starts
+    readers = _readers()
+    for dataset in cfg.datasets.values():
+        for variant in dataset.variants.values():
+            yield "gaze.reader", variant.gaze.reader, readers
     for meta in cfg.meta_datasets.values():
         yield "meta_datasets", meta.over, cfg.datasets
     for submission in cfg.submissions.values():
@@ -152,6 +180,13 @@ def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
             yield f"tables.{title}", row.model, cfg.models
             if row.model in cfg.models:
                 yield f"tables.{title}", row.training, _trainings_of(cfg, row.model)
+
+
+def _readers() -> list[str]:
+    """Modules of pipeline/datasets that have a function `read`, which are costly to import."""
+    reads = re.compile(r"^(def read\(|from .* import .*\bread\b)", re.MULTILINE)
+    files = sorted(Path(__file__).parents[1].glob("datasets/[a-z]*.py"))
+    return [file.stem for file in files if reads.search(file.read_text(encoding="utf-8"))]
 
 
 def _trainings_of(cfg: Config, model: str) -> set[str]:

@@ -10,9 +10,10 @@ from pipeline.config.data import Dataset
 from pipeline.planning.load import complete, load
 from pipeline.planning.needs import given, left_out
 from pipeline.planning.rows import all_measured, used_splits
-from pipeline.raw.patterns import files_matching, patterns, stays_inside, video_file
+from pipeline.raw.near_misses import near_folder, near_miss
+from pipeline.raw.patterns import files_matching, patterns, readable, stays_inside, video_file
 from pipeline.raw.splits import SheetClip, read_sheet
-from pipeline.runtime.errors import InputError
+from pipeline.runtime.errors import InputError, meant
 
 
 def _missing_of(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[str]:
@@ -50,14 +51,24 @@ def _files_missing(cfg: Config, name: str) -> list[str]:
     clips = [clip for clip in read_sheet(Path(dataset.splits)) if clip.split in splits]
     return [
         f"{root / pattern} of {len(of_clips)} of {len(clips)} clips, "
-        f"the first is {next(iter(of_clips))}"
+        f"the first is {next(iter(of_clips))}{almost(root, of_clips)}"
         for pattern, of_clips in missing_files(root, dataset, clips).items()
     ]
 
 
+def almost(root: Path, of_clips: Mapping[str, Sequence[str]]) -> str:
+    """A clause about what lies there under almost the name of the first missing file, if any."""
+    (first, *_), *_ = of_clips.values()
+    return _clause(near_miss(root, first.removeprefix(f"{root}/")))
+
+
+def _clause(found: str | None) -> str:
+    return f"; {found}" if found else ""
+
+
 @cache
 def _exists(file: Path) -> bool:
-    return file.is_file()
+    return readable(file)
 
 
 def _missing(cfg: Config) -> dict[str, list[str]]:
@@ -68,7 +79,7 @@ def _missing(cfg: Config) -> dict[str, list[str]]:
             continue
         lines = problems.setdefault(name, [])
         if not (raw / name).is_dir():
-            lines.append(f"no folder {raw / name}")
+            lines.append(f"no folder {raw / name}{_clause(near_folder(raw, name))}")
         elif Path(dataset.splits).is_file():
             lines += _files_missing(cfg, name)
         if not Path(dataset.splits).is_file():
@@ -85,7 +96,8 @@ def _missing(cfg: Config) -> dict[str, list[str]]:
     for name, meta in cfg.meta_datasets.items():
         frame_list = raw / name / meta.frame_list
         if not left_out(cfg, name) and not frame_list.is_file():
-            problems[name] = [f"no frame list {frame_list}"]
+            found = _clause(near_miss(raw / name, meta.frame_list))
+            problems[name] = [f"no frame list {frame_list}{found}"]
     return {name: lines for name, lines in problems.items() if lines}
 
 
@@ -138,6 +150,7 @@ def _refuse_unknown_metrics(cfg: Config, known: Collection[str]) -> None:
             raise InputError(
                 f"config.yaml: tables.{name}.metrics: no such metric: {', '.join(unknown)}; choose "
                 f"from {', '.join(known)}, or add it to pipeline/evaluation/metrics/registry.py"
+                f"{meant(unknown[0], known)}"
             )
 
 

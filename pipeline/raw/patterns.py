@@ -18,8 +18,8 @@ from pipeline.runtime.errors import InputError
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
-def _regex(pattern: str) -> re.Pattern[str]:
-    """The pattern as a regular expression, with a group for each {field}."""
+def expression(pattern: str) -> re.Pattern[str]:
+    """Return the pattern as a regular expression, with a group for each {field}."""
     parts = _FIELD.split(pattern)
     text, seen = "", set[str]()
     for i, part in enumerate(parts):
@@ -34,19 +34,35 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 @cache
-def _entries(folder: Path) -> tuple[str, ...]:
-    """Names in a folder, sorted, without hidden files, which macOS leaves behind."""
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")))
+def entries(folder: Path) -> tuple[str, ...]:
+    """Return the names in a folder, sorted, without hidden files, which macOS leaves behind.
+
+    Raises:
+        InputError: It may not be listed.
+    """
+    try:
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be listed ({error.strerror}); change its permissions"
+        ) from None
+    return tuple(sorted(name for name in names if not name.startswith(".")))
+
+
+def readable(file: Path) -> bool:
+    """Whether a file is there and may be read; no name is too long to ask."""
+    try:
+        return file.is_file() and os.access(file, os.R_OK)
+    except OSError:
+        return False
 
 
 def _walk(folder: Path, pieces: list[str], below: str = "") -> Iterable[str]:
     """Paths below a folder that fit a pattern piece by piece; each folder is listed once."""
     piece, *rest = pieces
     if _FIELD.search(piece) or "*" in piece:
-        regex = _regex(piece)
-        names = tuple(name for name in _entries(folder) if regex.fullmatch(name))
+        regex = expression(piece)
+        names = tuple(name for name in entries(folder) if regex.fullmatch(name))
     else:
         names = (piece,)
     for name in names:
@@ -59,7 +75,7 @@ def _walk(folder: Path, pieces: list[str], below: str = "") -> Iterable[str]:
 @cache
 def _by_clip(root: Path, pattern: str) -> dict[tuple[str, str], tuple[str, ...]]:
     """(clip, split) -> files that fit a pattern, sorted."""
-    regex = _regex(pattern)
+    regex = expression(pattern)
     found: dict[tuple[str, str], list[str]] = {}
     for path in _walk(root, pattern.split("/")):
         if match := regex.fullmatch(path):
@@ -89,7 +105,7 @@ def numbered_files(root: Path, pattern: str, clip: str, split: str) -> dict[int,
     filled = _filled(pattern, clip, split)
     if "{frame}" not in filled:
         return {1: root / filled}
-    regex = _regex(filled)
+    regex = expression(filled)
     found: dict[int, Path] = {}
     for path in _walk(root, filled.split("/")):
         if match := regex.fullmatch(path):

@@ -19,7 +19,9 @@ from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
 
 SPLITS = ("train", "val", "test")
-_NAME = re.compile(r"(?![.\s])[^/\\{}*\x00-\x1f]*[^/\\{}*\x00-\x1f\s]")
+_NAME = re.compile(r"(?![.\s]|zarr\.json$)[^/\\{}*\x00-\x1f]*[^/\\{}*\x00-\x1f\s]")
+_LONGEST = 200
+"""Bytes of a clip's name, at most: disks allow 255 for a file, whose name holds more."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,11 @@ def _clip(path: Path, line: int, row: dict[str, str]) -> SheetClip:
         raise InputError(
             f"{path}: row {line}: split {clip.split!r}; use one of {', '.join(SPLITS)}"
         )
-    if not _NAME.fullmatch(clip.name):
+    if not _NAME.fullmatch(clip.name) or len(clip.name.encode()) > _LONGEST:
         raise InputError(
-            f"{path}: row {line}: {clip.name!r} cannot be a clip; expected the name of its raw "
-            "file: no slash, brace or asterisk, no blank at an end, no dot in front"
+            f"{path}: row {line}: {clip.name!r:.80} cannot be a clip; expected the name of its "
+            "raw file: no slash, brace or asterisk, no blank at an end, no dot in front, at most "
+            f"{_LONGEST} bytes, and not zarr.json, which is a store's own"
         )
     begins = 1 if first is None else first
     if begins < 1 or (last is not None and last < begins):

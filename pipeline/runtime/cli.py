@@ -4,12 +4,16 @@
 `python -m pipeline.preprocessing.flow --frames PATH --settings '{"estimator": "dis", ...}'`:
 paths, numbers and words as they are, lists as several words, everything else as JSON. An error that
 a user can mend becomes one line and exit status 1; an error of the code keeps its traceback.
+`@FILE` stands for the lines of a file, a word each: what is too long for a command line or for
+those who read it.
 """
 
 import argparse
 import inspect
+import io
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -17,9 +21,26 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import explain, fullest, of_the_disk
+from pipeline.runtime.files import blamed, explain, of_the_disk
 
 _WORDS = (Path, str, int, float)
+_LIMITS: dict[type[Exception], str] = {
+    MemoryError: "not enough memory; give the job more (mem_mb, docs/cluster.md) or fewer threads",
+    RecursionError: "an input is nested too deep; check what the log names last",
+    OverflowError: "a number of an input is too large; check what the log names last",
+    UnicodeError: "a text or a name of an input is not UTF-8; check what the log names last",
+}
+"""Errors of the language that an input or the machine brings about -> what happened, remedy."""
+_KILLED = (
+    "one of its processes was killed, as the system does where memory is short; give the job more "
+    "(mem_mb, docs/cluster.md) or fewer threads"
+)
+_OF_THE_MACHINE = {
+    "can't start new thread": "no further thread; raise `ulimit -u`, or give the job fewer threads",
+    "terminated abruptly": _KILLED,  # concurrent.futures
+    "DataLoader worker": _KILLED,  # torch
+}
+"""Words of a RuntimeError -> what happened, remedy."""
 _CHECKED = re.compile("decompression error|checksum", re.IGNORECASE)
 """Words of codecs about bytes that differ from those written."""
 
@@ -74,11 +95,15 @@ def main(
     parser = argparse.ArgumentParser(
         prog=f"python -m {_module(function)}",
         description=(inspect.getdoc(function) or "").partition("\n\nRaises:")[0],
+        fromfile_prefix_chars="@",
     )
     hints = get_type_hints(function)
     for name in inspect.signature(function).parameters:
         _add(parser, name, hints[name])
     values = vars(parser.parse_args(arguments))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # so that the log can name every file
+            stream.reconfigure(errors="backslashreplace")
     try:
         function(**values)
     except (ValidationError, InputError) as error:
@@ -86,13 +111,29 @@ def main(
     except OSError as error:
         if not of_the_disk(error):
             raise
-        # Errors of writing often name no path.
-        where = fullest(_paths(values.values())) or Path.cwd()
+        where = blamed(error, _paths(values.values()))
         sys.exit(f"{parser.prog}: {explain(error, where)}")
+    except tuple(_LIMITS) as error:
+        what = next(what for kind, what in _LIMITS.items() if isinstance(error, kind))
+        sys.exit(f"{parser.prog}: {what} ({_named(error)})")
     except (RuntimeError, ValueError) as error:
-        if damage is None or not _CHECKED.search(str(error)):
-            raise
-        sys.exit(f"{parser.prog}: {damage(_paths(values.values()))}")
+        if damage is not None and _CHECKED.search(str(error)):
+            sys.exit(f"{parser.prog}: {damage(_paths(values.values()))}")
+        for words, what in _OF_THE_MACHINE.items():
+            if words in str(error):
+                sys.exit(f"{parser.prog}: {what} ({_named(error)})")
+        raise
+
+
+def _named(error: BaseException) -> str:
+    """An error, and the line of our code that met it."""
+    ours = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(__file__).parents[2] in Path(frame.filename).parents
+    ]
+    where = f", {Path(ours[-1].filename).name} line {ours[-1].lineno}" if ours else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}{where}"
 
 
 def _paths(values: Iterable[Any]) -> list[Path]:

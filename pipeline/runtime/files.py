@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,9 +27,14 @@ _REFUSED = {
     errno.EISDIR: ("a folder is where a file should be", "move the folder away"),
     errno.ENOENT: ("no such file or folder", "check the path, or rerun what makes it"),
     errno.ENAMETOOLONG: ("the name is too long for its disk", _MOVE),
+    errno.EFBIG: ("larger than its disk or `ulimit -f` allows", f"raise it, or {_MOVE}"),
+    errno.ELOOP: ("links lead in a circle", "remove one of them"),
+    errno.E2BIG: ("a command line is too long", "shorten the paths that pathvars give"),
     errno.EIO: ("its disk fails to read or write", "check the disk, then rerun"),
     errno.ESTALE: ("its network disk lost it", "rerun"),
     errno.EMFILE: ("too many open files", "raise `ulimit -n`, then rerun"),
+    errno.EAGAIN: ("no further process", "raise `ulimit -u`, or give the job fewer threads"),
+    errno.ENOMEM: ("not enough memory", "give the job more (mem_mb) or fewer threads"),
     errno.ENFILE: ("too many open files on this machine", "close some, then rerun"),
 }
 
@@ -115,10 +121,21 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
-def fullest(paths: list[Path]) -> Path | None:
-    """Return the path with the least free space on its disk; None if no disk can be asked."""
-    known = {path: free for path in paths if (free := _free(path)) is not None}
-    return min(known, key=known.__getitem__, default=None)
+def blamed(error: OSError, paths: list[Path]) -> Path:
+    """The path of a stage that an error `of_the_disk` is about; errors of writing rarely name it.
+
+    It is written to: one that is not there yet, and on a full disk the one with the least free
+    space, or else the folder of temporary files.
+    """
+    if error.filename and isinstance(error.filename, (str, bytes)):
+        named = Path(os.fsdecode(error.filename))
+        return next((path for path in paths if named.is_relative_to(path)), named)
+    outputs = [path for path in paths if not path.exists()]
+    if error.errno not in _FULL:
+        return next(iter([*outputs, *paths]), Path.cwd())
+    candidates = [*outputs, Path(tempfile.gettempdir())]
+    known = {path: free for path in candidates if (free := _free(path)) is not None}
+    return min(known, key=known.__getitem__, default=Path.cwd())
 
 
 def _room(path: Path) -> list[str]:

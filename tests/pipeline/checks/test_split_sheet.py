@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "workflow/splits").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     raw._by_clip.cache_clear()
-    raw._entries.cache_clear()
+    raw.entries.cache_clear()
     return tmp_path
 
 

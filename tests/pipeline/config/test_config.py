@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from snakemake.utils import update_config
 
 from model.flow.image_flow import ImageFlow
 from model.registry import NETWORKS, build
+from pipeline.config.data import DatasetFrames
+from pipeline.config.section import alike
 from pipeline.config.training import Model, Sgd
 from pipeline.planning.load import configured, load
 from pipeline.planning.needs import (
@@ -73,6 +76,28 @@ def test_runs_share_no_folder() -> None:
         ({"datasets": {"diem": {"validation": 1.0}}}, "validation: Input should be less than 1"),
         ({"image_flow_weights": {"training": {"datasets": ["x"]}}}, "image_flow_weights names 'x'"),
         ({"submissions": {"dhf1k_test": {"over": "dhf2k"}}}, "submissions names 'dhf2k'"),
+        ({"framse": 2}, "framse: .*; did you mean frames"),
+        ({"frames": {"widht": 1}}, "frames.widht: .*; did you mean width"),
+        ({"without": ["DHFK"]}, "without names 'DHFK'; known .*; did you mean dhf1k"),
+        ({"models": {"itti": {"network": "iti"}}}, "models names 'iti'; .*; did you mean itti"),
+        (
+            {"datasets": {"diem": {"variants": {"paper": {"gaze": {"reader": "dime"}}}}}},
+            "gaze.reader names 'dime'; known are dhf1k, .*; did you mean diem",
+        ),
+        (
+            {"datasets": {"diem": {"variants": {"paper": {"density": {"recipe": "gausian"}}}}}},
+            "diem.variants.paper.density: .*; did you mean gaussian",
+        ),
+        ({"score": {"protocol": "MIT"}}, "score.protocol: .*; did you mean mit"),
+        (
+            {"tables": {"table_1": {"measured": {"a": {"model": "gfsalnt", "training": "x"}}}}},
+            "tables.table_1 names 'gfsalnt'; known .*; did you mean gfsalnet",
+        ),
+        ({"frames": {"filter": True}}, "frames.filter: Input should be 'bicubic'"),
+        ({"backbone_sha256": 12}, "backbone_sha256: .*, found 12: put it in quotes"),
+        ({"pathvars": {"data": "{x}"}}, r"pathvars.data: '\{x\}': a folder's path without"),
+        ({"pathvars": {"data": ""}}, "pathvars.data: '': a folder's path"),
+        ({"pathvars": {"data": "raw/"}}, "pathvars.data: raw is that of raw"),
     ],
 )
 def test_a_mistake_is_named(change: dict[str, Any], message: str) -> None:
@@ -80,6 +105,81 @@ def test_a_mistake_is_named(change: dict[str, Any], message: str) -> None:
     update_config(wrong, change)
     with pytest.raises(InputError, match=message):
         load(wrong)
+
+
+NAMED = {
+    "tables": "table_1",
+    "models": "itti",
+    "trainings": "setting_2",
+    "datasets": "diem",
+    "meta_datasets": "diem_meta",
+    "other_flows": "deepflow",
+    "other_pretrainings": "salicon_euclidean",
+    "submissions": "dhf1k_test",
+}
+"""Section of names -> an entry, of which a copy gets another name."""
+IMPOSSIBLE = ["../x", "a/b", "/a", "a b", "", ".a", "-a", "a.", "a\nb", "{x}", "a*", "a:b", "CON"]
+
+
+@pytest.mark.parametrize("section", NAMED)
+@pytest.mark.parametrize("name", [*IMPOSSIBLE, "nul.x", "a" * 65])
+def test_a_name_that_no_file_can_have(section: str, name: str) -> None:
+    wrong = configuration("paper")
+    wrong[section][name] = wrong[section][NAMED[section]]
+    with pytest.raises(InputError) as stopped:
+        load(wrong)
+    (line,) = str(stopped.value).splitlines()[1:]
+    assert re.search("cannot be a name|longer than 64|keeps this name for a device", line)
+
+
+@pytest.mark.parametrize("run", ["../demo", "a b"])
+def test_the_runs_name_is_one(run: str) -> None:
+    with pytest.raises(InputError, match=r"run: .* cannot be a name"):
+        load(configuration("paper") | {"run": run})
+
+
+@pytest.mark.parametrize(
+    ("section", "old", "new"),
+    [
+        ("datasets", "diem", "DIEM"),
+        ("submissions", "dhf1k_test", "dhf1k"),
+        ("models", "itti", "Itti"),
+        ("models", "itti", "flow"),
+        ("trainings", "setting_2", "Setting_2"),
+        ("trainings", "setting_2", "given"),
+        ("trainings", "setting_2", "salicon_euclidean"),
+        ("other_flows", "deepflow", "gaze"),
+        ("other_flows", "deepflow", "flow"),
+        ("tables", "table_1", "Table_1"),
+        ("tables", "table_1", "index"),
+        ("tables", "table_1", "table_2_clips"),
+    ],
+)
+def test_names_that_would_share_a_file(section: str, old: str, new: str) -> None:
+    wrong = configuration("paper")
+    wrong[section][new] = wrong[section][old]
+    with pytest.raises(InputError, match=rf"{section}\.\w+ .*would share files"):
+        load(wrong)
+
+
+def test_an_accent_may_be_written_in_two_ways() -> None:
+    assert alike({"models": ["caf\u00e9", "cafe\u0301"]})
+    assert alike({"models": ["a", "b"], "tables": ["c"]}) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("{clp}.avi", r"\{clp\} is none of .*; did you mean clip"),
+        ("{clip.avi", "a brace without its other one"),
+        ("../{clip}.avi", "below the raw folder"),
+        ("/a/{clip}.avi", "below the raw folder"),
+        (r"a\{clip}.avi", "below the raw folder"),
+    ],
+)
+def test_a_pattern_that_names_no_raw_file(pattern: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        DatasetFrames(video=pattern, rate=None, damaged="stop")
 
 
 @pytest.mark.parametrize("run", RUNS)

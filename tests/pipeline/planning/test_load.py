@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def test_a_file_where_one_works_comes_before_the_workflows(
     monkeypatch.chdir(tmp_path)
     assert own("config.yaml") == str(ROOT / "config.yaml")
     assert own("workflow/splits/none.csv") == "workflow/splits/none.csv"
-    (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text() + "\nseed: 7\n")
+    ours = (ROOT / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(re.sub("(?m)^seed: .*$", "seed: 7", ours))
     assert own("config.yaml") == "config.yaml"
     assert load(complete({"run": "demo"})).seed == 7
 
@@ -52,8 +54,10 @@ def test_a_file_where_one_works_comes_before_the_workflows(
     ("content", "said"),
     [
         ("- a\n", "config.yaml: expected keys with values"),
-        ("a: [", "config.yaml: cannot be read"),
-        ("run: papr\n", "run: papr: no such run; set it to paper, demo, real"),
+        ("a: [", "config.yaml, line 1: not YAML"),
+        ("run: papr\n", "run: papr: no such run; set it to paper, demo, real; did you mean paper"),
+        ("run: ../runs/demo\n", "run: ../runs/demo: no such run"),
+        ("seed: 1\nrun: demo\nseed: 2\n", "config.yaml, line 3: seed: .* twice, first in line 1"),
     ],
 )
 def test_a_file_that_does_not_fit(

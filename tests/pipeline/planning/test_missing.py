@@ -74,7 +74,7 @@ def _raw(folder: Path, **changes: Any) -> Config:
 
 def _message(cfg: Config) -> str | None:
     raw._by_clip.cache_clear()
-    raw._entries.cache_clear()
+    raw.entries.cache_clear()
     missing._exists.cache_clear()
     return missing_message(cfg)
 
@@ -105,6 +105,20 @@ def test_a_missing_file_is_named_before_anything_runs(
     message = _message(cfg)
     assert message is not None
     assert named in message
+
+
+def test_a_file_of_almost_that_name_is_named(tmp_path: Path) -> None:
+    cfg = _raw(tmp_path)
+    videos = tmp_path / "ucf_sports/videos"
+    for video in videos.glob("*.avi"):
+        video.rename(video.with_suffix(".AVI"))
+    (tmp_path / "salicon").rename(tmp_path / "SALICON")
+    message = _message(cfg)
+    assert message is not None
+    first = sorted(videos.glob("*.AVI"), key=lambda video: video.stem in message)[-1]
+    assert f"of 6 of 6 clips, the first is {first.stem}; {first} is there; rename it" in message
+    assert f"no folder {tmp_path}/salicon; {tmp_path}/SALICON is there" in message
+    assert not list(videos.glob("*.avi"))
 
 
 def test_missing_maps_of_somebody_else_are_named() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.config.data import DatasetGaze
 from pipeline.raw.patterns import (
-    _entries,
     clips_with_video,
+    entries,
     gaze_files,
     listing,
     numbered_files,
@@ -134,6 +134,8 @@ def test_known_totals_agree_with_the_committed_sheets() -> None:
         ('clip,split\n"a\nb",train\n', "cannot be a clip"),
         ("clip,split\n{clip},train\n", "cannot be a clip"),
         ("clip,split\n,train\n", "'' cannot be a clip"),
+        ("clip,split\nzarr.json,train\n", r"'zarr\.json' cannot be a clip; .*a store's own"),
+        ("clip,split\n" + "\u00e9" * 101 + ",train\n", "cannot be a clip; .*at most 200 bytes"),
         ("clip,split,first,last\na,train,0,\n", "frames 0 to None of a"),
         ("clip,split,first,last\na,train,9,3\n", "frames 9 to 3 of a"),
         ("clip,split\na,training\n", "split 'training'; use one of train, val, test"),
@@ -240,7 +242,7 @@ def test_two_files_of_one_number_are_told(tmp_path: Path) -> None:
 
 def test_a_listing_tells_names_and_sizes_apart(tmp_path: Path) -> None:
     def digest() -> str:
-        _entries.cache_clear()
+        entries.cache_clear()
         return listing(tmp_path, "{clip}/{frame}.png", [SheetClip("a", "test", None, None)])
 
     _touch(tmp_path, "a/1.png")

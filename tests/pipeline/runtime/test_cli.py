@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,6 +84,72 @@ def test_what_the_disk_refuses_is_one_line(tmp_path: Path, number: int, named: i
 def test_an_error_of_the_code_keeps_its_traceback(tmp_path: Path, number: int) -> None:
     with pytest.raises(OSError, match=os.strerror(number)):
         main(fails, ["--out", "a", "--number", str(number), "--named", "0"])
+
+
+def raises(*, error: str) -> None:
+    """Raises what an input or the machine brings about."""
+    raise {
+        "memory": MemoryError(),
+        "overflow": OverflowError("int too large to convert to float"),
+        "recursion": RecursionError("maximum recursion depth exceeded"),
+        "decode": UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        "encode": UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"),
+        "thread": RuntimeError("can't start new thread"),
+        "killed": BrokenProcessPool("A process in the pool was terminated abruptly"),
+        "reader": RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"),
+    }[error]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("memory", "not enough memory; give the job more"),
+        ("overflow", "a number of an input is too large; .* int too large to convert"),
+        ("recursion", "an input is nested too deep"),
+        ("decode", "is not UTF-8; .*invalid start byte"),
+        ("encode", "is not UTF-8; .*surrogates not allowed"),
+        ("thread", "no further thread; raise `ulimit -u`"),
+        ("killed", "one of its processes was killed"),
+        ("reader", "one of its processes was killed"),
+    ],
+)
+def test_a_limit_of_the_machine_or_the_language_is_one_line(error: str, said: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(raises, ["--error", error])
+    assert re.search(said, str(stopped.value.code))
+    assert "test_cli.py line" in str(stopped.value.code)
+    assert "\n" not in str(stopped.value.code)
+
+
+def fills(*, frames: list[Path], store: Path, number: int) -> None:
+    """Raises an error of writing that names nothing."""
+    raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_that_of_an_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    full, less, store = tmp_path / "raw.avi", tmp_path / "tmp", tmp_path / "data/0001.zarr"
+    full.write_text("")
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(less))
+    free = {full: 0, store: 100, less: 1000}
+    monkeypatch.setattr("pipeline.runtime.files._free", free.get)
+    monkeypatch.setattr("pipeline.runtime.files._room", lambda _: [])
+    arguments = ["--frames", str(full), "--store", str(store), "--number", str(number)]
+    for culprit in (store, less):
+        with pytest.raises(SystemExit, match=f": {culprit}: "):
+            main(fills, arguments)
+        free[store] = 10_000
+
+
+def test_arguments_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "frames").write_text("--frames\na\nb c\n")
+    (tmp_path / "settings").write_text(ARGUMENTS[4] + "\n")
+    given = [f"@{tmp_path}/frames", "--settings", f"@{tmp_path}/settings"]
+    main(example, [*given, "--count", "3", "--frame-list"])
+    assert SEEN["frames"] == [Path("a"), Path("b c")]
+    assert SEEN["settings"].preset == "fast"
 
 
 def breaks(*, out: Path) -> None:
