@@ -31,6 +31,7 @@ from pipeline.planning.load import configured
 from pipeline.preprocessing.frames import decode
 from pipeline.preprocessing.network_flow import Pwcnet
 from pipeline.raw.splits import SheetClip
+from pipeline.raw.video import probe
 from pipeline.training.flow_pairs.pairs import held_out_seed
 from pipeline.training.flow_pairs.scenes import pair
 
@@ -162,7 +163,9 @@ def ball_pairs() -> list[tuple[Frame, Frame, list[Ball]]]:
     cfg, found = configured("paper"), []
     for name in CLIPS:
         video = DIEM / name / "video" / f"{name}.mp4"
-        blocks = decode(video, cfg.frames, None, SheetClip(name, "test", None, None))
+        blocks = decode(
+            video, cfg.frames, None, probe(video)[2], SheetClip(name, "test", None, None)
+        )
         frames = np.concatenate(list(blocks))
         background = np.median(frames[::10], axis=0).astype(np.uint8)
         for t in range(20, len(frames) - 1, 20):

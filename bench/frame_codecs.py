@@ -29,6 +29,7 @@ from zarr.codecs import Crc32cCodec
 from pipeline.config.data import Frames
 from pipeline.preprocessing.frames import decode
 from pipeline.raw.splits import SheetClip
+from pipeline.raw.video import probe
 from pipeline.stores.jpeg import Jpeg
 from pipeline.stores.kinds import ENCODINGS, SHARD
 
@@ -62,7 +63,7 @@ class Cost(NamedTuple):
 
 def some_frames(video: Path, count: int) -> NDArray[np.uint8]:
     """Frames [time, y, x, channel], evenly spread over the video."""
-    blocks = decode(video, GRID, None, SheetClip(video.stem, "test", None, None))
+    blocks = decode(video, GRID, None, probe(video)[2], SheetClip(video.stem, "test", None, None))
     frames = np.concatenate(list(blocks))
     chosen = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
     return np.asarray(frames[chosen], np.uint8)

@@ -33,6 +33,7 @@ from pipeline.planning.load import configured
 from pipeline.planning.needs import network_arguments
 from pipeline.preprocessing.frames import decode
 from pipeline.raw.splits import SheetClip
+from pipeline.raw.video import probe
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.writing import write_store
 from pipeline.training.samples import TrainingSamples
@@ -195,7 +196,9 @@ def clip_frames() -> np.ndarray:
             sheets = sorted((ROOT / "workflow/splits/demo").glob("*.csv"))
             demo(raw=Path(folder), sheets=sheets, seed=0)
             video = next(Path(folder).glob("dhf1k/video/*.AVI"))
-        blocks = decode(video, cfg.frames, None, SheetClip("a", "train", None, None))
+        blocks = decode(
+            video, cfg.frames, None, probe(video)[2], SheetClip("a", "train", None, None)
+        )
         frames = np.concatenate(list(blocks))
     return np.resize(frames, (FRAMES_READ, *frames.shape[1:]))
 

@@ -1,7 +1,7 @@
 """Faults of a dataset's raw files, found without converting them.
 
-Names come first (missing, empty and extra files), then contents: of a video the header, the first
-picture and the number of packets, of an image the header, and of a clip's gaze whatever the
+Names come first (missing, empty and extra files), then contents: of a video the header and the time
+of each frame, as stage frames has them, of an image the header, and of a clip's gaze whatever the
 dataset's reader makes of it, which includes the length of each recording. No video is decoded.
 """
 
@@ -15,7 +15,6 @@ from pipeline.config.data import Dataset
 from pipeline.datasets.readers import read_gaze
 from pipeline.datasets.records import Clip
 from pipeline.datasets.released import pair
-from pipeline.raw.ffmpeg import count_frames
 from pipeline.raw.patterns import (
     clips_of,
     files_matching,
@@ -90,14 +89,11 @@ def extra_clips(root: Path, dataset: Dataset, listed: Iterable[str]) -> dict[str
 
 
 def _probe_video(video: Path, rate: float | None, name: str) -> Clip:
-    """Size, rate and frames of a whole video after resampling to `rate`."""
-    width, height, own = probe_video(video)
-    frames = count_frames(video)
-    if not frames:
-        raise InputError(f"{video}: no frame in it; fetch it again")
-    if rate is not None:
-        frames = round(frames / own * rate)
-    return Clip(name, frames, width, height, rate or own)
+    """Size, rate, frames and times of a whole video after resampling to `rate`."""
+    width, height, timing = probe_video(video)
+    timing = timing.resampled(rate) if rate else timing
+    edges = tuple(timing.edges())
+    return Clip(name, len(timing), width, height, rate or timing.mean_rate, times=edges)
 
 
 def _whole_clip(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, list[int]]:
@@ -194,7 +190,7 @@ def _short(
     """Findings about recordings shorter than their video, or a video shorter than most of them."""
     if not seconds:
         return []
-    length = whole.frames / whole.rate
+    length = whole.times[-1] if whole.times else whole.frames / whole.rate
     # The median: one recording that was never stopped says nothing about the video.
     usual = median_high(seconds)
     if length < (1 - SHORT) * usual and length < usual - OUTLAST:

@@ -12,7 +12,8 @@ from pipeline.config.data import DatasetFrames, Frames
 from pipeline.raw.ffmpeg import FfmpegError, open_video, read_frames
 from pipeline.raw.patterns import stays_inside, video_file
 from pipeline.raw.splits import SheetClip
-from pipeline.raw.video import DAMAGED, is_picture, numbered_pictures, opened, probe
+from pipeline.raw.timing import Timing
+from pipeline.raw.video import is_picture, numbered_pictures, probe, read_picture
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES, SHARD
@@ -35,45 +36,38 @@ class DamagedError(Exception):
 def _decode_images(files: Iterable[Path], frames: Frames) -> Iterator[NDArray[np.uint8]]:
     size = (frames.width, frames.height)
     for file in files:
-        try:
-            with opened(file) as image:
-                picture = np.asarray(image.convert("RGB").resize(size, _FILTERS[frames.filter]))
-        except DAMAGED as error:
-            raise InputError(f"{file}: broken image ({error}); fetch it again") from error
-        yield picture[None]
+        yield np.asarray(read_picture(file).resize(size, _FILTERS[frames.filter]))[None]
 
 
 def _decode_video(
-    video: Path, frames: Frames, rate: float | None, clip: SheetClip
+    video: Path, frames: Frames, rate: float | None, timing: Timing, clip: SheetClip
 ) -> Iterator[NDArray[np.uint8]]:
-    """Frames of a video without those before the clip's first.
-
-    Raises:
-        DamagedError: After the last frame, if ffmpeg complained of any.
-    """
-    stream = open_video(video)
-    if rate is not None:
-        stream = stream.filter("fps", fps=rate)
-    stream = stream.filter("scale", frames.width, frames.height, flags=frames.filter)
-    # Frames are counted after resampling; seeking to the first one would not be exact.
-    skip = (clip.first or 1) - 1
-    limit: dict[str, Any] = {} if clip.last is None else {"frames:v": clip.last}
-    shape = (frames.height, frames.width, 3)
     try:
-        for block in read_frames(stream, shape, pixel_format="rgb24", block=SHARD, **limit):
-            if len(block) > skip:
-                yield block[skip:]
-            skip = max(0, skip - len(block))
+        stream = open_video(video, rate=rate)
+        stream = stream.filter("scale", frames.width, frames.height, flags=frames.filter)
+        lost = yield from read_frames(
+            stream,
+            (frames.height, frames.width, 3),
+            timing,
+            pixel_format="rgb24",
+            block=SHARD,
+            # Counted after resampling; seeking to the first one would not be exact.
+            first=clip.first or 1,
+            last=clip.last,
+        )
     except FfmpegError as error:
         raise DamagedError(f"{video}: {error}") from error
+    if lost:
+        print(f"{video}: {lost} pictures are left out, whose time is that of the next")
 
 
 def decode(
-    video: Path, frames: Frames, rate: float | None, clip: SheetClip
+    video: Path, frames: Frames, rate: float | None, timing: Timing, clip: SheetClip
 ) -> Iterator[NDArray[np.uint8]]:
     """Decode RGB frames of a video or an image on the frame grid, [time, y, x, channel] a block.
 
-    They are resampled to `rate` frames/s, unless it is None, and then limited to the clip's range.
+    A video is resampled to `rate` frames/s, unless it is None; `timing` says when the frames are on
+    the screen then. They are limited to the clip's range.
 
     Raises:
         InputError: An image is damaged.
@@ -81,7 +75,7 @@ def decode(
     """
     if is_picture(video):
         return _decode_images([video], frames)
-    return _decode_video(video, frames, rate, clip)
+    return _decode_video(video, frames, rate, timing, clip)
 
 
 def _open_video(
@@ -90,10 +84,15 @@ def _open_video(
     """Facts and frames of a video or an image."""
     video = video_file(raw, dataset.video, clip.name, clip.split)
     stays_inside(raw, [video])
-    width, height, rate = probe(video)
+    width, height, timing = probe(video)
     size = {"source_width": width, "source_height": height}
-    facts = {"first": clip.first or 1, "rate": dataset.rate or rate, "numbers": [], **size}
-    return facts, _stop_or_keep(decode(video, grid, dataset.rate, clip), video, dataset.damaged)
+    if dataset.rate and not is_picture(video):
+        timing = timing.resampled(dataset.rate)
+    edges = timing.edges()[: None if clip.last is None else clip.last + 1]
+    times = {"rate": dataset.rate or timing.mean_rate, "times": edges}
+    facts = {"first": clip.first or 1, "numbers": [], **times, **size}
+    blocks = decode(video, grid, dataset.rate, timing, clip)
+    return facts, _stop_or_keep(blocks, video, dataset.damaged)
 
 
 def _open_pictures(
@@ -103,7 +102,7 @@ def _open_pictures(
     files, absent, (width, height) = numbered_pictures(raw, dataset.video, clip)
     where = video_file(raw, dataset.video, clip.name, clip.split)
     size = {"source_width": width, "source_height": height}
-    facts = {"first": 1, "rate": dataset.rate, "numbers": list(files), **size}
+    facts = {"first": 1, "rate": dataset.rate, "numbers": list(files), "times": [], **size}
     blocks = _decode_images(files.values(), grid)
     return facts, _stop_or_keep(blocks, where, dataset.damaged, absent)
 

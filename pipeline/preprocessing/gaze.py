@@ -110,14 +110,17 @@ def _frames_clips(frames: Path) -> dict[str, dict[str, Any]]:
 
 def _whole_video(name: str, facts: dict[str, Any]) -> Clip:
     """A clip's raw video from its first frame on, as readers want it."""
+    frames = facts["first"] - 1 + facts["shape"][0]
     return Clip(
         name=name,
-        frames=facts["first"] - 1 + facts["shape"][0],
+        frames=frames,
         width=facts["source_width"],
         height=facts["source_height"],
         rate=facts["rate"],
         numbers=tuple(facts["numbers"]),
         cut=facts["last"] is not None,
+        # Of a damaged video, fewer frames may be stored than it has times.
+        times=tuple(facts.get("times", ())[: frames + 1]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Size and rate of a video or picture, and pictures whose headers make sense."""
+"""Size and times of a video or picture, and pictures whose headers make sense."""
 
 import math
 import struct
@@ -7,17 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
 
 from pipeline.raw.ffmpeg import FfmpegError, probe_video
 from pipeline.raw.patterns import numbered_files, stays_inside, video_file, within_range
 from pipeline.raw.splits import SheetClip
+from pipeline.raw.timing import STILL, Timing
 from pipeline.runtime.errors import InputError
 
 # `opened` refuses pictures of which Pillow only warns. Set once, because threads share the filters.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _PICTURES = {".jpg", ".jpeg", ".png"}
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+"""What a picture may be, whatever its name says; nothing that is a program, as PostScript is."""
+_EXIF = "exif"
+"""Where Pillow keeps the EXIF data of a header."""
+_TURNED = {5, 6, 7, 8}
+"""Orientations of EXIF that turn a picture by a quarter."""
+_WHITE_OF_16_BITS = 65535
 LONGEST = 16384
 """Largest side of a picture in pixels; no frame or map of a video is larger."""
 LARGEST = 80_000_000
@@ -32,8 +41,6 @@ DAMAGED = (
     Image.DecompressionBombWarning,
 )
 """Errors that a damaged or absurdly large picture raises: Pillow has no error of its own."""
-_NTSC = (24000 / 1001, 30000 / 1001, 60000 / 1001)
-"""Exact rates that ffmpeg rounds to two decimals, which adds up to a quarter frame a minute."""
 
 
 def is_picture(file: Path) -> bool:
@@ -44,29 +51,69 @@ def is_picture(file: Path) -> bool:
 @contextmanager
 def opened(file: Path) -> Iterator[Image.Image]:
     """Open a picture whose header makes sense; raise one of DAMAGED for any other."""
-    with Image.open(file) as image:
+    if not file.is_file():
+        raise OSError("no regular file")
+    with Image.open(file, formats=_FORMATS) as image:
         if max(image.size) > LONGEST or math.prod(image.size) > LARGEST:
             raise ValueError(f"{image.width} x {image.height} pixels")
         yield image
 
 
+def read_picture(file: Path) -> Image.Image:
+    """Return a picture in RGB of 8 bits, turned as it says that it is to be shown.
+
+    Raises:
+        InputError: It is damaged, of absurd dimensions, or does not say what was on the screen:
+            transparent, or in numbers of which nobody knows the brightest.
+    """
+    try:
+        with opened(file) as image:
+            if image.mode in ("I", "F"):
+                raise InputError(
+                    f"{file}: its numbers have no known white (mode {image.mode}); "
+                    "save it with 8 or 16 bits"
+                )
+            upright = ImageOps.exif_transpose(image) if _EXIF in image.info else image
+            if upright.mode.startswith("I;16"):
+                grey = np.asarray(upright).astype(np.float64) / _WHITE_OF_16_BITS * 255
+                upright = Image.fromarray(np.rint(grey).astype(np.uint8))
+            elif upright.has_transparency_data and _least_alpha(upright) < 255:
+                raise InputError(
+                    f"{file}: parts of it are transparent; save it on the ground that was shown"
+                )
+            return upright.convert("RGB")
+    except InputError:  # one of DAMAGED itself
+        raise
+    except DAMAGED as error:
+        raise InputError(f"{file}: broken image ({error}); fetch it again") from error
+
+
+def _least_alpha(image: Image.Image) -> int:
+    return int(np.asarray(image.convert("RGBA").getchannel("A")).min())
+
+
 def picture_size(file: Path) -> tuple[int, int]:
-    """Width and height of an image in pixels, from its header.
+    """Width and height of an image in pixels, as it is shown, from its header.
 
     Raises:
         InputError: The file is missing, not an image, or of absurd dimensions.
     """
     try:
         with opened(file) as image:
-            return image.width, image.height
+            # Without the check, Pillow decodes a PNG to look behind its pixels.
+            facts = image.getexif() if _EXIF in image.info else {}
+            turned = facts.get(ExifTags.Base.Orientation) in _TURNED
+            return (image.height, image.width) if turned else image.size
     except DAMAGED as error:
         raise InputError(
             f"{file}: not an image that can be read ({error}); fetch it again"
         ) from None
 
 
-def probe(video: Path) -> tuple[int, int, float]:
-    """Width, height (pixels) and frame rate (frames/s) of a video, or of a picture (rate 1).
+def probe(video: Path, *, square: bool = False) -> tuple[int, int, Timing]:
+    """Width and height in pixels of a video or a picture as it is shown, and its frames' times.
+
+    A video that is to be turned is turned; `square` takes its pixels for square, whatever it says.
 
     Raises:
         InputError: The file is missing or cannot be decoded.
@@ -74,12 +121,14 @@ def probe(video: Path) -> tuple[int, int, float]:
     if not video.is_file():
         raise InputError(f"{video}: no such file; docs/datasets.md shows the expected layout")
     if is_picture(video):
-        return (*picture_size(video), 1.0)
+        return (*picture_size(video), STILL)
     try:
-        width, height, rate, _ = probe_video(video)
+        facts = probe_video(video)
     except FfmpegError as error:
-        raise InputError(f"{video}: not a video that ffmpeg can read; fetch it again") from error
-    return width, height, next((exact for exact in _NTSC if abs(exact - rate) < 0.006), rate)
+        raise InputError(
+            f"{video}: not a video that ffmpeg can read ({error}); fetch it again"
+        ) from error
+    return (*facts.shown(square=square), facts.timing)
 
 
 def numbered_pictures(

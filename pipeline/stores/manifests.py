@@ -180,8 +180,8 @@ def list_files(folder: Path, pattern: str = "**/*") -> dict[str, list[Any]]:
 
 
 def frame_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of a clip that every manifest passes on: its frames' numbers and their rate."""
-    return {key: facts[key] for key in ("first", "numbers", "rate") if key in facts}
+    """Facts of a clip that every manifest passes on: its frames' numbers, their rate and times."""
+    return {key: facts[key] for key in ("first", "numbers", "rate", "times") if key in facts}
 
 
 def frame_numbers(facts: Mapping[str, Any]) -> list[int]:

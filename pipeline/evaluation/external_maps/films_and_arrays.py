@@ -130,16 +130,17 @@ def _film_maps(video: Path) -> Iterator[Raw]:
     Colours are decoded too, for otherwise a film of a colour map would pass for a grey one.
     """
     try:
-        width, height, _, pixel_format = probe_video(video)
-        refuse_large(height, width, height * width)
-        deep = re.search(r"(?:p|gray|y)(9|10|12|14|16)[lb]e", pixel_format)
+        facts = probe_video(video)
+        refuse_large(facts.height, facts.width, facts.height * facts.width)
+        deep = re.search(r"(?:p|gray|y)(9|10|12|14|16)[lb]e", facts.pixel_format)
         bits = int(deep[1]) if deep else 8
         stream = open_video(video, noautorotate=None).filter("scale", out_range="pc")
         form, dtype = ("yuv444p", "u1") if bits == 8 else (f"yuv444p{bits}le", "<u2")
-        shape = (3, height, width)
-        for (planes,) in read_frames(
-            stream, shape, pixel_format=form, dtype=dtype, stop_at_error=True
-        ):
+        shape = (3, facts.height, facts.width)
+        maps = read_frames(
+            stream, shape, facts.timing, pixel_format=form, dtype=dtype, stop_at_error=True
+        )
+        for (planes,) in maps:
             middle = 2 ** (bits - 1)
             furthest = max(int(planes[1:].max()) - middle, middle - int(planes[1:].min()))
             colour = furthest > _GREY_CHROMA * 2**bits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from PIL import Image
 from pipeline.config.data import DatasetFrames, Frames
 from pipeline.datasets.records import Clip
 from pipeline.demo.encode import write_video
-from pipeline.preprocessing.frames import decode, frames, probe
+from pipeline.preprocessing.frames import decode, frames
 from pipeline.raw.splits import SheetClip
+from pipeline.raw.video import probe
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES
 from pipeline.stores.reading import open_store
@@ -42,29 +44,36 @@ def _clip(first: int | None = None, last: int | None = None) -> SheetClip:
     return SheetClip("a", "train", first, last)
 
 
+def _decoded(video: Path, rate: float | None = None, clip: SheetClip | None = None) -> np.ndarray:
+    timing = probe(video)[2]
+    timing = timing if rate is None else timing.resampled(rate)
+    return np.concatenate(list(decode(video, GRID, rate, timing, clip or _clip())))
+
+
 def test_every_frame_once_and_in_order(tmp_path: Path) -> None:
     levels = list(range(10, 210, 2))
     video = _video(tmp_path / "a.avi", levels)
-    found = np.concatenate(list(decode(video, GRID, None, _clip())))
+    found = _decoded(video)
     assert found.shape == (100, 24, 32, 3)
     np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), levels, atol=1)
-    assert probe(video) == (64, 48, 25.0)
+    assert probe(video)[:2] == (64, 48)
+    assert probe(video)[2].rate == 25
 
 
 def test_range_of_the_sheet_is_one_based_and_closed(tmp_path: Path) -> None:
     video = _video(tmp_path / "a.avi", list(range(10, 210, 2)))
-    found = np.concatenate(list(decode(video, GRID, None, _clip(40, 75))))
+    found = _decoded(video, clip=_clip(40, 75))
     np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), np.arange(88, 160, 2), atol=1)
 
 
 def test_resampling_to_another_rate(tmp_path: Path) -> None:
     video = _video(tmp_path / "a.avi", list(range(0, 240, 10)), rate=24)
-    assert len(np.concatenate(list(decode(video, GRID, 30.0, _clip())))) == 30
+    assert len(_decoded(video, 30.0)) == 30
 
 
 def test_image_is_a_clip_of_one_frame(tmp_path: Path) -> None:
     Image.new("RGB", (64, 48), (200, 100, 50)).save(tmp_path / "a.png")
-    (found,) = decode(tmp_path / "a.png", GRID, None, _clip())
+    found = _decoded(tmp_path / "a.png")
     assert found.shape == (1, 24, 32, 3)
     assert found[0, 5, 5].tolist() == [200, 100, 50]
 
@@ -91,6 +100,7 @@ def test_stage_writes_facts(tmp_path: Path) -> None:
         "source_height": 48,
         "rate": 25.0,
         "numbers": [],
+        "times": [],
     }
 
 
@@ -267,5 +277,4 @@ def test_a_damaged_video_can_be_kept(tmp_path: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("rate", ["24000/1001", "30000/1001"])
 def test_ntsc_rates_are_exact(tmp_path: Path, rate: str) -> None:
     video = _video(tmp_path / "a.avi", [1] * 10, rate=rate)
-    above, below = map(int, rate.split("/"))
-    assert probe(video)[2] == above / below
+    assert probe(video)[2].rate == Fraction(rate)

@@ -28,7 +28,8 @@ def _write(path: Path, shape: tuple[int, ...] = (48, 64, 3)) -> Path:
 
 
 def _read(path: Path, **options: int | bool) -> list[np.ndarray]:
-    return list(read_frames(open_video(path), (48, 64), pixel_format="gray", **options))
+    timing = probe_video(path).timing
+    return list(read_frames(open_video(path), (48, 64), timing, pixel_format="gray", **options))
 
 
 @pytest.mark.parametrize("shape", [(48, 64, 3), (48, 64)], ids=["colour", "grey"])
@@ -38,7 +39,9 @@ def test_frames_come_back_in_blocks(tmp_path: Path, name: str, shape: tuple[int,
     blocks = _read(video, block=2)
     assert [block.shape for block in blocks] == [(2, 48, 64), (2, 48, 64), (1, 48, 64)]
     np.testing.assert_allclose(np.concatenate(blocks).mean(axis=(1, 2)), LEVELS, atol=2)
-    assert probe_video(video)[:3] == (64, 48, 25.0)
+    facts = probe_video(video)
+    assert (facts.width, facts.height, facts.timing.rate) == (64, 48, 25)
+    assert facts.pixel_format == "yuv420p"
     assert count_frames(video) == len(LEVELS)
 
 
@@ -48,7 +51,9 @@ def test_same_frames_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_reader_may_stop_early(tmp_path: Path) -> None:
-    frames = read_frames(open_video(_write(tmp_path / "a.mp4")), (48, 64), pixel_format="gray")
+    video = _write(tmp_path / "a.mp4")
+    timing = probe_video(video).timing
+    frames = read_frames(open_video(video), (48, 64), timing, pixel_format="gray")
     assert next(frames).shape == (1, 48, 64)
     frames.close()
 
@@ -58,8 +63,6 @@ def test_what_is_no_video(tmp_path: Path, content: bytes | None) -> None:
     video = tmp_path / "a.mp4"
     if content is not None:
         video.write_bytes(content)
-    with pytest.raises(FfmpegError, match=r"^ffmpeg reads it with \d+ errors, the first: "):
-        _read(video)
     with pytest.raises(FfmpegError, match=r"^ffmpeg"):
         probe_video(video)
     assert count_frames(video) == 0
