@@ -31,7 +31,7 @@ from torch import nn
 from pipeline.config.data import DisFlow, GaussianDensity
 from pipeline.config.training import Loss, Training
 from pipeline.datasets.records import Clip
-from pipeline.demo.gaze import Event, Habits, look
+from pipeline.demo.looks import Event, Habits, look
 from pipeline.demo.scene import Scene, draw_scene, pictures
 from pipeline.evaluation.frame_scores import Frame, score_frame
 from pipeline.evaluation.protocols import MIT

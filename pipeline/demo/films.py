@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.datasets.records import Clip, Samples
-from pipeline.demo.gaze import Habits, Look, look
+from pipeline.demo.looks import Habits, Look, look
 from pipeline.demo.scene import Scene, draw_scene
 
 OBSERVERS = {

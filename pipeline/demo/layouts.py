@@ -14,7 +14,7 @@ from pipeline.datasets import diem as diem_layout
 from pipeline.datasets.records import Samples
 from pipeline.demo.encode import write_lines, write_mat, write_picture, write_video
 from pipeline.demo.films import Film, looks
-from pipeline.demo.gaze import Event, Look
+from pipeline.demo.looks import Event, Look
 from pipeline.demo.scene import pictures
 
 _MATHE_SCREEN = (1280, 1024)

@@ -13,7 +13,7 @@ from scipy.io import savemat
 from pipeline.datasets.records import Gaze
 from pipeline.demo.draw import draw
 from pipeline.demo.films import Film, film, looks
-from pipeline.demo.gaze import Event
+from pipeline.demo.looks import Event
 from pipeline.raw.splits import read_sheet
 
 ROOT = Path(__file__).parents[3]

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.datasets import dhf1k
 from pipeline.datasets.records import Clip, ReaderError
-from pipeline.demo.gaze import Event
+from pipeline.demo.looks import Event
 
 CLIP = Clip("002", 90, 640, 360, 30.0)
 HEADER = "\t".join(dhf1k.COLUMNS)

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.datasets import diem
 from pipeline.datasets.records import Clip, ReaderError
-from pipeline.demo.gaze import Event
+from pipeline.demo.looks import Event
 
 CLIP = Clip("ball_1000x760", 4, 1000, 760, 30.0)
 NAME = "diem2s11.asc_4_ball_1000x760.txt"

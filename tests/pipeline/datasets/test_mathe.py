@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.datasets import hollywood2, mathe, ucf_sports
 from pipeline.datasets.records import Clip, ReaderError
-from pipeline.demo.gaze import Event
+from pipeline.demo.looks import Event
 
 CLIP = Clip("Run-Side_001", 10, 720, 480, 10.0)
 SEEN = {Event.FIXATION, Event.SACCADE}

@@ -8,7 +8,7 @@ import pytest
 from pipeline.datasets import salicon
 from pipeline.datasets.records import Clip, ReaderError
 from pipeline.demo.films import looks
-from pipeline.demo.gaze import Event
+from pipeline.demo.looks import Event
 
 CLIP = Clip("COCO_train2014_000000000009", 1, 640, 480, 1.0)
 

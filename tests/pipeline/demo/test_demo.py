@@ -16,8 +16,8 @@ from pipeline.demo.drawn import (
     drawn_files,
 )
 from pipeline.demo.films import OBSERVERS, film, looks
-from pipeline.demo.gaze import Event, common_blink
 from pipeline.demo.layouts import WRITERS
+from pipeline.demo.looks import Event, common_blink
 from pipeline.demo.scene import pictures
 from pipeline.planning.load import configured
 from pipeline.raw.splits import SPLITS, parts, read_sheet
