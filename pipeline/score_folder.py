@@ -27,8 +27,9 @@ from pipeline.evaluation.scoring import GroundTruth, Request, ground_truth, task
 from pipeline.planning import paths
 from pipeline.planning.load import configured
 from pipeline.planning.needs import over, scored
-from pipeline.planning.rows import truth_in_words
-from pipeline.reporting.compare import measured_by, write_comparison
+from pipeline.planning.rows import clips_scored, truth_in_words
+from pipeline.reporting.compare import measured_by, part_of, write_comparison
+from pipeline.reporting.coverage import Manifests
 from pipeline.reporting.means import Measurement
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.workers import computed
@@ -131,7 +132,10 @@ def score_folder(
     measured = measured_by(sheets, meta=meta is not None, seed=cfg.seed)
     footer = {"Maps": str(maps), "Ground truth": truth_in_words(cfg, dataset), "Split": split}
     title = f"{name} on {dataset}"
-    write_comparison(out, measured, title, {**footer, "Findings": str(len(opened.findings))})
+    footer["Findings"] = str(len(opened.findings))
+    tested = [Path(path) for path in paths.parts(cfg, "density", dataset, split)]
+    part = part_of(measured, [clips_scored(cfg, dataset, split)], Manifests(tested), lists)
+    write_comparison(out, measured, title, footer, part)
     show(measured, opened.findings, out)
 
 

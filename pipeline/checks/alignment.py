@@ -32,6 +32,7 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import FLOW, FRAMES, GAZE, SHARD
+from pipeline.stores.manifests import left_out
 from pipeline.stores.reading import Store, open_parts
 from pipeline.stores.verify import damage
 
@@ -273,16 +274,17 @@ def alignment(
     pictures, motions, gazes = (
         open_parts(kind, parts) for kind, parts in ((FRAMES, frames), (FLOW, flow), (GAZE, gaze))
     )
+    # A clip whose gaze could not be read has frames and flow alone.
     odd = (pictures.keys() ^ motions.keys()) | (pictures.keys() ^ gazes.keys())
-    if odd:
+    if odd := odd - left_out(gaze).keys():
         raise InputError(
             f"{min(odd)}: not in all of the frames, flow and gaze stores given; "
             "give all parts of the dataset, made from one split sheet"
         )
     pooled = Agreement.nothing(settings.lags)
     rows = []
-    for clip, part in pictures.items():
-        row, found = _row(clip, part, motions[clip], gazes[clip], settings)
+    for clip in gazes:
+        row, found = _row(clip, pictures[clip], motions[clip], gazes[clip], settings)
         rows.append(row)
         pooled += found
     values = ([row.get(column) for column in COLUMNS] for row in rows)

@@ -5,18 +5,21 @@
 
 Run from the repository's root. Exit status 0: nothing is missing, unreadable, short, unset or
 different from the known totals (workflow/splits/totals.csv); 1 otherwise. Extra clips are reported,
-but change no exit status.
+but change no exit status. Of a dataset with `clips: present`, one clip that is there is enough, and
+only clips that are there are looked into.
 
 The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `meta_datasets`
 {name: {file, there, obtain, licence}} and `datasets`, for each:
 
     title, variant, obtain, licence, folder, there (whether the folder is), ready
+    clips       `all` or `present`: the clips that the run uses
     sheet       {file, there, command}; command is null where the sheet is there
     splits      {split: {listed, there, frames, known_clips, known_frames, source}}: clips of the
                 sheet, those with all their files, frames that they hold (null: not counted)
     missing     [{pattern, clips, of, files, almost}]: clips with a missing file, these files, and
                 what lies there under almost the name of the first
     unreadable  [{clip, file, problem}]
+    left_out    [{clip, file, problem}]: unreadable too, but `damaged: leave_out` leaves them out
     short       [{clip, file, problem}]: recordings or videos
     noted       [{clip, file, problem}]: what readers made of odd files; no fault
     totals      [{split, what, expected, found, source}]: what differs from the known totals
@@ -42,20 +45,27 @@ from typing import Any
 from rich.console import Console
 
 from pipeline.checks.preflight_report import show
-from pipeline.checks.probing import Probed, empty_files, extra_clips, probe
+from pipeline.checks.probing import Finding, Probed, empty_files, extra_clips, probe
 from pipeline.config.config import Config
+from pipeline.config.data import Dataset
 from pipeline.planning.load import configured, own
-from pipeline.planning.missing import almost, missing_files
-from pipeline.planning.needs import flows, left_out
-from pipeline.planning.rows import flows_of, used_splits
-from pipeline.raw.splits import SPLITS, SheetClip, Total, read_sheet, read_totals
+from pipeline.planning.missing import almost
+from pipeline.planning.needs import flows, left_out, used_splits
+from pipeline.planning.rows import flows_of
+from pipeline.raw.patterns import video_file
+from pipeline.raw.presence import missing_files
+from pipeline.raw.splits import SPLITS, SheetClip, Total, known_totals, read_sheet
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
 from pipeline.stores.manifests import write_json
 
 _COSTS = "workflow/costs.csv"
 _MEASURED_AREA = 640 * 480
-_FAULTS = ("missing", "unreadable", "short", "totals", "options")
+_FAULTS = {
+    "all": ("missing", "unreadable", "short", "totals", "options"),
+    "present": ("unreadable", "short", "options"),
+}
+"""Findings that keep a dataset from being ready, by the clips that the run uses of it."""
 
 
 def read_costs(path: Path) -> dict[str, tuple[float, float]]:
@@ -96,25 +106,23 @@ def _stages(
     return found
 
 
-def _known(sheet: Path, dataset: str, variant: str) -> dict[str, Total]:
-    """Known totals by split, from the folder of the sheet; a variant's own folder has none itself.
-
-    Sheets that lie elsewhere, such as the demo's, are of other clips, and so without totals.
-    """
-    folder = sheet.parent.parent if sheet.parent.name == variant else sheet.parent
-    totals = read_totals(folder / "totals.csv")
-    return {split: total for (*key, split), total in totals.items() if key == [dataset, variant]}
-
-
 def _split_facts(
-    clips: Sequence[SheetClip], lacking: set[str], probed: Mapping[str, Probed], known: Total | None
+    clips: Sequence[SheetClip],
+    lacking: set[str],
+    probed: Mapping[str, Probed],
+    known: Total | None,
+    *,
+    only_there: bool,
 ) -> dict[str, Any]:
-    counts = [probed[clip.name].frames if clip.name in probed else None for clip in clips]
+    """Facts of a split of the JSON, with the frames of all clips or of those that are there."""
+    there = [clip for clip in clips if clip.name not in lacking]
+    wanted = there if only_there else clips
+    counts = [probed[clip.name].frames if clip.name in probed else None for clip in wanted]
     counted = [count for count in counts if count is not None]
     return {
         "listed": len(clips),
-        "there": sum(clip.name not in lacking for clip in clips),
-        "frames": sum(counted) if len(counted) == len(clips) else None,
+        "there": len(there),
+        "frames": sum(counted) if len(counted) == len(wanted) else None,
         "known_clips": known.clips if known else None,
         "known_frames": known.frames if known else None,
         "source": known.source if known else None,
@@ -143,12 +151,24 @@ def _frames_of(splits: Mapping[str, Mapping[str, Any]]) -> int | None:
     return None if None in counts else sum(counts)
 
 
+def _leaves_out(root: Path, dataset: Dataset, finding: Finding, splits: Mapping[str, str]) -> bool:
+    """Whether a job that meets an unreadable file leaves its clip out, and goes on."""
+    clip = finding.clip
+    video = video_file(root, dataset.frames.video, clip, splits[clip])
+    section = dataset.frames if finding.file == str(video) else dataset.gaze
+    return section.damaged == "leave_out"
+
+
 def _files(
     cfg: Config, name: str, clips: Sequence[SheetClip], *, probing: bool, workers: int
 ) -> tuple[dict[str, Any], set[str], dict[str, Probed]]:
     """Findings about files of some clips, clips with missing files, and what was probed."""
     root, dataset = Path(cfg.pathvars["raw"], name), cfg.datasets[name]
     missing = missing_files(root, dataset, clips)
+    lacking = {clip for of_clips in missing.values() for clip in of_clips}
+    every = len(clips)
+    if dataset.clips == "present":
+        clips = [clip for clip in clips if clip.name not in lacking]
     empty = empty_files(root, dataset, clips)
     probed: dict[str, Probed] = {}
     if probing:
@@ -157,23 +177,27 @@ def _files(
         with ThreadPoolExecutor(workers) as pool:
             results = pool.map(partial(probe, root, dataset), whole)
             probed = {clip.name: found for clip, found in zip(whole, results, strict=True)}
-    unreadable = empty + [one for found in probed.values() for one in found.unreadable]
+    splits = {clip.name: clip.split for clip in clips}
+    found: dict[bool, list[Finding]] = {True: [], False: []}
+    for one in empty + [one for its in probed.values() for one in its.unreadable]:
+        found[_leaves_out(root, dataset, one, splits)].append(one)
     findings = {
         "missing": [
             {
                 "pattern": pattern,
-                "clips": len(lacking),
-                "of": len(clips),
-                "files": list(dict.fromkeys(file for files in lacking.values() for file in files)),
-                "almost": almost(root, lacking),
+                "clips": len(of_clips),
+                "of": every,
+                "files": list(dict.fromkeys(file for files in of_clips.values() for file in files)),
+                "almost": almost(root, of_clips),
             }
-            for pattern, lacking in missing.items()
+            for pattern, of_clips in missing.items()
         ],
-        "unreadable": [asdict(finding) for finding in unreadable],
-        "short": [asdict(one) for found in probed.values() for one in found.short],
-        "noted": [asdict(one) for found in probed.values() for one in found.noted],
+        "unreadable": [asdict(one) for one in found[False]],
+        "left_out": [asdict(one) for one in found[True]],
+        "short": [asdict(one) for its in probed.values() for one in its.short],
+        "noted": [asdict(one) for its in probed.values() for one in its.noted],
     }
-    return findings, {clip for lacking in missing.values() for clip in lacking}, probed
+    return findings, lacking, probed
 
 
 def inspect_dataset(
@@ -186,14 +210,16 @@ def inspect_dataset(
     """
     dataset = cfg.datasets[name]
     root, sheet = Path(cfg.pathvars["raw"], name), Path(dataset.splits)
-    known = _known(sheet, name, dataset.variant)
+    known = known_totals(sheet, name, dataset.variant)
     used = sorted(used_splits(cfg, name), key=SPLITS.index)
     rows = read_sheet(sheet) if sheet.is_file() else ()
     by_split = {split: [clip for clip in rows if clip.split == split] for split in used}
     clips = [clip for its_clips in by_split.values() for clip in its_clips]
     findings, lacking, probed = _files(cfg, name, clips, probing=probing, workers=workers)
     splits = {
-        split: _split_facts(its_clips, lacking, probed, known.get(split))
+        split: _split_facts(
+            its_clips, lacking, probed, known.get(split), only_there=dataset.clips == "present"
+        )
         for split, its_clips in by_split.items()
     }
     if not rows:
@@ -212,12 +238,14 @@ def inspect_dataset(
         "sheet": {"file": str(sheet), "there": sheet.is_file(), "command": command},
         "splits": splits,
         **findings,
-        "totals": _differences(splits) if rows else [],
+        "clips": dataset.clips or "all",
+        "totals": _differences(splits) if rows and dataset.clips != "present" else [],
         "extra": [{"pattern": pattern, "clips": names} for pattern, names in extra.items()],
         "options": [key for key, value in dataset.gaze.options.items() if value is None],
         "stages": _stages(cfg, name, _frames_of(splits), costs),
     }
-    report["ready"] = bool(rows) and not any(report[fault] for fault in _FAULTS)
+    there = any(facts["there"] for facts in splits.values())
+    report["ready"] = there and not any(report[fault] for fault in _FAULTS[dataset.clips or "all"])
     return report
 
 

@@ -40,20 +40,50 @@ def _overview(report: Mapping[str, Any]) -> Table:
         stages = facts["stages"].values()
         size, hours = _sum(stages, "bytes", 1e9), _sum(stages, "core_hours", 1)
         for i, (split, its) in enumerate(facts["splits"].items()):
-            ready = "yes" if facts["ready"] else "NO"
-            once = (name, size, hours, ready) if i == 0 else ("", "", "", "")
             listed = its["known_clips"] or its["listed"] or None
             clips, frames = _of(its["there"], listed), _of(its["frames"], its["known_frames"])
-            table.add_row(once[0], split, clips, frames, *once[1:])
+            ready = _ready(facts, its)
+            if i == 0:
+                table.add_row(name, split, clips, frames, size, hours, ready)
+            else:
+                table.add_row(
+                    "", split, clips, frames, "", "", ready if facts["clips"] == "present" else ""
+                )
     for name, facts in report["meta_datasets"].items():
         table.add_row(name, "list", "", "", "", "", "yes" if facts["there"] else "NO")
     return table
 
 
+def _ready(facts: Mapping[str, Any], its: Mapping[str, Any]) -> str:
+    """Whether a run could start with a dataset; with a part of it, how large that is by split."""
+    if not facts["ready"]:
+        return "NO"
+    whole = its["there"] == max(its["listed"], its["known_clips"] or 0)
+    return "yes" if facts["clips"] == "all" or whole else _part(its)
+
+
+def _part(its: Mapping[str, Any]) -> str:
+    return f"for {its['there']:,} of {max(its['listed'], its['known_clips'] or 0):,}"
+
+
+def _how_many(facts: Mapping[str, Any]) -> list[str]:
+    """Return how many clips are there, where some are and others are not."""
+    splits = facts["splits"].values()
+    there = sum(its["there"] for its in splits)
+    of = sum(max(its["listed"], its["known_clips"] or 0) for its in splits)
+    if not there or there == of:
+        return []
+    listed = ", ".join(f"{split} {_part(its)[4:]}" for split, its in facts["splits"].items())
+    if facts["clips"] == "present":
+        state = "ready" if facts["ready"] else "not ready"
+        return [f"{state} for {there:,} of {of:,} clips: {listed}"]
+    return [f"{there:,} of {of:,} clips are there: {listed}; clips: present uses these alone"]
+
+
 def _problems(name: str, facts: Mapping[str, Any]) -> list[str]:
     """Return a line for each fault of a dataset; files are named below its raw folder."""
     folder = f"{facts['folder']}/"
-    lines = [] if facts["there"] else [f"no folder {facts['folder']}"]
+    lines = _how_many(facts) if facts["there"] else [f"no folder {facts['folder']}"]
     sheet = facts["sheet"]
     if not sheet["there"]:
         lines.append(f"no split sheet {sheet['file']}; make it with: {sheet['command']}")
@@ -63,13 +93,14 @@ def _problems(name: str, facts: Mapping[str, Any]) -> list[str]:
         + one["almost"]
         for one in (facts["missing"] if facts["there"] else ())
     ]
-    for kind in ("unreadable", "short", "noted"):
+    for kind in ("unreadable", "left_out", "short", "noted"):
+        word = kind.replace("_", " ")
         found = [
-            f"{kind}: {one['file'].removeprefix(folder)}: {one['problem']}" for one in facts[kind]
+            f"{word}: {one['file'].removeprefix(folder)}: {one['problem']}" for one in facts[kind]
         ]
         lines += found[:_LINES]
         if len(found) > _LINES:
-            lines.append(f"{kind}: and {len(found) - _LINES} more, all in the JSON")
+            lines.append(f"{word}: and {len(found) - _LINES} more, all in the JSON")
     for one in facts["totals"]:
         lines.append(
             f"totals: {one['found']:,} {one['what']} under {one['split']}, "

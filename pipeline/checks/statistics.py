@@ -59,7 +59,8 @@ def statistics(
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
     gazes, densities = open_parts(GAZE, gaze), open_parts(DENSITY, density)
     rows = []
-    for clip, part in pictures.items():
+    for clip in gazes:  # a clip whose gaze could not be read has frames alone
+        part = pictures[clip]
         facts, looked = part.clips[clip], gazes[clip].clips[clip]
         count = facts["shape"][0]
         values = compute(  # type: ignore[no-untyped-call]

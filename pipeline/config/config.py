@@ -40,9 +40,9 @@ class Config(Section):
     """`paper`: config.yaml as it stands; another word: workflow/runs/<run>.yaml laid over it."""
     pathvars: dict[Literal["raw", "data", "results", "logs"], Folder]
     """Folders of raw data, of stores made from them, of results and of logs."""
-    without: tuple[str, ...]
+    without: tuple[str, ...] | Literal["absent"]
     """Keys of `datasets` and `meta_datasets` that are left out: their tables show printed values
-    only."""
+    only. `absent`: those that have no raw folder."""
     seed: int
     """Seed of all random numbers."""
     frames: Frames

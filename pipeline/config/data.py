@@ -103,9 +103,10 @@ class DatasetFrames(Section):
     rate: PositiveFloat | None
     """Frames per second to which the video is resampled; null keeps the video's own. For numbered
     pictures: the rate at which they were taken."""
-    damaged: Literal["stop", "keep"]
-    """What happens if ffmpeg reports errors in a video, or a numbered picture is missing: the job
-    stops, or it keeps the frames that can be read."""
+    damaged: Literal["stop", "keep", "leave_out"]
+    """What happens if a video or a picture cannot be read, ffmpeg reports errors in it, or a
+    numbered picture is missing: the job stops; or it keeps the frames that can be read, if there
+    are any; or it leaves the clip out, and every table that the clip belongs to says so."""
 
     @model_validator(mode="after")
     def _pictures_have_a_rate(self) -> Self:
@@ -126,6 +127,9 @@ class DatasetGaze(Section):
     """Values of {observer}; null: every observer that has a file."""
     options: dict[str, Any] = Field(default={})
     """Keyword arguments of the reader, described in its module."""
+    damaged: Literal["leave_out"] | None = None
+    """What happens if the reader refuses a clip's gaze: `leave_out`: the clip is left out, and
+    every table that it belongs to says so; null: the job stops."""
 
 
 class GaussianDensity(Section):
@@ -209,6 +213,8 @@ class Test(Section):
 
     split: Split
     """Split whose frames are scored."""
+    instead: Split | None = None
+    """Split that is scored where no clip of `split` is there; every table says so; null: none."""
     attributes: Path | None = None
     """CSV file of clip,attribute, for tables that also show the mean over each attribute's clips;
     null: none."""
@@ -222,6 +228,10 @@ class Dataset(Section):
     """Key of `variants`: the ground truth that the run uses. Every table names it."""
     variants: dict[Name, Variant]
     """Ground truths of the dataset by name."""
+    clips: Literal["all", "present"] | None = None
+    """Clips of the split sheet that the run uses: `all`, or null: it does not start while any file
+    is missing; `present`: those whose files, pictures and gaze, are there. Every table says how
+    many of how many these are."""
     clips_per_part: PositiveInt
     """Number of clips that one job takes through a stage of preprocessing."""
     validation: Annotated[float, Field(ge=0, lt=1)]

@@ -72,6 +72,25 @@ class Table(Section):
     """Text below the table; null: none."""
 
 
+class Coverage(Section):
+    """How many clips of a split a run uses, for scoring or for a training."""
+
+    dataset: str
+    """Key of `datasets`."""
+    split: str
+    """The split."""
+    instead: str | None
+    """Split that would be scored if any of its clips were there; null: the split itself."""
+    training: str | None
+    """Name of the training that learns from the clips; null: they are scored."""
+    clips: int
+    """Clips that the run uses, those that a job leaves out included."""
+    of: int
+    """Clips that the split has, by its sheet or as known of the dataset."""
+    frames: int | None
+    """Frames that the split is known to have; null: not known."""
+
+
 class ScoredDataset(Section):
     """What the footer of a table states about its dataset."""
 
@@ -83,6 +102,8 @@ class ScoredDataset(Section):
     """Whether the dataset lists frames of another one, which protocols average differently."""
     attributes: Path | None = None
     """CSV file of clip,attribute."""
+    frame_list: Path | None = None
+    """List of a meta dataset."""
 
 
 class TablesSettings(Section):
@@ -104,9 +125,11 @@ class TablesSettings(Section):
     """Every dataset and meta dataset by name."""
     tables: dict[str, Table]
     """Tables with the rows that the run measures."""
-    left_out: tuple[str, ...]
-    """Datasets that were not scored: their tables show printed values only."""
+    left_out: dict[str, str]
+    """Dataset that was not scored, so that its tables show printed values only -> why."""
     lacking: dict[str, dict[str, str]]
     """Table -> row that this run cannot measure -> why."""
+    coverage: dict[str, tuple[Coverage, ...]]
+    """Table -> clips of the split that is scored, and of the trainings of its rows."""
     observed: tuple[str, ...]
     """Models that are the observers themselves, which do not compete with the others."""

@@ -12,8 +12,8 @@ from pipeline.evaluation.metrics.resizing import resized
 from pipeline.evaluation.metrics.scaling import Map
 from pipeline.runtime.cli import main
 from pipeline.stores.kinds import DENSITY, SALIENCY
-from pipeline.stores.manifests import frame_numbers
-from pipeline.stores.reading import named, open_parts
+from pipeline.stores.manifests import frame_numbers, left_out
+from pipeline.stores.reading import named, open_parts, refuse_nothing
 from pipeline.stores.settings import maps_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
@@ -57,10 +57,12 @@ def gather(
         InputError: The maps cannot be opened, or are of no expected clip.
     """
     truth = open_parts(DENSITY, density)
+    refuse_nothing(truth, density)
     opened = open_maps(maps, expected_maps(truth, frame_list))
     try:
         with write_store(SALIENCY, store, manifest, maps_settings(maps)) as writer:
             writer.inputs |= named(truth.values())
+            writer.left_out |= left_out(density)
             for clip in (clip for clip in opened.clips if opened.frames(clip)):
                 numbers, frames = frame_numbers(truth[clip].clips[clip]), list[int]()
                 # The list fills while the maps are written, and is kept afterwards.

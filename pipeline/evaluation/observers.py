@@ -39,7 +39,7 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.workers import computed
 from pipeline.stores.kinds import GAZE, SHARD
-from pipeline.stores.reading import open_parts
+from pipeline.stores.reading import open_parts, refuse_nothing
 from pipeline.stores.settings import observers_settings
 from pipeline.stores.verify import damage
 
@@ -79,7 +79,7 @@ def observers(
     are those that tables ask for besides what the protocol always reports.
 
     Raises:
-        InputError: The dataset's densities are released maps.
+        InputError: The dataset's densities are released maps, or there is no clip.
     """
     if isinstance(recipe, ReleasedDensity):
         raise InputError(
@@ -87,6 +87,7 @@ def observers(
             "not tell observers apart; choose a variant with raw gaze, or take the row out"
         )
     truth = ground_truth(density, gaze)
+    refuse_nothing(truth.pixels, gaze)
     request = Request(protocol, tuple(metrics), seed)
     blocks = computed(
         _tasks(gaze, truth, frame_list, recipe, held_out, request), "threads", threads

@@ -15,8 +15,8 @@ from pipeline.preprocessing.tensors import batches_of
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, FRAMES, SALIENCY
-from pipeline.stores.manifests import frame_numbers
-from pipeline.stores.reading import named, open_parts
+from pipeline.stores.manifests import frame_numbers, left_out
+from pipeline.stores.reading import named, open_parts, refuse_nothing
 from pipeline.stores.seals import name_of
 from pipeline.stores.settings import network_settings
 from pipeline.stores.verify import damage
@@ -68,15 +68,17 @@ def predict(
     dataset, or none for every frame; `flow` is empty for still images.
 
     Raises:
-        InputError: A map of the network is not finite.
+        InputError: There is no clip, or a map of the network is not finite.
     """
     torch.set_num_threads(threads)
     model = load_network(network, weights)
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
+    refuse_nothing(pictures, frames)
     clips = {clip: part.clips[clip] for clip, part in pictures.items()}
     with write_store(SALIENCY, store, manifest, network_settings(network)) as writer:
         writer.inputs |= named([*pictures.values(), *motions.values()])
         writer.inputs |= {name_of(file): weights_digest(file) for file in weights}
+        writer.left_out |= left_out(frames)
         for clip, chosen in listed_frames(frame_list, clips).items():
             motion = motions[clip][clip] if motions else None
             maps = saliency_maps(model, pictures[clip][clip], motion, chosen)

@@ -14,7 +14,8 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.workers import computed
 from pipeline.stores.kinds import SALIENCY
-from pipeline.stores.reading import named, open_store
+from pipeline.stores.manifests import left_out
+from pipeline.stores.reading import named, open_store, refuse_nothing
 from pipeline.stores.verify import damage
 
 
@@ -35,16 +36,19 @@ def score(
     `metrics` are those that tables ask for besides what the protocol always reports.
 
     Raises:
-        InputError: The stores do not fit together, or a map is not finite.
+        InputError: The stores do not fit together, no frame has a map, or a map is not finite.
     """
     request = Request(protocol, tuple(metrics), seed)
     # The workers of a cluster may run in any folder.
     store = open_store(SALIENCY, saliency.resolve())
     truth = ground_truth([path.resolve() for path in density], [path.resolve() for path in gaze])
     maps = StoredMaps(store)
-    for clip in store.clips:
+    # Maps of a clip whose gaze alone could not be read have nothing to be compared with.
+    clips = [clip for clip in store.clips if clip not in left_out(gaze)]
+    for clip in clips:
         _check_length(maps, truth, clip)
-    blocks = computed(tasks(maps, truth, store.clips, request), scheduler, threads)
+    refuse_nothing([clip for clip in clips if maps.frames(clip)], [saliency, *gaze])
+    blocks = computed(tasks(maps, truth, clips, request), scheduler, threads)
     frames = (frame for block in blocks for frame in block)
     write_scores(scores, request, frames, {**truth.inputs, **named([store])})
 

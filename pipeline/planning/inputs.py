@@ -13,9 +13,10 @@ from pipeline.config.config import Config
 from pipeline.config.data import ReleasedDensity
 from pipeline.config.section import UNTRAINED
 from pipeline.planning import needs, paths
-from pipeline.planning.rows import pictured, used_splits
+from pipeline.planning.rows import pictured
 from pipeline.raw.patterns import files_matching, video_file
 from pipeline.raw.splits import SheetClip
+from pipeline.runtime.errors import InputError
 
 Wildcards = Any
 """Snakemake's: an attribute per wildcard of the job."""
@@ -33,8 +34,19 @@ class Inputs:
     # Raw data
 
     def clips(self, wildcards: Wildcards) -> Sequence[SheetClip]:
-        """The clips of a part."""
-        return paths.dealt(self.cfg, wildcards.dataset)[wildcards.part]
+        """The clips of a part.
+
+        Raises:
+            InputError: The run uses no clip of it.
+        """
+        dealt = needs.dealt(self.cfg, wildcards.dataset)
+        if wildcards.part not in dealt:
+            sheet = self.cfg.datasets[wildcards.dataset].splits
+            raise InputError(
+                f"{sheet}: no clip of part {wildcards.part} is used; parts of "
+                f"{wildcards.dataset} are {', '.join(dealt) or 'none'}"
+            )
+        return dealt[wildcards.part]
 
     def _raw(self, wildcards: Wildcards, pattern: str) -> list[str]:
         """A file per clip; numbered pictures are too many to be declared one by one."""
@@ -90,7 +102,10 @@ class Inputs:
     def used(self, *stages: str, ending: str = ".json") -> Input:
         """Parts of every split of a dataset that the run asks for."""
         return lambda wildcards: self._parts(
-            stages, [wildcards.dataset], sorted(used_splits(self.cfg, wildcards.dataset)), ending
+            stages,
+            [wildcards.dataset],
+            sorted(needs.used_splits(self.cfg, wildcards.dataset)),
+            ending,
         )
 
     def of_the_flow(self, parts: Callable[..., Input], **options: Any) -> Input:

@@ -16,7 +16,13 @@ from model.registry import NETWORKS
 from pipeline.config.config import Config
 from pipeline.config.data import Flow, PwcnetFlow
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
-from pipeline.planning.needs import all_trainings, given, is_a_start, pretraining_name
+from pipeline.planning.needs import (
+    all_trainings,
+    given,
+    is_a_start,
+    pretraining_name,
+    without_absent,
+)
 from pipeline.planning.provenance import ROOT
 from pipeline.planning.yaml_file import read_yaml
 from pipeline.runtime.errors import InputError, meant
@@ -90,6 +96,7 @@ def load(content: Mapping[str, Any]) -> Config:
         problems = error.errors()
         lines = [f"  {_problem(problem, problems, content)}" for problem in problems]
         raise InputError("\n".join(["config.yaml does not fit:", *lines])) from error
+    cfg = without_absent(cfg)
     for section, name, known in _names(cfg):
         if name is not None and name not in known:
             raise InputError(

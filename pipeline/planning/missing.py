@@ -1,59 +1,42 @@
 """Raw data, sheets and maps that a run needs and that are not there, in one message."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.config import Config
-from pipeline.config.data import Dataset
 from pipeline.planning.load import complete, load
-from pipeline.planning.needs import given, left_out
-from pipeline.planning.rows import all_measured, used_splits
+from pipeline.planning.needs import given, has_clips, left_out, used_splits
+from pipeline.planning.rows import all_measured
 from pipeline.raw.near_misses import near_folder, near_miss
-from pipeline.raw.patterns import files_matching, patterns, readable, stays_inside, video_file
-from pipeline.raw.splits import SheetClip, read_sheet
+from pipeline.raw.presence import missing_files
+from pipeline.raw.splits import read_sheet
 from pipeline.runtime.errors import InputError, meant
 
 
-def _missing_of(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[str]:
-    """Files of a clip that are not there, or the message why they cannot be listed."""
-    try:
-        files = files_matching(root, pattern, dataset.gaze, clip.name, clip.split)
-        stays_inside(root, files[:1])
-    except InputError as error:
-        return [str(error)]
-    if not files:
-        return [str(video_file(root, pattern, clip.name, clip.split))]
-    if "{frame}" in pattern:  # found by listing a folder, so they are there
-        return []
-    return [str(file) for file in files if not _exists(file)]
-
-
-def missing_files(
-    root: Path, dataset: Dataset, clips: Iterable[SheetClip]
-) -> dict[str, dict[str, list[str]]]:
-    """Pattern -> clip -> its files that are not there.
-
-    Where names cannot be known before the files are there, the pattern stands for them.
-    """
-    missing: dict[str, dict[str, list[str]]] = {}
-    for clip in clips:
-        for pattern in patterns(dataset):
-            if files := _missing_of(root, dataset, pattern, clip):
-                missing.setdefault(pattern, {})[clip.name] = files
-    return missing
-
-
 def _files_missing(cfg: Config, name: str) -> list[str]:
+    """Lines about files of a dataset that are not there, unless the run uses what is there."""
     root, dataset = Path(cfg.pathvars["raw"], name), cfg.datasets[name]
     splits = used_splits(cfg, name)
+    used = any(has_clips(cfg, name, split) for split in splits)
+    if dataset.clips == "present" and used:
+        return []
     clips = [clip for clip in read_sheet(Path(dataset.splits)) if clip.split in splits]
-    return [
+    missing = missing_files(root, dataset, clips)
+    lines = [
         f"{root / pattern} of {len(of_clips)} of {len(clips)} clips, "
         f"the first is {next(iter(of_clips))}{almost(root, of_clips)}"
-        for pattern, of_clips in missing_files(root, dataset, clips).items()
+        for pattern, of_clips in missing.items()
     ]
+    there = len(clips) - len({clip for of_clips in missing.values() for clip in of_clips})
+    if lines and dataset.clips == "present":
+        lines.append(f"{root}: clips: present, and no clip has all its files")
+    elif lines and there:
+        lines.append(
+            f"{len(clips) - there} of {len(clips)} clips; to use the {there} that are there, set "
+            f"datasets.{name}.clips: present in config.yaml"
+        )
+    return lines
 
 
 def almost(root: Path, of_clips: Mapping[str, Sequence[str]]) -> str:
@@ -64,11 +47,6 @@ def almost(root: Path, of_clips: Mapping[str, Sequence[str]]) -> str:
 
 def _clause(found: str | None) -> str:
     return f"; {found}" if found else ""
-
-
-@cache
-def _exists(file: Path) -> bool:
-    return readable(file)
 
 
 def _missing(cfg: Config) -> dict[str, list[str]]:

@@ -1,11 +1,17 @@
 """What a model, a flow or a dataset of a run needs: the trainings, networks and files behind it."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.config.data import Flow, ImageFlowEstimator, PwcnetFlow, Test
 from pipeline.config.section import MAIN_FLOW, PRETRAINING, Split
 from pipeline.config.training import Loss, Training
+from pipeline.raw.presence import present_clips
+from pipeline.raw.splits import SheetClip, part_names
+from pipeline.raw.splits import parts as parts_of
+from pipeline.runtime.errors import InputError
 
 TORCHVISION = {
     "resnet50": "resnet50-0676ba61.pth",
@@ -129,9 +135,98 @@ def left_out(cfg: Config, dataset: str) -> bool:
     return dataset in cfg.without or over(cfg, dataset) in cfg.without
 
 
+def without_absent(cfg: Config) -> Config:
+    """The configuration with names for `without: absent`: of what has no raw folder.
+
+    Raises:
+        InputError: No dataset has one.
+    """
+    if cfg.without != "absent":
+        return cfg
+    raw, every = Path(cfg.pathvars["raw"]), cfg.datasets | cfg.meta_datasets
+    absent = tuple(name for name in every if not (raw / name).is_dir())
+    if cfg.datasets.keys() <= {*absent}:
+        raise InputError(
+            f"{raw}: holds no dataset; put one there under its name, {', '.join(cfg.datasets)} "
+            "(docs/datasets.md shows their layouts)"
+        )
+    return cfg.model_copy(update={"without": absent})
+
+
 def scored(cfg: Config, dataset: str) -> Test:
-    """What is scored of a dataset or meta dataset."""
-    return (cfg.datasets | cfg.meta_datasets)[dataset].test
+    """What is scored of a dataset or meta dataset, with the split that has clips."""
+    test = (cfg.datasets | cfg.meta_datasets)[dataset].test
+    if test.instead is None or has_clips(cfg, dataset, test.split):
+        return test
+    there = has_clips(cfg, dataset, test.instead)
+    return test.model_copy(update={"split": test.instead}) if there else test
+
+
+def hidden_splits(cfg: Config, dataset: str) -> set[str]:
+    """Splits of a dataset whose gaze nobody needs, as they are only predicted for a submission."""
+    every = (cfg.datasets | cfg.meta_datasets).items()
+    tests = [entry.test for name, entry in every if over(cfg, name) == dataset]
+    asked = {"train"} | {split for test in tests for split in (test.split, test.instead) if split}
+    submitted = {str(one.split) for one in cfg.submissions.values() if one.over == dataset}
+    return submitted - asked
+
+
+def present(cfg: Config, dataset: str) -> frozenset[str]:
+    """Names of the clips of a dataset's sheet whose files are there."""
+    root = Path(cfg.pathvars["raw"], dataset)
+    return present_clips(root, cfg.datasets[dataset], hidden_splits(cfg, dataset))
+
+
+def dealt(cfg: Config, dataset: str) -> Mapping[str, Sequence[SheetClip]]:
+    """Part of a dataset -> its clips that the run uses; one job of a data stage makes a part.
+
+    Parts are dealt over the whole sheet: a clip that comes later is in no part but its own.
+    """
+    entry = cfg.datasets[dataset]
+    every = parts_of(Path(entry.splits), entry.clips_per_part, entry.validation)
+    if entry.clips != "present":
+        return every
+    there = present(cfg, dataset)
+    if not there and cfg.run == "demo":  # about to be drawn
+        return every
+    used = {part: [clip for clip in of if clip.name in there] for part, of in every.items()}
+    return {part: clips for part, clips in used.items() if clips}
+
+
+def has_clips(cfg: Config, dataset: str, split: str) -> bool:
+    """Whether the run uses any clip of a split; also where the sheet is not there yet."""
+    name = over(cfg, dataset)
+    known = Path(cfg.datasets[name].splits).is_file()
+    return not known or bool(part_names(dealt(cfg, name), split))
+
+
+def unscored(cfg: Config, dataset: str) -> str | None:
+    """Why nothing is scored of a dataset or meta dataset; None if something is."""
+    name, split = over(cfg, dataset), scored(cfg, dataset).split
+    if left_out(cfg, dataset):
+        return f"{dataset} is left out of this run"
+    if has_clips(cfg, dataset, split):
+        return None
+    return no_clip(cfg, name, split)
+
+
+def no_clip(cfg: Config, dataset: str, split: str) -> str:
+    """Why the run uses no clip of a split, in words."""
+    entry = cfg.datasets[dataset]
+    listed = parts_of(Path(entry.splits), entry.clips_per_part, entry.validation)
+    if part_names(listed, split):
+        return f"no {split} clip of {dataset} is there"
+    return f"{dataset} has no {split} clip in its split sheet"
+
+
+def used_splits(cfg: Config, dataset: str) -> set[str]:
+    """The splits of a dataset that some training or some table of the run asks for."""
+    learned = [training.datasets for training in all_trainings(cfg).values()]
+    learned += [teaches_flow(cfg, name) for name in cfg.other_flows]
+    training = any(dataset in datasets for datasets in learned)
+    tested = {table.dataset for table in cfg.tables.values()}
+    names = {name for name in tested if over(cfg, name) == dataset}
+    return {scored(cfg, name).split for name in names} | ({"train"} if training else set())
 
 
 def predicted_split(cfg: Config, dataset: str) -> Split:

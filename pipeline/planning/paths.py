@@ -1,24 +1,14 @@
 """Where every product of a run lies. Rules, checks and `score_folder` name files by this alone."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
 from pipeline.config.config import Config
 from pipeline.config.evaluation import Measured
-from pipeline.planning.needs import flows, has_flow, over
-from pipeline.raw.splits import SheetClip, part_names
-from pipeline.raw.splits import parts as parts_of
+from pipeline.planning.needs import dealt, flows, has_flow, over
+from pipeline.raw.splits import part_names
 
 
 def raw_folder(cfg: Config, dataset: str) -> str:
     """Folder of a dataset's raw files."""
     return f"{cfg.pathvars['raw']}/{dataset}"
-
-
-def dealt(cfg: Config, dataset: str) -> Mapping[str, Sequence[SheetClip]]:
-    """Part of a dataset -> its clips; a part is what one job of a data stage makes."""
-    entry = cfg.datasets[dataset]
-    return parts_of(Path(entry.splits), entry.clips_per_part, entry.validation)
 
 
 def parts(cfg: Config, stage: str, dataset: str, split: str, ending: str = ".json") -> list[str]:

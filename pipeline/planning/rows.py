@@ -1,20 +1,24 @@
 """The rows of the tables: which this run measures, which it cannot and why, and what they need."""
 
 import hashlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.config.data import ReleasedDensity
-from pipeline.config.evaluation import Measured, ScoredDataset, Table, TablesSettings
+from pipeline.config.evaluation import Coverage, Measured, ScoredDataset, Table, TablesSettings
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
-from pipeline.planning import needs
+from pipeline.planning import needs, paths
 from pipeline.planning.provenance import ROOT
+from pipeline.raw.splits import SheetClip, known_totals, part_names
+from pipeline.raw.splits import parts as parts_of
 
 
 def measured(cfg: Config, table: str) -> dict[str, Measured]:
     """Rows of a table that this run measures, the sanity rows among them."""
-    if needs.left_out(cfg, cfg.tables[table].dataset):
+    if needs.unscored(cfg, cfg.tables[table].dataset):
         return {}
     without, entry = unmeasured(cfg, table), cfg.tables[table]
     rows = {label: row for label, row in entry.measured.items() if label not in without}
@@ -38,8 +42,8 @@ def unmeasured(cfg: Config, table: str) -> dict[str, str]:
     density = cfg.datasets[needs.over(cfg, cfg.tables[table].dataset)].density
     found = dict[str, str]()
     for label, row in cfg.tables[table].measured.items():
-        if needed := _needed_datasets(cfg, row):
-            found[label] = f"its training needs {', '.join(needed)}"
+        if why := _untrained(cfg, row, cfg.tables[table].dataset):
+            found[label] = why
         elif needs.observed(cfg, row.model) and isinstance(density, ReleasedDensity):
             found[label] = "released maps do not tell observers apart"
     return found
@@ -53,17 +57,33 @@ def _start(cfg: Config, row: Measured) -> Measured | None:
     return before if before != row else None
 
 
-def _needed_datasets(cfg: Config, row: Measured) -> list[str]:
-    """Datasets that `without` leaves out and that a row's training or its start needs."""
-    needed = list[str]()
+def trainings_behind(cfg: Config, row: Measured) -> dict[str, tuple[str, ...]]:
+    """What a row learns in a run -> its datasets: its training, its flow, and those of its start.
+
+    A flow that is learned from videos goes by its own name.
+    """
+    found = dict[str, tuple[str, ...]]()
     if row.training not in (UNTRAINED, GIVEN):
-        needed += needs.training_named(cfg, row.training).datasets
-    if needs.sees_motion(cfg, row.model):
-        needed += needs.teaches_flow(cfg, needs.flow_name(cfg, row.model))
-    absent = [dataset for dataset in needed if needs.left_out(cfg, dataset)]
-    if (before := _start(cfg, row)) is not None:
-        absent += _needed_datasets(cfg, before)
-    return list(dict.fromkeys(absent))
+        found[row.training] = needs.training_named(cfg, row.training).datasets
+    flow = needs.flow_name(cfg, row.model)
+    if needs.sees_motion(cfg, row.model) and (datasets := needs.teaches_flow(cfg, flow)):
+        found[flow] = datasets
+    before = _start(cfg, row)
+    return found | (trainings_behind(cfg, before) if before else {})
+
+
+def _untrained(cfg: Config, row: Measured, tested: str) -> str | None:
+    """Why what a row learns cannot be learned in this run; None if it can."""
+    behind = trainings_behind(cfg, row)
+    needed = dict.fromkeys(itertools.chain.from_iterable(behind.values()))
+    if absent := [dataset for dataset in needed if needs.left_out(cfg, dataset)]:
+        return f"its training needs {', '.join(absent)}"
+    for datasets in behind.values():
+        if not any(needs.has_clips(cfg, dataset, "train") for dataset in datasets):
+            return "; ".join(needs.no_clip(cfg, dataset, "train") for dataset in datasets)
+    if needs.scored(cfg, tested).split == "train" and needs.over(cfg, tested) in needed:
+        return "its training has the clips under test"
+    return None
 
 
 def flows_of(cfg: Config, dataset: str) -> list[str]:
@@ -90,14 +110,53 @@ def _flows_of(cfg: Config, row: Measured, dataset: str, seen: set[str]) -> set[s
     return used
 
 
-def used_splits(cfg: Config, dataset: str) -> set[str]:
-    """The splits of a dataset that some training or some table of the run asks for."""
-    learned = [training.datasets for training in needs.all_trainings(cfg).values()]
-    learned += [needs.teaches_flow(cfg, name) for name in cfg.other_flows]
-    training = any(dataset in datasets for datasets in learned)
-    tested = {table.dataset for table in cfg.tables.values()}
-    names = {name for name in tested if needs.over(cfg, name) == dataset}
-    return {needs.scored(cfg, name).split for name in names} | ({"train"} if training else set())
+def coverage(cfg: Config, table: str) -> tuple[Coverage, ...]:
+    """How many clips are scored for a table, and how many the trainings of its rows learn from."""
+    tested, rows = cfg.tables[table].dataset, measured(cfg, table)
+    if not rows:
+        return ()
+    found = [clips_scored(cfg, tested, needs.scored(cfg, tested).split)]
+    behind = dict[str, tuple[str, ...]]()
+    for row in rows.values():
+        behind |= trainings_behind(cfg, row)
+    for training, datasets in behind.items():
+        found += [clips_used(cfg, dataset, "train", training) for dataset in datasets]
+    return tuple(found)
+
+
+def clips_scored(cfg: Config, tested: str, split: str) -> Coverage:
+    """How many clips of a split of a dataset or meta dataset are scored."""
+    found = clips_used(cfg, needs.over(cfg, tested), split)
+    meant = (cfg.datasets | cfg.meta_datasets)[tested].test
+    of_tables = needs.scored(cfg, tested).split
+    instead = meant.split if split == of_tables != meant.split else None
+    return found.model_copy(update={"instead": instead})
+
+
+def clips_used(cfg: Config, dataset: str, split: str, training: str | None = None) -> Coverage:
+    """How many clips of a split a run uses."""
+    entry = cfg.datasets[dataset]
+    sheet, known = Path(entry.splits), None
+    every: Mapping[str, Sequence[SheetClip]] = {}
+    used = every
+    if sheet.is_file():
+        every = parts_of(sheet, entry.clips_per_part, entry.validation)
+        used = needs.dealt(cfg, dataset)
+        known = known_totals(sheet, dataset, entry.variant).get(split)
+    listed = sum(clip.split == split for part in every.values() for clip in part)
+    missing = max(0, (known.clips or 0) - listed) if known else 0
+    clips, of = (
+        sum(len(parts[part]) for part in part_names(parts, split)) for parts in (used, every)
+    )
+    return Coverage(
+        dataset=dataset,
+        split=split,
+        instead=None,
+        training=training,
+        clips=clips,
+        of=of + missing,
+        frames=known.frames if known else None,
+    )
 
 
 def pictured(cfg: Config, dataset: str) -> dict[str, Measured]:
@@ -164,14 +223,16 @@ def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesS
         datasets={
             name: ScoredDataset(
                 variant=truth_in_words(of, name),
-                split=dataset.test.split,
+                split=needs.scored(of, name).split,
                 meta=name in of.meta_datasets,
                 attributes=dataset.test.attributes,
+                frame_list=next(map(Path, paths.frame_list(of, name)), None),
             )
             for name, dataset in tested.items()
         },
-        left_out=tuple(name for name in tested if needs.left_out(of, name)),
+        left_out={name: why for name in tested if (why := needs.unscored(of, name))},
         lacking={name: unmeasured(of, name) for name in of.tables},
+        coverage={name: coverage(of, name) for name in of.tables},
         observed=tuple(name for name in of.models if needs.observed(of, name)),
         tables=tables,
     )

@@ -13,7 +13,7 @@ from pipeline.planning import made, needs, paths
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
 from pipeline.planning.provenance import code_digest
-from pipeline.planning.rows import searching, tables_settings, truth_in_words
+from pipeline.planning.rows import clips_scored, searching, tables_settings, truth_in_words
 from pipeline.planning.targets import PUBLISHED
 from pipeline.raw.patterns import listing, tree_digest
 
@@ -126,6 +126,11 @@ class Settings:
     def average(self, wildcards: Wildcards) -> str:
         """Which of a protocol's averages the dataset at hand takes."""
         return "meta" if wildcards.dataset in self.cfg.meta_datasets else "own"
+
+    def coverage(self, wildcards: Wildcards) -> str:
+        """How many clips of the dataset at hand are scored, as a list."""
+        split = needs.predicted_split(self.cfg, wildcards.dataset)
+        return f"[{clips_scored(self.cfg, wildcards.dataset, split).model_dump_json()}]"
 
     def pictured(self, wildcards: Wildcards) -> str:
         """Label -> manifest of its maps and its score sheet, for every model that is shown."""

@@ -1,5 +1,6 @@
 """What a run makes: models of each kind, sheets behind its tables, parts of its report."""
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -8,7 +9,7 @@ from pipeline.config.config import Config
 from pipeline.config.section import PRETRAINING
 from pipeline.planning import needs, paths
 from pipeline.planning.load import own
-from pipeline.planning.rows import all_measured, pictured, used_splits
+from pipeline.planning.rows import all_measured, pictured, trainings_behind
 
 PUBLISHED = "workflow/published"
 """Folder of the papers' printed tables."""
@@ -39,10 +40,39 @@ def measured_scores(cfg: Config) -> list[str]:
     return sorted({paths.scores(cfg, row, dataset) for dataset, row in all_measured(cfg)})
 
 
+def tested_truth(cfg: Config) -> list[str]:
+    """Manifests of the densities that the tables' rows are scored with."""
+    datasets = dict.fromkeys(dataset for dataset, _ in all_measured(cfg))
+    every = (
+        paths.parts(cfg, "density", dataset, needs.scored(cfg, dataset).split)
+        for dataset in datasets
+    )
+    return sorted({*itertools.chain.from_iterable(every)})
+
+
+def trained_truth(cfg: Config) -> list[str]:
+    """Manifests of what the tables' rows learn from: densities, or frames where flow is learned."""
+    behind = dict[str, tuple[str, ...]]()
+    for _, row in all_measured(cfg):
+        behind |= trainings_behind(cfg, row)
+    every = (
+        paths.parts(cfg, "frames" if name in needs.flows(cfg) else "density", dataset, "train")
+        for name, datasets in behind.items()
+        for dataset in datasets
+    )
+    return sorted({*itertools.chain.from_iterable(every)})
+
+
+def frame_lists(cfg: Config) -> list[str]:
+    """Frame lists of the meta datasets that tables are about."""
+    datasets = dict.fromkeys(dataset for dataset, _ in all_measured(cfg))
+    return [file for dataset in datasets for file in paths.frame_list(cfg, dataset)]
+
+
 def attribute_sheets(cfg: Config) -> list[str]:
     """Sheets clip,attribute of the datasets under test."""
     used = {
-        table.dataset for table in cfg.tables.values() if not needs.left_out(cfg, table.dataset)
+        table.dataset for table in cfg.tables.values() if not needs.unscored(cfg, table.dataset)
     }
     sheets = (needs.scored(cfg, name).attributes for name in used)
     return sorted({str(sheet) for sheet in sheets if sheet})
@@ -98,12 +128,17 @@ def gates(cfg: Config) -> list[str]:
 def statistics(cfg: Config) -> list[str]:
     """Statistics of each dataset of videos under test."""
     names = dict.fromkeys(needs.over(cfg, name) for name in _tested(cfg))
-    return [f"{cfg.pathvars['results']}/statistics/{name}.csv" for name in _moving(cfg, names)]
+    used = [name for name in _moving(cfg, names) if not needs.unscored(cfg, name)]
+    return [f"{cfg.pathvars['results']}/statistics/{name}.csv" for name in used]
 
 
 def alignments(cfg: Config) -> list[str]:
     """Alignment of gaze and frames for every dataset of videos that the run uses."""
-    names = [name for name in _moving(cfg, cfg.datasets) if used_splits(cfg, name)]
+    names = [
+        name
+        for name in _moving(cfg, cfg.datasets)
+        if any(needs.has_clips(cfg, name, split) for split in needs.used_splits(cfg, name))
+    ]
     return [f"{cfg.pathvars['results']}/alignment/{name}.csv" for name in names]
 
 

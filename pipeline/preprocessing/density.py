@@ -125,6 +125,7 @@ def density(
     shape = (grid.height, grid.width)
     with write_store(DENSITY, store, manifest, density_settings(settings, grid)) as writer:
         writer.inputs |= named([source])
+        writer.left_out |= source.left_out
         for clip, facts in source.clips.items():
             points = np.asarray(source[clip][:])
             counts = {"frames_without_gaze": facts["frames"] - len(np.unique(points[:, 0]))}

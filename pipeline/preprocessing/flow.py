@@ -94,6 +94,7 @@ def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: P
         writer.inputs |= named([source])
         if weights := getattr(settings, "weights", None):
             writer.inputs[name_of(Path(weights))] = weights_digest(Path(weights))
+        writer.left_out |= source.left_out
         for clip, facts in source.clips.items():
             array = source[clip]
             if array.shape[1] % QUARTER or array.shape[2] % QUARTER:

@@ -123,8 +123,10 @@ def _stop_or_keep(
     if fault and damaged == "stop":
         raise InputError(
             f"{fault}; fetch it again, take the clip out of the split sheet, or set "
-            "frames.damaged of its dataset to keep in config.yaml"
+            "frames.damaged of its dataset to keep or leave_out in config.yaml"
         )
+    if fault and damaged == "leave_out":
+        raise InputError(fault)
     if fault:
         print(f"frames that could be decoded are kept: {fault}")
     if empty:
@@ -151,8 +153,14 @@ def frames(
     settings = frames_settings(dataset, grid)
     with write_store(FRAMES, store, manifest, settings, grid.codec) as writer:
         for clip in clips:
-            facts, blocks = open_clip(raw, clip, dataset, grid)
-            count = writer.add(clip.name, blocks, split=clip.split, last=clip.last, **facts)
+            try:
+                facts, blocks = open_clip(raw, clip, dataset, grid)
+                count = writer.add(clip.name, blocks, split=clip.split, last=clip.last, **facts)
+            except InputError as error:
+                if dataset.damaged != "leave_out":
+                    raise
+                writer.leave_out(clip.name, str(error))
+                continue
             size = f"{facts['source_width']}x{facts['source_height']}"
             print(f"{clip.name}: {count} frames of {size}")
 

@@ -14,7 +14,7 @@ from pipeline.raw.patterns import gaze_files, stays_inside
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES, GAZE
-from pipeline.stores.manifests import frame_facts, read_manifest
+from pipeline.stores.manifests import frame_facts, left_out, read_manifest
 from pipeline.stores.settings import gaze_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
@@ -69,9 +69,16 @@ def gaze(
         InputError: Raw files are missing or do not fit, or config.yaml names no such reader.
     """
     with write_store(GAZE, store, manifest, gaze_settings(settings, grid)) as writer:
+        writer.left_out |= left_out([frames])
         for name, facts in _frames_clips(frames).items():
             clip = _whole_video(name, facts)
-            found = _read_gaze(raw, settings, clip, facts["split"])
+            try:
+                found = _read_gaze(raw, settings, clip, facts["split"])
+            except InputError as error:
+                if settings.damaged != "leave_out":
+                    raise
+                writer.leave_out(name, str(error))
+                continue
             points, dropped = on_grid(found, clip, facts["first"], grid)
             known = not (found.observer == NOBODY).any()
             observers = len(np.unique(points[:, 3])) if known else None

@@ -121,6 +121,17 @@ def read_totals(path: Path) -> dict[tuple[str, str, str], Total]:
     return totals
 
 
+def known_totals(sheet: Path, dataset: str, variant: str) -> dict[str, Total]:
+    """Known totals of a variant by split, from the folder of its sheet, or from the one above.
+
+    Only a folder named after a variant has them above it. Sheets that lie elsewhere, such as the
+    demo's, are of other clips, and so without totals.
+    """
+    folder = sheet.parent.parent if sheet.parent.name == variant else sheet.parent
+    totals = read_totals(folder / "totals.csv")
+    return {split: total for (*key, split), total in totals.items() if key == [dataset, variant]}
+
+
 def _hold_out(clips: Iterable[SheetClip], share: float) -> Iterator[SheetClip]:
     """Mark a share of the training clips, evenly spread over the sheet, and put them last."""
     kept: list[SheetClip] = []

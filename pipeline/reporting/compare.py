@@ -6,10 +6,13 @@ It shows how far the protocol alone moves each number.
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
 
+from pipeline.config.evaluation import Coverage
 from pipeline.evaluation.metrics.registry import METRICS, better
 from pipeline.evaluation.protocols import protocol
+from pipeline.reporting.coverage import Manifests, listed_beyond, sentences
 from pipeline.reporting.footers import by_row, odd, statuses
 from pipeline.reporting.means import Measurement, read_scores, summarise
 from pipeline.reporting.page import Cell, Page, Row, write_page
@@ -31,6 +34,9 @@ def compare(
     title: str,
     truth: str,
     average: Literal["meta", "own"],
+    coverage: list[Coverage],
+    tested: list[Path],
+    frame_list: list[Path],
     seed: int,
     out: Path,
 ) -> None:
@@ -38,13 +44,41 @@ def compare(
 
     The sheets are `.../<protocol>/<model>/<training>/<dataset>.csv`. `title` says whose maps they
     are, `average` whether the dataset is a meta dataset, which some protocols average otherwise.
+    `coverage`, `tested` (manifests of the scored split) and `frame_list` (none but of a meta
+    dataset) show what part of the data they are of.
 
     Raises:
         InputError: A file of scores is missing, or is not what it should be.
     """
     sheets = {path.parents[2].name: path for path in scores}
     measured = measured_by(sheets, meta=average == "meta", seed=seed)
-    write_comparison(out, measured, title, {"Ground truth": truth, "Seed": str(seed)})
+    footer = {"Ground truth": truth, "Seed": str(seed)}
+    data = Manifests(tested)
+    write_comparison(out, measured, title, footer, part_of(measured, coverage, data, frame_list))
+
+
+class Part(NamedTuple):
+    """What part of the data a page is of."""
+
+    remarks: tuple[str, ...] = ()
+    footer: Mapping[str, str] = MappingProxyType({})
+
+
+def part_of(
+    measured: Mapping[str, Measurement],
+    coverage: Sequence[Coverage],
+    data: Manifests,
+    frame_list: Sequence[Path],
+) -> Part:
+    """What part of the data measurements are of, with the list of a meta dataset or none.
+
+    Raises:
+        InputError: A manifest or the list cannot be read.
+    """
+    listed = next(iter(frame_list), None)
+    frames = max((entry.frames for entry in measured.values()), default=0)
+    remarks = sentences(coverage, data, None if listed else frames)
+    return Part(remarks, listed_beyond(listed, coverage, data))
 
 
 def measured_by(sheets: Mapping[str, Path], *, meta: bool, seed: int) -> dict[str, Measurement]:
@@ -56,7 +90,11 @@ def measured_by(sheets: Mapping[str, Path], *, meta: bool, seed: int) -> dict[st
 
 
 def write_comparison(
-    out: Path, measured: Mapping[str, Measurement], title: str, footer: Mapping[str, str]
+    out: Path,
+    measured: Mapping[str, Measurement],
+    title: str,
+    footer: Mapping[str, str],
+    part: Part,
 ) -> None:
     """Write protocols.csv, .md and .html, a row per protocol, into a folder."""
     used = [metric for metric in METRICS if any(metric in m.means for m in measured.values())]
@@ -72,8 +110,8 @@ def write_comparison(
         caption=title,
         metrics={metric: better(metric) for metric in used},
         rows=tuple(rows),
-        remarks=(REMARK,) if len(rows) > 1 else (),
-        footer={**footer, "Odd frames": odd_frames or "none"},
+        remarks=((REMARK,) if len(rows) > 1 else ()) + part.remarks,
+        footer={**footer, **part.footer, "Odd frames": odd_frames or "none"},
     )
     lines = [
         [row.method, metric, *map(_in_full, (cell.ours, *(cell.interval or (None, None))))]

@@ -19,6 +19,7 @@ from pipeline.evaluation.metrics.registry import better
 from pipeline.evaluation.protocols import protocol, reported
 from pipeline.planning.made import by_file
 from pipeline.reporting import differences
+from pipeline.reporting.coverage import Manifests, listed_beyond, sentences
 from pipeline.reporting.footers import footer
 from pipeline.reporting.means import Measurement, Sheet, by_attribute, read_scores, summarise
 from pipeline.reporting.page import Cell, Page, Row, write_index, write_page
@@ -38,6 +39,8 @@ from pipeline.stores.settings import mismatches
 
 SANITY_GROUP: Final = "Sanity checks"
 UNPRINTED_GROUP: Final = "Not in the paper"
+_PAPERS: Final = ("paper", "part")
+"""Runs with the paper's settings; what part of the data `part` has, each table says by itself."""
 TITLE: Final = "Dynamic saliency: our scores beside the paper's"
 
 Key = tuple[str, str, str]
@@ -50,6 +53,8 @@ def tables(
     scores: list[Path],
     made: list[Path],
     expected: dict[str, dict[str, Any]],
+    tested: list[Path],
+    trained: list[Path],
     published: Path,
     out: Path,
     settings: TablesSettings,
@@ -58,7 +63,9 @@ def tables(
 
     `scores` are files `.../<model>/<training>/<dataset>.csv`, a row per frame; `made` are the
     manifests and weights behind them, and `expected` the settings that each must have been made
-    with (pipeline/planning/made.py). A table without a sheet in the folder `published` is new.
+    with (pipeline/planning/made.py). `tested` and `trained` are manifests of the scored splits and
+    of the training splits, .../<dataset>/<stage>/<part>.json: they name clips that a job left out.
+    A table without a sheet in the folder `published` is new.
 
     Raises:
         InputError: A file of scores is missing or malformed, its frames are not those of others, or
@@ -79,8 +86,9 @@ def tables(
         name: _measure(name, _reported(table, settings), found, read, settings)
         for name, table in settings.tables.items()
     }
+    data = Manifests(tested, trained)
     pages = [
-        _page(name, read_published(published / f"{name}.csv"), entries, odd, settings)
+        _page(name, read_published(published / f"{name}.csv"), entries, odd, settings, data)
         for name, entries in measured.items()
     ]
     for page in pages:
@@ -173,6 +181,7 @@ def _page(
     measured: Mapping[str, Measurement],
     odd: Sequence[Disagreement],
     settings: TablesSettings,
+    data: Manifests,
 ) -> Page:
     table = _reported(settings.tables[name], settings)
     # The observers themselves are no rivals of a model.
@@ -185,6 +194,9 @@ def _page(
         for entry, cells in zip(entries, zip(*columns, strict=True), strict=True)
     ]
     attributes = _attributes(name, settings)
+    dataset, of = settings.datasets[table.dataset], settings.coverage.get(name, ())
+    # Listed frames of a meta dataset do not compare with the frames of a split.
+    frames = None if dataset.meta or not measured else next(iter(measured.values())).frames
     pairs = differences.compared(rivals, settings.sanity, table.metrics, settings.seed)
     return Page(
         name=name,
@@ -195,9 +207,10 @@ def _page(
         pairs_note=differences.note(pairs, table.metrics, rivals),
         clips=differences.by_clip(rivals, settings.sanity, table.metrics),
         attributes=differences.by_attribute(measured, attributes, table.metrics),
-        remarks=_remarks(name, table, settings),
+        remarks=(*_remarks(name, table, settings), *sentences(of, data, frames)),
         links=_links(name, bool(measured)),
-        footer=footer(table, measured, [one for one in odd if one.table == name], settings),
+        footer=footer(table, measured, [one for one in odd if one.table == name], settings)
+        | listed_beyond(dataset.frame_list, of, data),
     )
 
 
@@ -241,8 +254,8 @@ def _column(
 
 def _remarks(name: str, table: Table, settings: TablesSettings) -> tuple[str, ...]:
     remarks = [*_run_remark(settings.run)]
-    if table.dataset in settings.left_out:
-        return (*remarks, f"{table.dataset} is left out of this run: printed values only.")
+    if why := settings.left_out.get(table.dataset):
+        return (*remarks, f"{why}: printed values only.")
     if lacking := settings.lacking.get(name):
         rows = [f"{label} ({why})" for label, why in lacking.items()]
         remarks.append(f"Not measured: {'; '.join(rows)}.")
@@ -252,7 +265,7 @@ def _remarks(name: str, table: Table, settings: TablesSettings) -> tuple[str, ..
 
 
 def _run_remark(run: str) -> tuple[str, ...]:
-    if run == "paper":
+    if run in _PAPERS:
         return ()
     kind = " on drawn miniatures" if run == "demo" else ""
     return (

@@ -4,6 +4,7 @@ A manifest has these keys:
 
 kind, codec   The store's kind and how its chunks are compressed.
 clips         Clip -> its facts: shape, frame numbers, counts of what was dropped.
+left_out      Clip of the part that is not in the store -> why.
 files         File below the store -> [bytes, digest].
 digest        Digest of `clips` and `files`, and so of all that the store says.
 settings      Sections of config.yaml that the stage was given (`pipeline.stores.settings`).
@@ -79,6 +80,19 @@ def write_facts(path: Path, facts: Mapping[str, Any]) -> None:
         InputError: The disk refuses it.
     """
     write_json(path, sealed(facts))
+
+
+def left_out(manifests: Iterable[Path]) -> dict[str, str]:
+    """Return clip -> why a job left it out, over the parts of a dataset.
+
+    Raises:
+        InputError: A manifest cannot be read.
+    """
+    return {
+        clip: reason
+        for manifest in manifests
+        for clip, reason in read_manifest(manifest).get("left_out", {}).items()
+    }
 
 
 def write_json(path: Path, value: object) -> None:

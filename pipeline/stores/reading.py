@@ -7,8 +7,8 @@ all digests.
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import zarr
 
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import Kind
-from pipeline.stores.manifests import read_manifest
+from pipeline.stores.manifests import left_out, read_manifest
 from pipeline.stores.seals import file_digest, name_of, rerun
 
 
@@ -29,6 +29,8 @@ class Store:
     clips: dict[str, dict[str, Any]]
     """Clip -> its facts in the manifest."""
     digest: str
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Clip of the part that a job left out -> why."""
 
     @property
     def manifest(self) -> Path:
@@ -84,7 +86,8 @@ def open_store(kind: Kind, manifest: Path) -> Store:
             raise InputError(f"{file}: expected {size} bytes, found {state}; {rerun(manifest)}")
         if file.name == "zarr.json" and file_digest(file) != digest:
             raise InputError(f"{file}: changed since it was written; {rerun(manifest)}")
-    return Store(kind, path, content["clips"], content["digest"])
+    gone = content.get("left_out", {})
+    return Store(kind, path, content["clips"], content["digest"], gone)
 
 
 def named(stores: Iterable[Store]) -> dict[str, str]:
@@ -109,6 +112,24 @@ def open_parts(kind: Kind, manifests: Sequence[Path]) -> dict[str, Store]:
                 )
             clips[clip] = store
     return clips
+
+
+def refuse_nothing(clips: Collection[str], manifests: Sequence[Path]) -> None:
+    """Refuse the parts of a split that hold no clip.
+
+    Raises:
+        InputError: There is none; the message says why clips were left out.
+    """
+    if clips:
+        return
+    if not (gone := left_out(manifests)):
+        where = manifests[0] if manifests else "no manifest given"
+        raise InputError(f"{where}: no clip to work on; give stores of a split that has clips")
+    clip, reason = next(iter(gone.items()))
+    raise InputError(
+        f"{manifests[0].parent}: all {len(gone)} clips were left out, such as {clip}: "
+        f"{reason}; mend their raw files"
+    )
 
 
 def read_in_rust() -> None:

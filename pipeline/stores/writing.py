@@ -26,6 +26,8 @@ class Writer:
         self.codec = codec
         self.pending = 0
         """Bytes of the block that is being written, before compression."""
+        self.left_out: dict[str, str] = {}
+        """Clip that is left out -> why; those of the stage before this one belong to them."""
         self.clips: dict[str, dict[str, Any]] = {}
         self.inputs: dict[str, str] = {}
         """Name of what the store is made from -> its digest, for the manifest."""
@@ -74,6 +76,13 @@ class Writer:
         self.clips[clip] = {"shape": list(array.shape), **facts}
         return int(array.shape[0])
 
+    def leave_out(self, clip: str, reason: str) -> None:
+        """Take back what was written of a clip that turned out to be damaged, and say why."""
+        if clip in self._group:
+            del self._group[clip]
+        self.left_out[clip] = " ".join(reason.split())
+        print(f"{clip}: left out: {reason}")
+
 
 def _whole_shards(blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     """Join the blocks and cut them into SHARD frames each; the last may be shorter."""
@@ -121,6 +130,7 @@ def write_store(
             kind=kind.name,
             codec=codec,
             clips=writer.clips,
+            left_out=writer.left_out,
             files=list_files(store),
             settings=dict(settings),
             inputs=writer.inputs,

@@ -25,47 +25,45 @@ from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import disk_errors
 from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import DENSITY, FRAMES, Kind
-from pipeline.stores.reading import open_store
+from pipeline.stores.manifests import left_out
+from pipeline.stores.reading import Store, open_store, refuse_nothing
 from pipeline.stores.verify import damage
 from pipeline.stores.weights import save_weights
 from pipeline.training.networks import build_network
 
+Clip = tuple[Store, str]
+"""A clip in its store."""
 Facts = dict[str, float]
 """Counts and outcomes of a fit, for its log."""
 
 
-def every_nth(kind: Kind, manifests: Sequence[Path], step: int) -> Iterator[NDArray[Any]]:
-    """Every `step`-th frame of all clips in their order, so clips of one image are skipped too.
+def clips_of(kind: Kind, manifests: Sequence[Path], density: Sequence[Path]) -> list[Clip]:
+    """Clips of the training, in their order, without those whose gaze could not be read."""
+    gone = left_out(density)
+    stores = [open_store(kind, manifest) for manifest in manifests]
+    clips = [(store, clip) for store in stores for clip in store.clips if clip not in gone]
+    refuse_nothing([clip for _, clip in clips], [*manifests, *density])
+    return clips
 
-    Raises:
-        InputError: There is no store.
-    """
-    if not manifests:
-        raise InputError(
-            f"--{kind.name}: no {kind.name} stores; name manifests of training parts, as rule "
-            "fit does"
-        )
+
+def every_nth(clips: Sequence[Clip], step: int) -> Iterator[NDArray[Any]]:
+    """Every `step`-th frame of all clips in their order, so clips of one image are skipped too."""
     passed = 0
-    for manifest in manifests:
-        store = open_store(kind, manifest)
-        for clip in store.clips:
-            array = store[clip]
-            count = array.shape[0]
-            for time in range(-passed % step, count, step):
-                yield np.asarray(array[time])
-            passed += count
+    for store, clip in clips:
+        array = store[clip]
+        count = array.shape[0]
+        for time in range(-passed % step, count, step):
+            yield np.asarray(array[time])
+        passed += count
 
 
-def count_every_nth(kind: Kind, manifests: Sequence[Path], step: int) -> int:
+def count_every_nth(clips: Sequence[Clip], step: int) -> int:
     """Number of frames that `every_nth` gives."""
-    stores = (open_store(kind, manifest) for manifest in manifests)
-    total = sum(int(facts["shape"][0]) for store in stores for facts in store.clips.values())
+    total = sum(int(store.clips[clip]["shape"][0]) for store, clip in clips)
     return -(-total // step)
 
 
-def fit_coding_length(
-    network: nn.Module, manifests: list[Path], settings: Fitting, seed: int
-) -> Facts:
+def fit_coding_length(network: nn.Module, clips: list[Clip], settings: Fitting, seed: int) -> Facts:
     """Fit independent components of patches at random positions of the network's working frames.
 
     Raises:
@@ -73,9 +71,9 @@ def fit_coding_length(
     """
     assert isinstance(network, CodingLength)
     random = np.random.default_rng(seed)
-    frames = count_every_nth(FRAMES, manifests, settings.every)
+    frames = count_every_nth(clips, settings.every)
     patches: list[Tensor] = []
-    for index, frame in enumerate(every_nth(FRAMES, manifests, settings.every)):
+    for index, frame in enumerate(every_nth(clips, settings.every)):
         small = network.working_frame(frame_tensor(frame)[None])[0]
         count = share(settings.patches, frames, index)
         patches.append(random_patches(small, network.patch, count, random))
@@ -84,7 +82,7 @@ def fit_coding_length(
     rank = np.linalg.matrix_rank(samples - samples.mean(axis=0))
     if rank < count:
         raise InputError(
-            f"{manifests[0]} and others: {len(samples)} patches of {network.patch}x"
+            f"{clips[0][0].path} and others: {len(samples)} patches of {network.patch}x"
             f"{network.patch}: {rank} dimensions vary, {count} components are asked for; lower "
             "networks.coding_length.features or raise fitting.patches in config.yaml"
         )
@@ -114,7 +112,7 @@ def random_patches(frame: Tensor, side: int, count: int, random: np.random.Gener
     return windows[:, y, x].transpose(0, 1).flatten(1)
 
 
-def fit_mean_map(network: nn.Module, manifests: list[Path], settings: Fitting, _seed: int) -> Facts:
+def fit_mean_map(network: nn.Module, clips: list[Clip], settings: Fitting, _seed: int) -> Facts:
     """Fit the mean of the densities, each as a distribution.
 
     Of all maps that are the same for every frame it has the least mean KL divergence. Frames that
@@ -126,19 +124,19 @@ def fit_mean_map(network: nn.Module, manifests: list[Path], settings: Fitting, _
     assert isinstance(network, MeanMap)
     size = (network.density.shape[-2], network.density.shape[-1])
     total, count = torch.zeros(1, 1, *size, dtype=torch.float64), 0
-    for density in every_nth(DENSITY, manifests, settings.every):
+    for density in every_nth(clips, settings.every):
         small = resized(torch.from_numpy(density.astype(np.float64))[None, None], size)
         mass = small.sum()
         if mass > 0:
             total += small / mass
             count += 1
     if not count:
-        raise InputError(f"{manifests[0]} and others: no frame with gaze; check stage gaze")
+        raise InputError(f"{clips[0][0].path} and others: no frame with gaze; check stage gaze")
     network.density.copy_(total / total.max())
     return {"frames": count}
 
 
-FITS: dict[str, tuple[Kind, Callable[[nn.Module, list[Path], Fitting, int], Facts]]] = {
+FITS: dict[str, tuple[Kind, Callable[[nn.Module, list[Clip], Fitting, int], Facts]]] = {
     "coding_length": (FRAMES, fit_coding_length),
     "mean_map": (DENSITY, fit_mean_map),
 }
@@ -172,7 +170,7 @@ def fit(
     manifests = frames if kind is FRAMES else density
     built = build_network(network)
     with torch.no_grad():
-        found = fit_to(built, manifests, settings, seed)
+        found = fit_to(built, clips_of(kind, manifests, density), settings, seed)
     digests = [open_store(kind, manifest).digest for manifest in manifests]
     facts = {
         "network": network,

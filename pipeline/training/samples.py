@@ -15,7 +15,7 @@ from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame
 from pipeline.preprocessing.tensors import upsampled
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
-from pipeline.stores.reading import Store, open_store, read_in_rust
+from pipeline.stores.reading import Store, open_store, read_in_rust, refuse_nothing
 
 
 class Batch(NamedTuple):
@@ -228,6 +228,7 @@ class TrainingSamples(_FrameReader):
                 pixels = pixels_by_frame(np.asarray(points[clip][:]), facts["frames"])
                 self._pixels[number, clip] = pixels
                 self.index += [(number, clip, i) for i, found in enumerate(pixels) if len(found)]
+        refuse_nothing([clip for points in gazes for clip in points.clips], gaze)
         if not self.index:
             raise InputError(
                 f"no frame with gaze in {', '.join(map(str, gaze))}; check the dataset's raw gaze, "

@@ -5,7 +5,11 @@ rule tables:
     """Every table of both papers: printed value, ours and the difference (Sec. IV-D, IV-E)."""
     input:
         scores=targets.measured_scores(cfg),
-        made=lambda _: made.manifests(cfg),  # not before sheets that preflight misses are there
+        # Functions are not called before sheets that preflight misses are there.
+        made=lambda _: made.manifests(cfg),
+        tested=lambda _: targets.tested_truth(cfg),
+        trained=lambda _: targets.trained_truth(cfg),
+        lists=targets.frame_lists(cfg),
         published=targets.published_sheets(cfg),
         attributes=targets.attribute_sheets(cfg),
     output:
@@ -28,7 +32,8 @@ rule tables:
         settings=settings.tables(),
     shell:
         "python -m pipeline.reporting.tables --scores {input.scores:q} --made {input.made:q}"
-        " --expected {params.expected:q} --published {params.published:q}"
+        " --expected {params.expected:q} --tested {input.tested:q} --trained {input.trained:q}"
+        " --published {params.published:q}"
         " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
 
 
@@ -36,6 +41,8 @@ rule loss_weights:
     """Other weights of Eq. (6): what the pretraining comes to with each (Sec. IV-B)."""
     input:
         scores=targets.measured_scores(searching(cfg)),
+        tested=lambda _: targets.tested_truth(searching(cfg)),
+        trained=lambda _: targets.trained_truth(searching(cfg)),
         attributes=targets.attribute_sheets(searching(cfg)),
     output:
         tables=directory("<results>/loss_weights"),
@@ -51,7 +58,7 @@ rule loss_weights:
         settings=settings.loss_weights(),
     shell:
         "python -m pipeline.reporting.tables --scores {input.scores:q} --made --expected '{{}}'"
-        " --published {params.published:q}"
+        " --tested {input.tested:q} --trained {input.trained:q} --published {params.published:q}"
         " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
 
 
@@ -62,6 +69,8 @@ rule compare:
             "<results>/scores/{protocol}/{{model}}/{{training}}/{{dataset}}.csv",
             protocol=PROTOCOLS,
         ),
+        tested=inputs.tested("density"),
+        frame_list=inputs.frame_list,
     output:
         page=directory("<results>/protocols/{model}/{training}/{dataset}"),
     log:
@@ -75,10 +84,12 @@ rule compare:
         title="{model}, {training}, on {dataset}",
         truth=settings.ground_truth,
         average=settings.average,
+        coverage=settings.coverage,
         seed=cfg.seed,
     shell:
         "python -m pipeline.reporting.compare --scores {input.scores:q} --title {params.title:q}"
-        " --truth {params.truth:q} --average {params.average} --seed {params.seed}"
+        " --truth {params.truth:q} --average {params.average} --coverage {params.coverage:q}"
+        " --tested {input.tested:q} --frame-list {input.frame_list:q} --seed {params.seed}"
         " --out {output.page:q} &> {log:q}"
 
 

@@ -119,7 +119,7 @@ def test_a_metric_that_is_only_registered_becomes_a_column_with_its_arrow(
     assert sheets[0].read_text().splitlines()[1].endswith("chi-square,L1,status")
     settings = {
         **{"run": "demo", "protocol": "mit", "seed": 7, "config_digest": "c0", "code": "0"},
-        **{"sanity": {}, "left_out": [], "lacking": {}, "observed": []},
+        **{"sanity": {}, "left_out": {}, "lacking": {}, "coverage": {}, "observed": []},
         "datasets": {"ucf_sports": {"variant": "paper", "split": "test", "meta": False}},
         "tables": {
             "table_1": {
@@ -134,7 +134,7 @@ def test_a_metric_that_is_only_registered_becomes_a_column_with_its_arrow(
     (tmp_path / "published/table_1.csv").write_text("group,method,deep,CC,L1\nOurs,one,no,,0.5\n")
     tables(
         scores=sheets,
-        made=[],
+        **{key: [] for key in ("made", "tested", "trained")},
         expected={},
         published=tmp_path / "published",
         out=tmp_path / "out",

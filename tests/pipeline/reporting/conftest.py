@@ -12,7 +12,7 @@ from pipeline.reporting.means import Measurement, read_scores, summarise
 from pipeline.reporting.tables import tables
 from pipeline.stores.score_sheets import seal_sheet
 
-UNCHECKED: dict[str, Any] = {"made": [], "expected": {}}
+UNCHECKED: dict[str, Any] = {"made": [], "expected": {}, "tested": [], "trained": []}
 """Arguments of `tables` where no store is behind the scores."""
 
 FIVE = ["AUC-J", "CC", "NSS", "SIM", "KLDiv"]
@@ -103,8 +103,9 @@ def settings(**changes: Any) -> TablesSettings:
         "sanity": {"Centre bias": "centre_bias"},
         "datasets": {"ucf_sports": {"variant": "paper", "split": "test", "meta": False}},
         "tables": {"table_1": table},
-        "left_out": [],
+        "left_out": {},
         "lacking": {},
+        "coverage": {},
         "observed": [],
     }
     return TablesSettings.model_validate(defaults | changes)
@@ -151,11 +152,11 @@ def published(tmp_path):
 def made(scores, published, tmp_path):
     """Writes the tables with some settings changed; returns their folder."""
 
-    def make(**changes):
+    def make(tested=(), **changes):
         out = tmp_path / "out"
         tables(
             scores=scores,
-            **UNCHECKED,
+            **UNCHECKED | {"tested": [*tested]},
             published=published,
             out=out,
             settings=settings(**changes),

@@ -124,7 +124,7 @@ def test_what_is_missing_is_said(nothing):
     for told in ("no curves", "nothing to show", "no gate", "no gaze was checked", "No timing"):
         assert told in text
     assert "Left outno dataset" in text
-    left = made(nothing | {"settings": settings(left_out=["hollywood2"])})
+    left = made(nothing | {"settings": settings(left_out={"hollywood2": "why"})})
     assert "Left outhollywood2" in left.text
 
 

@@ -86,7 +86,7 @@ def test_a_dataset_left_out_shows_printed_values_only(published, tmp_path):
         **UNCHECKED,
         published=published,
         out=out,
-        settings=settings(left_out=["ucf_sports"]),
+        settings=settings(left_out={"ucf_sports": "ucf_sports is left out of this run"}),
     )
     assert {line["source"] for line in long(out).values()} == {"printed"}
     assert "ucf_sports is left out of this run" in (out / "table_1.md").read_text()
@@ -225,8 +225,7 @@ def test_what_was_made_with_other_settings_is_not_printed(scores, published, tmp
     with pytest.raises(InputError, match=r"made with density.sigma 20.0, config.yaml says 30.0"):
         tables(
             scores=scores,
-            made=[manifest],
-            expected=expected,
+            **UNCHECKED | {"made": [manifest], "expected": expected},
             published=published,
             out=tmp_path / "out",
             settings=settings(),

@@ -15,7 +15,7 @@ from pipeline.config.training import Fitting
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, FRAMES, Kind
 from pipeline.stores.weights import load_weights, weights_facts
-from pipeline.training.fit import every_nth, fit, share
+from pipeline.training.fit import clips_of, every_nth, fit, share
 from pipeline.training.networks import load_network
 from tests.builders import store
 
@@ -81,7 +81,9 @@ def test_every_nth_counts_through_clips(tmp_path: Path, step: int) -> None:
     values = np.arange(7, dtype=np.float16)[:, None, None] * np.ones((1, 2, 3), np.float16)
     first = written(DENSITY, tmp_path, {"a": values[:2], "b": values[2:3]}, "1")
     second = written(DENSITY, tmp_path, {"c": values[3:]}, "2")
-    found = [float(frame[0, 0]) for frame in every_nth(DENSITY, [first, second], step)]
+    found = [
+        float(frame[0, 0]) for frame in every_nth(clips_of(DENSITY, [first, second], []), step)
+    ]
     assert found == list(range(0, 7, step))
 
 
@@ -145,9 +147,9 @@ def test_mean_map_is_the_mean_of_distributions(tmp_path: Path) -> None:
 def test_what_cannot_be_fitted_is_refused(tmp_path: Path, frames: Path) -> None:
     with pytest.raises(InputError, match=r"'chance' has nothing to fit.*coding_length, mean_map"):
         run(tmp_path, {"network": "chance"}, "x")
-    with pytest.raises(InputError, match="no frames stores"):
+    with pytest.raises(InputError, match="no clip to work on"):
         run(tmp_path, CODING, "x")
-    with pytest.raises(InputError, match="no density stores"):
+    with pytest.raises(InputError, match="no clip to work on"):
         run(tmp_path, MEAN, "x", frames=[frames])
     empty = written(DENSITY, tmp_path, {"a": np.zeros((2, 6, 8), np.float16)})
     with pytest.raises(InputError, match="no frame with gaze"):
