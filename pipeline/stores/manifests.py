@@ -32,6 +32,7 @@ class _Manifest(BaseModel):
     kind: str
     codec: str
     clips: dict[str, dict[str, Any]]
+    left_out: dict[str, str]
     files: dict[str, Annotated[list[int | str], Field(min_length=2, max_length=2)]]
     digest: str
     settings: dict[str, Any]
@@ -91,7 +92,7 @@ def left_out(manifests: Iterable[Path]) -> dict[str, str]:
     return {
         clip: reason
         for manifest in manifests
-        for clip, reason in read_manifest(manifest).get("left_out", {}).items()
+        for clip, reason in read_manifest(manifest)["left_out"].items()
     }
 
 

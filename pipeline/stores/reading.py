@@ -8,7 +8,7 @@ all digests.
 
 import warnings
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class Store:
     clips: dict[str, dict[str, Any]]
     """Clip -> its facts in the manifest."""
     digest: str
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str]
     """Clip of the part that a job left out -> why."""
 
     @property
@@ -86,8 +86,7 @@ def open_store(kind: Kind, manifest: Path) -> Store:
             raise InputError(f"{file}: expected {size} bytes, found {state}; {rerun(manifest)}")
         if file.name == "zarr.json" and file_digest(file) != digest:
             raise InputError(f"{file}: changed since it was written; {rerun(manifest)}")
-    gone = content.get("left_out", {})
-    return Store(kind, path, content["clips"], content["digest"], gone)
+    return Store(kind, path, content["clips"], content["digest"], content["left_out"])
 
 
 def named(stores: Iterable[Store]) -> dict[str, str]:
