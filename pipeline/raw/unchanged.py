@@ -1,6 +1,5 @@
 """Raw files that must not change while they are read, and a digest of what was read."""
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
@@ -59,7 +58,7 @@ class Unchanged:
 def _state(file: Path) -> _State | None:
     """None if there is no such file."""
     try:
-        found = os.stat(file)
+        found = file.stat()
     except OSError:
         return None
     return _State(found.st_size, found.st_mtime_ns, found.st_ino)
