@@ -93,13 +93,13 @@ def _table(path: Path, columns: Mapping[Column, str]) -> Table:
     return replace(table, numbers=numbers, words=words)
 
 
-def _rows_of(clip: str, cells: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """[n] True where a cell names the clip, or else the file of its video."""
-    named = cells == clip
-    if not named.any():
+def named(clip: str, cells: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Return [n] True where a cell names the clip, or else the file of its video."""
+    found = cells == clip
+    if not found.any():
         files = [re.split(r"[/\\]", cell)[-1].rpartition(".")[0] for cell in cells.tolist()]
-        named = np.array(files, dtype=np.str_) == clip
-    return np.asarray(named)
+        found = np.array(files, dtype=np.str_) == clip
+    return np.asarray(found)
 
 
 def numbered(names: Iterable[str]) -> dict[str, int]:
@@ -143,8 +143,8 @@ def _other_event(words: NDArray[np.str_], path: Path, chosen: CsvOptions) -> NDA
 
 def _of_clip(table: Table, clip: str) -> Table:
     """The rows of a clip, each with an observer; a file without observers is of one."""
-    named = table.words.get("clip")
-    rows = np.full(len(table.numbers["x"]), True) if named is None else _rows_of(clip, named)
+    cells = table.words.get("clip")
+    rows = np.full(len(table.numbers["x"]), True) if cells is None else named(clip, cells)
     words = {"observer": np.full(len(rows), str(table.path))} | table.words
     return replace(
         table,

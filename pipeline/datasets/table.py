@@ -51,6 +51,8 @@ class Table:
     """The samples of a text file."""
 
     path: Path
+    lines: NDArray[np.int64]
+    """[n] number of each line, from 1."""
     numbers: dict[str, Samples]
     """Column -> [n] values; NaN and infinity are let through."""
     words: dict[str, NDArray[np.str_]]
@@ -163,6 +165,7 @@ def read_table(
     kept = np.flatnonzero(good)
     return Table(
         path,
+        np.array([rows[k].line for k in kept], dtype=np.int64),
         {column: values[column][kept] for column in numbers},
         {
             column: np.array([rows[k].cells[i].strip() for k in kept], dtype=np.str_)
