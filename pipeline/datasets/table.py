@@ -51,6 +51,8 @@ class Table:
     """The samples of a text file."""
 
     path: Path
+    lines: NDArray[np.int64]
+    """[n] number of each line, from 1."""
     numbers: dict[str, Samples]
     """Column -> [n] values; NaN and infinity are let through."""
     words: dict[str, NDArray[np.str_]]
@@ -110,19 +112,30 @@ def read_table(
     clock: str | None = None,
     lowest: float = -np.inf,
     whole: Collection[str] = (),
+    lines: Sequence[str] | None = None,
+    again: str = AGAIN,
 ) -> Table:
     """Read a text file whose lines `split` cuts into the given columns.
 
     With a `header` the first line has the columns' names, among them at least these; without one
     every line has exactly these. `numbers` are the columns that hold numbers, `whole` those of them
     without a fraction. Time runs in column `clock`: finite, from `lowest` on, never falling.
+    The `lines` may have been read already.
 
     Raises:
         ReaderError: The file cannot be read, has no sample, no such header or numbers with decimal
-            commas, or too many lines are to be left out.
+            commas, or too many lines are to be left out; the message names the remedy `again`.
     """
-    lines = lines_of(path)
-    names, first = _header(path, lines, columns, split) if header else (list(columns), 0)
+    lines = lines_of(path) if lines is None else lines
+    names, first = list(columns), 0
+    if header:
+        names, first = header_of(path, lines, split)
+        odd = [column for column in columns if names.count(column) != 1]
+        if odd:
+            raise ReaderError(
+                f"{path}, line {first}: expected the header {', '.join(columns)}, found "
+                f"{', '.join(names)[:_SHOWN]!r}; {again}"
+            )
     faults: list[_Fault] = []
     rows = list(_rows(lines, first, names, split, faults))
     good = np.ones(len(rows), dtype=bool)
@@ -148,10 +161,11 @@ def read_table(
         back = np.zeros(len(rows), dtype=bool)
         back[good] = ~never_falling(time[good])
         leave_out(back, "step_back", clock, "at least that of the line before")
-    _refuse(path, faults, len(lines) - first, good)
+    _refuse(path, faults, len(lines) - first, good, again)
     kept = np.flatnonzero(good)
     return Table(
         path,
+        np.array([rows[k].line for k in kept], dtype=np.int64),
         {column: values[column][kept] for column in numbers},
         {
             column: np.array([rows[k].cells[i].strip() for k in kept], dtype=np.str_)
@@ -162,10 +176,14 @@ def read_table(
     )
 
 
-def _header(
-    path: Path, lines: Sequence[str], columns: Sequence[str], split: Callable[[str], list[str]]
+def header_of(
+    path: Path, lines: Sequence[str], split: Callable[[str], list[str]]
 ) -> tuple[list[str], int]:
-    """Names of the columns, and how many lines there are down to that of their names."""
+    """Return the names of the columns, and the line that they stand in.
+
+    Raises:
+        ReaderError: There is no such line.
+    """
     # Exports of SMI begin with comments.
     above = itertools.takewhile(lambda line: not line.strip() or line.startswith("#"), lines)
     at = len(list(above))
@@ -174,12 +192,6 @@ def _header(
         names.pop()
     if not names:
         raise ReaderError(f"{path}: no line of data; {AGAIN}")
-    missing = [column for column in columns if column not in names]
-    if missing or len(set(names)) < len(names):
-        raise ReaderError(
-            f"{path}, line {at + 1}: expected the header {', '.join(columns)}, found "
-            f"{', '.join(names)[:_SHOWN]!r}; {AGAIN}"
-        )
     return names, at + 1
 
 
@@ -255,14 +267,16 @@ def never_falling(values: Samples) -> NDArray[np.bool_]:
     return chosen
 
 
-def _refuse(path: Path, faults: list[_Fault], lines: int, good: NDArray[np.bool_]) -> None:
+def _refuse(
+    path: Path, faults: list[_Fault], lines: int, good: NDArray[np.bool_], again: str
+) -> None:
     """Refuse a file of which too many lines would be left out, or all."""
     if good.any() and len(faults) <= max(1, MOST_DROPPED * lines):
         return
     if not faults:
-        raise ReaderError(f"{path}: no line of data; {AGAIN}")
+        raise ReaderError(f"{path}: no line of data; {again}")
     first = min(faults)
     raise ReaderError(
         f"{path}, line {first.line}: {first.problem}; {len(faults)} of {lines} lines are no "
-        f"samples; {AGAIN}"
+        f"samples; {again}"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
+import json
 import re
 import tempfile
 import warnings
@@ -16,7 +18,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 from scipy.io import savemat
 
-from pipeline.datasets import dhf1k, diem, ledov, mathe, released
+from pipeline.datasets import bids, csv, dhf1k, diem, ledov, mathe, released
 from pipeline.datasets.records import Clip, ReaderError
 
 CLIP = Clip("ball", 6, 640, 360, 30.0)
@@ -174,6 +176,65 @@ def test_mathe(folder, content, screen, sizes):
     check(mathe, files, CLIP, samples, observers="all")
 
 
+CSV = table(
+    ";",
+    mostly(st.sampled_from(["1", "2"])),
+    place(1280),
+    place(720),
+    mostly(st.sampled_from("FSB")),
+    time=lambda t, row: (str(t - 9), *row),
+    header=["time;observer;x;y;event"],
+)
+AS_TOLD = {
+    "position": {"unit": "pixels", "screen": (1280, 720), "fit": "contain"},
+    "time": "us",
+    "events": ["f", "s"],
+}
+
+
+@few
+@given(content=files_of(CSV))
+def test_csv(folder, content):
+    path = folder / "ball.csv"
+    path.write_bytes(content)
+    check(csv, [path], CLIP, lines(content, header=True), **AS_TOLD)
+
+
+BIDS = table(
+    "\t", place(1280), place(720), mostly(st.just("9")), time=lambda t, row: (str(t), *row)
+)
+SIDECAR = {
+    "PhysioType": "eyetrack",
+    "SamplingFrequency": 250,
+    "StartTime": 0,
+    "RecordedEye": "left",
+    "SampleCoordinateSystem": "gaze-on-screen",
+    "Columns": ["timestamp", "x_coordinate", "y_coordinate", "pupil_size"],
+    "timestamp": {"Units": "us"},
+    "x_coordinate": {"Units": "pixel"},
+    "StimulusPresentation": {"ScreenResolution": [1280, 720], "ScreenOrigin": ["top", "left"]},
+}
+
+
+@few
+@given(
+    content=files_of(BIDS),
+    other=files_of(BIDS),
+    key=st.sampled_from([*SIDECAR, "none", "none", "none"]),
+    value=st.one_of(wild, st.floats(), st.none(), st.lists(wild, max_size=4)),
+    start=st.sampled_from(["zero", "first"]),
+)
+def test_bids(folder, content, other, key, value, start):
+    files = []
+    changed = SIDECAR | {key: value}
+    for eye, its, facts in (("left", content, changed), ("right", other, SIDECAR)):
+        stem = f"sub-1_task-ball_recording-{eye}_physio"
+        files += [folder / f"{stem}.json", folder / f"{stem}.tsv.gz"]
+        files[-2].write_text(json.dumps(facts | {"RecordedEye": eye}))
+        files[-1].write_bytes(gzip.compress(its, 1))
+    check(bids, files, CLIP, fit="contain", start=start)
+
+
 anything = st.floats(width=64)
 
 
@@ -248,6 +309,7 @@ def _write_ledov(path, fixdata):
         (dhf1k, DHF1K, "P03_Trail001.txt", {}),
         (diem, DIEM, "diem1s01.asc_1_ball.txt", {}),
         (mathe, MATHE, "001_ball.avi.txt", {"observers": "all"}),
+        (csv, CSV, "ball.csv", AS_TOLD),
         (ledov, FIXDATA, "Data.mat", {"begin": "box"}),
     ],
 )
