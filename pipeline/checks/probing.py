@@ -90,8 +90,7 @@ def extra_clips(root: Path, dataset: Dataset, listed: Iterable[str]) -> dict[str
 
 def _probe_video(video: Path, rate: float | None, name: str) -> Clip:
     """Size, rate, frames and times of a whole video after resampling to `rate`."""
-    width, height, timing = probe_video(video)
-    timing = timing.resampled(rate) if rate else timing
+    width, height, timing = probe_video(video, rate)
     edges = tuple(timing.edges())
     return Clip(name, len(timing), width, height, rate or timing.mean_rate, times=edges)
 

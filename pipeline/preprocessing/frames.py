@@ -84,10 +84,8 @@ def _open_video(
     """Facts and frames of a video or an image."""
     video = video_file(raw, dataset.video, clip.name, clip.split)
     stays_inside(raw, [video])
-    width, height, timing = probe(video)
+    width, height, timing = probe(video, dataset.rate)
     size = {"source_width": width, "source_height": height}
-    if dataset.rate and not is_picture(video):
-        timing = timing.resampled(dataset.rate)
     edges = timing.edges()[: None if clip.last is None else clip.last + 1]
     times = {"rate": dataset.rate or timing.mean_rate, "times": edges}
     facts = {"first": clip.first or 1, "numbers": [], **times, **size}

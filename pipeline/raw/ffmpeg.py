@@ -6,6 +6,7 @@ ffprobe: facts are read from what ffmpeg itself prints.
 
 import os
 import re
+import struct
 import subprocess
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +30,8 @@ _CONTAINERS = (
     *("wtv", "yuv4mpegpipe"),
 )
 """ffmpeg's names of the formats that hold a video."""
+_RIFF_HEADER = 12
+"""Bytes before the first part of an AVI."""
 _NO_STAMP = -(1 << 63)
 _DISCARDED = 4
 """Flag of a packet that is decoded but not shown."""
@@ -93,27 +96,31 @@ def probe_video(video: Path) -> VideoFacts:
     said = done.stderr.decode(errors="replace")
     stream = re.search(r"Stream #0:(\d+) -> #0:0", said)
     if stream is None or "dimensions" not in head or not any(packet.shown for packet in packets):
-        complaints = re.findall(r"\[(?:error|fatal)\] (.*)", said)
-        why = complaints[0] if complaints and not packets else "no picture in it"
-        raise FfmpegError(f"ffmpeg: {why[-200:]}")
+        complaints = re.findall(r"\[error\] (.*)", said)
+        why = complaints[0][-200:] if complaints and not packets else ""
+        if "matches no streams" in said or "on whitelist" in why or not why:
+            why = "no moving picture in it"
+        raise FfmpegError(f"ffmpeg: {why}")
     form = said.split("Input #0, ", 1)[1].split(",", 1)[0]
     about = said.split(f"   Stream #0:{stream[1]}", 1)[1].split("   Stream #")[0]
     rates = [Fraction(rate) for rate in re.findall(r" (\d+(?:\.\d+)?) (?:tbr|fps)\b", about)]
     turned = re.search(r"rotation of (-?[\d.]+) degrees", about)
+    turn = float(turned[1]) % 180 if turned else 0.0
+    if min(turn, 180 - turn, abs(turn - 90)) >= 1:  # what is within a degree, ffmpeg takes for it
+        raise FfmpegError(f"ffmpeg: it is to be turned by {turn:g} degrees, which is no quarter")
     pixels = re.search(r"Video: \w+(?: \([^)]*\))*, (\w+)", about)
     width, height = map(int, head["dimensions"].split("x"))
+    chunks = _avi_chunks(video, int(stream[1])) if form == "avi" else None
     try:
-        timing = timing_of(
-            packets, Fraction(head["tb"]), [rate for rate in rates if rate], chunks=form == "avi"
-        )
+        stated = [rate for rate in rates if rate]
+        timing = timing_of(packets, Fraction(head["tb"]), stated, chunks)
     except StampError as error:
         raise FfmpegError(f"ffmpeg: {error}") from error
     above, below = map(int, head.get("sar", "1/1").split("/"))
     return VideoFacts(
         width=width,
         height=height,
-        # ffmpeg turns what is within a degree.
-        quarter=turned is not None and abs(abs(float(turned[1])) % 180 - 90) < 1,
+        quarter=abs(turn - 90) < 1,
         aspect=Fraction(above, below) if above and below else Fraction(1),
         pixel_format=pixels[1] if pixels else "",
         timing=timing,
@@ -126,6 +133,20 @@ def _packet(line: bytes) -> Packet:
     flags = next((int(word.strip()[2:], 16) for word in rest if b"F=" in word), 0)
     at, until = (None if int(stamp) == _NO_STAMP else int(stamp) for stamp in (dts, pts))
     return Packet(at, until, max(0, int(duration)), shown=not flags & _DISCARDED)
+
+
+def _avi_chunks(video: Path, stream: int) -> int:
+    """Number of chunks of a stream that the index of an AVI lists; 0 where it has none."""
+    with video.open("rb") as file:
+        file.seek(_RIFF_HEADER)
+        while len(head := file.read(8)) == 8:
+            kind, size = struct.unpack("<4sI", head)
+            if kind == b"idx1":
+                entries = np.frombuffer(file.read(size)[: size // 16 * 16], "S16")
+                names = entries.astype("S4")
+                return int(np.isin(names, [b"%02ddc" % stream, b"%02ddb" % stream]).sum())
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return 0
 
 
 def count_frames(video: Path) -> int:
@@ -157,7 +178,8 @@ def open_video(video: Path, *, rate: float | None = None, **options: Any) -> Any
     Raises:
         FfmpegError: It is no regular file.
     """
-    stream = _input(video, **options)
+    # Else, after a single time stamp that does not ascend, ffmpeg believes none any more.
+    stream = _input(video, fflags="+igndts", **options)
     if rate is not None:
         stream = stream.filter("setpts", "PTS-STARTPTS").filter("fps", fps=rate)
     return stream.filter("showinfo", checksum=0)
@@ -197,13 +219,13 @@ class _Log:
     def check(self, status: int) -> None:
         """Raise an FfmpegError if ffmpeg, which has ended, complained of anything."""
         self.update()
+        if len(self.sizes) > 1:
+            raise FfmpegError(f"ffmpeg finds pictures of several sizes, {', '.join(self.sizes)}")
         if status or self.complaints:
             first = (self.complaints or [f"exit status {status}"])[0]
             raise FfmpegError(
                 f"ffmpeg reads it with {len(self.complaints)} errors, the first: {first[-200:]}"
             )
-        if len(self.sizes) > 1:
-            raise FfmpegError(f"ffmpeg finds pictures of several sizes, {', '.join(self.sizes)}")
 
 
 def read_frames(
@@ -239,9 +261,12 @@ def read_frames(
     """
     # Without passthrough ffmpeg doubles or drops frames to even out the rate.
     raw = {"format": "rawvideo", "pix_fmt": pixel_format, "fps_mode": "passthrough", "threads": 1}
+    # The stamps are told by then; ffmpeg complains of output whose stamps do not ascend.
+    raw |= {"enc_time_base": "filter"}
+    numbered = stream.filter("setpts", "N")
     limit = {} if last is None else {"frames:v": last}
     strict = ["-xerror"] if stop_at_error else []
-    target = stream.output("pipe:", **raw, **limit)
+    target = numbered.output("pipe:", **raw, **limit)
     command = _command(target, *_SAY_ALL, *strict)
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     # A file, not a pipe: complaints about a damaged video would fill a pipe and stop ffmpeg.

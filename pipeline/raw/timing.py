@@ -28,6 +28,8 @@ _SHARE = 1 / 3
 """Of a frame's duration: where the clock is so coarse, its tick is no measure any more."""
 _ROUNDED = Fraction(6, 1000)
 """Frames per second by which ffmpeg, which prints two decimals, may round a rate."""
+_FINE = 1e-4
+"""Seconds, less than any eye tracker resolves: a finer clock may be off by as much."""
 _BLOCK = 32
 """Frames that are repeated at once."""
 
@@ -87,9 +89,15 @@ class Timing:
         return [round(float(end), 6) for end in ends * float(self.tick)]
 
     def resampled(self, rate: float) -> "Timing":
-        """Timing after ffmpeg's filter fps, which begins at 0 and rounds the end."""
+        """Timing after ffmpeg's filter fps, which begins at 0 and rounds the end.
+
+        Raises:
+            StampError: The video is shorter than half a frame.
+        """
         exact = Fraction(rate).limit_denominator(1_001_000)  # as ffmpeg reads a number
-        count = max(1, math.floor(self.seconds * exact + 0.5))
+        count = math.floor(self.seconds * exact + 0.5)
+        if not count:
+            raise StampError(f"{self.seconds:g} s are less than half a frame at {rate:g} frames/s")
         return Timing(np.arange(count), 1 / exact, exact, 1, 0)
 
     def arrange(
@@ -142,7 +150,7 @@ def _pick(
 
 
 def timing_of(
-    packets: Sequence[Packet], tick: Fraction, stated: Sequence[Fraction], *, chunks: bool
+    packets: Sequence[Packet], tick: Fraction, stated: Sequence[Fraction], chunks: int | None
 ) -> Timing:
     """Return when the frames of a video appear.
 
@@ -150,21 +158,22 @@ def timing_of(
         packets: In the order of the file, at least one that is shown.
         tick: Seconds.
         stated: Frame rates that the container states, which may be rounded or wrong.
-        chunks: Whether each chunk is a frame, as in an AVI.
+        chunks: Where each chunk is a frame, as in an AVI: how many the index lists, or 0.
 
     Raises:
         StampError: A frame would stay for more than LONGEST seconds.
     """
     shown = [packet for packet in packets if packet.shown]
     start: int | None = None
-    if all(packet.pts is not None for packet in shown) and not chunks:
+    if all(packet.pts is not None for packet in shown) and chunks is None:
         stamps = np.unique([packet.pts or 0 for packet in shown])
     elif all(packet.dts is not None for packet in shown):
         stamps = np.unique([packet.dts or 0 for packet in shown])
         start = int(stamps[0])
-        if chunks:  # those without a byte are not even packets
-            _check_gaps(np.append(min(0, start), stamps), tick)
-            stamps = np.arange(min(0, start), stamps[-1] + 1)
+        if chunks is not None:  # those without a byte are not even packets
+            begin, stop = min(0, start), max(int(stamps[-1]) + 1, chunks)
+            _check_gaps(np.concatenate([[begin], stamps, [stop]]), tick)
+            stamps = np.arange(begin, stop)
     else:
         stamps = np.cumsum([0, *(packet.duration for packet in shown[:-1])])
         start = 0
@@ -195,7 +204,11 @@ def _near(rate: Fraction) -> Iterator[Fraction]:
 def _rate(
     stamps: NDArray[np.int64], tick: Fraction, stated: Sequence[Fraction], lasts: int
 ) -> Fraction | None:
-    """The rate at which every frame lies within a tick of its stamp, if there is one."""
+    """The rate at which every frame lies within a tick of its stamp, if there is one.
+
+    Of several, rates in use come before the one that fits best: a few frames at 24 and at 23.976
+    frames/s have the same stamps in milliseconds.
+    """
     usual = [rate for one in stated for rate in _near(one) if abs(rate - one) <= _ROUNDED]
     steps = np.diff(stamps)
     if not len(steps):
@@ -208,6 +221,6 @@ def _rate(
     seconds = (stamps - stamps[0]) * float(tick)
     for rate in (*usual, *_near(mean), *exact, *stated, mean):
         late = np.abs(seconds - np.arange(len(stamps)) / float(rate))
-        if late.max() <= min(float(tick), _SHARE / float(rate)) + 1e-9:
+        if late.max() <= min(max(float(tick), _FINE), _SHARE / float(rate)):
             return rate
     return None

@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageOps
 from pipeline.raw.ffmpeg import FfmpegError, probe_video
 from pipeline.raw.patterns import numbered_files, stays_inside, video_file, within_range
 from pipeline.raw.splits import SheetClip
-from pipeline.raw.timing import STILL, Timing
+from pipeline.raw.timing import STILL, StampError, Timing
 from pipeline.runtime.errors import InputError
 
 # `opened` refuses pictures of which Pillow only warns. Set once, because threads share the filters.
@@ -110,10 +110,13 @@ def picture_size(file: Path) -> tuple[int, int]:
         ) from None
 
 
-def probe(video: Path, *, square: bool = False) -> tuple[int, int, Timing]:
+def probe(
+    video: Path, rate: float | None = None, *, square: bool = False
+) -> tuple[int, int, Timing]:
     """Width and height in pixels of a video or a picture as it is shown, and its frames' times.
 
-    A video that is to be turned is turned; `square` takes its pixels for square, whatever it says.
+    A video is resampled to `rate` frames/s, unless that is None. One that is to be turned is
+    turned; `square` takes its pixels for square, whatever it says.
 
     Raises:
         InputError: The file is missing or cannot be decoded.
@@ -124,11 +127,12 @@ def probe(video: Path, *, square: bool = False) -> tuple[int, int, Timing]:
         return (*picture_size(video), STILL)
     try:
         facts = probe_video(video)
-    except FfmpegError as error:
+        timing = facts.timing if rate is None else facts.timing.resampled(rate)
+    except (FfmpegError, StampError) as error:
         raise InputError(
             f"{video}: not a video that ffmpeg can read ({error}); fetch it again"
         ) from error
-    return (*facts.shown(square=square), facts.timing)
+    return (*facts.shown(square=square), timing)
 
 
 def numbered_pictures(

@@ -45,8 +45,7 @@ def _clip(first: int | None = None, last: int | None = None) -> SheetClip:
 
 
 def _decoded(video: Path, rate: float | None = None, clip: SheetClip | None = None) -> np.ndarray:
-    timing = probe(video)[2]
-    timing = timing if rate is None else timing.resampled(rate)
+    timing = probe(video, rate)[2]
     return np.concatenate(list(decode(video, GRID, rate, timing, clip or _clip())))
 
 
