@@ -137,15 +137,15 @@ rule pictures:
     conda:
         "../../envs/torch.yaml"
     params:
+        inputs=lists("frames", "flow", "density"),
         code=code_digest("pipeline.reporting.pictures"),
         pictured=settings.pictured,
         protocol=cfg.score.protocol,
         seed=cfg.seed,
     shell:
-        "python -m pipeline.reporting.pictures --frames {input.frames:q} --flow {input.flow:q}"
-        " --density {input.density:q} --pictured {params.pictured:q}"
-        " --protocol {params.protocol} --seed {params.seed}"
-        " --picture {output.picture:q} --sheet {output.sheet:q} &> {log:q}"
+        "python -m pipeline.reporting.pictures {params.inputs:q} --pictured {params.pictured:q}"
+        " --protocol {params.protocol} --seed {params.seed} --picture {output.picture:q}"
+        " --sheet {output.sheet:q} &> {log:q}"
 
 
 rule gates:
@@ -175,11 +175,12 @@ rule gates:
         "../../envs/torch.yaml"
     threads: 1
     params:
+        inputs=lists("frames", "flow"),
         code=settings.network_code("pipeline.reporting.gates"),
         network=settings.network,
     shell:
-        "python -m pipeline.reporting.gates --network {params.network:q} --weights {input.weights:q}"
-        " --frames {input.frames:q} --flow {input.flow:q} --threads {threads}"
+        "python -m pipeline.reporting.gates --network {params.network:q}"
+        " --weights {input.weights:q} {params.inputs:q} --threads {threads}"
         " --sheet {output.sheet:q} --curves {output.curves:q} --panels {output.panels:q} &> {log:q}"
 
 
