@@ -155,7 +155,7 @@ def files(cfg: Config) -> list[str]:
         part
         for name in cfg.datasets
         for stage in ("frames", "gaze", "density", *needs.flows(cfg))
-        for split in used_splits(cfg, name)
+        for split in needs.used_splits(cfg, name)
         if Path(cfg.datasets[name].splits).is_file()
         for part in paths.parts(cfg, stage, name, split)
     ]
