@@ -15,7 +15,7 @@ from pipeline.planning.missing import planned
 from pipeline.planning.provenance import use_this_python
 
 use_this_python()
-cfg = planned(config, sys.argv, METRICS)
+cfg = planned(config, sys.argv, METRICS, workflow.overwrite_configfiles)
 
 
 pathvars:

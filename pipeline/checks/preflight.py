@@ -33,6 +33,7 @@ frames alone). Gaze is read only where no option is lacking.
 """
 
 import argparse
+import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -48,7 +49,7 @@ from pipeline.checks.preflight_report import show
 from pipeline.checks.probing import Finding, Probed, empty_files, extra_clips, probe
 from pipeline.config.config import Config
 from pipeline.config.data import Dataset
-from pipeline.planning.load import configured, own
+from pipeline.planning.load import configured, load, own
 from pipeline.planning.missing import almost
 from pipeline.planning.needs import flows, left_out, used_splits
 from pipeline.planning.rows import flows_of
@@ -57,6 +58,7 @@ from pipeline.raw.presence import missing_files
 from pipeline.raw.splits import SPLITS, SheetClip, Total, known_totals, read_sheet
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
+from pipeline.runtime.text import read_text
 from pipeline.stores.manifests import write_json
 
 _COSTS = "workflow/costs.csv"
@@ -301,6 +303,11 @@ def preflight(cfg: Config, names: Sequence[str], *, probing: bool, workers: int)
     }
 
 
+def _given(file: str) -> Config:
+    """The configuration in a file of JSON, which a rule names with an @ in front."""
+    return load(json.loads(read_text(Path(file.removeprefix("@")))))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit with 1 if something is wrong."""
     parser = argparse.ArgumentParser(
@@ -308,6 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Checks that the raw data of a run are complete and readable.",
     )
     parser.add_argument("--run", default="paper", help="a run of config.yaml (default: paper)")
+    parser.add_argument("--config", metavar="FILE", help="all of its keys as JSON, for no run's")
     parser.add_argument("--dataset", nargs="+", default=[], metavar="NAME", help="only these")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON, too")
     parser.add_argument("--no-probe", action="store_true", help="look into no video, image or gaze")
@@ -317,7 +325,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     workers = max(1, given.workers)
     try:
-        cfg = configured(given.run)
+        cfg = configured(given.run) if given.config is None else _given(given.config)
         report = preflight(cfg, given.dataset, probing=not given.no_probe, workers=workers)
         if given.json is not None:
             write_json(given.json, report)

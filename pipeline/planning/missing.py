@@ -1,6 +1,6 @@
 """Raw data, sheets and maps that a run needs and that are not there, in one message."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from pipeline.config.config import Config
 from pipeline.planning.load import complete, load
 from pipeline.planning.needs import given, has_clips, left_out, used_splits
 from pipeline.planning.rows import all_measured
+from pipeline.planning.yaml_file import read_yaml
 from pipeline.raw.near_misses import near_folder, near_miss
 from pipeline.raw.presence import missing_files
 from pipeline.raw.splits import read_sheet
@@ -132,13 +133,23 @@ def _refuse_unknown_metrics(cfg: Config, known: Collection[str]) -> None:
             )
 
 
-def planned(keys: Mapping[str, Any], command: Sequence[str], metrics: Collection[str]) -> Config:
+def planned(
+    keys: Mapping[str, Any],
+    command: Sequence[str],
+    metrics: Collection[str],
+    files: Iterable[Path] = (),
+) -> Config:
     """The configuration of the run that Snakemake is about to plan, with the user's own `keys`.
+
+    `files` are those that Snakemake took the keys from, without a look at YAML's traps.
 
     Raises:
         SystemExit: It does not fit, or raw data are missing; with one message.
     """
     try:
+        for file in files:
+            if file.suffix != ".json":
+                read_yaml(file)
         cfg = load(complete(keys))
         _refuse_unknown_metrics(cfg, metrics)
         # preflight reports more of what is missing; a job of a cluster was planned already.

@@ -1,14 +1,21 @@
-"""Params of the rules: the settings and the digests that a job depends on besides its files."""
+"""Params of the rules: the settings and the digests that a job depends on besides its files.
 
+Snakemake prints the command line of a job that fails, and of a param that changed both values. So
+what is long travels as a file whose name has its digest, and the command line names the file.
+"""
+
+import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from model.registry import module_of
 from pipeline.config.config import Config
-from pipeline.config.section import Section
 from pipeline.planning import made, needs, paths
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
@@ -16,6 +23,7 @@ from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import clips_scored, searching, tables_settings, truth_in_words
 from pipeline.planning.targets import PUBLISHED
 from pipeline.raw.patterns import listing, tree_digest
+from pipeline.runtime.files import disk_errors
 
 STAGES = (
     *("preprocessing.frames", "preprocessing.flow", "preprocessing.gaze", "preprocessing.density"),
@@ -25,6 +33,10 @@ STAGES = (
 )
 """Modules of the stages whose code decides a table."""
 Param = Callable[[Wildcards], str]
+FOLDER = Path(".snakemake/settings")
+"""Files of long params, below the working folder; the next plan writes again what is removed."""
+_LONG = 160
+"""Characters of a param that a line of a message still holds."""
 
 
 class Settings:
@@ -64,7 +76,8 @@ class Settings:
 
     def clips(self, wildcards: Wildcards) -> str:
         """The clips of a part, as JSON."""
-        return json.dumps([asdict(clip) for clip in self._inputs.clips(wildcards)])
+        clips = [asdict(clip) for clip in self._inputs.clips(wildcards)]
+        return travelling("clips", json.dumps(clips))
 
     def numbered(self, section: str) -> Param:
         """Digest of a part's numbered files, of which there are too many to declare."""
@@ -92,23 +105,24 @@ class Settings:
 
     def flow(self, wildcards: Wildcards) -> str:
         """The flow at hand."""
-        return needs.flows(self.cfg)[wildcards.flow].model_dump_json()
+        return as_json(needs.flows(self.cfg)[wildcards.flow])
 
     def network(self, wildcards: Wildcards) -> str:
         """Arguments of the network of the model at hand."""
-        return json.dumps(needs.network_arguments(self.cfg, wildcards.model))
+        arguments = json.dumps(needs.network_arguments(self.cfg, wildcards.model))
+        return travelling("network", arguments)
 
     def training(self, wildcards: Wildcards) -> str:
         """The training at hand."""
-        return needs.training_named(self.cfg, wildcards.training).model_dump_json()
+        return as_json(needs.training_named(self.cfg, wildcards.training))
 
     def loss(self, wildcards: Wildcards) -> str:
         """Weights of Eq. (6) for the training at hand."""
-        return needs.loss_of(self.cfg, wildcards.training).model_dump_json()
+        return as_json(needs.loss_of(self.cfg, wildcards.training))
 
     def submission(self, wildcards: Wildcards) -> str:
         """What those expect who score the submission at hand."""
-        return self.cfg.submissions[wildcards.dataset].model_dump_json()
+        return as_json(self.cfg.submissions[wildcards.dataset])
 
     def held_out(self, wildcards: Wildcards) -> int:
         """Number of observers that are held out one by one."""
@@ -134,20 +148,24 @@ class Settings:
 
     def pictured(self, wildcards: Wildcards) -> str:
         """Label -> manifest of its maps and its score sheet, for every model that is shown."""
-        return json.dumps(self._inputs.by_label(wildcards))
+        return travelling("pictured", json.dumps(self._inputs.by_label(wildcards)))
 
     def made(self, _wildcards: Wildcards) -> str:
         """Settings that the stores and weights behind the tables must have been made with."""
-        return json.dumps(made.expected(self.cfg))
+        return travelling("made", json.dumps(made.expected(self.cfg)))
 
     def tables(self) -> str:
         """Settings of all tables."""
-        return tables_settings(self.cfg, self._all_code()).model_dump_json()
+        return as_json(tables_settings(self.cfg, self._all_code()))
 
     def loss_weights(self) -> str:
         """Settings of the table of tried losses."""
         of = searching(self.cfg)
-        return tables_settings(self.cfg, self._all_code(), of).model_dump_json()
+        return as_json(tables_settings(self.cfg, self._all_code(), of))
+
+    def whole(self) -> str:
+        """The whole configuration, as its files give it."""
+        return travelling("config", self.cfg.model_dump_json(exclude_unset=True))
 
     def _all_code(self) -> str:
         """Digest of every stage, reader and network that decides a table."""
@@ -165,6 +183,50 @@ class Settings:
         return lambda wildcards: f"{results}/{folder}/{wildcards.model}/{wildcards.training}"
 
 
+def lists(*names: str, validation: bool = False) -> Callable[[Wildcards, Any], str]:
+    """Options of a command line with a job's inputs of these names, each a list of files.
+
+    With `validation`, those of the held-out clips as well.
+    """
+    named = [*names, *(f"validation_{name}" for name in names if validation)]
+
+    # Snakemake knows by the name `input` that the param follows from the inputs.
+    def options(_wildcards: Wildcards, input: Any) -> str:
+        words = list[str]()
+        for name in named:
+            files = getattr(input, name)
+            words += [f"--{name.replace('_', '-')}"]
+            words += [files] if isinstance(files, str) else map(str, files)
+        return _written("inputs", "\n".join(words))
+
+    return options
+
+
 def as_json(value: Any) -> str:
     """JSON of a section or of plain values."""
-    return value.model_dump_json() if isinstance(value, Section) else json.dumps(value)
+    if not isinstance(value, BaseModel):
+        return json.dumps(value)
+    return travelling(type(value).__name__.lower(), value.model_dump_json())
+
+
+def travelling(name: str, text: str) -> str:
+    """A word of a command line for a text of one line: itself, or where that is long, its file."""
+    return text if len(text) <= _LONG else _written(name, text)
+
+
+def _written(name: str, text: str) -> str:
+    """`@` and a file that holds a text: `pipeline.runtime.cli` reads its lines as words.
+
+    Raises:
+        InputError: The disk refuses it.
+    """
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    file = FOLDER / f"{name}-{digest}"
+    if not file.is_file():
+        with disk_errors(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # Its own name: another plan may be writing the same file.
+            partial = file.with_name(f"{file.name}.{os.getpid()}")
+            partial.write_text(text, encoding="utf-8", newline="\n")
+            partial.replace(file)
+    return f"@{file}"

@@ -145,3 +145,19 @@ def alignments(cfg: Config) -> list[str]:
 def everything_beside_tables(cfg: Config) -> list[str]:
     """Pictures, gates, statistics and checks of the report."""
     return [*pictures(cfg), *gates(cfg), *statistics(cfg), *alignments(cfg)]
+
+
+def files(cfg: Config) -> list[str]:
+    """Files of the run that somebody may ask for by name."""
+    learned = [log.removesuffix(".csv") for log in training_logs(cfg)]
+    maps = [paths.saliency(cfg, row, dataset) for dataset, row in all_measured(cfg)]
+    stores = [
+        part
+        for name in cfg.datasets
+        for stage in ("frames", "gaze", "density", *needs.flows(cfg))
+        for split in needs.used_splits(cfg, name)
+        if Path(cfg.datasets[name].splits).is_file()
+        for part in paths.parts(cfg, stage, name, split)
+    ]
+    weights = [f"{stem}{ending}" for stem in learned for ending in (".safetensors", ".csv")]
+    return [*measured_scores(cfg), *weights, *maps, *stores, *everything_beside_tables(cfg)]

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import blamed, explain, of_the_disk
+from pipeline.runtime.text import read_text
 
 _WORDS = (Path, str, int, float)
 _LIMITS: dict[type[Exception], str] = {
@@ -95,12 +96,14 @@ def main(
     parser = argparse.ArgumentParser(
         prog=f"python -m {_module(function)}",
         description=(inspect.getdoc(function) or "").partition("\n\nRaises:")[0],
-        fromfile_prefix_chars="@",
     )
     hints = get_type_hints(function)
     for name in inspect.signature(function).parameters:
         _add(parser, name, hints[name])
-    values = vars(parser.parse_args(arguments))
+    try:
+        values = vars(parser.parse_args(_words(sys.argv[1:] if arguments is None else arguments)))
+    except InputError as error:
+        sys.exit(f"{parser.prog}: {error}")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # so that the log can name every file
             stream.reconfigure(errors="backslashreplace")
@@ -123,6 +126,19 @@ def main(
             if words in str(error):
                 sys.exit(f"{parser.prog}: {what} ({_named(error)})")
         raise
+
+
+def _words(arguments: Iterable[str]) -> list[str]:
+    """The words of a command line, with those that `@FILE` stands for."""
+    return [
+        word
+        for argument in arguments
+        for word in (
+            read_text(Path(argument[1:])).rstrip("\n").split("\n")
+            if argument.startswith("@")
+            else [argument]
+        )
+    ]
 
 
 def _named(error: BaseException) -> str:

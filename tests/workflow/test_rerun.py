@@ -203,8 +203,12 @@ def test_a_broken_video_is_one_error_that_names_it(project: Project) -> None:
     ):
         project.run("data/demo/ucf_sports/frames/0001.json")
     said = str(caught.value)
-    assert f"{video}: not a video that ffmpeg can read" in said
     assert "Traceback" not in said
+    # Below it Snakemake only says where its log is, and that a job failed.
+    last = said.partition("frames failed (logs/demo/frames/ucf_sports/0001.log):")[2]
+    assert f"{video}: not a video that ffmpeg can read" in last.splitlines()[1]
+    assert len(last.partition("At least one job")[0].splitlines()) <= 6
+    assert max(map(len, said.splitlines())) < 500
     project.run("data/demo/ucf_sports/frames/0001.json")
     assert project.planned() == {}  # its bytes are those from before
 

@@ -36,7 +36,9 @@ def _parts_that_train(whole: Project, *settings: str) -> tuple[Parts, Parts]:
         if re.search(
             r"^(?:local)?rule (pretrain|finetune|fit|train_image_flow):", block, re.MULTILINE
         ):
-            for option in re.findall(r"--\S+(?: data/demo/\S+)+", block):
+            (words,) = re.findall(r"@(\S+/inputs-\w+)", block)
+            options = (whole.folder / words).read_text().replace("\n", " ")
+            for option in re.findall(r"--\S+(?: data/demo/\S+)+", options):
                 found = set(re.findall(r"data/demo/(\w+)/\w+/(\d{4})\.", option))
                 (measured if option.startswith("--validation") else learnt).update(found)
     return learnt, measured

@@ -8,10 +8,11 @@ rule preflight:
     conda:
         "../../envs/data.yaml"
     params:
-        run=cfg.run,
+        config=settings.whole(),
         findings=f"{cfg.pathvars['results']}/preflight.json",
-    shell:
-        "python -m pipeline.checks.preflight --run {params.run} --json {params.findings:q} 2> {log:q}"
+    shell:  # what is found is no error of the job: onsuccess ends the call with it
+        "rm -f {params.findings:q}; python -m pipeline.checks.preflight --config {params.config:q}"
+        " --json {params.findings:q} 2> {log:q} || test -s {params.findings:q}"
 
 
 rule alignment:
@@ -34,11 +35,12 @@ rule alignment:
     conda:
         "../../envs/data.yaml"
     params:
+        inputs=lists("frames", "flow", "gaze"),
         code=code_digest("pipeline.checks.alignment"),
         settings=as_json(cfg.alignment),
     shell:
-        "python -m pipeline.checks.alignment --frames {input.frames:q} --flow {input.flow:q}"
-        " --gaze {input.gaze:q} --settings {params.settings:q} --sheet {output.sheet:q} &> {log:q}"
+        "python -m pipeline.checks.alignment {params.inputs:q} --settings {params.settings:q}"
+        " --sheet {output.sheet:q} &> {log:q}"
 
 
 rule statistics:
@@ -63,8 +65,8 @@ rule statistics:
         "../../envs/data.yaml"
     threads: 1
     params:
+        inputs=lists("frames", "flow", "gaze", "density"),
         code=code_digest("pipeline.checks.statistics"),
     shell:
-        "python -m pipeline.checks.statistics --frames {input.frames:q} --flow {input.flow:q}"
-        " --gaze {input.gaze:q} --density {input.density:q} --threads {threads}"
+        "python -m pipeline.checks.statistics {params.inputs:q} --threads {threads}"
         " --sheet {output.sheet:q} &> {log:q}"

@@ -13,14 +13,16 @@ from pipeline.evaluation.protocols import further
 from pipeline.planning import made, targets
 from pipeline.planning.inputs import LEARNED, Inputs
 from pipeline.planning.locks import hold
+from pipeline.planning.messages import readable
 from pipeline.planning.needs import flows
 from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import searching
-from pipeline.planning.settings import Settings, as_json
+from pipeline.planning.settings import Settings, as_json, lists
 
 if workflow.is_main_process:
     hold(Path(".snakemake"))
 
+messages = readable(workflow, lambda: targets.files(cfg))
 inputs = Inputs(cfg)
 settings = Settings(cfg, inputs)
 
@@ -32,6 +34,15 @@ def further_metrics(wildcards):
 
 def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+onsuccess:
+    if messages.found(f"{cfg.pathvars['results']}/preflight.json"):
+        sys.exit(1)
+
+
+onerror:
+    print(messages.errors(), file=sys.stderr)
 
 
 wildcard_constraints:

@@ -25,11 +25,12 @@ rule predict:
     resources:
         mem_mb=8000,
     params:
+        inputs=lists("frames", "flow"),
         code=settings.network_code("pipeline.evaluation.predict"),
         network=settings.network,
     shell:
-        "python -m pipeline.evaluation.predict --network {params.network:q} --weights {input.weights:q}"
-        " --frames {input.frames:q} --flow {input.flow:q} --frame-list {input.frame_list:q}"
+        "python -m pipeline.evaluation.predict --network {params.network:q}"
+        " --weights {input.weights:q} {params.inputs:q} --frame-list {input.frame_list:q}"
         " --threads {threads} --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
 
 
@@ -50,10 +51,11 @@ rule gather:
     conda:
         "../../envs/data.yaml"
     params:
+        inputs=lists("density"),
         code=code_digest("pipeline.evaluation.gather"),
         files=settings.given_files,
     shell:
-        "python -m pipeline.evaluation.gather --maps {input.maps:q} --density {input.density:q}"
+        "python -m pipeline.evaluation.gather --maps {input.maps:q} {params.inputs:q}"
         " --frame-list {input.frame_list:q} --store {output.store:q} --manifest {output.manifest:q}"
         " --findings {output.findings:q} &> {log:q}"
 
@@ -80,14 +82,15 @@ rule score:
     resources:
         scheduler="threads",
     params:
+        inputs=lists("density", "gaze"),
         code=code_digest("pipeline.evaluation.score"),
         metrics=further_metrics,
         seed=cfg.seed,
     shell:
-        "python -m pipeline.evaluation.score --saliency {input.saliency:q} --density {input.density:q}"
-        " --gaze {input.gaze:q} --protocol {wildcards.protocol} --metrics {params.metrics:q}"
-        " --seed {params.seed} --scheduler {resources.scheduler} --threads {threads}"
-        " --scores {output.scores:q} &> {log:q}"
+        "python -m pipeline.evaluation.score --saliency {input.saliency:q} {params.inputs:q}"
+        " --protocol {wildcards.protocol} --metrics {params.metrics:q} --seed {params.seed}"
+        " --scheduler {resources.scheduler} --threads {threads} --scores {output.scores:q}"
+        " &> {log:q}"
 
 
 rule observers:
@@ -109,13 +112,14 @@ rule observers:
         "../../envs/data.yaml"
     threads: 1
     params:
+        inputs=lists("gaze", "density"),
         code=code_digest("pipeline.evaluation.observers"),
         recipe=settings.dataset("density"),
         held_out=settings.held_out,
         metrics=further_metrics,
         seed=cfg.seed,
     shell:
-        "python -m pipeline.evaluation.observers --gaze {input.gaze:q} --density {input.density:q}"
-        " --frame-list {input.frame_list:q} --recipe {params.recipe:q}"
-        " --held-out {params.held_out} --protocol {wildcards.protocol} --metrics {params.metrics:q}"
-        " --seed {params.seed} --threads {threads} --scores {output.scores:q} &> {log:q}"
+        "python -m pipeline.evaluation.observers {params.inputs:q}"
+        " --frame-list {input.frame_list:q} --recipe {params.recipe:q} --held-out {params.held_out}"
+        " --protocol {wildcards.protocol} --metrics {params.metrics:q} --seed {params.seed}"
+        " --threads {threads} --scores {output.scores:q} &> {log:q}"

@@ -26,15 +26,15 @@ rule tables:
     conda:
         "../../envs/data.yaml"
     params:
+        inputs=lists("scores", "made", "tested", "trained"),
         code=code_digest("pipeline.reporting.tables"),
         published=settings.published,
         expected=settings.made,  # a function: its file names have braces of their own
         settings=settings.tables(),
     shell:
-        "python -m pipeline.reporting.tables --scores {input.scores:q} --made {input.made:q}"
-        " --expected {params.expected:q} --tested {input.tested:q} --trained {input.trained:q}"
-        " --published {params.published:q}"
-        " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
+        "python -m pipeline.reporting.tables {params.inputs:q} --expected {params.expected:q}"
+        " --published {params.published:q} --settings {params.settings:q} --out {output.tables:q}"
+        " &> {log:q}"
 
 
 rule loss_weights:
@@ -53,13 +53,14 @@ rule loss_weights:
     conda:
         "../../envs/data.yaml"
     params:
+        inputs=lists("scores", "tested", "trained"),
         code=code_digest("pipeline.reporting.tables"),
         published=settings.published,
         settings=settings.loss_weights(),
     shell:
-        "python -m pipeline.reporting.tables --scores {input.scores:q} --made --expected '{{}}'"
-        " --tested {input.tested:q} --trained {input.trained:q} --published {params.published:q}"
-        " --settings {params.settings:q} --out {output.tables:q} &> {log:q}"
+        "python -m pipeline.reporting.tables {params.inputs:q} --made --expected '{{}}'"
+        " --published {params.published:q} --settings {params.settings:q} --out {output.tables:q}"
+        " &> {log:q}"
 
 
 rule compare:
@@ -80,6 +81,7 @@ rule compare:
     conda:
         "../../envs/data.yaml"
     params:
+        inputs=lists("tested"),
         code=code_digest("pipeline.reporting.compare"),
         title="{model}, {training}, on {dataset}",
         truth=settings.ground_truth,
@@ -89,7 +91,7 @@ rule compare:
     shell:
         "python -m pipeline.reporting.compare --scores {input.scores:q} --title {params.title:q}"
         " --truth {params.truth:q} --average {params.average} --coverage {params.coverage:q}"
-        " --tested {input.tested:q} --frame-list {input.frame_list:q} --seed {params.seed}"
+        " {params.inputs:q} --frame-list {input.frame_list:q} --seed {params.seed}"
         " --out {output.page:q} &> {log:q}"
 
 
@@ -137,15 +139,15 @@ rule pictures:
     conda:
         "../../envs/torch.yaml"
     params:
+        inputs=lists("frames", "flow", "density"),
         code=code_digest("pipeline.reporting.pictures"),
         pictured=settings.pictured,
         protocol=cfg.score.protocol,
         seed=cfg.seed,
     shell:
-        "python -m pipeline.reporting.pictures --frames {input.frames:q} --flow {input.flow:q}"
-        " --density {input.density:q} --pictured {params.pictured:q}"
-        " --protocol {params.protocol} --seed {params.seed}"
-        " --picture {output.picture:q} --sheet {output.sheet:q} &> {log:q}"
+        "python -m pipeline.reporting.pictures {params.inputs:q} --pictured {params.pictured:q}"
+        " --protocol {params.protocol} --seed {params.seed} --picture {output.picture:q}"
+        " --sheet {output.sheet:q} &> {log:q}"
 
 
 rule gates:
@@ -175,11 +177,12 @@ rule gates:
         "../../envs/torch.yaml"
     threads: 1
     params:
+        inputs=lists("frames", "flow"),
         code=settings.network_code("pipeline.reporting.gates"),
         network=settings.network,
     shell:
-        "python -m pipeline.reporting.gates --network {params.network:q} --weights {input.weights:q}"
-        " --frames {input.frames:q} --flow {input.flow:q} --threads {threads}"
+        "python -m pipeline.reporting.gates --network {params.network:q}"
+        " --weights {input.weights:q} {params.inputs:q} --threads {threads}"
         " --sheet {output.sheet:q} --curves {output.curves:q} --panels {output.panels:q} &> {log:q}"
 
 

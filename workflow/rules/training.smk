@@ -28,6 +28,7 @@ rule pretrain:
         mem_mb=16000,
         processes=1,
     params:
+        inputs=lists("frames", "gaze", "density", validation=True),
         code=settings.network_code("pipeline.training.pretrain"),
         network=settings.network,
         settings=settings.training,
@@ -39,11 +40,8 @@ rule pretrain:
     shell:
         "exec python -m pipeline.runtime.torchrun {resources.processes} pipeline.training.pretrain"
         " --network {params.network:q} --backbone {input.backbone:q} --sha256 {params.sha256:q}"
-        " --frames {input.frames:q} --gaze {input.gaze:q} --density {input.density:q}"
-        " --validation-frames {input.validation_frames:q}"
-        " --validation-gaze {input.validation_gaze:q} --validation-density {input.validation_density:q}"
-        " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
-        " --threads {threads} --code {params.code}"
+        " {params.inputs:q} --settings {params.settings:q} --loss {params.loss:q}"
+        " --seed {params.seed} --threads {threads} --code {params.code}"
         " --checkpoints {params.checkpoints:q} --board {params.board:q}"
         " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
@@ -79,6 +77,7 @@ rule finetune:
         mem_mb=16000,
         processes=1,
     params:
+        inputs=lists("frames", "flow", "gaze", "density", validation=True),
         code=settings.network_code("pipeline.training.finetune"),
         network=settings.network,
         settings=settings.training,
@@ -88,15 +87,10 @@ rule finetune:
         board=settings.beside_weights("tensorboard"),
     shell:
         "exec python -m pipeline.runtime.torchrun {resources.processes} pipeline.training.finetune"
-        " --network {params.network:q} --start {input.start:q}"
-        " --frames {input.frames:q} --flow {input.flow:q}"
-        " --gaze {input.gaze:q} --density {input.density:q}"
-        " --validation-frames {input.validation_frames:q} --validation-flow {input.validation_flow:q}"
-        " --validation-gaze {input.validation_gaze:q} --validation-density {input.validation_density:q}"
+        " --network {params.network:q} --start {input.start:q} {params.inputs:q}"
         " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
-        " --threads {threads} --code {params.code}"
-        " --checkpoints {params.checkpoints:q} --board {params.board:q}"
-        " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+        " --threads {threads} --code {params.code} --checkpoints {params.checkpoints:q}"
+        " --board {params.board:q} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
 rule fit:
@@ -119,15 +113,15 @@ rule fit:
         "../../envs/torch.yaml"
     threads: 1
     params:
+        inputs=lists("frames", "density"),
         code=settings.network_code("pipeline.training.fit"),
         network=settings.network,
         settings=as_json(cfg.fitting),
         seed=cfg.seed,
     shell:
-        "python -m pipeline.training.fit --network {params.network:q} --frames {input.frames:q}"
-        " --density {input.density:q} --settings {params.settings:q} --seed {params.seed}"
-        " --threads {threads} --code {params.code}"
-        " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
+        "python -m pipeline.training.fit --network {params.network:q} {params.inputs:q}"
+        " --settings {params.settings:q} --seed {params.seed} --threads {threads}"
+        " --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
 rule train_flow:
@@ -187,6 +181,7 @@ rule train_image_flow:
         mem_mb=16000,
         processes=1,
     params:
+        inputs=lists("frames", "flow", validation=True),
         code=code_digest("pipeline.training.train_image_flow"),
         network=as_json(cfg.image_flow_weights.network),
         clustered=cfg.image_flow_weights.clustered,
@@ -197,11 +192,8 @@ rule train_image_flow:
         board=f"{cfg.pathvars['results']}/tensorboard/flow/image_flow",
     shell:
         "exec python -m pipeline.runtime.torchrun {resources.processes} pipeline.training.train_image_flow"
-        " --network {params.network:q} --clustered {params.clustered}"
-        " --backbone {input.backbone:q} --sha256 {params.sha256:q}"
-        " --frames {input.frames:q} --flow {input.flow:q}"
-        " --validation-frames {input.validation_frames:q}"
-        " --validation-flow {input.validation_flow:q}"
-        " --settings {params.settings:q} --seed {params.seed} --threads {threads}"
-        " --code {params.code} --checkpoints {params.checkpoints:q} --board {params.board:q}"
+        " --network {params.network:q} --clustered {params.clustered} --backbone {input.backbone:q}"
+        " --sha256 {params.sha256:q} {params.inputs:q} --settings {params.settings:q}"
+        " --seed {params.seed} --threads {threads} --code {params.code}"
+        " --checkpoints {params.checkpoints:q} --board {params.board:q}"
         " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
