@@ -187,7 +187,7 @@ def _unopened(container: Container) -> Iterator[tuple[str, str, list[str]]]:
     """Yield what is not opened and how often, what to do about it, and the names."""
     for reason, names in container.passed.items():
         what, _, remedy = reason.partition("; ")
-        yield f"{what} ({len(names)}: {some(names)})", remedy, names
+        yield f"{what} ({len(names)}: {some(sorted(names))})", remedy, names
 
 
 def passed_over(container: Container) -> list[Finding]:
