@@ -153,6 +153,8 @@ def decodable() -> Iterator[None]:
     except (MapError, InputError):
         raise
     except OSError as error:
+        if no_threads(error):
+            raise InputError(NO_THREADS) from None
         if of_the_disk(error) and error.errno not in _OF_ONE_FILE:
             raise
         refused = error.errno in (errno.EACCES, errno.EPERM)
@@ -171,8 +173,9 @@ NO_THREADS: Final = (
 
 
 def no_threads(error: BaseException) -> bool:
-    """Whether an error says that the machine starts no further thread."""
-    return "can't start new thread" in str(error)
+    """Whether an error says that the machine starts no further thread or process."""
+    refused = isinstance(error, OSError) and error.errno == errno.EAGAIN
+    return refused or "can't start new thread" in str(error)
 
 
 def in_short(error: BaseException) -> str:
