@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from pipeline.evaluation.external_maps.findings import Kind, MapError, shortened
+from pipeline.evaluation.external_maps.png import SIGNATURE, bare
 from pipeline.raw.video import LARGEST, LONGEST
 
 # What cannot be decoded becomes a finding; OpenCV would print several lines for each.
@@ -33,6 +34,8 @@ _SIDES: Final = ((257, 323), (256, 322))
 """Tags of a TIFF's height and width, each with that of its tiles, which are decoded as a whole."""
 _BITS, _SAMPLES = 258, 277
 """Tags of a TIFF's values: bits of each, and how many a pixel has."""
+_SCAN, _SCANS = b"\xff\xda", 100
+"""What begins a scan of a JPEG, each of which costs a pass over all pixels; encoders write ten."""
 _LUMINANCE: Final = np.array([0.299, 0.587, 0.114], np.float32)
 """Of red, green and blue (ITU-R BT.601)."""
 _ROWS: Final = 256
@@ -69,7 +72,12 @@ def decoded(name: str, content: bytes) -> Raw:
         return Raw(values.reshape(shape, order="F" if fortran else "C"))
     if not content:
         raise MapError("truncated", "it is empty")
-    _refuse_huge(content)
+    height, width = _announced(content)
+    if content.startswith(SIGNATURE):
+        # At most four values of 16 bits a pixel, and in each row and pass the number of a filter.
+        content = bare(content, 8 * height * width + 16 * height + 64)
+    if content.count(_SCAN) > _SCANS:
+        raise MapError("too_large", f"a JPEG of {content.count(_SCAN)} scans")
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise MapError("truncated", f"{len(content)} bytes that are no whole picture")
@@ -108,18 +116,19 @@ def refuse_large(height: int, width: int, values: int) -> None:
         raise MapError("too_large", shortened(f"{width}x{height} pixels of {values} bytes"))
 
 
-def _refuse_huge(content: bytes) -> None:
-    """Compare a picture's size with the limits; OpenCV alone would believe a gigapixel."""
+def _announced(content: bytes) -> tuple[int, int]:
+    """Height and width of a picture within the limits; OpenCV alone would believe a gigapixel."""
     if content.startswith(_TIFF):
-        refuse_large(*_tiff_size(content))
-        return
+        height, width, values = _tiff_size(content)
+        refuse_large(height, width, values)
+        return height, width
     try:
         with Image.open(BytesIO(content), formats=("PNG", "JPEG", "BMP")) as image:
             width, height = image.size
     except UnidentifiedImageError:
         raise MapError("truncated", f"{len(content)} bytes that are no whole picture") from None
-    # At most four channels of 16 bits.
-    refuse_large(height, width, 8 * height * width)
+    refuse_large(height, width, height * width)
+    return height, width
 
 
 def _tiff_size(content: bytes) -> tuple[int, int, int]:
@@ -128,7 +137,7 @@ def _tiff_size(content: bytes) -> tuple[int, int, int]:
     tags = ImageFileDirectory_v2(file.read(16 if b"+" in content[2:4] else 8))
     file.seek(tags.next)
     tags.load(file)
-    height, width = (max(int(tags[one]), int(tags.get(tile, 1))) for one, tile in _SIDES)
+    height, width = (max(int(tags.get(one, 0)), int(tags.get(tile, 1))) for one, tile in _SIDES)
     bits = tags.get(_BITS, 1)
     bits = max(map(int, bits)) if isinstance(bits, tuple) else int(bits)
     return height, width, height * width * int(tags.get(_SAMPLES, 1)) * math.ceil(bits / 8)

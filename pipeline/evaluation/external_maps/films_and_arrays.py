@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Final, Literal, Protocol
 
@@ -22,14 +21,13 @@ from pipeline.evaluation.external_maps.decoding import (
     refuse_large,
 )
 from pipeline.evaluation.external_maps.findings import MapError, shortened
+from pipeline.evaluation.external_maps.unpacking import read_up_to
 from pipeline.raw.ffmpeg import FfmpegError, count_frames, open_video, probe_video, read_frames
 
 _HELD: Final = 256 * 2**20
 """Bytes of a film that are kept after decoding, for threads that read near each other."""
 _LONGEST: Final = 1_000_000
 """Maps of a film or array, at most: nine hours of video."""
-_PIECE: Final = 4096
-"""Bytes that are unpacked at once."""
 _GREY_CHROMA: Final = 16 / 256
 """How far a grey film's colour differs from grey after lossy coding, as a share of its range."""
 
@@ -191,17 +189,6 @@ def _array_maps(
                 yield from map(Raw, values.reshape(at_once, order="F").reshape(shape))
                 return
             yield Raw(values.reshape(at_once))
-
-
-def read_up_to(file: IO[bytes], size: int) -> bytes:
-    """Read so many bytes, or all that follow if they are fewer.
-
-    A piece at a time: asked for more, zipfile unpacks all that a piece of bzip2 or LZMA holds.
-    """
-    content = BytesIO()
-    while (left := size - content.tell()) and (piece := file.read(min(left, _PIECE))):
-        content.write(piece)
-    return content.getvalue()
 
 
 def stack_shape(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """What was expected of somebody's maps, what was found instead, and in which words."""
 
 import errno
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Literal, NamedTuple
@@ -71,6 +72,8 @@ _OF_ONE_FILE: Final = frozenset(
     (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 )
 """Errors of the disk that concern the one file that was to be read."""
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
+"""Differs from run to run."""
 _SHORTENED: Final = 100
 """Letters of a name that a text shows: inside a zip it may have 65,535."""
 
@@ -109,7 +112,7 @@ class Finding(NamedTuple):
     """What was expected, what was found, what was done, and the remedy."""
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.clip or self.file}: {self.text}"
+        return f"{self.kind}: {self.clip or shortened(self.file, 300)}: {self.text}"
 
 
 class UnreadableMap(InputError):  # noqa: N818 - it is one map that is left out, no fault of a run
@@ -150,9 +153,13 @@ def decodable() -> Iterator[None]:
     except (MapError, InputError):
         raise
     except OSError as error:
+        if no_threads(error):
+            raise InputError(NO_THREADS) from None
         if of_the_disk(error) and error.errno not in _OF_ONE_FILE:
             raise
-        raise MapError("truncated", in_short(error)) from None
+        refused = error.errno in (errno.EACCES, errno.EPERM)
+        remedy = ": change its permissions" if refused else ""
+        raise MapError("truncated", in_short(error) + remedy) from None
     except Exception as error:
         if no_threads(error):
             raise InputError(NO_THREADS) from None
@@ -166,15 +173,17 @@ NO_THREADS: Final = (
 
 
 def no_threads(error: BaseException) -> bool:
-    """Whether an error says that the machine starts no further thread."""
-    return "can't start new thread" in str(error)
+    """Whether an error says that the machine starts no further thread or process."""
+    refused = isinstance(error, OSError) and error.errno == errno.EAGAIN
+    return refused or "can't start new thread" in str(error)
 
 
 def in_short(error: BaseException) -> str:
     """Return the message of an error in one short line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return printable(" ".join(str(error).split())[:200]) or type(error).__name__
+    text = _ADDRESS.sub("", " ".join(str(error).split()))
+    return printable(text[:200]) or type(error).__name__
 
 
 def printable(text: str) -> str:
@@ -188,10 +197,9 @@ def _escaped(letter: str) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
-def shortened(name: str) -> str:
-    """Return a name that is printable, without its middle if it is long."""
-    half = _SHORTENED // 2
-    short = name if len(name) <= _SHORTENED else f"{name[:half]}...{name[-half:]}"
+def shortened(name: str, most: int = _SHORTENED) -> str:
+    """Return a name that is printable, without its middle if it has more than `most` letters."""
+    short = name if len(name) <= most else f"{name[: most // 2]}...{name[-most // 2 :]}"
     return printable(short)
 
 

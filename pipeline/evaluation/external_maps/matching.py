@@ -3,7 +3,7 @@
 import difflib
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -162,9 +162,7 @@ def _layouts(e: Expected) -> str:
 def nothing(path: Path, container: Container, others: Sequence[str], e: Expected) -> str:
     """Return the error text where there is no map at all."""
     found = [f"{len(others)} other files ({_suffixes(others)})"] if others else []
-    found += [
-        f"{len(names)} {reason} ({some(names)})" for reason, names in container.passed.items()
-    ]
+    found += [f"{what} ({remedy})" for what, remedy, _ in _unopened(container)]
     films = any(split_name(name)[1] in FILMS for name in others)
     remedy = "; films cannot be read inside a zip: unpack it" if films else ""
     if stores := [name for name in others if name.endswith(".zarr")]:
@@ -185,6 +183,13 @@ def nobody(path: Path, grouping: Grouping, clips: Mapping[str, Expected]) -> str
     )
 
 
+def _unopened(container: Container) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield what is not opened and how often, what to do about it, and the names."""
+    for reason, names in container.passed.items():
+        what, _, remedy = reason.partition("; ")
+        yield f"{what} ({len(names)}: {some(sorted(names))})", remedy, names
+
+
 def passed_over(container: Container) -> list[Finding]:
     """Return a finding for each reason for which something was not opened."""
     return [
@@ -193,9 +198,9 @@ def passed_over(container: Container) -> list[Finding]:
             "",
             None,
             container.label(min(names)),
-            f"expected folders and files, found {len(names)} {reason} ({some(names)}); not opened",
+            f"expected folders and files, found {found}; not opened; {remedy}",
         )
-        for reason, names in container.passed.items()
+        for found, remedy, names in _unopened(container)
     ]
 
 

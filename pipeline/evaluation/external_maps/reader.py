@@ -68,6 +68,11 @@ class ExternalMaps:
         """Names of all expected clips, also of those without a map."""
         return list(self._expected)
 
+    @property
+    def named(self) -> list[str]:
+        """Names of the expected clips that some map bears, and no other one as well."""
+        return [clip for clip in self.clips if clip in self._groups]
+
     def frames(self, clip: str) -> list[int]:
         """Return the wanted frames of a clip that there is a map for, from 0, ascending."""
         return sorted(self._numbering(clip).numbers.keys() & self._expected[clip].chosen)

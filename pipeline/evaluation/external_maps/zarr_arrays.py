@@ -6,7 +6,6 @@ A description may announce any size, and name any codec that is installed; that 
 
 import json
 import math
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from zarr.storage import MemoryStore
 from pipeline.evaluation.external_maps.decoding import MOST
 from pipeline.evaluation.external_maps.films_and_arrays import ArrayStack, stack_shape
 from pipeline.evaluation.external_maps.findings import MapError, shortened
+from pipeline.evaluation.external_maps.unpacking import unpacked
 
 MARKS: Final = ("zarr.json", ".zarray", ".zgroup")
 """Files that describe an array or a group of Zarr 3, an array of Zarr 2 and a group of Zarr 2."""
@@ -157,7 +157,7 @@ def _announced(packer: str, packed: bytes) -> int:
         return int.from_bytes(packed[4:8], "little")
     if packer == "zstd":
         return _zstd_size(packed)
-    return len(zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(packed, MOST + 1))
+    return unpacked([packed], MOST)
 
 
 def _zstd_size(packed: bytes) -> int:

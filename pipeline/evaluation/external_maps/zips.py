@@ -12,8 +12,9 @@ from typing import IO, Final
 
 from pipeline.evaluation.external_maps.containers import HIDDEN, SINGLE, Container
 from pipeline.evaluation.external_maps.decoding import MOST
-from pipeline.evaluation.external_maps.films_and_arrays import Stack, packed_array, read_up_to
+from pipeline.evaluation.external_maps.films_and_arrays import Stack, packed_array
 from pipeline.evaluation.external_maps.findings import MapError, in_short
+from pipeline.evaluation.external_maps.unpacking import read_up_to
 from pipeline.evaluation.external_maps.zarr_arrays import DESCRIPTION, MARKS, zarr_stack
 from pipeline.runtime.errors import InputError
 
@@ -24,8 +25,9 @@ _LONGEST: Final = 255
 _OUTWARD: Final = "paths that lead out of the zip, or links; zip the maps again without them"
 _LONG: Final = f"names of more than {_LONGEST} letters; shorten them"
 _TWICE: Final = "names that several entries have; zip the maps again, each once"
+_ENCRYPTED: Final = 0x1
 _UTF_8: Final = 0x800
-"""Flag of an entry whose name is UTF-8."""
+"""Flags of an entry that is encrypted, and of one whose name is UTF-8."""
 
 
 class _File(io.BufferedReader):
@@ -72,8 +74,8 @@ class Zip(Container):
             if self._entries[name].file_size <= DESCRIPTION:
                 self.describe(name.rpartition("/")[0], self.content(name))
         yield from self.arrays
-        for name in self._entries.keys() - marked if self.arrays else self._entries:
-            if not self._in_array(name):
+        for name in self._entries:
+            if not (name.rpartition("/")[2] in MARKS or (self.arrays and self._in_array(name))):
                 yield name
 
     def _in_array(self, name: str) -> bool:
@@ -93,7 +95,10 @@ class Zip(Container):
             return read_up_to(file, size)
 
     def _open(self, name: str) -> IO[bytes]:
-        return self._archive.open(self._entries[name])
+        entry = self._entries[name]
+        if entry.flag_bits & _ENCRYPTED:
+            raise MapError("truncated", "an encrypted entry: zip it without a password")
+        return self._archive.open(entry)
 
     def stack(self, name: str) -> Stack:
         """Open an array."""

@@ -136,7 +136,10 @@ def test_no_link_leads_to_a_folder(tmp_path: Path, target: str) -> None:
     found = open_maps(tmp_path / "maps", [expected("a"), expected("b")])
     assert_clip(found, "a", pictures)
     assert kinds(found) == ["missing_clip", "passed_over"]
-    assert "found 2 links to folders; put the maps there" in only(found, "passed_over").text
+    assert (
+        "found links to folders (2: again, b); not opened; put the maps there"
+        in only(found, "passed_over").text
+    )
     (tmp_path / "linked").symlink_to(tmp_path / "maps")
     assert_clip(open_maps(tmp_path / "linked", [expected("a")]), "a", pictures)
 
