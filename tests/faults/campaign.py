@@ -42,7 +42,7 @@ PARTS = (
 """What a round takes away: everything, all stores, all results, some."""
 PATIENCE = 180.0
 """Seconds after which a call that was disturbed, and has not ended, counts as hanging."""
-ROUND = 9
+ROUND = 14
 """Faults after which a round is left in peace, so that it ends."""
 CALL = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "all"]
 
@@ -248,7 +248,7 @@ class Campaign:
     def _disturbed_call(self) -> bool:
         """Whether the call was the last: it ended well."""
         chance, call, start = self.chance, self._call(), self.log.seek(0, os.SEEK_END)
-        moment = chance.uniform(1.5, 10)  # planning takes two seconds, most jobs two more
+        moment = chance.uniform(1.5, 8)  # planning takes two seconds, most jobs two more
         fault = chance.choice(self.possible)
         with suppress(subprocess.TimeoutExpired):
             return call.process.wait(moment) == 0
