@@ -3,11 +3,14 @@
 #   make tables RUN=real     another run of config.yaml; CORES=4 limits the cores
 #   make test                what a change must pass, in parallel; TESTS=tests/model for some of it
 #   make test-all            the slow proofs as well
+#   make faults              kills and full disks at random moments; KILLS=100 FAULTS_SEED=1
 #   make lint | report
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUN ?=
 TESTS ?=
+KILLS ?= 100
+FAULTS_SEED ?= 1
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(RUN),--config run=$(RUN))
@@ -15,7 +18,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(RUN),--config run=$(RUN))
 # The rules' shell commands say `python` and must meet the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: tables test test-all lint report
+.PHONY: tables test test-all faults lint report
 .DEFAULT_GOAL := tables
 
 # Never a part of the DAG: the stamp is younger than the files that the environment is made from.
@@ -33,6 +36,9 @@ test: .venv/.installed
 
 test-all: .venv/.installed
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
+
+faults: .venv/.installed
+	FAULTS_KILLS=$(KILLS) FAULTS_SEED=$(FAULTS_SEED) $(BIN)/python -m pytest -q -s tests/faults/test_campaign.py
 
 lint: .venv/.installed
 	$(BIN)/ruff check

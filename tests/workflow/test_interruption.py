@@ -47,7 +47,9 @@ def test_told_to_end_a_job_saves_itself_and_is_resumed(project: Any) -> None:
         job = _started(project.folder)
         try:
             _wait_for(log, "iteration 4 of 40", job)
-            os.killpg(job.pid, signal.SIGTERM)
+            for _ in range(2):  # Slurm signals the job and its step
+                os.killpg(job.pid, signal.SIGTERM)
+                time.sleep(0.02)
             assert job.wait(60) != 0
         finally:
             if job.poll() is None:
