@@ -184,7 +184,8 @@ def _gaze_facts(
     facts: Mapping[str, Any], points: NDArray[np.float32], frames: int
 ) -> dict[str, Any]:
     """Columns that follow from the gaze of a clip alone."""
-    seconds = (facts["first"] - 1 + frames) / facts["rate"]
+    whole = facts["first"] - 1 + frames
+    seconds = facts["times"][whole] if facts.get("times") else whole / facts["rate"]
     recorded = facts["seconds"] if frames > 1 else []
     dropped = facts["dropped"]
     outside = sum(dropped.get(reason, 0) for reason in OUTSIDE)

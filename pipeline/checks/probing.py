@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median_high
 from threading import Lock
 
-from pipeline.config.data import Dataset
+from pipeline.config.data import Dataset, DatasetFrames
 from pipeline.datasets.readers import read_gaze
 from pipeline.datasets.records import Clip
 from pipeline.datasets.released import pair
@@ -88,9 +88,10 @@ def extra_clips(root: Path, dataset: Dataset, listed: Iterable[str]) -> dict[str
     return {pattern: clips for pattern, clips in extra.items() if clips}
 
 
-def _probe_video(video: Path, rate: float | None, name: str) -> Clip:
-    """Size, rate, frames and times of a whole video after resampling to `rate`."""
-    width, height, timing = probe_video(video, rate)
+def _probe_video(video: Path, dataset: DatasetFrames, name: str) -> Clip:
+    """Size, rate, frames and times of a whole video after resampling."""
+    rate = dataset.rate
+    width, height, timing = probe_video(video, rate, square=dataset.square_pixels)
     edges = tuple(timing.edges())
     return Clip(name, len(timing), width, height, rate or timing.mean_rate, times=edges)
 
@@ -106,7 +107,7 @@ def _whole_clip(root: Path, dataset: Dataset, clip: SheetClip) -> tuple[Clip, li
     stays_inside(root, [video])
     if is_picture(video):
         return Clip(clip.name, 1, *picture_size(video), 1.0), []
-    return _probe_video(video, dataset.frames.rate, clip.name), []
+    return _probe_video(video, dataset.frames, clip.name), []
 
 
 def probe(root: Path, dataset: Dataset, clip: SheetClip) -> Probed:

@@ -95,7 +95,7 @@ class Source(Section):
 
 
 class DatasetFrames(Section):
-    """Where the pictures of a dataset lie, and their frame rate."""
+    """Where the pictures of a dataset lie, their frame rate, and how they were shown."""
 
     video: Pattern
     """Path of a video below the dataset's raw folder, with {clip} and {split}; a path with {frame}
@@ -107,6 +107,9 @@ class DatasetFrames(Section):
     """What happens if a video or a picture cannot be read, ffmpeg reports errors in it, or a
     numbered picture is missing: the job stops; or it keeps the frames that can be read, if there
     are any; or it leaves the clip out, and every table that the clip belongs to says so."""
+    square_pixels: bool = False
+    """Whether pixels count as square in a video that says that they are not; otherwise its picture
+    is as wide as players show it. True where the experiment's own sizes are those of the file."""
 
     @model_validator(mode="after")
     def _pictures_have_a_rate(self) -> Self:

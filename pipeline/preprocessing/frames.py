@@ -84,7 +84,7 @@ def _open_video(
     """Facts and frames of a video or an image."""
     video = video_file(raw, dataset.video, clip.name, clip.split)
     stays_inside(raw, [video])
-    width, height, timing = probe(video, dataset.rate)
+    width, height, timing = probe(video, dataset.rate, square=dataset.square_pixels)
     size = {"source_width": width, "source_height": height}
     edges = timing.edges()[: None if clip.last is None else clip.last + 1]
     times = {"rate": dataset.rate or timing.mean_rate, "times": edges}
