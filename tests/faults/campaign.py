@@ -42,6 +42,8 @@ PARTS = (
 """What a round takes away: everything, all stores, all results, some."""
 PATIENCE = 180.0
 """Seconds after which a call that was disturbed, and has not ended, counts as hanging."""
+WANTED = 6.0
+"""Seconds for which a stage or a reader to kill is waited for."""
 ROUND = 14
 """Faults after which a round is left in peace, so that it ends."""
 CALL = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "all"]
@@ -213,9 +215,10 @@ class Campaign:
         self.differing: set[str] = set()
         self.log = (folder.parent / f"{folder.name}.log").open("w+")
         """What all calls print."""
-        self.possible = [*KILLS, *OTHERS]
-        if "--set-threads" not in arguments:  # trainings with one thread read by themselves
-            self.possible.remove(READER_KILLED)
+        # Trainings with one thread read by themselves.
+        reading = "--set-threads" in arguments
+        self.kinds = [kind for kind in KILLS if reading or kind != READER_KILLED]
+        self.others = [*OTHERS, *[""] * (2 * len(OTHERS))]  # beside every third kill
 
     @property
     def kills(self) -> int:
@@ -247,41 +250,50 @@ class Campaign:
 
     def _disturbed_call(self) -> bool:
         """Whether the call was the last: it ended well."""
-        chance, call, start = self.chance, self._call(), self.log.seek(0, os.SEEK_END)
-        moment = chance.uniform(1.5, 8)  # planning takes two seconds, most jobs two more
-        fault = chance.choice(self.possible)
+        call, start = self._call(), self.log.seek(0, os.SEEK_END)
+        # Planning takes two seconds, and so do most jobs.
+        moment, other = self.chance.uniform(1.5, 8), self.chance.choice(self.others)
         with suppress(subprocess.TimeoutExpired):
             return call.process.wait(moment) == 0
-        if fault in KILLS:
-            began = time.monotonic()
-            while not (happened := KILLS[fault](call, chance)) and call.lives:
-                time.sleep(0.05)  # until there is a stage, a reader
-            if happened:
-                self._note(fault, moment + time.monotonic() - began)
-        elif fault == "disk full" and self.disk.fill(chance):
-            self._note(fault, moment)
-        elif fault == "second call":
-            assert self._call().end() != 0, "two calls at once made the same files"
-            self._note(fault, moment)
+        if other == "second call":
+            second = self._call().end()
+            assert second or not call.lives, "two calls at once make the same files"
+            self._note(other, moment)
+        if other == "disk full" and self.disk.fill(self.chance):
+            self._note(other, moment)
+        else:
+            self._kill(call, moment)
         status = call.end()
         self.disk.free()
-        if fault == "disk read-only" and self.disk.protect():
-            assert self._call().end() != 0
+        if other == "disk read-only" and self.disk.protect():
+            refused = self._call().end()
             self.disk.free()
-            self._note(fault, moment)
-        elif fault == "wrong dates":
-            self._date(chance)
-            self._note(fault, moment)
+            assert refused or not status, "a call succeeds on a disk that it cannot write"
+            self._note(other, moment)
+        elif other == "wrong dates":
+            self._date()
+            self._note(other, moment)
         if "Traceback" in self._said(start):
-            self.after[f"traceback: {fault}"] += 1
+            self.after[f"tracebacks, {other or 'killed'}"] += 1
         return status == 0
 
-    def _date(self, chance: random.Random) -> None:
+    def _kill(self, call: Call, moment: float) -> None:
+        """Kills in one of the ways, as soon as there is what it kills."""
+        kill, began = self.chance.choice(self.kinds), time.monotonic()
+        while call.lives:
+            if KILLS[kill](call, self.chance):
+                self._note(kill, moment + time.monotonic() - began)
+                return
+            if time.monotonic() - began > WANTED:
+                kill = "kill -9 of the process group"
+            time.sleep(0.05)
+
+    def _date(self) -> None:
         """Gives a third of all files dates of a clock that was set back, or will be."""
         for root in ("raw", "data", "results"):
             for path in sorted((self.folder / root).rglob("*")):
-                if chance.random() < 1 / 3:
-                    moment = time.time() + chance.choice((-1e8, -3600, 3600))
+                if self.chance.random() < 1 / 3:
+                    moment = time.time() + self.chance.choice((-1e8, -3600, 3600))
                     os.utime(path, (moment, moment), follow_symlinks=False)
 
     def _finish(self) -> None:
