@@ -16,6 +16,7 @@ from pipeline.config.data import DatasetFrames, DatasetGaze, Frames
 from pipeline.preprocessing.frames import frames
 from pipeline.preprocessing.gaze import gaze
 from pipeline.raw.splits import SheetClip
+from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES, GAZE
 from pipeline.stores.reading import open_store
 from tests.pipeline.preprocessing.films import (
@@ -236,3 +237,64 @@ def test_gaze_meets_the_dot_at_every_rate(tmp_path: Path, rate: str, suffix: str
     facts = check(constant(tmp_path, suffix, rate, "-c:v", "mpeg4", "-q:v", 3))
     assert facts["rate"] == float(Fraction(rate))
     assert facts["times"] == []
+
+
+def test_times_are_those_of_the_whole_video_where_the_sheet_cuts(tmp_path: Path) -> None:
+    video, sides, edges = slower(tmp_path, "mp4", *X264)
+    frame = record(tmp_path, sides, edges)
+    stored, points, facts, found = converted(video, clip=SheetClip("a", "test", 15, 30))
+    assert sides_of(stored) == sides[14:30]
+    kept = frame[(frame >= 14) & (frame < 30)]
+    np.testing.assert_array_equal(points[:, 0], kept - 14)
+    np.testing.assert_allclose(facts["times"], edges[:31], atol=1e-5)
+    assert (facts["first"], found.frames) == (15, 16)
+
+
+def test_a_variable_rate_is_resampled_in_time(tmp_path: Path) -> None:
+    video, sides, edges = slower(tmp_path, "mkv", *X264)
+    record(tmp_path, sides, edges)
+    stored, points, facts, found = converted(video, rate=60.0)
+    assert (len(stored), found.frames, facts["rate"], facts["times"]) == (190, 190, 60.0, [])
+    # ffmpeg takes what was on the screen in the middle of each new frame.
+    middles = (np.arange(190) + 0.5) / 60
+    clear = np.abs(middles[:, None] - edges).min(axis=1) > 1e-3
+    expected = np.take(sides, np.searchsorted(edges, middles, side="right") - 1)
+    np.testing.assert_array_equal(np.array(sides_of(stored))[clear], expected[clear])
+    assert clear.sum() > 150
+    np.testing.assert_allclose(np.bincount(points[:, 0].astype(int))[20:160:6], 4, atol=1)
+
+
+def test_pictures_without_a_time_of_their_own_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twice = r"setts=pts=if(eq(N\,10)\,PTS-1\,PTS):dts=DTS-4"
+    video = encode(tmp_path / "a.mp4", SIDES, 25, *X264, "-bf", 0, "-bsf:v", twice)
+    edges = np.delete(np.arange(46) / 25, 10)
+    record(tmp_path, SIDES[:9] + SIDES[10:], edges)
+    stored, _, facts, found = converted(video)
+    assert sides_of(stored) == SIDES[:9] + SIDES[10:]
+    assert (len(stored), found.frames) == (44, 44)
+    np.testing.assert_allclose(facts["times"], edges, atol=1e-5)
+    assert (
+        "a.mp4: 1 pictures are left out, whose time is that of the next" in capsys.readouterr().out
+    )
+
+
+def test_a_frame_of_an_hour_stops_before_anything_is_decoded(tmp_path: Path) -> None:
+    late = "setpts='if(lt(N,20),N,N+3600*30)/30/TB'"
+    video = encode(tmp_path / "a.mp4", SIDES, 30, "-vf", late, "-fps_mode", "vfr", *X264)
+    record(tmp_path, SIDES, np.arange(46) / 30)
+    with pytest.raises(InputError, match=r"a\.mp4: .*frame 20 would stay for 3,600 s.*fetch it"):
+        converted(video)
+
+
+def test_several_sizes_in_one_video_are_told(tmp_path: Path) -> None:
+    parts = [
+        encode(tmp_path / f"{width}.ts", SIDES, 25, "-s", f"{width}x90", *X264).read_bytes()
+        for width in (160, 80)
+    ]
+    video = tmp_path / "a.ts"
+    video.write_bytes(b"".join(parts))
+    record(tmp_path, SIDES, np.arange(46) / 25)
+    with pytest.raises(InputError, match=r"a\.ts: .*pictures of several sizes, 160x90, 80x90"):
+        converted(video)
