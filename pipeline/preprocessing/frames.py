@@ -1,4 +1,9 @@
-"""Stage frames: raw videos to RGB frames on the frame grid (Sec. IV-B)."""
+"""Stage frames: raw videos to RGB frames on the frame grid (Sec. IV-B).
+
+Which frames a video has, and when each is on the screen, its container says
+(`pipeline.raw.timing`): a picture that it repeats is stored once more, and frames that last
+differently keep their times, which the manifest passes on to stage gaze.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
