@@ -21,6 +21,8 @@ _GLOBALS: Final[dict[str, Any]] = {
 }
 """What all templates know: the better direction of a metric, and the rank of a measured value."""
 _SIGNIFICANT: Final = "\u2021"
+_LINES: Final = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
+"""What ends a line, and other characters that no page shows."""
 _LATEX: Final = str.maketrans(
     {
         **{mark: f"\\{mark}" for mark in "&%$#_{}"},
@@ -36,7 +38,7 @@ _LATEX: Final = str.maketrans(
     }
 )
 _MARKDOWN: Final = re.compile(
-    r"[\\`*|\[\]]"
+    r"[\\`*|\[\]~$]"
     r"|<(?=[A-Za-z/!?])"  # begins a tag; a less-than sign before a blank or digit does not
     r"|&(?=#?\w+;)"  # begins a character reference
     r"|(?<![^\W_])_|_(?![^\W_])"  # within a word an underscore is only that
@@ -70,6 +72,7 @@ def _environment(*, latex: bool) -> Environment:
     environment.filters |= {
         "comparison": shown_comparison,
         "interval": shown_interval,
+        "label": latex_label,
         "md": markdown,
         "number": number,
         "signed": signed,
@@ -79,13 +82,22 @@ def _environment(*, latex: bool) -> Environment:
 
 
 def latex_text(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
-    return text.translate(_LATEX)
+    r"""Text that LaTeX prints as it stands, on one line.
+
+    Braces keep a bracket or star in front from being an argument of the \\ that ends the row above.
+    """
+    shown = _LINES.sub(" ", text).translate(_LATEX)
+    return "{}" + shown if shown.startswith(("[", "*")) else shown
+
+
+def latex_label(name: str) -> str:
+    r"""A name as \label takes it."""
+    return re.sub(r"[^A-Za-z0-9.+-]", "-", name)
 
 
 def markdown(text: str) -> str:
     """Text that Markdown shows as it stands, in a table's cell as well."""
-    return _MARKDOWN.sub(r"\\\g<0>", text)
+    return _MARKDOWN.sub(r"\\\g<0>", _LINES.sub(" ", text))
 
 
 def number(value: float | None) -> str:

@@ -21,7 +21,7 @@ from pipeline.reporting.page import (
     write_index,
     write_page,
 )
-from pipeline.reporting.rendering import latex_text, markdown, render
+from pipeline.reporting.rendering import latex_label, latex_text, markdown, render
 from pipeline.runtime.errors import InputError
 from tests.builders import ROOT
 from tests.pipeline.reporting.conftest import SETTING_2, Html, sealed, settings
@@ -146,6 +146,10 @@ def test_latex_escapes_what_it_would_read():
     assert latex_text(r"a_b & 5 % \ <c> #{~}") == (
         r"a\_b \& 5 \% \textbackslash{} \textless{}c\textgreater{} \#\{\textasciitilde{}\}"
     )
+    assert latex_text("[x]") == "{}[x]", "an argument of the line end above it"
+    assert latex_text("*x") == "{}*x"
+    assert latex_text("a\n\nb\x07") == "a b "
+    assert latex_label("a_b}%\\x.1") == "a-b---x.1"
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
@@ -206,6 +210,8 @@ def test_markdown_is_left_alone_where_it_means_nothing():
     plain = "w/o spatial & ch.-wise attention, ucf_sports, p < 0.05, 5 %, (nd)"
     assert markdown(plain) == plain
     assert markdown("<b> _x_ |*|&amp;") == r"\<b> \_x\_ \|\*\|\&amp;"
+    assert markdown("~~x~~ $y$") == r"\~\~x\~\~ \$y\$"
+    assert markdown("two\r\nlines\u2028more") == "two lines more"
 
 
 def test_no_text_becomes_latex(hostile):
