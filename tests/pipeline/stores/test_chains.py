@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -210,3 +212,34 @@ def test_a_path_that_is_not_there_is_said() -> None:
     done = run_python("-m", "pipeline.stores.verify", "absent")
     assert done.returncode == 1
     assert "absent: no such file or folder; check the path" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("stage", "reader", "raw"),
+    [("frames", "probe", "videos/*.avi"), ("gaze", "read_gaze", "gaze_ucfsa/samples/*.txt")],
+)
+def test_a_raw_file_that_changes_while_its_job_reads_it(
+    run: SmallRun,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: Literal["frames", "gaze"],
+    reader: str,
+    raw: str,
+) -> None:
+    """It is still copied, or replaced by another: neither is a damaged clip."""
+    module = importlib.import_module(f"pipeline.preprocessing.{stage}")
+    read, files = getattr(module, reader), sorted((run.root / "raw/ucf_sports").glob(raw))
+    assert files
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        found = read(*arguments, **options)
+        for file in files:
+            file.write_bytes(file.read_bytes() + b" ")
+        return found
+
+    monkeypatch.setattr(module, reader, slow)
+    settings = getattr(run.truth, stage).model_copy(update={"damaged": "leave_out"})
+    run.truth = run.truth.model_copy(update={stage: settings})
+    with pytest.raises(SystemExit, match=r"changed while it was read; rerun, once") as ended:
+        getattr(run, stage)("0002", run.root / "again")
+    assert "\n" not in str(ended.value.code)
+    assert not list((run.root / "again" / stage).iterdir())
