@@ -46,6 +46,7 @@ from pipeline.evaluation.protocols import PROTOCOLS, further
 from pipeline.evaluation.scoring import GroundTruth, Request, ground_truth, tasks, write_scores
 from pipeline.planning import paths
 from pipeline.planning.load import complete, configured, own
+from pipeline.planning.made import check, of_dataset
 from pipeline.planning.needs import dealt, over, scored, still
 from pipeline.planning.rows import clips_scored, truth_in_words
 from pipeline.reporting.compare import measured_by, part_of, write_comparison
@@ -102,7 +103,7 @@ def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundT
     """Open the ground truth of a split, which the workflow makes or finds up to date.
 
     Raises:
-        InputError: It cannot be made.
+        InputError: It cannot be made, or was made with other settings than config.yaml has.
     """
     found = {
         stage: [Path(path) for path in paths.parts(cfg, stage, dataset, split)]
@@ -117,6 +118,8 @@ def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundT
     line += ["--config", f"run={cfg.run}", f"without={json.dumps(others)}", "--", *wanted]
     if subprocess.run(line, check=False).returncode:
         raise InputError(f"{wanted[0]}: could not be made; Snakemake says above what it needs")
+    # After an edit of config.yaml and `snakemake --touch` they are there, and others.
+    check([Path(path) for path in wanted], of_dataset(cfg, over(cfg, dataset)))
     return ground_truth(found["density"], found["gaze"])
 
 

@@ -4,7 +4,7 @@ Stage `tables` compares it with what they name. After an edit of config.yaml and
 nothing reruns, and old values would be printed as if the new settings had made them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from pipeline.config.evaluation import Measured
 from pipeline.config.section import GIVEN, UNTRAINED
 from pipeline.planning import needs, paths
 from pipeline.planning.rows import flows_of, measured
+from pipeline.runtime.errors import InputError
+from pipeline.stores.chains import broken_links, product
 from pipeline.stores.settings import (
     density_settings,
     flow_settings,
     frames_settings,
     gaze_settings,
     maps_settings,
+    mismatches,
     network_settings,
     observers_settings,
     score_settings,
@@ -43,6 +46,21 @@ def manifests(cfg: Config) -> list[str]:
     return sorted(file for file in found if not file.endswith(".csv"))
 
 
+def of_dataset(cfg: Config, name: str) -> dict[str, dict[str, Any]]:
+    """Folder of a dataset's frames, gaze or densities -> the settings that this run has for it."""
+    dataset = cfg.datasets[name]
+    stages = {
+        "frames": frames_settings(dataset.frames, cfg.frames),
+        "gaze": gaze_settings(dataset.gaze, cfg.frames),
+        "density": density_settings(dataset.density, cfg.frames),
+    }
+    return {_folder(cfg, name, stage): settings for stage, settings in stages.items()}
+
+
+def _folder(cfg: Config, dataset: str, stage: str) -> str:
+    return f"{cfg.pathvars['data']}/{dataset}/{stage}"
+
+
 def _products(cfg: Config) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
     """A folder, sheet or weights, its settings, and its files behind a table; some repeatedly."""
     known = needs.flows(cfg)
@@ -50,15 +68,12 @@ def _products(cfg: Config) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         rows = measured(cfg, title).values()
         name = needs.over(cfg, table.dataset)
         dataset = cfg.datasets[name]
-        stages = {
-            "frames": frames_settings(dataset.frames, cfg.frames),
-            "gaze": gaze_settings(dataset.gaze, cfg.frames),
-            "density": density_settings(dataset.density, cfg.frames),
-            **{flow: flow_settings(known[flow]) for flow in flows_of(cfg, name)},
+        folders = of_dataset(cfg, name) | {
+            _folder(cfg, name, flow): flow_settings(known[flow]) for flow in flows_of(cfg, name)
         }
-        for stage, settings in stages.items() if rows else ():
-            files = paths.parts(cfg, stage, name, needs.scored(cfg, table.dataset).split)
-            yield f"{cfg.pathvars['data']}/{name}/{stage}", settings, files
+        for folder, settings in folders.items() if rows else ():
+            split = needs.scored(cfg, table.dataset).split
+            yield folder, settings, paths.parts(cfg, Path(folder).name, name, split)
         for row in rows:
             sheet = paths.scores(cfg, row, table.dataset)
             if needs.observed(cfg, row.model):
@@ -93,8 +108,22 @@ def _products_of(
     yield weights, facts, [weights]
 
 
+def check(files: Sequence[Path], settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Compare products with what they must have been made with, and with each other.
+
+    `settings` are some of `expected`.
+
+    Raises:
+        InputError: Some were made with other settings or from others than are there, or are not as
+            they were written; with a line for each.
+    """
+    found = mismatches(by_file(files, settings))
+    if messages := found or broken_links({file: product(file) for file in files}):
+        raise InputError("\n".join(messages))
+
+
 def by_file(
-    files: list[Path], settings: Mapping[str, Mapping[str, Any]]
+    files: Sequence[Path], settings: Mapping[str, Mapping[str, Any]]
 ) -> dict[Path, Mapping[str, Any]]:
     """File -> its settings out of `expected`, by its own path or by a folder above it."""
     found = {}

@@ -15,9 +15,10 @@ from PIL import Image
 
 from pipeline.config.data import DatasetFrames, Frames
 from pipeline.raw.ffmpeg import FfmpegError, open_video, read_frames
-from pipeline.raw.patterns import stays_inside, video_file
+from pipeline.raw.patterns import numbered_files, stays_inside, video_file
 from pipeline.raw.splits import SheetClip
 from pipeline.raw.timing import Timing
+from pipeline.raw.unchanged import Unchanged
 from pipeline.raw.video import is_picture, numbered_pictures, probe, read_picture
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
@@ -150,20 +151,23 @@ def frames(
     """Turn raw videos, or folders of numbered pictures, of a part into its FRAMES store.
 
     Raises:
-        InputError: A file is missing, damaged or outside the raw folder.
+        InputError: A file is missing, damaged, outside the raw folder or changed meanwhile.
     """
     open_clip = _open_pictures if "{frame}" in dataset.video else _open_video
     settings = frames_settings(dataset, grid)
     with write_store(FRAMES, store, manifest, settings, grid.codec) as writer:
         for clip in clips:
-            try:
-                facts, blocks = open_clip(raw, clip, dataset, grid)
-                count = writer.add(clip.name, blocks, split=clip.split, last=clip.last, **facts)
-            except InputError as error:
-                if dataset.damaged != "leave_out":
-                    raise
-                writer.leave_out(clip.name, str(error))
-                continue
+            files = numbered_files(raw, dataset.video, clip.name, clip.split).values()
+            with Unchanged(files) as read:
+                try:
+                    facts, blocks = open_clip(raw, clip, dataset, grid)
+                    count = writer.add(clip.name, blocks, split=clip.split, last=clip.last, **facts)
+                except InputError as error:
+                    if dataset.damaged != "leave_out":
+                        raise
+                    writer.leave_out(clip.name, str(error))
+                    continue
+            writer.inputs[f"raw/{clip.name}"] = read.digest
             size = f"{facts['source_width']}x{facts['source_height']}"
             print(f"{clip.name}: {count} frames of {size}")
 

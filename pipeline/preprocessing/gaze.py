@@ -11,18 +11,19 @@ from pipeline.datasets.readers import read_gaze
 from pipeline.datasets.records import NOBODY, Clip, Gaze
 from pipeline.preprocessing.fixations import inside
 from pipeline.raw.patterns import gaze_files, stays_inside
+from pipeline.raw.unchanged import Unchanged
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES, GAZE
 from pipeline.stores.manifests import frame_facts, left_out, read_manifest
+from pipeline.stores.seals import name_of
 from pipeline.stores.settings import gaze_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.writing import write_store
 
 
-def _read_gaze(raw: Path, settings: DatasetGaze, clip: Clip, split: str) -> Gaze:
+def _read_gaze(raw: Path, settings: DatasetGaze, clip: Clip, files: list[Path]) -> Gaze:
     """Read the raw gaze of a clip with the reader of its dataset."""
-    files = gaze_files(raw, settings, clip.name, split)
     if not files:
         raise InputError(
             f"{raw}: no gaze file of clip {clip.name} fits {', '.join(settings.files)}; "
@@ -70,15 +71,20 @@ def gaze(
     """
     with write_store(GAZE, store, manifest, gaze_settings(settings, grid)) as writer:
         writer.left_out |= left_out([frames])
-        for name, facts in _frames_clips(frames).items():
+        pictures = _frames_manifest(frames)
+        writer.inputs[name_of(frames)] = pictures["digest"]
+        for name, facts in pictures["clips"].items():
             clip = _whole_video(name, facts)
-            try:
-                found = _read_gaze(raw, settings, clip, facts["split"])
-            except InputError as error:
-                if settings.damaged != "leave_out":
-                    raise
-                writer.leave_out(name, str(error))
-                continue
+            files = gaze_files(raw, settings, name, facts["split"])
+            with Unchanged(files) as read:
+                try:
+                    found = _read_gaze(raw, settings, clip, files)
+                except InputError as error:
+                    if settings.damaged != "leave_out":
+                        raise
+                    writer.leave_out(name, str(error))
+                    continue
+            writer.inputs[f"raw/{name}"] = read.digest
             points, dropped = on_grid(found, clip, facts["first"], grid)
             known = not (found.observer == NOBODY).any()
             observers = len(np.unique(points[:, 3])) if known else None
@@ -103,16 +109,15 @@ def gaze(
                 print(f"{name}: {finding}")
 
 
-def _frames_clips(frames: Path) -> dict[str, dict[str, Any]]:
-    """Clip -> its facts in a FRAMES manifest, whose store is not opened."""
+def _frames_manifest(frames: Path) -> dict[str, Any]:
+    """The content of a FRAMES manifest, whose store is not opened."""
     content = read_manifest(frames)
-    if content.get("kind") != FRAMES.name:
+    if content["kind"] != FRAMES.name:
         raise InputError(
-            f"{frames}: expected kind {FRAMES.name}, found {content.get('kind')!r}; "
+            f"{frames}: expected kind {FRAMES.name}, found {content['kind']!r}; "
             "give the manifest that stage frames wrote"
         )
-    clips: dict[str, dict[str, Any]] = content["clips"]
-    return clips
+    return content
 
 
 def _whole_video(name: str, facts: dict[str, Any]) -> Clip:

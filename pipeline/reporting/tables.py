@@ -17,7 +17,7 @@ from pipeline.config.evaluation import Table, TablesSettings
 from pipeline.config.section import GIVEN, UNTRAINED
 from pipeline.evaluation.metrics.registry import better
 from pipeline.evaluation.protocols import protocol, reported
-from pipeline.planning.made import by_file
+from pipeline.planning.made import check
 from pipeline.reporting import differences
 from pipeline.reporting.coverage import Manifests, listed_beyond, sentences
 from pipeline.reporting.footers import footer
@@ -33,9 +33,8 @@ from pipeline.reporting.published import (
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
-from pipeline.stores.chains import broken_links, product
+from pipeline.stores.chains import product
 from pipeline.stores.seals import name_of
-from pipeline.stores.settings import mismatches
 
 SANITY_GROUP: Final = "Sanity checks"
 UNPRINTED_GROUP: Final = "Not in the paper"
@@ -72,12 +71,7 @@ def tables(
             something was made with other settings than config.yaml has, or from other stores or
             weights than are there.
     """
-    files = [*made, *scores]
-    if differences := mismatches(by_file(files, expected)):
-        raise InputError("\n".join(differences))
-    products = {path: product(path) for path in files}
-    if broken := broken_links(products):
-        raise InputError("\n".join(broken))
+    check([*made, *scores], expected)
     found = {(path.parent.parent.name, path.parent.name, path.stem): path for path in scores}
     # Several tables have the same rows.
     read = cache(lambda path: read_scores(path, settings.protocol))
@@ -99,7 +93,7 @@ def tables(
             _write_attributes(page, measured[page.name], attributes, out)
         write_page(out, page, ("md", "html", "tex"))
     remarks = (_origin(settings), *_run_remark(settings.run))
-    inputs = {name_of(path): products[path].digest for path in scores}
+    inputs = {name_of(path): product(path).digest for path in scores}
     write_index(out, pages, TITLE, remarks, inputs)
 
 

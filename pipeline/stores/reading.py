@@ -2,8 +2,8 @@
 
 A part's store is a Zarr group with one array per clip. A missing shard would read as zeros without
 a word, so `open_store` checks that every file which the manifest lists is there with its size, and
-the few bytes of Zarr's own metadata by their digests; `python -m pipeline.stores.verify` recomputes
-all digests.
+small ones, such as Zarr's own metadata, by their digests; `python -m pipeline.stores.verify`
+computes all digests.
 """
 
 import warnings
@@ -18,6 +18,9 @@ from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import Kind
 from pipeline.stores.manifests import left_out, read_manifest
 from pipeline.stores.seals import file_digest, name_of, rerun
+
+_SMALL = 65_536
+"""Bytes up to which a file's digest costs little more than its size: some 0.05 ms."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ def open_store(kind: Kind, manifest: Path) -> Store:
     """Open the store beside a manifest.
 
     Raises:
-        InputError: It is of another kind, or a listed file is missing, of another size or, of
-            Zarr's metadata, of another content.
+        InputError: It is of another kind, or a listed file is missing, of another size or, if it is
+            small, of another content.
     """
     content = read_manifest(manifest)
     path = manifest.with_suffix(".zarr")
@@ -84,7 +87,7 @@ def open_store(kind: Kind, manifest: Path) -> Store:
         if found != size:
             state = "missing" if found is None else f"{found} bytes"
             raise InputError(f"{file}: expected {size} bytes, found {state}; {rerun(manifest)}")
-        if file.name == "zarr.json" and file_digest(file) != digest:
+        if size <= _SMALL and file_digest(file) != digest:
             raise InputError(f"{file}: changed since it was written; {rerun(manifest)}")
     return Store(kind, path, content["clips"], content["digest"], content["left_out"])
 

@@ -78,7 +78,7 @@ def _checked(path: Path) -> dict[Path, Product]:
     Raises:
         InputError: It is not; the message names up to five files.
     """
-    if path.is_dir():
+    if path.is_dir() and path.suffix != ".json":
         return {path / LISTING: Product("", read_listing(path)["inputs"])}
     if path.name in STATES:
         if read_state(path) is None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.config.config import Config
 from pipeline.planning import made
 from pipeline.planning.load import complete, load
+from pipeline.runtime.errors import InputError
+from pipeline.stores.kinds import DENSITY
+from tests.builders import store
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +46,22 @@ def test_only_what_is_scored_is_compared(cfg: Config) -> None:
     assert {path.split("/")[2] for path in made.manifests(alone) if path.startswith("data/")} == {
         "diem"
     }
+
+
+def test_a_density_that_was_made_with_other_settings_is_refused(
+    cfg: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an edit of config.yaml and `snakemake --touch`, for tables and `score_folder`."""
+    monkeypatch.chdir(tmp_path)
+    expected = made.of_dataset(cfg, "dhf1k")
+    folder = Path("data/demo/dhf1k/density")
+    manifest = store(
+        DENSITY, folder, {"a": np.ones((1, 8, 8))}, name="0003", settings=expected[str(folder)]
+    )
+    made.check([manifest], expected)
+    edited = expected[str(folder)] | {"density": {"recipe": "gaussian", "fwhm": 40.0}}
+    with pytest.raises(InputError, match=rf"^{manifest}: made .*fwhm.*--forcerun {manifest}"):
+        made.check([manifest], expected | {str(folder): edited})
+    manifest.write_text(manifest.read_text().replace("1", "2"))
+    with pytest.raises(InputError, match=rf"^{manifest}: edited or damaged .*forcerun {manifest}$"):
+        made.check([manifest], expected)

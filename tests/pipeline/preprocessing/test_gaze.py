@@ -21,7 +21,7 @@ GRID = Frames(width=40, height=30, filter="area", codec="lossless")
 
 def test_the_manifest_names_the_settings(tmp_path: Path) -> None:
     frames = tmp_path / "frames.json"
-    facts: dict[str, Any] = {"clips": {}, "files": {}, "settings": {}, "inputs": {}}
+    facts: dict[str, Any] = {"clips": {}, "files": {}, "settings": {}, "inputs": {}, "left_out": {}}
     write_manifest(frames, kind="frames", codec="lossless", **facts)
     settings = DatasetGaze(reader="diem", files=("{clip}.txt",), observers=None, options={})
     manifest = tmp_path / "gaze.json"

@@ -113,6 +113,8 @@ class SmallRun:
             "made": [*made, self.saliency, self.weights],
             "expected": {},
             "scores": [self.scores],
+            "tested": [],
+            "trained": [],
         }
         chosen = settings(seed=1, tables={"table_1": row}, sanity={})
         _run(tables, **own, published=self.root / "none", settings=chosen, out=out)

@@ -71,14 +71,17 @@ def test_missing_shard_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 def test_flipped_bit_is_found_by_verify_and_by_reading(tmp_path: Path) -> None:
     manifest = _write(tmp_path, {"a": 2})
+    opened = open_store(FRAMES, manifest)
     shard = tmp_path / "0001.zarr" / "a" / "c" / "0" / "0" / "0" / "0"
     content = bytearray(shard.read_bytes())
     content[60] ^= 1
     shard.write_bytes(content)
     (message,) = verify(manifest=[manifest])
     assert "a/c/0/0/0/0 differ from it; rerun it: snakemake --forcerun" in message
+    with pytest.raises(InputError, match=r"c/0/0/0/0: changed since it was written; rerun it"):
+        open_store(FRAMES, manifest)
     with pytest.raises(Exception, match=r"(?i)checksum|corrupt|decompress|error"):
-        open_store(FRAMES, manifest)["a"][0]
+        opened["a"][0]
 
 
 def test_wrong_kind(tmp_path: Path) -> None:
@@ -128,12 +131,13 @@ def test_what_snakemake_adds_is_no_damage(tmp_path: Path) -> None:
 def test_flipped_bit_of_a_jpeg_raises(tmp_path: Path) -> None:
     with write_store(FRAMES, tmp_path / "a.zarr", tmp_path / "a.json", {}, "jpeg95") as writer:
         writer.add("a", [_smooth(3)])
+    opened = open_store(FRAMES, tmp_path / "a.json")
     shard = tmp_path / "a.zarr" / "a" / "c" / "0" / "0" / "0" / "0"
     content = bytearray(shard.read_bytes())
     content[len(content) // 4] ^= 1
     shard.write_bytes(content)
     with pytest.raises(ValueError, match="checksum"):
-        open_store(FRAMES, tmp_path / "a.json")["a"][0]
+        opened["a"][0]
 
 
 def test_jpeg_is_for_frames(tmp_path: Path) -> None:
