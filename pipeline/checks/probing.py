@@ -171,6 +171,8 @@ def _probe_gaze(
             common += files
         elif "{frame}" not in pattern:
             recordings += [file for file in files if file.stat().st_size]
+    if not any("{clip}" in pattern for pattern in settings.files):
+        recordings, common = common, []  # files of all clips
     if not recordings or None in settings.options.values():
         return [], [], []
     where = recordings[0].parent if len(recordings) > 1 else recordings[0]

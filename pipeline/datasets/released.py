@@ -37,10 +37,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pipeline.datasets.mat import as_numbers, read_mat
 from pipeline.datasets.records import NOBODY, Clip, Gaze, ReaderError, Samples, join, keep
+from pipeline.raw.video import opened
 
 _ASPECT = 0.01
 """Largest relative difference between the aspects of a map and its video."""
@@ -120,7 +120,7 @@ def _decoded(path: Path) -> NDArray[Any]:
     """[y, x] or [y, x, channel] values without transparency, zero where nobody looked."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Pillow only warns of pictures of absurd size
-        with Image.open(path) as image:
+        with opened(path) as image:
             if image.format == "JPEG":
                 return np.asarray(image.convert("L")) >= _JPEG_FIXATED
             if image.mode in ("P", "PA"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 
@@ -172,12 +173,15 @@ def test_absurd_size(tmp_path, side):
         released.read([tmp_path / "0001.png"], VIDEO)
 
 
-def test_missing_and_directory(tmp_path):
-    with pytest.raises(ReaderError, match=r"0001\.png: not a readable picture .*No such file"):
-        released.read([tmp_path / "0001.png"], VIDEO)
-    (tmp_path / "0001.png").mkdir()
-    with pytest.raises(ReaderError, match=r"0001\.png: not a readable picture .*Is a directory"):
-        released.read([tmp_path / "0001.png"], VIDEO)
+def test_missing_folder_and_pipe(tmp_path):
+    path = tmp_path / "0001.png"
+    for make in (None, path.mkdir, lambda: os.mkfifo(path)):
+        if make is not None:
+            make()
+        with pytest.raises(ReaderError, match=r"0001\.png: not a readable picture .*no regular"):
+            released.read([path], VIDEO)
+        if path.is_dir():
+            path.rmdir()
 
 
 def test_names(png):
