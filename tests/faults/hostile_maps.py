@@ -299,7 +299,8 @@ GROUPS: dict[str, dict[str, Hostile]] = {
 }
 
 if __name__ == "__main__":
+    from tests.faults.hostile_films import FILMS
     from tests.faults.hostile_stores import STORES, ZIPS
 
-    GROUPS |= {"zips": ZIPS, "stores": STORES}
+    GROUPS |= {"zips": ZIPS, "stores": STORES, "films": FILMS}
     main(trials)
