@@ -45,6 +45,8 @@ class Hostile:
     """Whether root would not notice it."""
     read: int | None = 0
     """Maps of clip a that are read; None: it does not matter."""
+    content: bytes | Callable[[], bytes] = b""
+    """Of the file that is put, if it is one."""
 
 
 def attempt(path: Path) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def put(name: str, content: bytes | Callable[[], bytes]) -> Hostile:
         file.parent.mkdir(exist_ok=True, parents=True)
         file.write_bytes(content() if callable(content) else content)
 
-    return Hostile(make)
+    return Hostile(make, content=content)
 
 
 def in_a(make: Callable[[Path], Any]) -> Hostile:
