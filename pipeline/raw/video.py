@@ -89,7 +89,8 @@ def read_picture(file: Path) -> Image.Image:
 
 
 def _least_alpha(image: Image.Image) -> int:
-    return int(np.asarray(image.convert("RGBA").getchannel("A")).min())
+    bands = image if "A" in image.getbands() else image.convert("RGBA")
+    return int(np.asarray(bands.getchannel("A")).min())
 
 
 def picture_size(file: Path) -> tuple[int, int]:
