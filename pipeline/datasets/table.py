@@ -29,6 +29,8 @@ _MISSING = {"", ".", "n/a"}
 """Cells without a value, beside nan."""
 _SHOWN = 60
 """Characters of a cell or line that a message quotes."""
+_LONGEST_LINE = 65_536
+"""Characters of a line that are cut into cells: a hundred million columns take a gigabyte."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]*")
 
@@ -187,7 +189,7 @@ def header_of(
     # Exports of SMI begin with comments.
     above = itertools.takewhile(lambda line: not line.strip() or line.startswith("#"), lines)
     at = len(list(above))
-    names = [name.strip() for name in split(lines[at])] if at < len(lines) else []
+    names = [name.strip() for name in split(lines[at][:_LONGEST_LINE])] if at < len(lines) else []
     while names and not names[-1]:
         names.pop()
     if not names:
@@ -204,7 +206,7 @@ def _rows(
 ) -> Iterator[_Row]:
     """The lines from `first` on that have a cell for each column; the others become faults."""
     for number, line in enumerate(lines[first:], start=first + 1):
-        cells = split(line)
+        cells = split(line[:_LONGEST_LINE])
         while len(cells) > len(names) and not cells[-1].strip():
             cells.pop()
         reason = problem = ""

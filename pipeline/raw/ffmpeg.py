@@ -30,6 +30,8 @@ _CONTAINERS = (
     *("wtv", "yuv4mpegpipe"),
 )
 """ffmpeg's names of the formats that hold a video."""
+LARGEST_FRAME = 80_000_000
+"""Largest number of pixels in a frame; ffmpeg refuses larger ones."""
 _RIFF_HEADER = 12
 """Bytes before the first part of an AVI."""
 _NO_STAMP = -(1 << 63)
@@ -167,7 +169,8 @@ def _input(video: Path, **options: Any) -> Any:
         raise FfmpegError("ffmpeg: no regular file")
     # With the prefix, a colon in the name is no protocol.
     allowed = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS)}
-    return ffmpeg.input(f"file:{video}", **allowed, **options)["V:0"]
+    limits = {"max_pixels": LARGEST_FRAME}
+    return ffmpeg.input(f"file:{video}", **allowed, **limits, **options)["V:0"]
 
 
 def open_video(video: Path, *, rate: float | None = None, **options: Any) -> Any:

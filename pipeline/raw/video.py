@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from pipeline.raw.ffmpeg import FfmpegError, probe_video
+from pipeline.raw.ffmpeg import LARGEST_FRAME, FfmpegError, probe_video
 from pipeline.raw.patterns import numbered_files, stays_inside, video_file, within_range
 from pipeline.raw.splits import SheetClip
 from pipeline.raw.timing import STILL, StampError, Timing
@@ -29,7 +29,7 @@ _TURNED = {5, 6, 7, 8}
 _WHITE_OF_16_BITS = 65535
 LONGEST = 16384
 """Largest side of a picture in pixels; no frame or map of a video is larger."""
-LARGEST = 80_000_000
+LARGEST = LARGEST_FRAME
 """Largest number of pixels in a picture."""
 DAMAGED = (
     OSError,
@@ -89,7 +89,8 @@ def read_picture(file: Path) -> Image.Image:
 
 
 def _least_alpha(image: Image.Image) -> int:
-    return int(np.asarray(image.convert("RGBA").getchannel("A")).min())
+    bands = image if "A" in image.getbands() else image.convert("RGBA")
+    return int(np.asarray(bands.getchannel("A")).min())
 
 
 def picture_size(file: Path) -> tuple[int, int]:

@@ -45,6 +45,8 @@ class Hostile:
     """Whether root would not notice it."""
     read: int | None = 0
     """Maps of clip a that are read; None: it does not matter."""
+    content: bytes | Callable[[], bytes] = b""
+    """Of the file that is put, if it is one."""
 
 
 def attempt(path: Path) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def put(name: str, content: bytes | Callable[[], bytes]) -> Hostile:
         file.parent.mkdir(exist_ok=True, parents=True)
         file.write_bytes(content() if callable(content) else content)
 
-    return Hostile(make)
+    return Hostile(make, content=content)
 
 
 def in_a(make: Callable[[Path], Any]) -> Hostile:
@@ -299,7 +301,8 @@ GROUPS: dict[str, dict[str, Hostile]] = {
 }
 
 if __name__ == "__main__":
+    from tests.faults.hostile_films import FILMS
     from tests.faults.hostile_stores import STORES, ZIPS
 
-    GROUPS |= {"zips": ZIPS, "stores": STORES}
+    GROUPS |= {"zips": ZIPS, "stores": STORES, "films": FILMS}
     main(trials)

@@ -226,6 +226,9 @@ STORES = {
     "a store in a zip": zipped(
         Entry(b"a/zarr.json", json.dumps(V3 | {"shape": [3, 10**9, 10**9]}).encode()),
     ),
+    "an encrypted description in a zip": zipped(
+        Entry(b"a/zarr.json", json.dumps(V3).encode(), flags=1)
+    ),
     "a chunk of 3 GB in a zip": zipped(
         Entry(b"a/zarr.json", json.dumps(V3).encode()),
         lambda: Entry(b"a/c/0/0/0", zeros(3072), 3 << 30, DEFLATED),

@@ -11,11 +11,12 @@ import pytest
 
 from pipeline.raw.video import LARGEST
 from tests.builders import ROOT
+from tests.faults.hostile_films import FILMS
 from tests.faults.hostile_maps import FOLDERS, GROUPS, HARM, T
 from tests.faults.hostile_stores import STORES, ZIPS
 from tests.faults.trial import SECONDS, Trial
 
-ALL = GROUPS | {"zips": ZIPS, "stores": STORES}
+ALL = GROUPS | {"zips": ZIPS, "stores": STORES, "films": FILMS}
 MEGABYTES = 2 * 4 * LARGEST / 1e6
 """Twice the largest picture, of four bytes a pixel."""
 

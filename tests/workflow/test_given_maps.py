@@ -59,7 +59,11 @@ def test_a_folder_scores_as_the_store_does(project: Any, given: Path) -> None:
         _nss(out / "mit.csv"), _nss(project.folder / SCORES), rtol=2e-3, atol=2e-3
     )
     mean = _nss(out / "mit.csv").mean()
-    assert f"{mean:.3f}" in (out / "protocols.md").read_text()
+    page = (out / "protocols.md").read_text()
+    assert f"{mean:.3f}" in page
+    assert "given_ucf_sports on ucf_sports, run demo" in page
+    assert "- Run: demo: its ground truth is drawn here" in page
+    assert "warning: run: demo: its ground truth is drawn here" in done.stderr
 
 
 def test_what_is_missing_is_told_and_the_rest_is_scored(project: Any, given: Path) -> None:

@@ -22,7 +22,7 @@ from pipeline.evaluation.external_maps.decoding import (
 )
 from pipeline.evaluation.external_maps.findings import MapError, shortened
 from pipeline.evaluation.external_maps.unpacking import read_up_to
-from pipeline.raw.ffmpeg import FfmpegError, count_frames, open_video, probe_video, read_frames
+from pipeline.raw.ffmpeg import FfmpegError, VideoFacts, open_video, probe_video, read_frames
 
 _HELD: Final = 256 * 2**20
 """Bytes of a film that are kept after decoding, for threads that read near each other."""
@@ -114,22 +114,23 @@ def film(video: Path) -> Stack:
     """Open a grey film, or the brightness of a coloured one.
 
     Raises:
-        MapError: It holds no film.
+        MapError: It holds no film, or one that is too large.
     """
-    length = count_frames(video)
-    if not length:
-        raise MapError("truncated", "ffmpeg finds no film in it")
-    return _RollingStack(length, lambda: _film_maps(video))
+    try:
+        facts = probe_video(video)
+    except FfmpegError as error:
+        raise MapError("truncated", str(error)) from error
+    refuse_large(facts.height, facts.width, facts.height * facts.width)
+    _refuse_long(len(facts.timing))
+    return _RollingStack(len(facts.timing), lambda: _film_maps(video, facts))
 
 
-def _film_maps(video: Path) -> Iterator[Raw]:
+def _film_maps(video: Path, facts: VideoFacts) -> Iterator[Raw]:
     """Yield the brightness of each frame, in full range.
 
     Colours are decoded too, for otherwise a film of a colour map would pass for a grey one.
     """
     try:
-        facts = probe_video(video)
-        refuse_large(facts.height, facts.width, facts.height * facts.width)
         deep = re.search(r"(?:p|gray|y)(9|10|12|14|16)[lb]e", facts.pixel_format)
         bits = int(deep[1]) if deep else 8
         stream = open_video(video, noautorotate=None).filter("scale", out_range="pc")
@@ -145,6 +146,11 @@ def _film_maps(video: Path) -> Iterator[Raw]:
             yield Raw(planes[0].copy(), ("film", "colour") if colour else ("film",))
     except FfmpegError as error:
         raise MapError("truncated", str(error)) from error
+
+
+def _refuse_long(length: int) -> None:
+    if length > _LONGEST:
+        raise MapError("too_large", shortened(f"{length} maps"))
 
 
 def mapped_array(opened: IO[bytes]) -> Stack:
@@ -200,7 +206,6 @@ def stack_shape(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]
     if len(shape) not in (2, 3, 4) or min(shape) < 1 or dtype.kind not in "buif":
         raise MapError("not_a_map", shortened(f"an array of shape {shape}, {dtype}"))
     stacked = (1, *shape) if len(shape) == 2 else shape
-    if stacked[0] > _LONGEST:
-        raise MapError("too_large", shortened(f"{stacked[0]} maps"))
+    _refuse_long(stacked[0])
     refuse_large(stacked[1], stacked[2], math.prod(stacked[1:]) * dtype.itemsize)
     return stacked

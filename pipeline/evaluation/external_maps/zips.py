@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from pathlib import Path
 from typing import IO, Final
 
 from pipeline.evaluation.external_maps.containers import HIDDEN, SINGLE, Container
 from pipeline.evaluation.external_maps.decoding import MOST
 from pipeline.evaluation.external_maps.films_and_arrays import Stack, packed_array
-from pipeline.evaluation.external_maps.findings import MapError, in_short
+from pipeline.evaluation.external_maps.findings import MapError, decodable, in_short
 from pipeline.evaluation.external_maps.unpacking import read_up_to
 from pipeline.evaluation.external_maps.zarr_arrays import DESCRIPTION, MARKS, zarr_stack
 from pipeline.runtime.errors import InputError
@@ -65,14 +66,17 @@ class Zip(Container):
         named = [(name, info) for info in entries if (name := _name(info))]
         counts = Counter(name for name, _ in named)
         for name, info in named:
-            if reason := _outside(name, info) or (_TWICE if counts[name] > 1 else ""):
+            # Zarr writes a file again behind itself, and reads the last; nobody else does.
+            twice = counts[name] > 1 and Path(name).suffix.lower() in SINGLE
+            if reason := _outside(name, info) or (_TWICE if twice else ""):
                 self.pass_over(reason, name)
             else:
                 self._entries[name] = info
-        marked = [name for name in self._entries if name.rpartition("/")[2] in MARKS]
-        for name in marked:
-            if self._entries[name].file_size <= DESCRIPTION:
-                self.describe(name.rpartition("/")[0], self.content(name))
+        for name, info in self._entries.items():
+            folder, _, mark = name.rpartition("/")
+            if folder and mark in MARKS[:2] and info.file_size <= DESCRIPTION:
+                with suppress(MapError), decodable():
+                    self.describe(folder, self.content(name))
         yield from self.arrays
         for name in self._entries:
             if not (name.rpartition("/")[2] in MARKS or (self.arrays and self._in_array(name))):

@@ -233,7 +233,7 @@ def test_a_film_is_decoded_anew_only_behind_what_is_kept(
     monkeypatch.setattr(stacks, "_HELD", 3 * H * W)
     passes = []
     decode = stacks._film_maps
-    monkeypatch.setattr(stacks, "_film_maps", lambda file: passes.append(file) or decode(file))
+    monkeypatch.setattr(stacks, "_film_maps", lambda *film: passes.append(film) or decode(*film))
     found = open_maps(tmp_path, [expected("a")])
     for frame, count in ((0, 1), (4, 1), (2, 1), (5, 1), (2, 2), (0, 2), (5, 2)):
         np.testing.assert_array_equal(found.read_map("a", frame), grey[frame])
