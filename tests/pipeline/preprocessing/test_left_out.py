@@ -153,7 +153,7 @@ def test_a_part_of_which_nothing_is_left_is_an_empty_store(raw: Path, tmp_path: 
     for stage in ("frames", "flow", "gaze", "density"):
         assert stages.clips(stage) == []
         assert [*left_out([stages.manifest(stage)])] == ["001", "002"]
-    said = "all 2 clips were left out, such as 001: .*001.AVI"
+    said = "no clip is left of 2; 001 was left out: .*001.AVI"
     with pytest.raises(InputError, match=said):
         stages.predicted()
     parts = {kind: [stages.manifest(kind)] for kind in ("frames", "flow", "gaze", "density")}
@@ -186,7 +186,7 @@ def test_a_score_of_no_frame_is_an_error(raw: Path, tmp_path: Path) -> None:
     stages = Stages(raw, tmp_path)
     stages.run("003")
     stages.predicted()
-    with pytest.raises(InputError, match="all 1 clips were left out, such as 003"):
+    with pytest.raises(InputError, match="no clip is left of 1; 003 was left out"):
         stages.scored()
     assert not (tmp_path / "scores.csv").exists()
 
