@@ -118,6 +118,7 @@ def missing_message(cfg: Config) -> str | None:
         "Layouts: docs/datasets.md. Another folder: pathvars.raw in config.yaml.",
         "Everything that is there, missing, short or unreadable:  snakemake --cores 2 preflight",
         f"To leave them out:  without: [{', '.join(missing)}]  in config.yaml.",
+        "To use what is there of each dataset:  run: part  in config.yaml.",
         "To see the workflow run without any data:  run: demo  in config.yaml.",
     ]
     return "\n".join(lines)
