@@ -34,8 +34,8 @@ def _files_missing(cfg: Config, name: str) -> list[str]:
         lines.append(f"{root}: clips: present, and no clip has all its files")
     elif lines and there:
         lines.append(
-            f"{len(clips) - there} of {len(clips)} clips; to use the {there} that are there, set "
-            f"datasets.{name}.clips: present in config.yaml"
+            f"{len(clips) - there} of {len(clips)} clips in all; to use those that are there "
+            f"({there}), set datasets.{name}.clips: present in config.yaml"
         )
     return lines
 
