@@ -213,7 +213,8 @@ def inspect_dataset(
     dataset = cfg.datasets[name]
     root, sheet = Path(cfg.pathvars["raw"], name), Path(dataset.splits)
     known = known_totals(sheet, name, dataset.variant)
-    used = sorted(used_splits(cfg, name), key=SPLITS.index)
+    meant = {dataset.test.split} if dataset.test.instead else set[str]()
+    used = sorted(used_splits(cfg, name) | meant, key=SPLITS.index)
     rows = read_sheet(sheet) if sheet.is_file() else ()
     by_split = {split: [clip for clip in rows if clip.split == split] for split in used}
     clips = [clip for its_clips in by_split.values() for clip in its_clips]

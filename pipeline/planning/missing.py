@@ -34,8 +34,8 @@ def _files_missing(cfg: Config, name: str) -> list[str]:
         lines.append(f"{root}: clips: present, and no clip has all its files")
     elif lines and there:
         lines.append(
-            f"{len(clips) - there} of {len(clips)} clips; to use the {there} that are there, set "
-            f"datasets.{name}.clips: present in config.yaml"
+            f"{len(clips) - there} of {len(clips)} clips in all; to use those that are there "
+            f"({there}), set datasets.{name}.clips: present in config.yaml"
         )
     return lines
 
@@ -118,6 +118,7 @@ def missing_message(cfg: Config) -> str | None:
         "Layouts: docs/datasets.md. Another folder: pathvars.raw in config.yaml.",
         "Everything that is there, missing, short or unreadable:  snakemake --cores 2 preflight",
         f"To leave them out:  without: [{', '.join(missing)}]  in config.yaml.",
+        "To use what is there of each dataset:  run: part  in config.yaml.",
         "To see the workflow run without any data:  run: demo  in config.yaml.",
     ]
     return "\n".join(lines)

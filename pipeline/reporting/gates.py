@@ -22,7 +22,7 @@ from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
 from pipeline.stores.kinds import FLOW, FRAMES
 from pipeline.stores.manifests import frame_numbers
-from pipeline.stores.reading import open_parts
+from pipeline.stores.reading import open_parts, refuse_nothing
 from pipeline.stores.verify import damage
 from pipeline.training.networks import load_network
 
@@ -125,11 +125,12 @@ def gates(
     the maps of some frames.
 
     Raises:
-        InputError: The network has no gate.
+        InputError: The network has no gate, or there is no clip.
     """
     torch.set_num_threads(threads)
     gated = load_network(network, [weights])
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
+    refuse_nothing(pictures, frames)
     found = dict[str, list[FrameGate]]()
     for clip in pictures:
         found[clip] = list(gates_of(gated, pictures[clip][clip], motions[clip][clip]))

@@ -64,9 +64,10 @@ def _check_counts(store: Store, expected: Submission) -> None:
     }
     for what, (number, wanted) in found.items():
         if wanted is not None and number != wanted:
+            gone = f" ({', '.join(store.left_out)} left out as damaged)" if store.left_out else ""
             raise InputError(
-                f"{store.path}: expected {wanted:,} {what}, found {number:,}; predict all test "
-                f"videos, or set the submission's {what} to null in config.yaml"
+                f"{store.path}: expected {wanted:,} {what}, found {number:,}{gone}; predict all "
+                f"test videos, or set the submission's {what} to null in config.yaml"
             )
 
 

@@ -201,7 +201,7 @@ def _page(
         pairs_note=differences.note(pairs, table.metrics, rivals),
         clips=differences.by_clip(rivals, settings.sanity, table.metrics),
         attributes=differences.by_attribute(measured, attributes, table.metrics),
-        remarks=(*_remarks(name, table, settings), *sentences(of, data, frames)),
+        remarks=(*sentences(of, data, frames), *_remarks(name, table, settings)),
         links=_links(name, bool(measured)),
         footer=footer(table, measured, [one for one in odd if one.table == name], settings)
         | listed_beyond(dataset.frame_list, of, data),

@@ -129,7 +129,7 @@ def refuse_nothing(clips: Collection[str], manifests: Sequence[Path]) -> None:
         raise InputError(f"{where}: no clip to work on; give stores of a split that has clips")
     clip, reason = next(iter(gone.items()))
     raise InputError(
-        f"{manifests[0].parent}: all {len(gone)} clips were left out, such as {clip}: "
+        f"{manifests[0].parent}: no clip is left of {len(gone)}; {clip} was left out: "
         f"{reason}; mend their raw files"
     )
 

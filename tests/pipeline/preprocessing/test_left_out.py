@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.checks.alignment import alignment
 from pipeline.checks.statistics import statistics
 from pipeline.config.config import Config
-from pipeline.config.data import DisFlow
+from pipeline.config.data import DatasetFrames, DisFlow
 from pipeline.config.training import Fitting
 from pipeline.demo.draw import demo
 from pipeline.evaluation.observers import observers
@@ -153,7 +154,7 @@ def test_a_part_of_which_nothing_is_left_is_an_empty_store(raw: Path, tmp_path: 
     for stage in ("frames", "flow", "gaze", "density"):
         assert stages.clips(stage) == []
         assert [*left_out([stages.manifest(stage)])] == ["001", "002"]
-    said = "all 2 clips were left out, such as 001: .*001.AVI"
+    said = "no clip is left of 2; 001 was left out: .*001.AVI"
     with pytest.raises(InputError, match=said):
         stages.predicted()
     parts = {kind: [stages.manifest(kind)] for kind in ("frames", "flow", "gaze", "density")}
@@ -186,7 +187,7 @@ def test_a_score_of_no_frame_is_an_error(raw: Path, tmp_path: Path) -> None:
     stages = Stages(raw, tmp_path)
     stages.run("003")
     stages.predicted()
-    with pytest.raises(InputError, match="all 1 clips were left out, such as 003"):
+    with pytest.raises(InputError, match="no clip is left of 1; 003 was left out"):
         stages.scored()
     assert not (tmp_path / "scores.csv").exists()
 
@@ -201,3 +202,34 @@ def test_whatever_a_video_holds_it_is_left_out_with_a_reason(
     assert stages.clips("density") == ["004"]
     (reason,) = json.loads(stages.manifest("density").read_text())["left_out"].values()
     assert "001.AVI" in reason and "\n" not in reason
+
+
+@pytest.mark.parametrize("spoiled", [b"", b"\x00\xff" * 50, b"Time\tType\n1\tSMP\n"])
+def test_whatever_a_recording_holds_its_clip_is_left_out(
+    raw: Path, tmp_path: Path, spoiled: bytes
+) -> None:
+    (raw / "exportdata_train/P04/P04_Trail001.txt").write_bytes(spoiled)
+    stages = Stages(raw, tmp_path)
+    stages.run("001", "004")
+    assert stages.clips("frames") == ["001", "004"]
+    assert stages.clips("density") == ["004"]
+    assert "P04_Trail001.txt" in left_out([stages.manifest("density")])["001"]
+
+
+def test_a_gap_in_numbered_pictures_leaves_its_clip_out(tmp_path: Path) -> None:
+    for name in ("a/1", "a/3", "b/1", "b/2"):
+        file = tmp_path / f"raw/{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 48)).save(file)
+    settings = DatasetFrames(video="{clip}/{frame}.png", rate=10.0, damaged="leave_out")
+    manifest = tmp_path / "0001.json"
+    frames(
+        raw=tmp_path / "raw",
+        clips=[SheetClip(clip, "test", None, None) for clip in "ab"],
+        dataset=settings,
+        grid=demo_config().frames,
+        store=tmp_path / "0001.zarr",
+        manifest=manifest,
+    )
+    assert [*read_manifest(manifest)["clips"]] == ["b"]
+    assert left_out([manifest])["a"].endswith("1 pictures are missing, the first 2")
