@@ -317,6 +317,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("arguments", nargs="+")
     given = parser.parse_args()
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)  # `nohup` and `&` would let the calls ignore them
     given.folder.mkdir()
     campaign, rounds = Campaign(given.folder, given.undisturbed, given.seed, given.arguments), 0
     if not campaign.disk.mounted:
