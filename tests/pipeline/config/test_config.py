@@ -259,6 +259,6 @@ def test_a_path_of_maps_has_no_other_braces(maps: str) -> None:
 
 def test_an_unknown_run_lists_the_known_ones() -> None:
     with pytest.raises(
-        InputError, match=r"run: papr: no such run; set it to paper, demo, part, real"
+        InputError, match=r"run: papr: no such run; set it to paper, demo, own, part, real"
     ):
         configured("papr")
