@@ -6,7 +6,6 @@ ffprobe: facts are read from what ffmpeg itself prints.
 
 import os
 import re
-import struct
 import subprocess
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.raw.timing import Packet, StampError, Timing, timing_of
+from pipeline.raw.timing import Packet, StampError, Timing, avi_chunks, timing_of
 from pipeline.runtime.errors import InputError
 
 _CONTAINERS = (
@@ -32,8 +31,6 @@ _CONTAINERS = (
 """ffmpeg's names of the formats that hold a video."""
 LARGEST_FRAME = 80_000_000
 """Largest number of pixels in a frame; ffmpeg refuses larger ones."""
-_RIFF_HEADER = 12
-"""Bytes before the first part of an AVI."""
 _NO_STAMP = -(1 << 63)
 _DISCARDED = 4
 """Flag of a packet that is decoded but not shown."""
@@ -112,7 +109,7 @@ def probe_video(video: Path) -> VideoFacts:
         raise FfmpegError(f"ffmpeg: it is to be turned by {turn:g} degrees, which is no quarter")
     pixels = re.search(r"Video: \w+(?: \([^)]*\))*, (\w+)", about)
     width, height = map(int, head["dimensions"].split("x"))
-    chunks = _avi_chunks(video, int(stream[1])) if form == "avi" else None
+    chunks = avi_chunks(video, int(stream[1])) if form == "avi" else None
     try:
         stated = [rate for rate in rates if rate]
         timing = timing_of(packets, Fraction(head["tb"]), stated, chunks)
@@ -135,20 +132,6 @@ def _packet(line: bytes) -> Packet:
     flags = next((int(word.strip()[2:], 16) for word in rest if b"F=" in word), 0)
     at, until = (None if int(stamp) == _NO_STAMP else int(stamp) for stamp in (dts, pts))
     return Packet(at, until, max(0, int(duration)), shown=not flags & _DISCARDED)
-
-
-def _avi_chunks(video: Path, stream: int) -> int:
-    """Number of chunks of a stream that the index of an AVI lists; 0 where it has none."""
-    with video.open("rb") as file:
-        file.seek(_RIFF_HEADER)
-        while len(head := file.read(8)) == 8:
-            kind, size = struct.unpack("<4sI", head)
-            if kind == b"idx1":
-                entries = np.frombuffer(file.read(size)[: size // 16 * 16], "S16")
-                names = entries.astype("S4")
-                return int(np.isin(names, [b"%02ddc" % stream, b"%02ddb" % stream]).sum())
-            file.seek(size + size % 2, os.SEEK_CUR)
-    return 0
 
 
 def count_frames(video: Path) -> int:

@@ -14,9 +14,12 @@ within a tick of the container's clock from it; otherwise the times themselves c
 """
 
 import math
+import os
+import struct
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +35,13 @@ _FINE = 1e-4
 """Seconds, less than any eye tracker resolves: a finer clock may be off by as much."""
 _BLOCK = 32
 """Frames that are repeated at once."""
+
+_RIFF_HEADER = 12
+"""Bytes before the first part of an AVI."""
+_RIFF_PARTS = 1000
+"""Parts of an AVI among which its index is looked for: files have a handful."""
+_LARGEST_INDEX = 1 << 26
+"""Bytes of an AVI's index that are read: 4 million chunks, or a day of video."""
 
 
 class StampError(Exception):
@@ -149,6 +159,24 @@ def _pick(
         yield both[chosen[start : start + _BLOCK] + 1]
 
 
+def avi_chunks(video: Path, stream: int) -> int:
+    """Number of chunks of a stream that the index of an AVI lists; 0 where it has none."""
+    with video.open("rb") as file:
+        file.seek(_RIFF_HEADER)
+        for _ in range(_RIFF_PARTS):
+            head = file.read(8)
+            if len(head) < 8:
+                break
+            kind, size = struct.unpack("<4sI", head)
+            if kind == b"idx1":
+                content = file.read(min(size, _LARGEST_INDEX))
+                entries = np.frombuffer(content[: len(content) // 16 * 16], "S16")
+                names = entries.astype("S4")
+                return int(np.isin(names, [b"%02ddc" % stream, b"%02ddb" % stream]).sum())
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return 0
+
+
 def timing_of(
     packets: Sequence[Packet], tick: Fraction, stated: Sequence[Fraction], chunks: int | None
 ) -> Timing:
@@ -164,14 +192,15 @@ def timing_of(
         StampError: A frame would stay for more than LONGEST seconds.
     """
     shown = [packet for packet in packets if packet.shown]
+    presented = all(packet.pts is not None for packet in shown)
     start: int | None = None
-    if all(packet.pts is not None for packet in shown) and chunks is None:
+    if presented and chunks is None:
         stamps = np.unique([packet.pts or 0 for packet in shown])
     elif all(packet.dts is not None for packet in shown):
         stamps = np.unique([packet.dts or 0 for packet in shown])
-        start = int(stamps[0])
+        start = None if presented else int(stamps[0])
         if chunks is not None:  # those without a byte are not even packets
-            begin, stop = min(0, start), max(int(stamps[-1]) + 1, chunks)
+            begin, stop = min(0, int(stamps[0])), max(int(stamps[-1]) + 1, chunks)
             _check_gaps(np.concatenate([[begin], stamps, [stop]]), tick)
             stamps = np.arange(begin, stop)
     else:
