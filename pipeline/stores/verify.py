@@ -67,12 +67,8 @@ def _in_folder(folder: Path, folders: set[str], files: Sequence[str]) -> Iterato
     for path in (folder / name for name in files):
         scored = path.suffix == ".csv" and ("scores" in path.parts or is_score_sheet(path))
         alone = path.suffix == ".json" and f"{path.stem}.zarr" not in stores
-        if (
-            path.suffix == ".safetensors"
-            or scored
-            or (alone and is_manifest(path))
-            or (path.name in STATES and path.is_file())
-        ):
+        state = path.name in STATES and path.is_file()
+        if path.suffix == ".safetensors" or state or scored or (alone and is_manifest(path)):
             yield path
 
 
