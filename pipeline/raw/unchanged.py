@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from pipeline.runtime.errors import InputError
 from pipeline.stores.seals import digest_of, file_digest
@@ -29,7 +29,7 @@ class Unchanged:
         self._files = list(files)
         self.digest = ""
 
-    def __enter__(self) -> "Unchanged":
+    def __enter__(self) -> Self:
         self._before = [_state(file) for file in self._files]
         return self
 

@@ -21,7 +21,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
-from pipeline.stores.seals import canonical, digest_of, file_digest, is_sealed, rerun, sealed
+from pipeline.stores.seals import (
+    canonical,
+    digest_of,
+    file_digest,
+    head_of,
+    is_sealed,
+    rerun,
+    sealed,
+)
 
 _LARGEST = 2**28
 """Bytes of the largest file of facts: a hundred times those of 10,000 clips in one part."""
@@ -59,9 +67,8 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether a file begins as a manifest does, whose keys are in order."""
-    with path.open("rb") as file:
-        return b'"clips"' in file.read(32)
+    """Whether a regular file that can be read begins as a manifest does, its keys in order."""
+    return b'"clips"' in head_of(path, 32)
 
 
 def write_manifest(manifest: Path, **content: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
-from pipeline.stores.seals import digest_of, is_sealed, rerun, sealed
+from pipeline.stores.seals import digest_of, head_of, is_sealed, rerun, sealed
 
 _PROTOCOL, _MADE = "# protocol: ", "; made: "
 
@@ -31,7 +31,9 @@ def sheet_facts(sheet: Path) -> dict[str, Any]:
     Raises:
         InputError: It is missing, edited, damaged or of an older release.
     """
-    remedy = rerun(sheet)
+    # What `score_folder` wrote is nobody's output.
+    ours = "scores" in sheet.parts or "given" not in sheet.parts
+    remedy = rerun(sheet) if ours else "score its maps again: python -m pipeline.score_folder"
     if not sheet.is_file():
         raise InputError(f"{sheet}: no such file of scores; make it with: snakemake {sheet}")
     line, _, body = sheet.read_bytes().partition(b"\n")
@@ -52,9 +54,8 @@ def sheet_facts(sheet: Path) -> dict[str, Any]:
 
 
 def is_score_sheet(path: Path) -> bool:
-    """Whether a file begins as a sheet of scores does."""
-    with path.open("rb") as file:
-        return file.read(len(_PROTOCOL)) == _PROTOCOL.encode()
+    """Whether a regular file that can be read begins as a sheet of scores does."""
+    return head_of(path, len(_PROTOCOL)) == _PROTOCOL.encode()
 
 
 def _digest(protocol: str, body: bytes) -> str:

@@ -8,6 +8,7 @@ settings and inputs included. The same content gives the same digests wherever i
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ def file_digest(path: Path) -> str:
     """Digest of a file's bytes, as `digest_of` has it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+
+
+def head_of(path: Path, size: int) -> bytes:
+    """First bytes of a regular file; none if it is something else or cannot be read."""
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(size)
+    return b""
 
 
 def canonical(value: object) -> bytes:

@@ -40,7 +40,8 @@ def verify(manifest: Sequence[Path]) -> list[str]:
         except InputError as error:
             messages.append(str(error))
         except OSError as error:
-            messages.append(f"{path}: cannot be read ({error.strerror}); {rerun(path)}")
+            what = error.strerror or str(error)
+            messages.append(f"{path}: cannot be read ({what}); check its disk and permissions")
     print(f"{len(products)} of {len(products) + len(messages)} products are as they were written")
     return messages + broken_links(products)
 
@@ -63,12 +64,11 @@ def _in_folder(folder: Path, folders: set[str], files: Sequence[str]) -> Iterato
     yield from sorted(folder / Path(name).with_suffix(".json") for name in stores)
     if LISTING in files or "pages.json" in files:
         yield folder
-    for name in files:
-        path = folder / name
-        known = path.suffix == ".safetensors" or name in STATES
+    for path in (folder / name for name in files):
         scored = path.suffix == ".csv" and ("scores" in path.parts or is_score_sheet(path))
         alone = path.suffix == ".json" and f"{path.stem}.zarr" not in stores
-        if known or scored or (alone and is_manifest(path)):
+        state = path.name in STATES and path.is_file()
+        if path.suffix == ".safetensors" or state or scored or (alone and is_manifest(path)):
             yield path
 
 

@@ -243,3 +243,15 @@ def test_a_raw_file_that_changes_while_its_job_reads_it(
         getattr(run, stage)("0002", run.root / "again")
     assert "\n" not in str(ended.value.code)
     assert not list((run.root / "again" / stage).iterdir())
+
+
+def test_verify_waits_for_no_pipe_and_names_what_score_folder_wrote(run: SmallRun) -> None:
+    for name in ("results/a.csv", "results/a.json", "results/checkpoints/x/y/state.pt"):
+        (run.root / name).parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(run.root / name)
+    assert _found(run) == []
+    sheet = run.results / "given/maps/ucf_sports/mit.csv"
+    sheet.parent.mkdir(parents=True)
+    sheet.write_text(run.scores.read_text().replace("0.", "0.0", 1))
+    (message,) = _found(run)
+    assert message.startswith(f"{sheet}: edited or damaged since it was written; score its maps")
