@@ -76,7 +76,12 @@ def _during(
     facts = checked(Events, metadata(sidecars), path)
     _need(("onset", "duration", "trial_type"), facts.columns, path)
     table = read_table(
-        path, facts.columns, numbers=("onset", "duration"), split=by_tabs, again=_AGAIN
+        path,
+        facts.columns,
+        numbers=("onset", "duration"),
+        words=("trial_type",),
+        split=by_tabs,
+        again=_AGAIN,
     )
     chosen = np.isin(table.words["trial_type"], list(wanted))
     begin = table.numbers["onset"]
@@ -177,7 +182,13 @@ def _onsets(
         )
     columns = ("onset", "duration", stimulus)
     table = read_table(
-        there[-1].path, columns, numbers=columns[:2], split=by_tabs, header=True, again=_AGAIN
+        there[-1].path,
+        columns,
+        numbers=columns[:2],
+        words=columns[2:],
+        split=by_tabs,
+        header=True,
+        again=_AGAIN,
     )
     shown = named(clip, table.words[stimulus]) & np.isfinite(table.numbers["onset"])
     duration = table.numbers["duration"][shown]

@@ -82,6 +82,7 @@ def _table(path: Path, columns: Mapping[Column, str]) -> Table:
         path,
         list(there.values()),
         numbers=[there[name] for name in ("time", "frame", "x", "y") if name in there],
+        words=[there[name] for name in ("clip", "observer", "event") if name in there],
         whole=[there[name] for name in ("frame",) if name in there],
         split=split,
         header=True,

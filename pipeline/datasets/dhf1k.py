@@ -124,7 +124,14 @@ def _crossed(gaze: Gaze) -> Gaze:
 def _read_observer(path: Path, observer: int, clip: Clip) -> Gaze:
     numbers = ("Time", "L POR X [px]", "L POR Y [px]")
     table = read_table(
-        path, COLUMNS, numbers=numbers, split=by_tabs, header=True, clock="Time", lowest=0
+        path,
+        COLUMNS,
+        numbers=numbers,
+        words=("L Event Info",),
+        split=by_tabs,
+        header=True,
+        clock="Time",
+        lowest=0,
     )
     event = _events(table)
     _check_screen(table, event)

@@ -139,7 +139,8 @@ def _read_observer(
     events: Sequence[str] | None,
     ticks_per_second: float,
 ) -> Gaze:
-    table = read_table(path, COLUMNS, numbers=("time", "screen x", "screen y"), clock="time")
+    numbers = ("time", "screen x", "screen y")
+    table = read_table(path, COLUMNS, numbers=numbers, words=("event",), clock="time")
     time = table.numbers["time"] / ticks_per_second
     size = np.array([[clip.width], [clip.height]])
     scale = np.min(screen / size)

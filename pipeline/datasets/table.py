@@ -9,7 +9,7 @@ import itertools
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,13 +31,9 @@ _SHOWN = 60
 """Characters of a cell or line that a message quotes."""
 _LONGEST_LINE = 65_536
 """Characters of a line that are cut into cells: a hundred million columns take a gigabyte."""
-_LINE_END = re.compile(r"\r\n|\r|\n")
+_MOST_LINES = 16_000_000
+"""Lines of a file: four hours at 1000 Hz."""
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]*")
-
-
-class _Row(NamedTuple):
-    line: int
-    cells: list[str]
 
 
 class _Fault(NamedTuple):
@@ -98,10 +94,12 @@ def lines_of(path: Path) -> list[str]:
     """Return the lines of a file of a dataset, whatever ends them, without blank ones at the end.
 
     Raises:
-        ReaderError: See `read_text`.
+        ReaderError: See `read_text`; or there are too many.
     """
-    text = text_of(path).rstrip()
-    return _LINE_END.split(text) if text else []
+    text = text_of(path).rstrip().replace("\r\n", "\n").replace("\r", "\n")
+    if text.count("\n") >= _MOST_LINES:
+        raise ReaderError(f"{path}: more than {_MOST_LINES} lines; split the file")
+    return text.split("\n") if text else []
 
 
 def read_table(
@@ -109,6 +107,7 @@ def read_table(
     columns: Sequence[str],
     *,
     numbers: Collection[str],
+    words: Collection[str] = (),
     split: Callable[[str], list[str]] = str.split,
     header: bool = False,
     clock: str | None = None,
@@ -120,9 +119,9 @@ def read_table(
     """Read a text file whose lines `split` cuts into the given columns.
 
     With a `header` the first line has the columns' names, among them at least these; without one
-    every line has exactly these. `numbers` are the columns that hold numbers, `whole` those of them
-    without a fraction. Time runs in column `clock`: finite, from `lowest` on, never falling.
-    The `lines` may have been read already.
+    every line has exactly these. Those of `words` are read as they stand, of `numbers` as numbers,
+    of `whole` as numbers without a fraction. Time runs in column `clock`: finite, from `lowest` on,
+    never falling. The `lines` may have been read already.
 
     Raises:
         ReaderError: The file cannot be read, has no sample, no such header or numbers with decimal
@@ -139,19 +138,20 @@ def read_table(
                 f"{', '.join(names)[:_SHOWN]!r}; {again}"
             )
     faults: list[_Fault] = []
-    rows = list(_rows(lines, first, names, split, faults))
+    number, rows = _rows(lines, first, names, split, faults)
+    by_name = dict(zip(names, zip(*rows, strict=True), strict=False))
     good = np.ones(len(rows), dtype=bool)
 
     def leave_out(wrong: NDArray[np.bool_], reason: str, column: str, expected: str) -> None:
-        for line, cells in (rows[k] for k in np.flatnonzero(good & wrong)):
-            cell = cells[names.index(column)][:_SHOWN]
+        for k in np.flatnonzero(good & wrong):
+            cell = by_name[column][k][:_SHOWN]
             problem = f"column {column!r} must be {expected}, found {cell!r}"
-            faults.append(_Fault(line, reason, problem))
+            faults.append(_Fault(int(number[k]), reason, problem))
         good[wrong] = False
 
     values: dict[str, Samples] = {}
     for column in numbers:
-        values[column], wrong = _floats(path, rows, names.index(column), column)
+        values[column], wrong = _floats(path, number, by_name.get(column, ()), column)
         leave_out(wrong, "not_a_number", column, "a number")
     for column in whole:
         broken = np.isfinite(values[column]) & (values[column] != np.floor(values[column]))
@@ -164,15 +164,13 @@ def read_table(
         back[good] = ~never_falling(time[good])
         leave_out(back, "step_back", clock, "at least that of the line before")
     _refuse(path, faults, len(lines) - first, good, again)
-    kept = np.flatnonzero(good)
     return Table(
         path,
-        np.array([rows[k].line for k in kept], dtype=np.int64),
-        {column: values[column][kept] for column in numbers},
+        number[good],
+        {column: values[column][good] for column in numbers},
         {
-            column: np.array([rows[k].cells[i].strip() for k in kept], dtype=np.str_)
-            for i, column in enumerate(names)
-            if column in columns and column not in values
+            column: np.array([cell.strip() for cell in by_name[column]], dtype=np.str_)[good]
+            for column in words
         },
         dict(Counter(fault.reason for fault in faults)),
     )
@@ -203,8 +201,22 @@ def _rows(
     names: Sequence[str],
     split: Callable[[str], list[str]],
     faults: list[_Fault],
-) -> Iterator[_Row]:
-    """The lines from `first` on that have a cell for each column; the others become faults."""
+) -> tuple[NDArray[np.int64], list[list[str]]]:
+    """Number and cells of the lines from `first` on that have a cell for each column.
+
+    The others become faults.
+    """
+    rows: list[list[str]] = []
+    for line in lines[first:]:
+        rows.append(split(line[:_LONGEST_LINE]))
+        if len(rows[-1]) != len(names):
+            break
+    else:
+        begins = {cells[0].strip() for cells in rows} | {cells[1 - len(names)] for cells in rows}
+        odd = {"", "MSG", names[0]} & begins or [b for b in begins if b.startswith("#")]
+        if not odd:  # as nearly always: all are samples
+            return np.arange(first + 1, len(lines) + 1), rows
+    numbers, rows = list[int](), []
     for number, line in enumerate(lines[first:], start=first + 1):
         cells = split(line[:_LONGEST_LINE])
         while len(cells) > len(names) and not cells[-1].strip():
@@ -223,19 +235,22 @@ def _rows(
             reason, problem = "other_columns", f"{expected}, found {len(cells)}: {line[:_SHOWN]!r}"
         if reason:
             faults.append(_Fault(number, reason, problem))
+            if len(faults) > _most(len(lines) - first):
+                break  # it will be refused
         else:
-            yield _Row(number, cells)
+            numbers.append(number)
+            rows.append(cells)
+    return np.array(numbers, dtype=np.int64), rows
 
 
 def _floats(
-    path: Path, rows: Sequence[_Row], index: int, column: str
+    path: Path, number: NDArray[np.int64], cells: Sequence[str], column: str
 ) -> tuple[Samples, NDArray[np.bool_]]:
     """[n] numbers of a column, NaN where there is none; and where a cell is something else."""
-    cells = [row.cells[index] for row in rows]
-    wrong = np.zeros(len(rows), dtype=bool)
+    wrong = np.zeros(len(cells), dtype=bool)
     with suppress(ValueError):
-        return np.array(cells, dtype=np.float64), wrong
-    values = np.full(len(rows), np.nan)
+        return np.fromiter(map(float, cells), np.float64, len(cells)), wrong
+    values = np.full(len(cells), np.nan)
     for k, cell in enumerate(map(str.strip, cells)):
         if cell.lower() in _MISSING:
             continue
@@ -244,7 +259,7 @@ def _floats(
         except ValueError:
             if _DECIMAL_COMMA.fullmatch(cell):
                 raise ReaderError(
-                    f"{path}, line {rows[k].line}: column {column!r}: {cell[:_SHOWN]!r} has a "
+                    f"{path}, line {number[k]}: column {column!r}: {cell[:_SHOWN]!r} has a "
                     "decimal comma; export the file with decimal points"
                 ) from None
             wrong[k] = True
@@ -269,16 +284,21 @@ def never_falling(values: Samples) -> NDArray[np.bool_]:
     return chosen
 
 
+def _most(lines: int) -> float:
+    """How many of so many lines may be left out."""
+    return max(1, MOST_DROPPED * lines)
+
+
 def _refuse(
     path: Path, faults: list[_Fault], lines: int, good: NDArray[np.bool_], again: str
 ) -> None:
     """Refuse a file of which too many lines would be left out, or all."""
-    if good.any() and len(faults) <= max(1, MOST_DROPPED * lines):
+    if good.any() and len(faults) <= _most(lines):
         return
     if not faults:
         raise ReaderError(f"{path}: no line of data; {again}")
     first = min(faults)
     raise ReaderError(
-        f"{path}, line {first.line}: {first.problem}; {len(faults)} of {lines} lines are no "
-        f"samples; {again}"
+        f"{path}, line {first.line}: {first.problem}; at least {len(faults)} of {lines} lines are "
+        f"no samples; {again}"
     )

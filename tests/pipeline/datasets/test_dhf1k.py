@@ -153,7 +153,9 @@ def test_wrong_number_of_columns(tmp_path):
 
 def test_not_a_number(tmp_path):
     files = recording(tmp_path, (1, 2, 3, "Fixation"), *[(2, 2, "x3", "Fixation")] * 2)
-    with pytest.raises(ReaderError, match=r"line 3: column 'L POR Y \[px\]'.*'x3'; 2 of 3 .*copy"):
+    with pytest.raises(
+        ReaderError, match=r"line 3: column 'L POR Y \[px\]'.*'x3'; at least 2 of 3 .*copy"
+    ):
         dhf1k.read(files, CLIP)
 
 
@@ -169,7 +171,9 @@ def test_not_a_number(tmp_path):
 def test_bad_time(tmp_path, time, message):
     rows = [(k, 2, 3, "Fixation") for k in range(1000, 1030)]
     files = recording(tmp_path, *rows, *[(time, 2, 3, "Fixation")] * 4)
-    with pytest.raises(ReaderError, match=rf"line 32: column 'Time' {message}; 4 of 34 .*; copy"):
+    with pytest.raises(
+        ReaderError, match=rf"line 32: column 'Time' {message}; at least 4 of 34 .*; copy"
+    ):
         dhf1k.read(files, CLIP)
     files = recording(tmp_path, *rows, (time, 2, 3, "Fixation"))
     assert sum(dhf1k.read(files, CLIP).dropped.get(key, 0) for key in LEFT_OUT) == 1
