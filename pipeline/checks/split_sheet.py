@@ -1,10 +1,10 @@
 """Split sheets that can only be made from a raw folder.
 
-They are those of DIEM, LEDOV, SALICON and of the shots that Hollywood-2's released maps are cut in;
-all others are part of the repository. `python -m pipeline.checks.split_sheet --dataset diem` reads
-the raw folder and writes the sheet that config.yaml (`run: paper`) names for the dataset's variant.
-Numbers of clips or frames other than the known ones (workflow/splits/totals.csv) are printed and
-noted in the sheet.
+They are those of DIEM, LEDOV, SALICON, of the shots that Hollywood-2's released maps are cut in,
+and of recordings of one's own; all others are part of the repository. `python -m
+pipeline.checks.split_sheet --dataset diem` reads the raw folder and writes the sheet that
+config.yaml (`run: paper`) names for the dataset's variant. Numbers of clips or frames other than
+the known ones (workflow/splits/totals.csv) are printed and noted in the sheet.
 """
 
 from collections import Counter
@@ -22,6 +22,8 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows, write_rows
 
+OWN = "own"
+"""The dataset, and the run, of recordings of one's own."""
 Row = tuple[str, Split, int | None, int | None]
 """Clip, split, first and last frame; a frame is None where the whole video is used."""
 
@@ -61,6 +63,11 @@ def _shots(root: Path, pattern: str, _: Config) -> list[Row]:
     return [(clip, splits[split], None, None) for clip, split in sorted(clips_of(root, pattern))]
 
 
+def _tests(root: Path, pattern: str, _: Config) -> list[Row]:
+    """Every video, for testing: recordings of one's own."""
+    return [(clip, "test", None, None) for clip in clips_with_video(root, pattern)]
+
+
 _RULES: dict[tuple[str, str], Callable[[Path, str, Config], list[Row]]] = {
     ("diem", "paper"): _diem,
     ("diem", "stavis"): _diem,
@@ -68,6 +75,7 @@ _RULES: dict[tuple[str, str], Callable[[Path, str, Config], list[Row]]] = {
     ("salicon", "paper"): _salicon,
     ("salicon", "release"): _salicon,
     ("hollywood2", "release"): _shots,
+    (OWN, "gaze"): _tests,
 }
 
 
@@ -94,7 +102,7 @@ def sheet(*, dataset: str) -> None:
     Raises:
         InputError: The dataset is not known, has a sheet in the repository, or has no files.
     """
-    cfg = configured("paper")
+    cfg = configured(OWN if dataset == OWN else "paper")
     if dataset not in cfg.datasets:
         raise InputError(f"{dataset}: no such dataset; known are {', '.join(cfg.datasets)}")
     settings = cfg.datasets[dataset]

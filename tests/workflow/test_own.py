@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.checks.split_sheet import sheet
 from pipeline.datasets.records import Clip
 from pipeline.demo.encode import write_video
 from pipeline.planning.load import configured
+from pipeline.raw.splits import read_sheet
 from tests.builders import ROOT
 from tests.workflow.conftest import Project
 
@@ -72,3 +74,13 @@ def test_from_a_video_and_a_table_to_a_row(tmp_path: Path) -> None:
     scores = pd.read_csv(tmp_path / "results/own/given/maps/own/mit.csv", comment="#")
     assert scores["frame"].tolist() == list(range(12))
     assert scores["NSS"].min() > 4  # the gaze is on the square
+
+
+def test_all_videos_may_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.mp4", "a kite.mp4", "notes.txt"):
+        (tmp_path / "raw/own/videos").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "raw/own/videos" / name).touch()
+    sheet(dataset="own")
+    found = read_sheet(Path(configured("own").datasets["own"].splits).absolute())
+    assert [(clip.name, clip.split) for clip in found] == [("a kite", "test"), ("b", "test")]
