@@ -23,8 +23,8 @@ from pipeline.raw.video import LARGEST, LONGEST
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # Pillow, likewise
 
-LARGEST_MAP: Final = LARGEST // 2
-"""Largest number of pixels in a map: as float32 beside its file's values it takes memory twice."""
+LARGEST_MAP: Final = LARGEST // 4
+"""Largest number of pixels in a map: protocols hold it several times, and in float64."""
 MOST: Final = 4 * LARGEST
 """Largest number of bytes in a map's file, and of its values."""
 HEADER: Final = 10_240
