@@ -7,7 +7,9 @@ Nothing outside a dataset's raw folder is read, wherever a name or a link may po
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -142,12 +144,17 @@ def listing(root: Path, pattern: str, clips: Iterable[SheetClip]) -> str:
 
 
 def tree_digest(path: Path) -> str:
-    """Digest of the names, sizes and dates of one file, or of all files below a folder."""
+    """Digest of the names, sizes and dates of one file, or of all files below a folder.
+
+    What nobody may look at does not count.
+    """
     digest = hashlib.sha256()
-    files = path.rglob("*") if path.is_dir() else [path]
-    for file in sorted(file for file in files if file.is_file()):
-        facts = file.stat()
-        digest.update(f"{file}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    for file in sorted(path.rglob("*") if path.is_dir() else [path]):
+        with suppress(OSError):
+            facts = file.stat()
+            if stat.S_ISREG(facts.st_mode):
+                digest.update(os.fsencode(file))
+                digest.update(f"\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 

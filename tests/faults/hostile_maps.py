@@ -279,16 +279,16 @@ PICTURES = {
     "a grey map of another program": put("a/0001.png", b"P5 40000 40000 255\n" + bytes(100)),
     "a film as a picture": put("a/0001.png", crafted.avi(b"MJPG", 32, 24, [b"x"])),
     "a file of 3 GB": in_a(lambda a: sparse(a / "0001.png", GOOD[:40], 3 << 30)),
-    "the largest grey map": put("a/0001.png", lambda: png_zeros(8000, 5000)),
+    "the largest grey map": put("a/0001.png", lambda: png_zeros(5000, 4000)),
     "one byte": put("a/0001.png", b"\x89"),
 }
 PICTURES["the largest grey map"].read = 1
 LARGEST = {
-    "the largest map of 64 bits": put("a/0001.png", lambda: png_zeros(8000, 5000, 16, 6)),
-    "the largest map in colours": put("a/0001.png", lambda: png_zeros(8000, 5000, 8, 2)),
-    "the largest array": put("a/0001.npy", lambda: npy("(5000, 8000)", values=bytes(160_000_000))),
+    "the largest map of 64 bits": put("a/0001.png", lambda: png_zeros(5000, 4000, 16, 6)),
+    "the largest map in colours": put("a/0001.png", lambda: png_zeros(5000, 4000, 8, 2)),
+    "the largest array": put("a/0001.npy", lambda: npy("(4000, 5000)", values=bytes(80_000_000))),
     "the largest array of 64 bits": in_a(
-        lambda a: sparse(a / "0001.npy", npy("(4000, 8000)", "'<f8'"), 256_000_100)
+        lambda a: sparse(a / "0001.npy", npy("(4000, 5000)", "'<f8'"), 160_000_100)
     ),
 }
 for hostile in LARGEST.values():

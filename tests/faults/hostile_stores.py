@@ -52,7 +52,7 @@ def empty(maps: Path) -> Path:
 
 
 def many(maps: Path) -> Path:
-    entries = (Entry(f"{i:06d}/x.png".encode()) for i in range(60_000))
+    entries = (Entry(f"{i:06d}/x.png".encode()) for i in range(20_000))
     return write_zip(maps / "maps.zip", *GOOD_ENTRIES, *entries)
 
 
@@ -74,8 +74,8 @@ ZIPS = {
         lambda: Entry(b"a/0001.png", zeros(3072), 100, DEFLATED)
     ),
     "maps that unpack to 3 GB": zipped(array("(3, 24, 32)", 3000), read=None),
-    "100 bytes that unpack to 100 MB by bzip2": zipped(
-        lambda: Entry(b"a/0001.png", bzip2(100), 100, BZIP2)
+    "100 bytes that unpack to 40 MB by bzip2": zipped(
+        lambda: Entry(b"a/0001.png", bzip2(40), 100, BZIP2)
     ),
     "a thousand million maps": zipped(array("(1000000000, 24, 32)", 40)),
     "10^19 values": zipped(Entry(b"a.npy", npy("(10000000000, 1000000000)"))),
@@ -107,7 +107,7 @@ ZIPS = {
     "30,000 folders deep": zipped(Entry(b"a/" * 30000 + b"1.png", GOOD), read=1),
     "a name that is no UTF-8": zipped(Entry(b"a/\xff.png", GOOD, flags=UTF_8), refused=True),
     "a name that acts on a terminal": zipped(Entry(b"\x1b[2J/0001.png", GOOD)),
-    "60,000 entries": Hostile(many),
+    "20,000 entries": Hostile(many),
     "a directory of 3 GB": zipped(refused=True, directory=3 << 30),
     "cut off": Hostile(cut, refused=True),
     "no zip": Hostile(empty, refused=True),

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.builders import ROOT
 from tests.faults.test_hostile_maps import MEGABYTES
 from tests.faults.trial import SECONDS, Trial
+from tests.workbench import draw_benches
 
 
 def faults_of(folder: Path, trial: Trial) -> list[str]:
@@ -27,8 +30,12 @@ def faults_of(folder: Path, trial: Trial) -> list[str]:
     return [str(text) for text, wrong in faults.items() if wrong]
 
 
-def test_a_hostile_raw_file_is_one_line(tmp_path: Path, good_benches: Path) -> None:
-    command = [sys.executable, "-m", "tests.faults.hostile_raw", str(tmp_path), str(good_benches)]
+@pytest.mark.slow
+def test_a_hostile_raw_file_is_one_line(tmp_path: Path) -> None:
+    benches = tmp_path / "benches"
+    benches.mkdir()
+    draw_benches(benches)
+    command = [sys.executable, "-m", "tests.faults.hostile_raw", str(tmp_path), str(benches)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     trials = [Trial(*fields) for fields in json.loads(done.stdout)]

@@ -23,8 +23,8 @@ from pipeline.raw.video import LARGEST, LONGEST
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # Pillow, likewise
 
-LARGEST_MAP: Final = LARGEST // 2
-"""Largest number of pixels in a map: as float32 beside its file's values it takes memory twice."""
+LARGEST_MAP: Final = LARGEST // 4
+"""Largest number of pixels in a map: protocols hold it several times, and in float64."""
 MOST: Final = 4 * LARGEST
 """Largest number of bytes in a map's file, and of its values."""
 HEADER: Final = 10_240
@@ -34,6 +34,7 @@ _SIDES: Final = ((257, 323), (256, 322))
 """Tags of a TIFF's height and width, each with that of its tiles, which are decoded as a whole."""
 _BITS, _SAMPLES = 258, 277
 """Tags of a TIFF's values: bits of each, and how many a pixel has."""
+_JPEG: Final = b"\xff\xd8"
 _SCAN, _SCANS = b"\xff\xda", 100
 """What begins a scan of a JPEG, each of which costs a pass over all pixels; encoders write ten."""
 _LUMINANCE: Final = np.array([0.299, 0.587, 0.114], np.float32)
@@ -76,7 +77,7 @@ def decoded(name: str, content: bytes) -> Raw:
     if content.startswith(SIGNATURE):
         # At most four values of 16 bits a pixel, and in each row and pass the number of a filter.
         content = bare(content, 8 * height * width + 16 * height + 64)
-    if content.count(_SCAN) > _SCANS:
+    elif content.startswith(_JPEG) and content.count(_SCAN) > _SCANS:
         raise MapError("too_large", f"a JPEG of {content.count(_SCAN)} scans")
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if picture is None:
@@ -85,7 +86,7 @@ def decoded(name: str, content: bytes) -> Raw:
         picture = picture[:, :, ::-1]
     elif picture.ndim == 3 and picture.shape[2] == 4:
         picture[:, :, [0, 2]] = picture[:, :, [2, 0]]
-    return Raw(picture, ("jpeg",) if content.startswith(b"\xff\xd8") else ())
+    return Raw(picture, ("jpeg",) if content.startswith(_JPEG) else ())
 
 
 def array_header(first: bytes, size: int) -> ArrayHeader:

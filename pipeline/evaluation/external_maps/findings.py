@@ -43,7 +43,7 @@ _SHOWN: Final = 20
 TEXTS: Final[dict[Kind, str]] = {
     "truncated": "expected a whole file, found one that cannot be decoded ({}); left out; make it "
     "again",
-    "too_large": "expected at most 40 million pixels and 320 MB a map, found {}; left out; save it "
+    "too_large": "expected at most 20 million pixels and 320 MB a map, found {}; left out; save it "
     "smaller, uncompressed inside a zip, and as <clip>.npy [time, y, x] in C order",
     "not_a_map": "expected a map [y, x] of numbers, found {}; left out; save it as [y, x], or a "
     "whole clip as <clip>.npy [time, y, x]",
