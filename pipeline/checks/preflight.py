@@ -56,7 +56,7 @@ from pipeline.planning.rows import flows_of
 from pipeline.raw.patterns import video_file
 from pipeline.raw.presence import missing_files
 from pipeline.raw.splits import SPLITS, SheetClip, Total, known_totals, read_sheet
-from pipeline.runtime.errors import InputError
+from pipeline.runtime.errors import InputError, meant
 from pipeline.runtime.sheets import read_rows
 from pipeline.runtime.text import read_text
 from pipeline.stores.manifests import write_json
@@ -284,7 +284,8 @@ def preflight(cfg: Config, names: Sequence[str], *, probing: bool, workers: int)
     everything = [*cfg.datasets, *cfg.meta_datasets]
     for name in names:
         if name not in everything:
-            raise InputError(f"--dataset {name}: known are {', '.join(everything)}")
+            known = ", ".join(everything)
+            raise InputError(f"--dataset {name}: known are {known}{meant(name, everything)}")
     wanted = names or [name for name in everything if not left_out(cfg, name)]
     costs = read_costs(Path(own(_COSTS)))
     datasets = {

@@ -19,7 +19,7 @@ from pipeline.planning.load import configured, own
 from pipeline.raw.patterns import clips_of, clips_with_video
 from pipeline.raw.splits import read_totals
 from pipeline.runtime.cli import main
-from pipeline.runtime.errors import InputError
+from pipeline.runtime.errors import InputError, meant
 from pipeline.runtime.sheets import read_rows, write_rows
 
 OWN = "own"
@@ -104,7 +104,9 @@ def sheet(*, dataset: str) -> None:
     """
     cfg = configured(OWN if dataset == OWN else "paper")
     if dataset not in cfg.datasets:
-        raise InputError(f"{dataset}: no such dataset; known are {', '.join(cfg.datasets)}")
+        known = ", ".join(cfg.datasets)
+        near = meant(dataset, cfg.datasets)
+        raise InputError(f"{dataset}: no such dataset; known are {known}{near}")
     settings = cfg.datasets[dataset]
     if (dataset, settings.variant) not in _RULES:
         made = ", ".join(f"{name} ({variant})" for name, variant in _RULES)

@@ -1,6 +1,7 @@
 """Size and times of a video or picture, and pictures whose headers make sense."""
 
 import math
+import os
 import struct
 import warnings
 from collections.abc import Iterator
@@ -124,6 +125,8 @@ def probe(
     """
     if not video.is_file():
         raise InputError(f"{video}: no such file; docs/datasets.md shows the expected layout")
+    if not os.access(video, os.R_OK):
+        raise InputError(f"{video}: no permission to read it; change its permissions")
     if is_picture(video):
         return (*picture_size(video), STILL)
     try:

@@ -248,6 +248,25 @@ def test_wrong_arguments(checkout, arguments, message):
         main(arguments)
 
 
+def test_the_configuration_of_the_call(checkout, capsys):
+    """As the rule passes it: with what --config and --configfile lay over the run."""
+    changed = configured("demo").model_copy(update={"without": ("diem", "ledov")})
+    (checkout / "config.json").write_text(changed.model_dump_json(exclude_unset=True))
+    with pytest.raises(SystemExit):
+        main(["--config", "@config.json", "--no-probe"])
+    said = capsys.readouterr().out
+    assert "ucf_sports" in said and "diem" not in said
+
+
+def test_a_video_of_almost_that_name(report, checkout):
+    video = next((checkout / "raw/dhf1k/video").glob("*.AVI"))
+    video.rename(video.with_suffix(".avi"))
+    code, found, text = report("--dataset", "dhf1k", "--no-probe")
+    assert code == 1
+    assert f"{video.with_suffix('.avi')} is there; rename it" in text
+    assert "is there" in found["datasets"]["dhf1k"]["missing"][0]["almost"]
+
+
 def test_away_from_the_root(tmp_path, monkeypatch, capsys):
     """The workflow's own files are found where they lie, raw data where one works."""
     monkeypatch.chdir(tmp_path)

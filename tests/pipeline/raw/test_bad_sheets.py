@@ -105,7 +105,10 @@ CASES = [
 test_one_message_and_nothing_left = refusals(CASES)
 
 
-STRANGE_NAMES = ("Läufer_001", "走る犬", "two words", 'it\'s "50%" #1', "-rf", "a.b", "x" * 120)
+STRANGE_NAMES = (
+    *("Läufer_001", "走る犬", "two words", 'it\'s "50%" #1', "-rf", "a.b", "x" * 120),
+    *('#first, "quoted"', "=cmd|' C calc'!A0", "@.snakemake"),
+)
 
 
 @pytest.mark.parametrize("bench", ["diem"], indirect=True)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
+import pytest
+
+from pipeline.raw.video import probe
+from pipeline.runtime.errors import InputError
 from tests.spoiling import (
     AGAIN,
     LAYOUT,
@@ -127,3 +132,10 @@ test_one_message_and_nothing_left = refusals(CASES)
 
 
 test_of_a_real_process = process(CASES, "text for a video")
+
+
+def test_a_video_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.avi").write_bytes(b"RIFF")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(InputError, match=r"a\.avi: no permission to read it; change its perm"):
+        probe(tmp_path / "a.avi")

@@ -10,6 +10,8 @@ import pytest
 from pipeline.evaluation.protocols import protocol
 from pipeline.reporting.means import by_attribute, read_scores, summarise
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import write_rows
+from pipeline.stores.score_sheets import seal_sheet
 from tests.pipeline.reporting.conftest import HEADER, SETTING_1, summary, write_scores
 
 
@@ -24,6 +26,41 @@ def test_means_over_frames_leave_out_each_metrics_frames_without_ground_truth(sc
             "KLDiv": (3 * 1.5 + 2.5 + 2.5) / 5,
         }
     )
+
+
+NAMES = [
+    "#first",
+    '"quoted" x',
+    "a,b",
+    "=1+1",
+    "'=1",
+    "-0.5",
+    "001",
+    "NA",
+    " x",
+    "two\nlines",
+    "\r",
+]
+
+
+def test_every_clip_has_its_own_name(tmp_path):
+    """As the sheet's writer leaves it: quoted, or with a ' in front of what is no formula."""
+    path, header = tmp_path / "scores.csv", HEADER.strip().splitlines()[-1].split(",")
+    row = [1, *["0.500000"] * (len(header) - 3), "ok"]
+    write_rows(path, header, [[name, *row] for name in NAMES])
+    seal_sheet(path, "mit", {}, {})
+    assert list(read_scores(path, "mit").frames["clip"]) == NAMES
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", HEADER.encode() + b"\n\xff,1\n"])
+def test_a_sheet_that_is_not_text(tmp_path, content):
+    path = tmp_path / "scores.csv"
+    for seal in (False, True):
+        path.write_bytes(content)
+        if seal:
+            seal_sheet(path, "mit", {}, {})
+        with pytest.raises(InputError, match=r"scores\.csv: .*snakemake --force"):
+            read_scores(path, "mit")
 
 
 def test_means_over_clips_weigh_clips_alike(scores):
