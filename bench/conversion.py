@@ -36,6 +36,7 @@ from pipeline.preprocessing.density import density
 from pipeline.preprocessing.flow import flow
 from pipeline.preprocessing.frames import frames
 from pipeline.preprocessing.gaze import gaze
+from pipeline.raw.presence import present_clips
 from pipeline.raw.splits import SheetClip, read_sheet
 from pipeline.stores.manifests import read_manifest
 from pipeline.stores.weights import save_weights
@@ -147,10 +148,12 @@ def measured_flows(cfg: Config, folder: Path) -> list[Flow]:
     return moving + image
 
 
-def tested(cfg: Config, name: str, most: int) -> list[SheetClip]:
-    """The first clips of a dataset's sheet whose gaze is there."""
-    clips = read_sheet(ROOT / cfg.datasets[name].splits)
-    return [clip for clip in clips if clip.split in ("train", cfg.datasets[name].test.split)][:most]
+def tested(cfg: Config, name: str, raw: Path, most: int) -> list[SheetClip]:
+    """The first clips of a dataset's sheet whose files are there."""
+    there = present_clips(raw, cfg.datasets[name])
+    return [clip for clip in read_sheet(ROOT / cfg.datasets[name].splits) if clip.name in there][
+        :most
+    ]
 
 
 def measure(run: str, raw: Path, sizes: dict[str, int]) -> dict[str, Cost]:
@@ -158,7 +161,7 @@ def measure(run: str, raw: Path, sizes: dict[str, int]) -> dict[str, Cost]:
     cfg, costs = at_paper_size(run), dict[str, Cost]()
     with tempfile.TemporaryDirectory() as name:
         for dataset, most in sizes.items():
-            clips = tested(cfg, dataset, most)
+            clips = tested(cfg, dataset, raw / dataset, most)
             convert(cfg, dataset, raw / dataset, clips, Path(name), costs)
     return costs
 
