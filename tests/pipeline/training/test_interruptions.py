@@ -149,7 +149,7 @@ def test_a_disk_that_is_full_at_the_end_costs_no_training(
         else:
             patch.setattr(Path, "write_bytes", full)
         if refused == "state and weights":
-            before(patch, torch, "save", once(full, 1))
+            before(patch, os, "fsync", once(full, 1))  # of a state that is written
         error = OSError if refused == "the log" else InputError
         with pytest.raises(error, match=r"(?i)no space left"):
             trained(tmp_path, samples, run)

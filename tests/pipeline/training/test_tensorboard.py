@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.summary.writer import event_file_writer
 
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples
@@ -25,9 +27,11 @@ def test_tensorboard_shows_curves_and_maps(samples: TrainingSamples, tmp_path: P
 
 
 def test_curves_of_a_resumed_training_have_each_iteration_once(
-    samples: TrainingSamples, tmp_path: Path
+    samples: TrainingSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A killed training wrote iterations that its successor does again."""
+    # Files of one process and second are read in the order of this number's letters: 10 before 9.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     run = run_in(tmp_path, checkpoint=5)._replace(board=tmp_path / "board")
     with killed(Small, step=10):
         train(small(), samples, run)
