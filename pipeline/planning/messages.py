@@ -25,6 +25,7 @@ _LAST = 12
 """Lines of a log that are repeated where a stage wrote no message of its own."""
 _MESSAGE = re.compile(r"python -m pipeline[\w.]*: ")
 _UNKNOWN = re.compile(r"No rule to produce (\S+)")
+_LATER = re.compile(r"has older modification time \(.*?\) than input (.+?) \(\d")
 
 
 class Messages(logging.Filter):
@@ -80,7 +81,7 @@ def _last_words(log: Path) -> list[str]:
 
 
 class _Readable(logging.Formatter):
-    """The format of another formatter, with long lines cut and unknown targets explained."""
+    """The format of another formatter, with long lines cut and some errors explained."""
 
     def __init__(self, inner: logging.Formatter, targets: Callable[[], Iterable[str]]) -> None:
         super().__init__()
@@ -92,6 +93,10 @@ class _Readable(logging.Formatter):
         text = str(self._inner.format(record) or "")
         if unknown := _UNKNOWN.search(text):
             text += f"\n{unknown[1]}: nothing makes it{meant(unknown[1], self._targets())}"
+        if later := _LATER.search(text):
+            text += (
+                f"\n{later[1]}: dated later than now; touch it, and what else is, then call again"
+            )
         return "\n".join(map(_cut, text.split("\n")))
 
 

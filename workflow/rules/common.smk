@@ -12,7 +12,7 @@ from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further
 from pipeline.planning import made, targets
 from pipeline.planning.inputs import LEARNED, Inputs
-from pipeline.planning.locks import hold
+from pipeline.planning.locks import answer_sigterm, hold
 from pipeline.planning.messages import readable
 from pipeline.planning.needs import flows
 from pipeline.planning.provenance import code_digest
@@ -21,6 +21,7 @@ from pipeline.planning.settings import Settings, as_json, lists
 
 if workflow.is_main_process:
     hold(Path(".snakemake"))
+    answer_sigterm()
 
 messages = readable(workflow, lambda: targets.files(cfg))
 inputs = Inputs(cfg)

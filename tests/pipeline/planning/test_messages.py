@@ -73,6 +73,17 @@ def test_a_target_that_nothing_makes(
     assert said in terminal.text.getvalue()
 
 
+def test_an_input_that_is_dated_later_than_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch)
+    terminal.logger.error(
+        "Output data/0001.zarr has older modification time (2026-11-28 21:31:30.43) than input "
+        "raw/a b.avi (2026-11-28 22:30:38.74). This could indicate a clock skew problem."
+    )
+    assert terminal.text.getvalue().endswith(
+        "\nraw/a b.avi: dated later than now; touch it, and what else is, then call again\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("log", "words"),
     [
