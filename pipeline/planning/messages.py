@@ -94,9 +94,7 @@ class _Readable(logging.Formatter):
         if unknown := _UNKNOWN.search(text):
             text += f"\n{unknown[1]}: nothing makes it{meant(unknown[1], self._targets())}"
         if later := _LATER.search(text):
-            text += (
-                f"\n{later[1]}: dated later than now; touch it, and what else is, then call again"
-            )
+            text += f"\n{later[1]}: dated later than now; touch it and all that is, then call again"
         return "\n".join(map(_cut, text.split("\n")))
 
 

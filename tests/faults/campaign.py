@@ -254,9 +254,9 @@ class Campaign:
         # Planning takes two seconds, and so do most jobs.
         moment, other = self.chance.uniform(1.5, 8), self.chance.choice(self.others)
         with suppress(subprocess.TimeoutExpired):
-            failed = call.process.wait(moment) != 0
+            ended = call.process.wait(moment) == 0
             self._touch()
-            return not failed
+            return ended
         if other == "second call":
             call = self._one_of_two(call)
             self._note(other, moment)
@@ -299,18 +299,16 @@ class Campaign:
 
     def _date(self) -> None:
         """Gives a third of all files dates of a clock that was set back, or will be."""
-        for root in ("raw", "data", "results"):
-            for path in sorted((self.folder / root).rglob("*")):
-                if self.chance.random() < 1 / 3:
-                    moment = time.time() + self.chance.choice((-1e8, -3600, 3600))
-                    os.utime(path, (moment, moment), follow_symlinks=False)
+        for path in sorted(self.folder.glob("[rd]*/**/*")):  # raw, data, results
+            if self.chance.random() < 1 / 3:
+                moment = time.time() + self.chance.choice((-1e8, -3600, 3600))
+                os.utime(path, (moment, moment), follow_symlinks=False)
 
     def _touch(self) -> None:
         """Dates what is dated later as of now, without which Snakemake makes nothing from it."""
-        for root in ("raw", "data", "results"):
-            for path in (self.folder / root).rglob("*"):
-                if path.lstat().st_mtime > time.time():
-                    os.utime(path, follow_symlinks=False)
+        for path in self.folder.glob("[rd]*/**/*"):
+            if path.lstat().st_mtime > time.time():
+                os.utime(path, follow_symlinks=False)
 
     def _finish(self) -> None:
         """Calls until a call succeeds, as a user does it who does what a refused call says."""
@@ -320,8 +318,7 @@ class Campaign:
             if self._call().end() == 0:
                 self.after[f"rounds that {calls} undisturbed calls ended"] += 1
                 return
-            said = self._said(start)
-            assert "its jobs still run" in said, f"an undisturbed call fails:\n{said[-3000:]}"
+            assert "its jobs still run" in (said := self._said(start)), f"it fails: {said[-3000:]}"
             time.sleep(10)
         raise AssertionError("undisturbed calls are refused for ever")
 
@@ -339,10 +336,9 @@ def main() -> None:
     given.folder.mkdir()
     campaign, rounds = Campaign(given.folder, given.undisturbed, given.seed, given.arguments), 0
     if not campaign.disk.mounted:
-        print("no full and no read-only disks: mounts are not permitted here", flush=True)
+        print("no full, no read-only disks: mounts are not permitted here", flush=True)
     while campaign.kills < given.kills:
-        rounds += 1
-        print(f"round {rounds}", flush=True)
+        print(f"round {(rounds := rounds + 1)}", flush=True)
         campaign.round(given.kills)
     for name, count in (campaign.faults + campaign.after).items():
         print(f"{name}: {count}")

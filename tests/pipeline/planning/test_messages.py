@@ -80,7 +80,7 @@ def test_an_input_that_is_dated_later_than_now(monkeypatch: pytest.MonkeyPatch) 
         "raw/a b.avi (2026-11-28 22:30:38.74). This could indicate a clock skew problem."
     )
     assert terminal.text.getvalue().endswith(
-        "\nraw/a b.avi: dated later than now; touch it, and what else is, then call again\n"
+        "\nraw/a b.avi: dated later than now; touch it and all that is, then call again\n"
     )
 
 
