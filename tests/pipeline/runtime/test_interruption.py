@@ -40,6 +40,14 @@ def ending(number: signal.Signals) -> Iterator[None]:
         signal.signal(number, before)
 
 
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """Lets SIGHUP through where the tests were started by `nohup`."""
+    before = signal.signal(HUP, signal.SIG_DFL)
+    yield
+    signal.signal(HUP, before)
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The moment that the process sees, to be set."""

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,6 +71,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     samples = draw_spots(folder, H, W)
     rows = train(network, samples, run_in(folder, checkpoint=3), samples)
     return Whole(samples, network, rows)
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """Lets SIGHUP through where the tests were started by `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
