@@ -74,9 +74,10 @@ def _how_many(facts: Mapping[str, Any]) -> list[str]:
     if not there or there == of:
         return []
     listed = ", ".join(f"{split} {_part(its)[4:]}" for split, its in facts["splits"].items())
+    if facts["clips"] == "present" and facts["ready"]:
+        return [f"ready for {there:,} of {of:,} clips: {listed}"]
     if facts["clips"] == "present":
-        state = "ready" if facts["ready"] else "not ready"
-        return [f"{state} for {there:,} of {of:,} clips: {listed}"]
+        return [f"not ready; {there:,} of {of:,} clips are there: {listed}"]
     return [f"{there:,} of {of:,} clips are there: {listed}; clips: present uses these alone"]
 
 

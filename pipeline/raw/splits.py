@@ -20,6 +20,8 @@ from pipeline.runtime.sheets import read_rows
 
 SPLITS = ("train", "val", "test")
 _NAME = re.compile(r"(?![.\s]|zarr\.json$)[^/\\{}*\x00-\x1f]*[^/\\{}*\x00-\x1f\s]")
+_FOLDER = re.compile(r"<[a-z]\w*>")
+"""What Snakemake takes for a folder of `pathvars`, also within a file's name."""
 _LONGEST = 200
 """Bytes of a clip's name, at most: disks allow 255 for a file, whose name holds more."""
 
@@ -55,11 +57,12 @@ def _clip(path: Path, line: int, row: dict[str, str]) -> SheetClip:
         raise InputError(
             f"{path}: row {line}: split {clip.split!r}; use one of {', '.join(SPLITS)}"
         )
-    if not _NAME.fullmatch(clip.name) or len(clip.name.encode()) > _LONGEST:
+    possible = _NAME.fullmatch(clip.name) and not _FOLDER.search(clip.name)
+    if not possible or len(clip.name.encode()) > _LONGEST:
         raise InputError(
             f"{path}: row {line}: {clip.name!r:.80} cannot be a clip; expected the name of its "
-            "raw file: no slash, brace or asterisk, no blank at an end, no dot in front, at most "
-            f"{_LONGEST} bytes, and not zarr.json, which is a store's own"
+            "raw file: no slash, brace or asterisk, no word in < and >, no blank at an end, no dot "
+            f"in front, at most {_LONGEST} bytes, and not zarr.json, which is a store's own"
         )
     begins = 1 if first is None else first
     if begins < 1 or (last is not None and last < begins):

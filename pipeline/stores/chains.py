@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.stores.manifests import read_manifest
+from pipeline.stores.manifests import LISTING, read_manifest
 from pipeline.stores.score_sheets import sheet_facts
 from pipeline.stores.seals import name_of, rerun
 from pipeline.stores.weights import weights_digest
@@ -46,7 +46,8 @@ def broken_links(products: Mapping[Path, Product]) -> list[str]:
             if there.get(name) and digest not in there[name]:
                 other = min(there[name].values())
                 # Which of the two is the wrong one, nobody can tell; weights are not trained again.
-                both = [path] if other.suffix not in (".json", ".csv") else [other, path]
+                made = path.parent if path.name == LISTING else path
+                both = [made] if other.suffix not in (".json", ".csv") else [other, made]
                 messages.append(
                     f"{path}: made from another {name} than there is now; {rerun(*both)}"
                 )

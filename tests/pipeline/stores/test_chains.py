@@ -15,6 +15,7 @@ from pipeline.stores.chains import broken_links, product
 from pipeline.stores.kinds import FRAMES
 from pipeline.stores.manifests import read_manifest
 from pipeline.stores.reading import open_parts
+from pipeline.stores.score_sheets import seal_sheet
 from pipeline.stores.verify import damage, verify
 from tests.builders import run_python
 from tests.pipeline.stores.small_run import SmallRun
@@ -84,6 +85,18 @@ def test_a_density_of_another_width_in_the_place_of_the_first(run: SmallRun) -> 
     )
     assert _found(run) == [message]
     assert _refused(run) == [message]
+
+
+def test_tables_of_other_scores_are_made_again_as_the_folder_that_they_are(run: SmallRun) -> None:
+    """Nothing makes the list of files in it."""
+    rows = run.scores.read_text().split("\n", 1)[1]
+    run.scores.write_text(rows.replace("0.", "0.0", 1))
+    seal_sheet(run.scores, "mit", {}, {})
+    tables = run.results / "tables"
+    assert _found(run) == [
+        f"{tables}/files.json: made from another mean_map/setting_1/ucf_sports.csv than there is "
+        f"now; rerun both: snakemake --forcerun {run.scores} {tables}"
+    ]
 
 
 def test_weights_of_the_same_shape_in_the_place_of_others(run: SmallRun) -> None:
