@@ -27,6 +27,9 @@ def test_a_part_is_ready_where_the_run_takes_a_part(report, checkout):
     splits = facts["datasets"]["dhf1k"]["splits"]
     assert [its["there"] for its in splits.values()] == [2, 1]
     assert splits["val"]["frames"] == 30
+    (checkout / "raw/dhf1k/video/003.AVI").write_bytes(b"cut")
+    status, _, table = report("--dataset", "dhf1k")
+    assert status == 1 and "not ready; 3 of 6 clips are there: train 2 of 4, val 1 of 2" in table
 
 
 def test_nothing_there_is_not_ready(report, checkout):
