@@ -8,7 +8,7 @@ True where the frame belongs to the set.
 from pathlib import Path
 
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.sheets import read_rows
+from pipeline.runtime.sheets import number, read_rows
 
 _MASK = {"true": True, "1": True, "false": False, "0": False}
 
@@ -22,13 +22,13 @@ def read_frame_list(path: Path) -> dict[str, list[int]]:
     if not path.is_file():
         raise InputError(f"{path}: no such frame list; docs/datasets.md says how to get it")
     frames: dict[str, set[int]] = {}
-    for number, row in enumerate(read_rows(path, ("video", "frame", "mask")), start=1):
+    for line, row in enumerate(read_rows(path, ("video", "frame", "mask")), start=1):
         try:
-            masked, frame = _MASK[row["mask"].strip().lower()], int(row["frame"])
+            masked, frame = _MASK[row["mask"].strip().lower()], number(row["frame"])
         except (KeyError, ValueError) as error:
             raise InputError(
-                f"{path}: row {number}: expected video,frame,mask with a frame number and True or "
-                f"False, found {row} ({error!r}); correct the row"
+                f"{path}: row {line}: expected video,frame,mask with a frame number and True or "
+                f"False, found {row!r:.200} ({error!r:.100}); correct the row"
             ) from error
         if masked:
             frames.setdefault(row["video"], set()).add(frame)

@@ -121,10 +121,23 @@ def numbered_files(root: Path, pattern: str, clip: str, split: str) -> dict[int,
     return dict(sorted(found.items()))
 
 
+_MOST_ABSENT = 1_000_000
+"""Numbers of pictures that are listed as missing: nine hours of video."""
+
+
 def within_range(files: Mapping[int, Path], clip: SheetClip) -> tuple[dict[int, Path], list[int]]:
-    """Return the files within the clip's frame range, and the numbers missing from it."""
+    """Return the files within the clip's frame range, and the numbers missing from it.
+
+    Raises:
+        InputError: Far more are missing than any clip has.
+    """
     first = clip.first or min(files, default=1)
     last = clip.last or max(files, default=0)
+    if last - first >= len(files) + _MOST_ABSENT:
+        raise InputError(
+            f"{files.get(last, clip.name)}: frames {first} to {last} would lack over "
+            f"{_MOST_ABSENT:,}; correct the split sheet, or move what is no frame elsewhere"
+        )
     within = {number: file for number, file in files.items() if first <= number <= last}
     return within, sorted(set(range(first, last + 1)) - within.keys())
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.sheets import read_rows
+from pipeline.runtime.sheets import number, read_rows
 
 SPLITS = ("train", "val", "test")
 _NAME = re.compile(r"(?![.\s]|zarr\.json$)[^/\\{}*\x00-\x1f]*[^/\\{}*\x00-\x1f\s]")
@@ -47,7 +47,7 @@ def _clip(path: Path, line: int, row: dict[str, str]) -> SheetClip:
         InputError: A cell does not fit.
     """
     try:
-        first, last = (int(row[key]) if row.get(key) else None for key in ("first", "last"))
+        first, last = (number(row[key]) if row.get(key) else None for key in ("first", "last"))
     except ValueError as error:
         raise InputError(
             f"{path}: row {line}: {error}; first and last are frame numbers, or empty"
@@ -115,7 +115,7 @@ def read_totals(path: Path) -> dict[tuple[str, str, str], Total]:
     columns = ("dataset", "variant", "split", "clips", "frames", "source")
     for line, row in enumerate(read_rows(path, columns), start=1):
         try:
-            clips, frames = (int(row[key]) if row[key] else None for key in ("clips", "frames"))
+            clips, frames = (number(row[key]) if row[key] else None for key in ("clips", "frames"))
         except ValueError as error:
             raise InputError(
                 f"{path}: row {line}: {error}; clips and frames are numbers, or empty"

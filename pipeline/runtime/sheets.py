@@ -38,6 +38,17 @@ def plain(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell, 1) else cell
 
 
+def number(cell: str) -> int:
+    """The number that a cell holds, of at most nine digits.
+
+    Raises:
+        ValueError: It holds something else.
+    """
+    if not re.fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", cell):
+        raise ValueError(f"{cell!r:.40} is no whole number of at most nine digits")
+    return int(cell)
+
+
 def read_rows(
     path: Path, columns: Sequence[str] = (), delimiter: str = ","
 ) -> list[dict[str, str]]:

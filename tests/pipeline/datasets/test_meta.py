@@ -29,6 +29,7 @@ def test_demo_list(drawn, name):
     [
         ("a,x,True", "video,frame,mask"),
         ("a,1,maybe", "video,frame,mask"),
+        ("a," + "9" * 5000 + ",True", r"video,frame,mask.{,400}$"),
         ("a,1", "3 cells, found fewer"),
         ("a", "3 cells, found fewer"),
     ],

@@ -142,7 +142,12 @@ def test_known_totals_agree_with_the_committed_sheets() -> None:
         ("clip,split,first,last\na,train,0,\n", "frames 0 to None of a"),
         ("clip,split,first,last\na,train,9,3\n", "frames 9 to 3 of a"),
         ("clip,split\na,training\n", "split 'training'; use one of train, val, test"),
-        ("clip,split,first,last\na,train,x,\n", r"row 1: invalid literal"),
+        ("clip,split,first,last\na,train,x,\n", r"row 1: 'x' is no whole number"),
+        (
+            "clip,split,first,last\na,train,," + "9" * 5000 + "\n",
+            r"row 1: '9{39} is no whole number",
+        ),
+        ("clip,split,first,last\na,train,1e3,\n", r"row 1: '1e3' is no whole number"),
         ("name,split\na,train\n", "no column clip; the header must have clip,split"),
         ("clip,split\n", "no clip listed"),
     ],
