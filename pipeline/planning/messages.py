@@ -93,6 +93,8 @@ class _Readable(logging.Formatter):
         text = str(self._inner.format(record) or "")
         if unknown := _UNKNOWN.search(text):
             text += f"\n{unknown[1]}: nothing makes it{meant(unknown[1], self._targets())}"
+            if "/" in unknown[1]:
+                text += "\nA file of another run needs that run's name: --config run=NAME"
         if later := _LATER.search(text):
             text += f"\n{later[1]}: dated later than now; touch it and all that is, then call again"
         return "\n".join(map(_cut, text.split("\n")))

@@ -118,9 +118,10 @@ def missing_message(cfg: Config) -> str | None:
         "Layouts: docs/datasets.md. Another folder: pathvars.raw in config.yaml.",
         "Everything that is there, missing, short or unreadable:  snakemake --cores 2 preflight",
         f"To leave them out:  without: [{', '.join(missing)}]  in config.yaml.",
-        "To use what is there of each dataset:  run: part  in config.yaml.",
-        "To see the workflow run without any data:  run: demo  in config.yaml.",
     ]
+    if any(name in cfg.datasets and cfg.datasets[name].clips == "all" for name in missing):
+        lines.append("To use what is there of each dataset:  run: part  in config.yaml.")
+    lines.append("To see the workflow run without any data:  run: demo  in config.yaml.")
     return "\n".join(lines)
 
 

@@ -63,6 +63,7 @@ def test_who_asks_for_all_gets_all(monkeypatch: pytest.MonkeyPatch, setting: str
         ("prefligt", "prefligt: nothing makes it; did you mean preflight?"),
         ("data/dhf1k/frame/0001.json", "did you mean data/dhf1k/frames/0001.json?"),
         ("xyz", "xyz: nothing makes it\n"),
+        ("data/part/dhf1k/frames/0601.json", "another run needs that run's name: --config run="),
     ],
 )
 def test_a_target_that_nothing_makes(

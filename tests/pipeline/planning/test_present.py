@@ -116,6 +116,9 @@ def test_nothing_there_at_all_is_one_error(tmp_path: Path) -> None:
     assert message is not None
     assert "clips: present, and no clip has all its files" in message
     assert "video/{clip}.AVI of 700 of 700 clips" in message
+    assert "run: part  in config.yaml" not in message
+    message = missing_message(planned(tmp_path, datasets={"dhf1k": {"clips": "all"}}))
+    assert message is not None and "run: part  in config.yaml" in message
 
 
 def test_the_message_about_missing_clips_names_the_remedy(tmp_path: Path) -> None:
