@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from pipeline.config.section import Name, Pattern, Section, Split
+from pipeline.runtime.errors import meant
 
 
 class Frames(Section):
@@ -245,7 +246,10 @@ class Dataset(Section):
     @model_validator(mode="after")
     def _variant_is_there(self) -> Self:
         if self.variant not in self.variants:
-            raise ValueError(f"variant {self.variant!r} is none of {', '.join(self.variants)}")
+            near = meant(self.variant, self.variants)
+            raise ValueError(
+                f"variant {self.variant!r} is none of {', '.join(self.variants)}{near}"
+            )
         return self
 
     @property

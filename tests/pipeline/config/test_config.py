@@ -49,7 +49,10 @@ def test_runs_share_no_folder() -> None:
         ({"flow": {"estimator": "pwc"}}, "flow: Input tag 'pwc' found using 'estimator'"),
         ({"without": ["dhf2k"]}, "without names 'dhf2k'; known are"),
         ({"tables": {"table_1": {"dataset": "x"}}}, "tables.table_1 names 'x'"),
-        ({"datasets": {"diem": {"variant": "STAViS"}}}, "'STAViS' is none of paper, stavis"),
+        (
+            {"datasets": {"diem": {"variant": "STAViS"}}},
+            r"'STAViS' is none of paper, stavis; did you mean stavis\?",
+        ),
         (
             {"datasets": {"diem": {"variants": {"paper": {"density": {"recipe": "blur"}}}}}},
             "diem.variants.paper.density: Input tag 'blur' found using 'recipe' does not match",
