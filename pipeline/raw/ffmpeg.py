@@ -109,8 +109,8 @@ def probe_video(video: Path) -> VideoFacts:
         raise FfmpegError(f"ffmpeg: it is to be turned by {turn:g} degrees, which is no quarter")
     pixels = re.search(r"Video: \w+(?: \([^)]*\))*, (\w+)", about)
     width, height = map(int, head["dimensions"].split("x"))
-    chunks = avi_chunks(video, int(stream[1])) if form == "avi" else None
     try:
+        chunks = avi_chunks(video, int(stream[1])) if form == "avi" else None
         stated = [rate for rate in rates if rate]
         timing = timing_of(packets, Fraction(head["tb"]), stated, chunks)
     except StampError as error:

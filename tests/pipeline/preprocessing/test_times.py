@@ -79,18 +79,21 @@ def begins_empty(folder: Path) -> Film:
     return avi(folder / "a.avi", chunks), sides, np.arange(len(sides) + 1) / 25
 
 
-def packed(folder: Path) -> Film:
+PACKED = b"\0\0\1\xb2DivX503b1393p"
+
+
+def packed(folder: Path, mark: bytes = PACKED, after: Callable[[int], bytes] = not_coded) -> Film:
     """B-pictures in the chunk of the picture after them, then a chunk that is not coded."""
     found = vops(folder, SIDES, b_frames=1)
     chunks = list[bytes]()
     for kind, content in found:
         if kind == "B":
             chunks[-1] += content
-            chunks.append(not_coded(len(chunks)))
+            chunks.append(after(len(chunks)))
         else:
             chunks.append(content)
     start = chunks[0].index(b"\0\0\1\xb6")
-    chunks[0] = chunks[0][:start] + b"\0\0\1\xb2DivX503b1393p" + chunks[0][start:]
+    chunks[0] = chunks[0][:start] + mark + chunks[0][start:]
     return avi(folder / "a.avi", chunks), SIDES, np.arange(len(SIDES) + 1) / 25
 
 
@@ -228,6 +231,20 @@ def check(film: Film) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", FILMS)
 def test_gaze_meets_the_dot(tmp_path: Path, kind: str) -> None:
     check(FILMS[kind](tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("mark", "after"),
+    [(PACKED, lambda frame: b""), (b"", not_coded), (b"", lambda frame: b"\x7f")],
+    ids=["no chunk for it", "no mark", "neither"],
+)
+def test_packed_pictures_that_would_be_lost_are_refused(
+    tmp_path: Path, mark: bytes, after: Callable[[int], bytes]
+) -> None:
+    video, sides, edges = packed(tmp_path, mark, after)
+    record(tmp_path, sides, edges)
+    with pytest.raises(InputError, match=r"a\.avi: .*chunk 2 holds two pictures"):
+        converted(video)
 
 
 @pytest.mark.parametrize(
