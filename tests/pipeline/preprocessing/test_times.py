@@ -315,3 +315,11 @@ def test_several_sizes_in_one_video_are_told(tmp_path: Path) -> None:
     record(tmp_path, SIDES, np.arange(46) / 25)
     with pytest.raises(InputError, match=r"a\.ts: .*pictures of several sizes, 160x90, 80x90"):
         converted(video)
+
+
+def test_a_clock_that_begins_again_is_told(tmp_path: Path) -> None:
+    part = encode(tmp_path / "b.ts", SIDES, 25, *X264).read_bytes()
+    (tmp_path / "a.ts").write_bytes(part + part)
+    record(tmp_path, SIDES, np.arange(46) / 25)
+    with pytest.raises(InputError, match=r"a\.ts: .*first: time steps back at picture 46"):
+        converted(tmp_path / "a.ts")
