@@ -9,14 +9,15 @@ semicolons or tabs. The columns are x and y, time or frame, and these where ther
   their order, within a clip; numbers stay.
 - event: whether a sample counts; without it all do.
 
-Known defects: cells that are empty, n/a, nan or a dot are lost samples.
+Known defects: cells that are empty, n/a, NA, nan, null, none, a dot or a dash are lost samples.
 """
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median_high
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -176,6 +177,21 @@ def _part(table: Table, clip: Clip, chosen: CsvOptions, observers: Mapping[str, 
     )
 
 
+def _doubts(tables: Sequence[Table], gaze: Gaze, clip: Clip, chosen: CsvOptions) -> Iterator[str]:
+    """What in the gaze of a clip speaks for other units than the options say."""
+    points = np.concatenate([[table.numbers["x"], table.numbers["y"]] for table in tables], axis=1)
+    if chosen.position.unit == "pixels" and (np.abs(points[np.isfinite(points)]) <= 1).all():
+        yield "no x or y is above 1: does gaze.options.position.unit in config.yaml fit?"
+    length = clip.times[-1] if clip.times else clip.frames / clip.rate
+    usual = median_high(gaze.seconds) if gaze.seconds else length
+    # Units of time are a thousand apart.
+    if clip.frames > 1 and (0 < usual < length / 100 or usual > 100 * length):
+        yield (
+            f"recordings last {usual:g} s, the video {length:g} s: does gaze.options.time in "
+            "config.yaml fit?"
+        )
+
+
 @np.errstate(over="ignore", invalid="ignore")  # absurd coordinates become inf, and are dropped
 def read(files: Sequence[Path], clip: Clip, **given: Any) -> Gaze:
     """Return the gaze of one clip from CSV or TSV files; the options are those of `CsvOptions`.
@@ -191,4 +207,5 @@ def read(files: Sequence[Path], clip: Clip, **given: Any) -> Gaze:
             f"{', '.join(map(str, files[:3]))}: no row of clip {clip.name}; name it there as in "
             "the split sheet"
         )
-    return usable(join(_part(table, clip, chosen, observers) for table in tables), files, clip)
+    gaze = usable(join(_part(table, clip, chosen, observers) for table in tables), files, clip)
+    return replace(gaze, findings=(*gaze.findings, *_doubts(tables, gaze, clip, chosen)))

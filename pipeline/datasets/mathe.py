@@ -28,6 +28,8 @@ from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples,
 from pipeline.datasets.table import AGAIN, Table, lines_of, read_table, text_of
 
 COLUMNS = ("time", "unused 1", "unused 2", "screen x", "screen y", "event")
+_SMALLEST = 100
+"""Pixels of a screen's side; smaller numbers are its size in metres or centimetres."""
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _SAMPLES = re.compile(r"([0-9]{1,4})_(.+)\.avi\.txt")
 
@@ -45,10 +47,11 @@ def _screen(path: Path) -> tuple[float, float]:
         numbers = [float(word) for word in words]
     except ValueError:
         numbers = []
-    if len(numbers) != 5 or not all(0 < number < np.inf for number in numbers):
+    positive = all(0 < number < np.inf for number in numbers)
+    if len(numbers) != 5 or not positive or min(numbers[3:]) < _SMALLEST:
         raise ReaderError(
-            f"{path}: expected five positive numbers, the last two the screen's width and height, "
-            f"found {len(words)} words: {' '.join(words)[:60]!r}; {AGAIN}"
+            f"{path}: expected five positive numbers, the last two the screen's width and height "
+            f"in pixels, found {len(words)} words: {' '.join(words)[:60]!r}; {AGAIN}"
         )
     return numbers[3], numbers[4]
 

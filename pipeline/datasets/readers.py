@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ def load_reader(name: str) -> Any:
 def read_gaze(name: str, files: Sequence[Path], clip: Clip, options: Mapping[str, Any]) -> Gaze:
     """Return the gaze of a clip as the reader of that name finds it in the files.
 
+    That there were samples, but none of use, is a finding.
+
     Raises:
         InputError: There is no such reader, it has no such options, or the files cannot be read,
             whatever the reason.
@@ -48,4 +51,8 @@ def read_gaze(name: str, files: Sequence[Path], clip: Clip, options: Mapping[str
             f"{files[0]}: a number of clip {clip.name} is too large ({error!r:.200}); copy the "
             "files again from the original archive"
         ) from error
+    dropped = {reason: count for reason, count in gaze.dropped.items() if count}
+    if dropped and not len(gaze.frame):
+        finding = f"no sample can be used: dropped {dropped}"
+        gaze = replace(gaze, findings=(*gaze.findings, finding))
     return gaze

@@ -25,7 +25,7 @@ from pipeline.runtime.text import read_text
 MOST_DROPPED = 0.1
 """Share of a file's lines that may be left out; one line always may."""
 AGAIN = "copy the file again from the original archive"
-_MISSING = {"", ".", "n/a"}
+_MISSING = {"", ".", "-", "n/a", "na", "#n/a", "none", "null"}
 """Cells without a value, beside nan."""
 _SHOWN = 60
 """Characters of a cell or line that a message quotes."""
@@ -33,6 +33,8 @@ _LONGEST_LINE = 65_536
 """Characters of a line that are cut into cells: a hundred million columns take a gigabyte."""
 _MOST_LINES = 16_000_000
 """Lines of a file: four hours at 1000 Hz."""
+_NO_TEXT = ("\0", "\ufffd")
+"""What stands for bytes that are no text."""
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]*")
 
 
@@ -73,21 +75,22 @@ class Table:
         return replace(gaze, dropped=self.dropped | gaze.dropped)
 
 
-def text_of(path: Path) -> str:
-    """Return the text of a file of a dataset.
+def text_of(path: Path, *, in_part: bool = False) -> str:
+    """Return the text of a file of a dataset; see `read_text` for `in_part`.
 
     Raises:
         ReaderError: See `read_text`.
     """
     try:
-        return read_text(path)
+        return read_text(path, in_part=in_part)
     except InputError as error:
         raise ReaderError(f"{error} (docs/datasets.md describes the layout)") from None
 
 
 def by_tabs(line: str) -> list[str]:
-    """Return the cells of a line between tabs."""
-    return line.split("\t")
+    """Return the cells of a line between tabs, without quotation marks around them."""
+    cells = line.split("\t")
+    return [cell.strip().strip('"') for cell in cells] if '"' in line else cells
 
 
 def lines_of(path: Path) -> list[str]:
@@ -96,7 +99,7 @@ def lines_of(path: Path) -> list[str]:
     Raises:
         ReaderError: See `read_text`; or there are too many.
     """
-    text = text_of(path).rstrip().replace("\r\n", "\n").replace("\r", "\n")
+    text = text_of(path, in_part=True).rstrip().replace("\r\n", "\n").replace("\r", "\n")
     if text.count("\n") >= _MOST_LINES:
         raise ReaderError(f"{path}: more than {_MOST_LINES} lines; split the file")
     return text.split("\n") if text else []
@@ -214,7 +217,8 @@ def _rows(
     else:
         begins = {cells[0].strip() for cells in rows} | {cells[1 - len(names)] for cells in rows}
         odd = {"", "MSG", names[0]} & begins or [b for b in begins if b.startswith("#")]
-        if not odd:  # as nearly always: all are samples
+        broken = any("\0" in line or "\ufffd" in line for line in lines[first:])
+        if not odd and not broken:  # as nearly always: all are samples
             return np.arange(first + 1, len(lines) + 1), rows
     numbers, rows = list[int](), []
     for number, line in enumerate(lines[first:], start=first + 1):
@@ -230,6 +234,8 @@ def _rows(
             reason, problem = "message", f"a message: {line[:_SHOWN]!r}"
         elif [cell.strip() for cell in cells] == names:
             reason, problem = "header", "the header once more"
+        elif any(sign in line for sign in _NO_TEXT):
+            reason, problem = "not_text", "not text in UTF-8, as which it is to be saved"
         elif len(cells) != len(names):
             expected = f"expected {len(names)} columns ({', '.join(names)})"
             reason, problem = "other_columns", f"{expected}, found {len(cells)}: {line[:_SHOWN]!r}"

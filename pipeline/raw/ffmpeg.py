@@ -109,8 +109,8 @@ def probe_video(video: Path) -> VideoFacts:
         raise FfmpegError(f"ffmpeg: it is to be turned by {turn:g} degrees, which is no quarter")
     pixels = re.search(r"Video: \w+(?: \([^)]*\))*, (\w+)", about)
     width, height = map(int, head["dimensions"].split("x"))
-    chunks = avi_chunks(video, int(stream[1])) if form == "avi" else None
     try:
+        chunks = avi_chunks(video, int(stream[1])) if form == "avi" else None
         stated = [rate for rate in rates if rate]
         timing = timing_of(packets, Fraction(head["tb"]), stated, chunks)
     except StampError as error:
@@ -197,6 +197,8 @@ class _Log:
         for line in lines:
             if shown := _SHOWN.search(line):
                 stamp = (self.stamps or [-1])[-1] + 1 if shown[1] == b"NOPTS" else int(shown[1])
+                if self.stamps and stamp < self.stamps[-1]:
+                    self.complaints.append(f"time steps back at picture {len(self.stamps) + 1}")
                 self.stamps.append(stamp)
                 self.sizes[shown[3].decode()] = None
             elif (level := _LEVEL.match(line)) and level[1] in (b"error", b"fatal", b"panic"):

@@ -15,12 +15,13 @@ within a tick of the container's clock from it; otherwise the times themselves c
 
 import math
 import os
+import re
 import struct
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,12 @@ _RIFF_HEADER = 12
 """Bytes before the first part of an AVI."""
 _RIFF_PARTS = 1000
 """Parts of an AVI among which its index is looked for: files have a handful."""
+_INDEX = np.dtype([("name", "S4"), ("flags", "<u4"), ("offset", "<u4"), ("size", "<u4")])
+_VOP = b"\0\0\1\xb6"
+"""Start of a picture of MPEG-4."""
+_NOT_CODED = 8
+"""Most bytes of a chunk that repeats the picture before."""
+_PACKED = re.compile(rb"DivX\d+(?:b|Build)\d+p")
 _LARGEST_INDEX = 1 << 26
 """Bytes of an AVI's index that are read: 4 million chunks, or a day of video."""
 
@@ -160,21 +167,59 @@ def _pick(
 
 
 def avi_chunks(video: Path, stream: int) -> int:
-    """Number of chunks of a stream that the index of an AVI lists; 0 where it has none."""
+    """Number of chunks of a stream that the index of an AVI lists; 0 where it has none.
+
+    Raises:
+        StampError: A chunk holds two pictures, and decoders leave out the second.
+    """
     with video.open("rb") as file:
         file.seek(_RIFF_HEADER)
+        movie = 0
         for _ in range(_RIFF_PARTS):
             head = file.read(8)
             if len(head) < 8:
                 break
             kind, size = struct.unpack("<4sI", head)
+            begin = file.tell()
             if kind == b"idx1":
                 content = file.read(min(size, _LARGEST_INDEX))
-                entries = np.frombuffer(content[: len(content) // 16 * 16], "S16")
-                names = entries.astype("S4")
-                return int(np.isin(names, [b"%02ddc" % stream, b"%02ddb" % stream]).sum())
-            file.seek(size + size % 2, os.SEEK_CUR)
+                index = np.frombuffer(content[: len(content) // 16 * 16], _INDEX)
+                names = [b"%02ddc" % stream, b"%02ddb" % stream]
+                chunks = index[np.isin(index["name"], names)]
+                _check_packed(file, movie, chunks)
+                return len(chunks)
+            if kind == b"LIST" and file.read(4) == b"movi":
+                movie = begin
+            file.seek(begin + size + size % 2)
     return 0
+
+
+def _check_packed(file: BinaryIO, movie: int, chunks: NDArray[Any]) -> None:
+    """Refuse B-pictures that are packed into the chunk before them, where they would be lost.
+
+    Decoders show such a picture at the next chunk if that is not coded, and if the stream says that
+    it is packed.
+    """
+    sizes = chunks["size"]
+    coded = np.flatnonzero(sizes)
+    after = np.append(coded[1:], len(sizes))
+    shows = np.append(sizes, _NOT_CODED + 1)[after] <= _NOT_CODED
+    alone = (sizes[coded] > _NOT_CODED) & (shows | (after > coded + 1))
+    if not alone.any() or sizes.sum() > os.fstat(file.fileno()).st_size:
+        return
+    file.seek(0)
+    start = file.read(min(movie + int(sizes[coded[0]]) + 1024, _LARGEST_INDEX))
+    if _PACKED.search(start):
+        alone &= ~shows
+    for k in coded[alone].tolist():
+        for begin in (movie, 0):  # what offsets count from
+            file.seek(begin + int(chunks["offset"][k]))
+            if file.read(8)[:4] == chunks["name"][k]:
+                break
+        if file.read(min(int(sizes[k]), _LARGEST_INDEX)).count(_VOP) > 1:
+            raise StampError(
+                f"chunk {k + 1} holds two pictures (packed B-frames), and the second would be lost"
+            )
 
 
 def timing_of(

@@ -157,5 +157,6 @@ def numbered_pictures(
     stays_inside(raw, files.values())
     sizes = {picture_size(file): file for file in files.values()}
     if len(sizes) > 1:
-        raise InputError(f"{where}: pictures of several sizes, {sizes}; fetch the folder again")
+        found = ", ".join(f"{w} x {h} ({file})" for (w, h), file in sizes.items())
+        raise InputError(f"{where}: pictures of several sizes, {found}; fetch the folder again")
     return files, absent, next(iter(sizes))

@@ -150,7 +150,7 @@ CASES = [
         "gaze",
         content(TRAIL, b"Time\xff\xfe"),
         TRAIL,
-        ("line 1: not text in UTF-8", "save it as UTF-8"),
+        ("line 1: expected the header Time", COPY),
     ),
     Case(
         "missing header",
@@ -254,6 +254,20 @@ CASES = [
             lambda rows: [*rows[:9], re.sub(r"^\d+", "9" * 12, rows[9]), rows[0], *rows[10:]],
         ),
         counted={"header": 1, "step_back": 1},
+    ),
+    Case(
+        "quotation marks, and bytes that are no text, also in a message: DHF1K",
+        "dhf1k",
+        "gaze",
+        text(
+            TRAIL,
+            lambda rows: [
+                rows[0].replace("\t", '"\t"').join('""'),
+                *(re.sub(r"(\w+)$", r'"\1"', row) for row in rows[1:]),
+                *("9\tMSG\t1\t# Fl\ufffdche", 40 * "\0", rows[-1].replace("tion", "ti\ufffdn")),
+            ],
+        ),
+        counted={"message": 1, "not_text": 2},
     ),
     Case(
         "a line cut short at the end: DIEM",

@@ -145,7 +145,9 @@ def test_a_place_aside(table, position, x, y):
     np.testing.assert_allclose([gaze.x[0], gaze.y[0]], [9.5, 19.5], atol=1e-4)
 
 
-@pytest.mark.parametrize("cell", ["", "n/a", "nan", "NaN", ".", "inf", "-inf", "1e999"])
+@pytest.mark.parametrize(
+    "cell", ["", "n/a", "nan", "NaN", "NA", "-", "None", ".", "inf", "-inf", "1e999"]
+)
 def test_lost_samples(table, cell):
     gaze = read(table("time,x,y", "0,1,1", f"0,{cell},1", f"0,1,{cell}", f"{cell},1,1"))
     assert gaze.dropped == {
@@ -217,6 +219,22 @@ def test_options_that_do_not_fit(table, options, message):
 def test_number_of_the_first_frame_is_required(table):
     with pytest.raises(ReaderError, match="set first_frame, 0 or 1"):
         read(table("frame,x,y", "0,1,1"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "finding"),
+    [
+        (("0,0.25,0.5", "400,1,0"), "no x or y is above 1: does gaze.options.position.unit"),
+        (
+            ("0,25,5", "0.4,9,9"),
+            "recordings last 0.0004 s, the video 0.4 s: does gaze.options.time",
+        ),
+        (("0,25,5", "399000,9,9"), "recordings last 399 s, the video 0.4 s"),
+    ],
+)
+def test_other_units_than_the_options_say(table, lines, finding):
+    (found,) = read(table("time,x,y", *lines)).findings
+    assert finding in found
 
 
 def test_most_samples_outside_are_a_finding(table):

@@ -217,7 +217,10 @@ def test_nothing_in_the_file(tmp_path, content):
 def test_undecodable_bytes(tmp_path):
     files = recording(tmp_path, (1, 2, 3, "Fixation"))
     files[0].write_bytes(files[0].read_bytes() + b"\xff\xfe\x00")
-    with pytest.raises(ReaderError, match=r"P07_Trail002\.txt, line 3: not text in UTF-8"):
+    gaze = dhf1k.read(files, CLIP)
+    assert gaze.dropped["not_text"] == 1
+    files[0].write_bytes(files[0].read_bytes().replace(b"Fixation", b"Fix\xe4tion"))
+    with pytest.raises(ReaderError, match=r"P07_Trail002\.txt, line 2: not text in UTF-8"):
         dhf1k.read(files, CLIP)
 
 

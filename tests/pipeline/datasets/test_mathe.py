@@ -132,6 +132,7 @@ def test_points_that_are_no_place_are_counted(tmp_path, x):
     [
         *("1 1 1 1280 0", "1 1 1 -1280 1024", "1 1 1 nan 1024", "1 1 1 1280 inf", "1 1 1 1280 a"),
         *("1 1 -1 1280 1024", "1 1 1280 1024", "1 1 1 1280 1024 25", "1280 1024", ""),
+        *("1280 1024 0.6 0.37 0.3", "0.6 37 30 37 30"),
     ],
 )
 def test_geometry_is_no_screen(tmp_path, numbers):
@@ -237,7 +238,9 @@ def test_bad_samples(tmp_path, content, message):
 def test_undecodable_bytes(tmp_path):
     files = recordings(tmp_path)
     files[0].write_bytes(b"1 0 0 640 512 F\n2 0 0 640 512 \xff\n")
-    with pytest.raises(ReaderError, match=r"003_.*line 2: not text in UTF-8"):
+    assert mathe.read(files, CLIP, observers="all").dropped["not_text"] == 1
+    files[0].write_bytes(b"1 0 0 640 512 \xff\n2 0 0 640 512 \xff\n")
+    with pytest.raises(ReaderError, match=r"003_.*line 1: not text in UTF-8"):
         mathe.read(files, CLIP, observers="all")
 
 

@@ -79,18 +79,21 @@ def begins_empty(folder: Path) -> Film:
     return avi(folder / "a.avi", chunks), sides, np.arange(len(sides) + 1) / 25
 
 
-def packed(folder: Path) -> Film:
+PACKED = b"\0\0\1\xb2DivX503b1393p"
+
+
+def packed(folder: Path, mark: bytes = PACKED, after: Callable[[int], bytes] = not_coded) -> Film:
     """B-pictures in the chunk of the picture after them, then a chunk that is not coded."""
     found = vops(folder, SIDES, b_frames=1)
     chunks = list[bytes]()
     for kind, content in found:
         if kind == "B":
             chunks[-1] += content
-            chunks.append(not_coded(len(chunks)))
+            chunks.append(after(len(chunks)))
         else:
             chunks.append(content)
     start = chunks[0].index(b"\0\0\1\xb6")
-    chunks[0] = chunks[0][:start] + b"\0\0\1\xb2DivX503b1393p" + chunks[0][start:]
+    chunks[0] = chunks[0][:start] + mark + chunks[0][start:]
     return avi(folder / "a.avi", chunks), SIDES, np.arange(len(SIDES) + 1) / 25
 
 
@@ -231,6 +234,20 @@ def test_gaze_meets_the_dot(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("mark", "after"),
+    [(PACKED, lambda frame: b""), (b"", not_coded), (b"", lambda frame: b"\x7f")],
+    ids=["no chunk for it", "no mark", "neither"],
+)
+def test_packed_pictures_that_would_be_lost_are_refused(
+    tmp_path: Path, mark: bytes, after: Callable[[int], bytes]
+) -> None:
+    video, sides, edges = packed(tmp_path, mark, after)
+    record(tmp_path, sides, edges)
+    with pytest.raises(InputError, match=r"a\.avi: .*chunk 2 holds two pictures"):
+        converted(video)
+
+
+@pytest.mark.parametrize(
     ("rate", "suffix"), [(rate, suffix) for rate in RATES for suffix in RATES[rate]]
 )
 def test_gaze_meets_the_dot_at_every_rate(tmp_path: Path, rate: str, suffix: str) -> None:
@@ -298,3 +315,11 @@ def test_several_sizes_in_one_video_are_told(tmp_path: Path) -> None:
     record(tmp_path, SIDES, np.arange(46) / 25)
     with pytest.raises(InputError, match=r"a\.ts: .*pictures of several sizes, 160x90, 80x90"):
         converted(video)
+
+
+def test_a_clock_that_begins_again_is_told(tmp_path: Path) -> None:
+    part = encode(tmp_path / "b.ts", SIDES, 25, *X264).read_bytes()
+    (tmp_path / "a.ts").write_bytes(part + part)
+    record(tmp_path, SIDES, np.arange(46) / 25)
+    with pytest.raises(InputError, match=r"a\.ts: .*first: time steps back at picture 46"):
+        converted(tmp_path / "a.ts")

@@ -78,3 +78,12 @@ def test_no_regular_file(tmp_path):
     for name, reason in reasons.items():
         with pytest.raises(InputError, match=rf"{name}: cannot be read \({reason}"):
             read_text(tmp_path / name)
+
+
+def test_text_in_part(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"1 2\n# Fl\xe4che\n\0\n")
+    assert read_text(path, in_part=True) == "1 2\n# Fl\ufffdche\n\0\n"
+    path.write_bytes("1 2\n".encode("utf-16-be"))
+    with pytest.raises(InputError, match="a zero byte"):
+        read_text(path, in_part=True)
