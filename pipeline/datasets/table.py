@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import methodcaller
 from pathlib import Path
 from typing import NamedTuple
 
@@ -141,11 +142,13 @@ def read_table(
                 f"{', '.join(names)[:_SHOWN]!r}; {again}"
             )
     faults: list[_Fault] = []
-    number, rows = _rows(lines, first, names, split, faults)
-    by_name = dict(zip(names, zip(*rows, strict=True), strict=False))
-    good = np.ones(len(rows), dtype=bool)
+    number, cells = _cells(lines, first, names, split, faults)
+    by_name = dict(zip(names, cells, strict=False))
+    good = np.ones(len(number), dtype=bool)
 
     def leave_out(wrong: NDArray[np.bool_], reason: str, column: str, expected: str) -> None:
+        if not wrong.any():
+            return
         for k in np.flatnonzero(good & wrong):
             cell = by_name[column][k][:_SHOWN]
             problem = f"column {column!r} must be {expected}, found {cell!r}"
@@ -163,7 +166,7 @@ def read_table(
         time = values[clock]
         leave_out(~np.isfinite(time), "not_a_number", clock, "a finite number")
         leave_out(time < lowest, "not_a_number", clock, f"at least {lowest:g}")
-        back = np.zeros(len(rows), dtype=bool)
+        back = np.zeros(len(number), dtype=bool)
         back[good] = ~never_falling(time[good])
         leave_out(back, "step_back", clock, "at least that of the line before")
     _refuse(path, faults, len(lines) - first, good, again)
@@ -198,29 +201,21 @@ def header_of(
     return names, at + 1
 
 
-def _rows(
+def _cells(
     lines: Sequence[str],
     first: int,
     names: Sequence[str],
     split: Callable[[str], list[str]],
     faults: list[_Fault],
-) -> tuple[NDArray[np.int64], list[list[str]]]:
-    """Number and cells of the lines from `first` on that have a cell for each column.
+) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
+    """Number of the lines from `first` on that have a cell for each column, and cells by column.
 
-    The others become faults.
+    The other lines become faults.
     """
+    if columns := _all_samples(lines[first:], names, split):
+        return np.arange(first + 1, len(lines) + 1), columns
     rows: list[list[str]] = []
-    for line in lines[first:]:
-        rows.append(split(line[:_LONGEST_LINE]))
-        if len(rows[-1]) != len(names):
-            break
-    else:
-        begins = {cells[0].strip() for cells in rows} | {cells[1 - len(names)] for cells in rows}
-        odd = {"", "MSG", names[0]} & begins or [b for b in begins if b.startswith("#")]
-        broken = any("\0" in line or "\ufffd" in line for line in lines[first:])
-        if not odd and not broken:  # as nearly always: all are samples
-            return np.arange(first + 1, len(lines) + 1), rows
-    numbers, rows = list[int](), []
+    numbers: list[int] = []
     for number, line in enumerate(lines[first:], start=first + 1):
         cells = split(line[:_LONGEST_LINE])
         while len(cells) > len(names) and not cells[-1].strip():
@@ -246,7 +241,24 @@ def _rows(
         else:
             numbers.append(number)
             rows.append(cells)
-    return np.array(numbers, dtype=np.int64), rows
+    return np.array(numbers, dtype=np.int64), [*zip(*rows, strict=True)]
+
+
+def _all_samples(
+    lines: Sequence[str], names: Sequence[str], split: Callable[[str], list[str]]
+) -> list[tuple[str, ...]]:
+    """Cells by column where every line is a sample, as nearly always; otherwise nothing."""
+    text = "\n".join(lines)
+    longest = max(map(len, lines), default=0)
+    if longest > _LONGEST_LINE or any(sign in text for sign in ("#", *_NO_TEXT)):
+        return []
+    plain = split is by_tabs and '"' not in text
+    rows = [*map(methodcaller("split", "\t") if plain else split, lines)]
+    if {*map(len, rows)} != {len(names)}:
+        return []
+    columns = [*zip(*rows, strict=True)]
+    begins = {*map(str.strip, columns[0])}.union(*columns[1:2])
+    return [] if {"", "MSG", names[0]} & begins else columns
 
 
 def _floats(

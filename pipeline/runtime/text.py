@@ -54,10 +54,13 @@ def _content(path: Path) -> bytes:
     try:
         # Without waiting, as a pipe without a writer would have it wait for ever.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
                 raise InputError(f"{path}: cannot be read (not a regular file); put a file there")
             packed = path.suffix.lower() == ".gz"
-            content = (gzip.GzipFile(fileobj=file) if packed else file).read(LARGEST + 1)
+            # Not more than there is, for as much memory is taken.
+            most = LARGEST if packed else min(LARGEST, state.st_size)
+            content = (gzip.GzipFile(fileobj=file) if packed else file).read(most + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be unpacked ({error}); copy it again") from None
     except OSError as error:
