@@ -115,7 +115,9 @@ def opened_truth(cfg: Config, dataset: str, split: str, threads: int) -> GroundT
     others = [name for name in known if over(cfg, name) != over(cfg, dataset)]
     line = [sys.executable, "-m", "snakemake", "--snakefile", own("Snakefile"), "--directory", "."]
     line += ["--cores", str(threads), "--quiet", "rules"]
-    line += ["--config", f"run={cfg.run}", f"without={json.dumps(others)}", "--", *wanted]
+    # Frames too: Snakemake leaves what was made from a store that a failed job took away.
+    frames = paths.parts(cfg, "frames", dataset, split)
+    line += ["--config", f"run={cfg.run}", f"without={json.dumps(others)}", "--", *frames, *wanted]
     if subprocess.run(line, check=False).returncode:
         raise InputError(f"{wanted[0]}: could not be made; Snakemake says above what it needs")
     # After an edit of config.yaml and `snakemake --touch` they are there, and others.

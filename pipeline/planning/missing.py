@@ -41,9 +41,9 @@ def _files_missing(cfg: Config, name: str) -> list[str]:
 
 
 def almost(root: Path, of_clips: Mapping[str, Sequence[str]]) -> str:
-    """A clause about what lies there under almost the name of the first missing file, if any."""
-    (first, *_), *_ = of_clips.values()
-    return _clause(near_miss(root, first.removeprefix(f"{root}/")))
+    """A clause about what lies there under almost the name of a missing file, if any."""
+    found = (near_miss(root, files[0].removeprefix(f"{root}/")) for files in of_clips.values())
+    return _clause(next(filter(None, found), None))
 
 
 def _clause(found: str | None) -> str:

@@ -261,10 +261,13 @@ def _remarks(name: str, table: Table, settings: TablesSettings) -> tuple[str, ..
 def _run_remark(run: str) -> tuple[str, ...]:
     if run in _PAPERS:
         return ()
-    kind = " on drawn miniatures" if run == "demo" else ""
+    if run == "demo":
+        kind = "demo on drawn miniatures. They show that the workflow works; they"
+    else:
+        kind = f"{run}, which is not the paper's; where printed values stand beside them, they"
     return (
-        f"Our numbers are of the run {run}{kind}. They show that the workflow works; they are "
-        "not comparable with the paper's, and the differences mean nothing.",
+        f"Our numbers are of the run {kind} are not comparable with the paper's, and the "
+        "differences mean nothing.",
     )
 
 

@@ -49,6 +49,10 @@ def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {**facts, "seal": digest_of(canonical(facts))}
 
 
+_OF_A_RUN = ("weights", "saliency", "scores", "tables", "checkpoints")
+"""Folders of results whose parent is not a run's where they lie in results itself."""
+
+
 def is_sealed(facts: Mapping[str, Any]) -> bool:
     """Whether facts are as they were when `sealed` made them."""
     rest = {key: value for key, value in facts.items() if key != "seal"}
@@ -61,7 +65,12 @@ def name_of(product: Path) -> str:
 
 
 def rerun(*targets: Path) -> str:
-    """The remedy for products that cannot be used."""
-    return f"rerun {'it' if len(targets) == 1 else 'both'}: snakemake --forcerun " + " ".join(
-        map(str, targets)
-    )
+    """The remedy for products that cannot be used: a command that makes them again.
+
+    It names the run where folders bear its name, as in data/<run>/<dataset>/<stage>/<part>.json.
+    """
+    runs = [path.parts[1] for path in targets if path.parts[0] == "data" and len(path.parts) == 5]
+    runs += [path.parts[1] for path in targets if path.parts[0] == "results" and path.parts[2:]]
+    run = "" if not runs or runs[0] in _OF_A_RUN else f" --config run={runs[0]}"
+    it, names = "it" if len(targets) == 1 else "both", " ".join(map(str, targets))
+    return f"rerun {it}: snakemake --cores 2{run} --forcerun {names} -- {targets[-1]}"

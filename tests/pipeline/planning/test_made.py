@@ -60,8 +60,8 @@ def test_a_density_that_was_made_with_other_settings_is_refused(
     )
     made.check([manifest], expected)
     edited = expected[str(folder)] | {"density": {"recipe": "gaussian", "fwhm": 40.0}}
-    with pytest.raises(InputError, match=rf"^{manifest}: made .*fwhm.*--forcerun {manifest}"):
+    with pytest.raises(InputError, match=rf"^{manifest}: made .*fwhm.*--forcerun {manifest} --"):
         made.check([manifest], expected | {str(folder): edited})
     manifest.write_text(manifest.read_text().replace("1", "2"))
-    with pytest.raises(InputError, match=rf"^{manifest}: edited or damaged .*forcerun {manifest}$"):
+    with pytest.raises(InputError, match=rf"^{manifest}: edited or damaged .* -- {manifest}$"):
         made.check([manifest], expected)

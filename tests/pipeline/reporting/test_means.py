@@ -59,7 +59,7 @@ def test_a_sheet_that_is_not_text(tmp_path, content):
         path.write_bytes(content)
         if seal:
             seal_sheet(path, "mit", {}, {})
-        with pytest.raises(InputError, match=r"scores\.csv: .*snakemake --force"):
+        with pytest.raises(InputError, match=r"scores\.csv: .*snakemake --.*force"):
             read_scores(path, "mit")
 
 

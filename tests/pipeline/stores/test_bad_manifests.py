@@ -15,6 +15,7 @@ from pipeline.runtime.errors import InputError
 from pipeline.stores import manifests
 from pipeline.stores.kinds import DENSITY, FRAMES
 from pipeline.stores.reading import Store, open_store
+from pipeline.stores.seals import rerun
 from pipeline.stores.verify import verify
 from tests.builders import edited, store
 
@@ -77,7 +78,7 @@ def test_a_manifest_of_something_else(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=rf"^{manifest}: .*{words}") as caught:
         open_store(DENSITY, manifest)
     message = str(caught.value)
-    assert message.endswith(f"; rerun it: snakemake --forcerun {manifest}")
+    assert message.endswith(f"; {rerun(manifest)}")
     assert "\n" not in message
     assert len(message) < 600
     assert verify([tmp_path]) == [message]
@@ -114,8 +115,8 @@ def test_flipped_bits_of_what_describes_a_store(tmp_path: Path, name: str) -> No
         file.write_bytes(spoilt)
         found = _opened(manifest)
         if found != whole:
-            assert found.endswith(f"; rerun it: snakemake --forcerun {manifest}")
-            assert verify([tmp_path])[0].endswith(f"snakemake --forcerun {manifest}")
+            assert found.endswith(f"; {rerun(manifest)}")
+            assert verify([tmp_path])[0].endswith(rerun(manifest))
 
 
 def test_metadata_that_change_while_a_store_is_open(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ CASES = [
         "gaze",
         remove("made/frames/0001.json"),
         "made/frames/0001.json",
-        ("not a manifest", "rerun it: snakemake --forcerun"),
+        ("not a manifest", "rerun it: snakemake --cores 2 --forcerun"),
     ),
     Case(
         "manifest of another kind for frames",
@@ -73,7 +73,7 @@ CASES = [
         "flow",
         cut("made/frames/0001.json", 0.5),
         "made/frames/0001.json",
-        ("not a manifest", "rerun it: snakemake --forcerun"),
+        ("not a manifest", "rerun it: snakemake --cores 2 --forcerun"),
     ),
     Case(
         "no manifest of gaze",
@@ -81,7 +81,7 @@ CASES = [
         "density",
         remove("made/gaze/0001.json"),
         "made/gaze/0001.json",
-        ("not a manifest", "rerun it: snakemake --forcerun"),
+        ("not a manifest", "rerun it: snakemake --cores 2 --forcerun"),
     ),
     Case(
         "manifest of another kind for gaze",

@@ -16,6 +16,7 @@ from pipeline.stores.kinds import FRAMES
 from pipeline.stores.manifests import read_manifest
 from pipeline.stores.reading import open_parts
 from pipeline.stores.score_sheets import seal_sheet
+from pipeline.stores.seals import rerun
 from pipeline.stores.verify import damage, verify
 from tests.builders import run_python
 from tests.pipeline.stores.small_run import SmallRun
@@ -81,7 +82,7 @@ def test_a_density_of_another_width_in_the_place_of_the_first(run: SmallRun) -> 
     _replace(run.made("density"), run.root / "wide/density/0002.json")
     message = (
         f"{run.scores}: made from another ucf_sports/density/0002.json than there is now; "
-        f"rerun both: snakemake --forcerun {run.made('density')} {run.scores}"
+        f"{rerun(run.made('density'), run.scores)}"
     )
     assert _found(run) == [message]
     assert _refused(run) == [message]
@@ -95,7 +96,7 @@ def test_tables_of_other_scores_are_made_again_as_the_folder_that_they_are(run: 
     tables = run.results / "tables"
     assert _found(run) == [
         f"{tables}/files.json: made from another mean_map/setting_1/ucf_sports.csv than there is "
-        f"now; rerun both: snakemake --forcerun {run.scores} {tables}"
+        f"now; {rerun(run.scores, tables)}"
     ]
 
 
@@ -103,7 +104,7 @@ def test_weights_of_the_same_shape_in_the_place_of_others(run: SmallRun) -> None
     run.fit(run.weights, every=5)
     message = (
         f"{run.saliency}: made from another weights/mean_map/setting_1.safetensors than there is "
-        f"now; rerun it: snakemake --forcerun {run.saliency}"
+        f"now; {rerun(run.saliency)}"
     )
     assert _found(run) == [message]
     assert _refused(run) == [message]
@@ -128,7 +129,7 @@ def test_manifests_that_took_each_others_place(run: SmallRun) -> None:
     second.rename(first)
     first.with_name("held").rename(second)
     assert {message.split(": ")[0] for message in _found(run)} >= {str(first), str(second)}
-    with pytest.raises(InputError, match=r"missing; rerun it: snakemake --forcerun"):
+    with pytest.raises(InputError, match=r"missing; rerun it: snakemake --cores 2 --forcerun"):
         open_parts(FRAMES, [first, second])
 
 
@@ -154,19 +155,14 @@ def test_an_edited_or_removed_file_of_the_tables(run: SmallRun, name: str, remov
     file = run.results / "tables" / name
     file.unlink() if removed else file.write_text(file.read_text().replace("t", "T", 1))
     tables = run.results / "tables"
-    assert _found(run) == [
-        f"{tables}: {name} changed since they were written; rerun it: snakemake --forcerun {tables}"
-    ]
+    assert _found(run) == [f"{tables}: {name} changed since they were written; {rerun(tables)}"]
 
 
 def test_an_edited_number_of_a_sheet_of_scores(run: SmallRun) -> None:
     lines = run.scores.read_text().splitlines(keepends=True)
     lines[2] = lines[2].replace("0.", "9.", 1)
     run.scores.write_text("".join(lines))
-    message = (
-        f"{run.scores}: edited or damaged since it was written; "
-        f"rerun it: snakemake --forcerun {run.scores}"
-    )
+    message = f"{run.scores}: edited or damaged since it was written; {rerun(run.scores)}"
     assert _found(run) == [message]
     assert _refused(run) == [message]
 
@@ -180,10 +176,7 @@ def test_an_edited_fact_of_a_manifest(run: SmallRun, key: str, value: float) -> 
     assert edited != text
     manifest.write_text(edited)
     (message,) = _found(run)
-    assert message == (
-        f"{manifest}: edited or damaged since it was written; "
-        f"rerun it: snakemake --forcerun {manifest}"
-    )
+    assert message == (f"{manifest}: edited or damaged since it was written; {rerun(manifest)}")
     with pytest.raises(SystemExit, match="edited or damaged"):
         run.gaze("0002", run.root / "again")
 
@@ -200,7 +193,7 @@ def test_verify_lists_all_that_is_damaged_and_nothing_else(run: SmallRun) -> Non
     named = {line.split(": ")[0] for line in lines}
     assert named == {str(p.relative_to(run.root)) for p in (*spoilt, run.checkpoint.path)}
     assert len(lines) == len(named)
-    assert all("snakemake --forcerun" in line or "remove it" in line for line in lines)
+    assert all("snakemake --cores 2 --forcerun" in line or "remove it" in line for line in lines)
 
 
 @pytest.mark.parametrize("stage", ["frames", "flow", "gaze", "density"])
@@ -216,8 +209,8 @@ def test_the_store_that_is_damaged_is_the_one_that_is_blamed(run: SmallRun, stag
     paths = [run.made(name) for name in ("frames", "flow", "gaze", "density")]
     message = damage(paths)
     assert message.startswith(f"{manifest}: ")
-    assert message.endswith(f"differ from it; rerun it: snakemake --forcerun {manifest}")
-    with pytest.raises(SystemExit, match=f"rerun it: snakemake --forcerun {manifest}"):
+    assert message.endswith(f"differ from it; {rerun(manifest)}")
+    with pytest.raises(SystemExit, match=f"{rerun(manifest)}"):
         run.statistics(run.root / "s.csv") if stage != "gaze" else run.score(run.root / "s.csv")
 
 
@@ -268,3 +261,19 @@ def test_verify_waits_for_no_pipe_and_names_what_score_folder_wrote(run: SmallRu
     sheet.write_text(run.scores.read_text().replace("0.", "0.0", 1))
     (message,) = _found(run)
     assert message.startswith(f"{sheet}: edited or damaged since it was written; score its maps")
+
+
+@pytest.mark.parametrize(
+    ("targets", "command"),
+    [
+        (["results/tables"], "it: snakemake --cores 2 --forcerun results/tables -- results/tables"),
+        (
+            ["data/part/dhf1k/gaze/0002.json", "results/part/scores/mit/a.csv"],
+            "both: snakemake --cores 2 --config run=part --forcerun "
+            "data/part/dhf1k/gaze/0002.json results/part/scores/mit/a.csv "
+            "-- results/part/scores/mit/a.csv",
+        ),
+    ],
+)
+def test_the_remedy_is_a_command_that_runs(targets: list[str], command: str) -> None:
+    assert rerun(*map(Path, targets)) == f"rerun {command}"

@@ -13,6 +13,7 @@ import torch
 from pipeline.config.data import DatasetFrames, DisFlow, Frames, GaussianDensity
 from pipeline.stores.kinds import DENSITY
 from pipeline.stores.manifests import read_manifest
+from pipeline.stores.seals import rerun
 from pipeline.stores.settings import (
     density_settings,
     flow_settings,
@@ -56,7 +57,7 @@ def test_an_edited_setting_is_named_with_both_values_and_the_remedy(tmp_path: Pa
     manifest = _density(tmp_path, **density_settings(RECIPE, GRID))
     edited = RECIPE.model_copy(update={"sigma": 30.0, "repeats": "once"})
     wider = GRID.model_copy(update={"width": 64})
-    ends = f"; rerun it: snakemake --forcerun {manifest}"
+    ends = f"; {rerun(manifest)}"
     assert mismatches({manifest: density_settings(edited, wider)}) == [
         f"{manifest}: made with density.repeats each, config.yaml says once{ends}",
         f"{manifest}: made with density.sigma 20.0, config.yaml says 30.0{ends}",
@@ -88,7 +89,7 @@ def test_a_manifest_of_an_older_release_is_made_again(tmp_path: Path) -> None:
     (message,) = mismatches({manifest: maps_settings(Path("maps"))})
     assert message == (
         f"{manifest}: no inputs, seal: not a manifest, or made by an older release; "
-        f"rerun it: snakemake --forcerun {manifest}"
+        f"{rerun(manifest)}"
     )
 
 
@@ -126,8 +127,7 @@ def test_weights_are_compared_by_the_facts_that_come_from_config(tmp_path: Path)
     assert mismatches({weights: expected}) == []
     edited = expected | {"training": {"learning_rate": 0.1, "epochs": 4.0}}
     assert mismatches({weights: edited}) == [
-        f"{weights}: made with training.learning_rate 0.01, config.yaml says 0.1; "
-        f"rerun it: snakemake --forcerun {weights}"
+        f"{weights}: made with training.learning_rate 0.01, config.yaml says 0.1; {rerun(weights)}"
     ]
     assert mismatches({weights: {"seed": 1}}) == [], "only what is expected is compared"
     (message,) = mismatches({weights: {"fitting": {"patches": 10}}})

@@ -67,7 +67,7 @@ def test_every_flipped_bit_of_weights_is_noticed(tmp_path: Path) -> None:
             tensors, facts = load_weights(path), weights_facts(path)
         except InputError as error:
             assert str(error).startswith(f"{path}: ")
-            assert "rerun it: snakemake --forcerun" in str(error)
+            assert "rerun it: snakemake --cores 2 --forcerun" in str(error)
             continue
         # A blank in JSON may become another, which changes nothing.
         same = all(tensors[name].equal(value) for name, value in network.state_dict().items())
