@@ -6,6 +6,7 @@ method and metric), <name>_clips.csv, <name>.md, <name>.html and <name>.tex; bes
 and pages.json, from which the report is rendered. The same input gives the same bytes.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -92,7 +93,8 @@ def tables(
         if attributes := _attributes(page.name, settings):
             _write_attributes(page, measured[page.name], attributes, out)
         write_page(out, page, ("md", "html", "tex"))
-    remarks = (_origin(settings), *_run_remark(settings.run))
+    parts = sentences(itertools.chain(*settings.coverage.values()), data)
+    remarks = (_origin(settings), *_run_remark(settings.run), *parts)
     inputs = {name_of(path): product(path).digest for path in scores}
     write_index(out, pages, TITLE, remarks, inputs)
 

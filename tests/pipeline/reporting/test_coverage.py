@@ -100,7 +100,8 @@ def test_every_page_of_a_part_says_so(tmp_path: Path, made: Any) -> None:
     scored = used(dataset="ucf_sports", split="test", clips=2, of=47, frames=None)
     out = made(coverage={"table_1": [scored.model_dump()]}, tested=[manifest])
     short = "1 of 47 test clips of ucf_sports; not comparable."
-    for name in ("table_1.md", "table_1.html", "table_1.tex", "pages.json"):
+    pages = (f"{name}.{form}" for name in ("table_1", "index") for form in ("md", "html"))
+    for name in (*pages, "table_1.tex", "pages.json"):
         text = (out / name).read_text().replace("\\_", "_")
         assert short in text, name
     assert "left out: b: <b>.avi & cut." in Html((out / "table_1.html").read_text()).text
