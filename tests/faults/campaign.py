@@ -37,7 +37,7 @@ PARTS = (
     ("data", "results"),
     ("results",),
     ("results/demo/weights", "results/tables"),
-    ("data/demo/ucf_sports", "results/demo/scores"),
+    ("data/demo/ucf_sports", "results"),
 )
 """What a round takes away: everything, all stores, all results, some."""
 PATIENCE = 600.0
