@@ -165,3 +165,10 @@ def test_names_without_letters_make_a_folder(calls: list[list[str]]) -> None:
     assert Path("results/demo/given/maps/ucf_sports").is_dir()
     with pytest.raises(InputError, match="has no clip of split train"):
         score_folder.score_folder(Path(), dataset="ledov", split="train", run="demo")
+
+
+def test_frames_that_a_failed_job_took_away_are_made_again(calls: list[list[str]]) -> None:
+    """Snakemake leaves what was made from a store that is gone, though raw files changed."""
+    message("maps", "--dataset", "ucf_sports", "--run", "demo")
+    ((*_, frames, density, gaze),) = calls
+    assert [Path(one).parts[-2] for one in (frames, density, gaze)] == ["frames", "density", "gaze"]
