@@ -1,4 +1,4 @@
-"""The lock that a killed Snakemake leaves on its folder, told from a living one's and removed.
+"""The lock that a killed Snakemake leaves on its folder: how it differs from a living one's.
 
 Snakemake lists what a call makes in `.snakemake/locks` and removes the list at its end. A call that
 is killed cannot, and the next one is refused until somebody unlocks the folder. Therefore every
@@ -33,6 +33,10 @@ def hold(folder: Path) -> None:
     Locks of a call that was killed are removed if it ran on this machine under the same user,
     nothing else holds the folder, and none of its jobs still runs; otherwise one line on standard
     error says what to do. The folder is left as it is where the disk is read-only or cannot lock.
+
+    Raises:
+        SystemExit: The folder is not locked, but a job of an earlier call still writes there: its
+            shell was killed, and Snakemake took it for ended.
     """
     os.environ[RUNNING] = str(folder.absolute())
     with suppress(OSError):
@@ -46,6 +50,10 @@ def hold(folder: Path) -> None:
             return
         file.seek(0)
         locks, last = folder / "locks", file.read()
+        if not _is_locked(locks) and (jobs := _jobs(folder)):
+            numbers = " ".join(map(str, jobs))
+            _held.pop().close()
+            sys.exit(f"{folder}: jobs of an earlier call still run: wait, or kill {numbers}")
         if not _is_locked(locks) or _unlocked(folder, locks, last):
             file.truncate(0)
             file.write(_here())

@@ -249,7 +249,7 @@ def read_frames(
     """
     # Without passthrough ffmpeg doubles or drops frames to even out the rate.
     raw = {"format": "rawvideo", "pix_fmt": pixel_format, "fps_mode": "passthrough", "threads": 1}
-    # The stamps are told by then; ffmpeg complains of output whose stamps do not ascend.
+    # The stamps are known by then; ffmpeg complains of output whose stamps do not ascend.
     raw |= {"enc_time_base": "filter"}
     numbered = stream.filter("setpts", "N")
     limit = {} if last is None else {"frames:v": last}

@@ -125,13 +125,16 @@ def write_store(
             shutil.rmtree(store)
         writer = Writer(kind, store, codec)
         yield writer
+        files = list_files(store)
+        if lost := [clip for clip in writer.clips if f"{clip}/zarr.json" not in files]:
+            raise InputError(f"{store}: {lost[0]} was removed while others were written; rerun it")
         write_manifest(
             manifest,
             kind=kind.name,
             codec=codec,
             clips=writer.clips,
             left_out=writer.left_out,
-            files=list_files(store),
+            files=files,
             settings=dict(settings),
             inputs=writer.inputs,
         )

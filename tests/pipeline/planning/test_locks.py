@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,6 +98,9 @@ def test_jobs_that_still_run_keep_the_lock(
     try:
         assert not is_unlocked(killed)
         assert f"its jobs still run: wait, or kill {job.pid}\n" in capsys.readouterr().err
+        shutil.rmtree(killed / "locks")  # as by a call that ends well, though a job outlived it
+        with pytest.raises(SystemExit, match=f"earlier call still run: wait, or kill {job.pid}$"):
+            hold(killed)
     finally:
         job.kill()
         job.wait()

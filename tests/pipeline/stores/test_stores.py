@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +90,18 @@ def test_wrong_kind(tmp_path: Path) -> None:
     manifest = _write(tmp_path, {"a": 2})
     with pytest.raises(InputError, match="expected kind density, found 'frames'"):
         open_store(DENSITY, manifest)
+
+
+def test_a_store_that_somebody_else_removed_meanwhile_gets_no_manifest(tmp_path: Path) -> None:
+    store, manifest = tmp_path / "0001.zarr", tmp_path / "0001.json"
+    with (
+        pytest.raises(InputError, match="a was removed while others were written"),
+        write_store(DENSITY, store, manifest, {}) as writer,
+    ):
+        for clip in "ab":
+            writer.add(clip, [np.zeros((2, 2, 2))])
+        shutil.rmtree(store / "a")
+    assert not manifest.exists()
 
 
 def test_a_failed_job_leaves_no_manifest(tmp_path: Path) -> None:
