@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.config.section import Section
-from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join, keep
 from pipeline.datasets.screen import Position, options, outside, usable
 from pipeline.datasets.table import Table, header_of, lines_of, read_table
 
@@ -168,7 +168,9 @@ def _part(table: Table, clip: Clip, chosen: CsvOptions, observers: Mapping[str, 
     if "event" in table.words:
         other = _other_event(table.words["event"], table.path, chosen)
         reasons = [("other_event", other), *reasons]
-    rows = table.keep(np.arange(len(frame), dtype=np.float64), point[0], point[1], 0, reasons)
+    rows = table.counted(
+        keep(np.arange(len(frame), dtype=np.float64), point[0], point[1], 0, reasons)
+    )
     return replace(
         rows,
         frame=frame[rows.frame].astype(np.int32),

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.datasets.recordings import by_observer
-from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join, keep
 from pipeline.datasets.table import AGAIN, Table, by_tabs, read_table
 
 COLUMNS = (
@@ -144,7 +144,7 @@ def _read_observer(path: Path, observer: int, clip: Clip) -> Gaze:
     pixel = np.floor(np.stack([x, y]) + 0.5)
     reasons = _reasons(table, event, frame, pixel, clip)
     seconds = float(time[-1] - time[0]) / 1e6
-    return table.keep(np.floor(frame), x - 1, y - 1, observer, reasons, seconds=seconds)
+    return table.counted(keep(np.floor(frame), x - 1, y - 1, observer, reasons, seconds=seconds))
 
 
 def read(files: Sequence[Path], clip: Clip, *, official_quirk: bool = False) -> Gaze:

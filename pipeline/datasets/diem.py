@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.datasets.recordings import by_observer
-from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join, keep
 from pipeline.datasets.table import by_tabs, read_table
 
 _EYES = ("left", "right")
@@ -112,7 +112,7 @@ def _read_observer(path: Path, observer: int, clip: Clip) -> Gaze:
         ("lost", ~np.isfinite(eyes).all(axis=(0, 1))),
         ("outside", ((eyes <= 0) | (eyes >= size)).any(axis=(0, 1))),
     ]
-    return table.keep(frame, x, y, observer, reasons, seconds=len(frame) / RATE)
+    return table.counted(keep(frame, x, y, observer, reasons, seconds=len(frame) / RATE))
 
 
 def read(files: Sequence[Path], clip: Clip) -> Gaze:

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.datasets.recordings import by_observer
-from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join
+from pipeline.datasets.records import Clip, Gaze, ReaderError, Reasons, Samples, join, keep
 from pipeline.datasets.table import AGAIN, Table, lines_of, read_table, text_of
 
 COLUMNS = ("time", "unused 1", "unused 2", "screen x", "screen y", "event")
@@ -152,7 +152,7 @@ def _read_observer(
     frame = np.floor(clip.position(time))
     reasons = _reasons(table, frame, point, clip, events)
     seconds = max(float(time[-1]), 0.0)
-    return table.keep(frame, point[0], point[1], number, reasons, seconds=seconds)
+    return table.counted(keep(frame, point[0], point[1], number, reasons, seconds=seconds))
 
 
 def read(

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.records import Gaze, ReaderError, Reasons, Samples, keep
+from pipeline.datasets.records import Gaze, ReaderError, Samples
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.text import read_text
 
@@ -61,18 +61,8 @@ class Table:
     dropped: dict[str, int]
     """Lines that are left out, counted by reason."""
 
-    def keep(
-        self,
-        frame: Samples,
-        x: Samples,
-        y: Samples,
-        observer: int,
-        reasons: Reasons,
-        *,
-        seconds: float | None = None,
-    ) -> Gaze:
-        """Return what `records.keep` does, with the lines left out among what is dropped."""
-        gaze = keep(frame, x, y, observer, reasons, seconds=seconds)
+    def counted(self, gaze: Gaze) -> Gaze:
+        """Return the gaze with the lines left out among what was dropped."""
         return replace(gaze, dropped=self.dropped | gaze.dropped)
 
 
