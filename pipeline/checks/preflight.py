@@ -17,7 +17,7 @@ The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `
     splits      {split: {listed, there, frames, known_clips, known_frames, source}}: clips of the
                 sheet, those with all their files, frames that they hold (null: not counted)
     missing     [{pattern, clips, of, files, almost}]: clips with a missing file, these files, and
-                what lies there under almost the name of the first
+                what lies there under almost the name of one
     unreadable  [{clip, file, problem}]
     left_out    [{clip, file, problem}]: unreadable too, but `damaged: leave_out` leaves them out
     short       [{clip, file, problem}]: recordings or videos
