@@ -192,7 +192,7 @@ def _short(
     """Findings about recordings shorter than their video, or a video shorter than most of them."""
     if not seconds:
         return []
-    length = whole.times[-1] if whole.times else whole.frames / whole.rate
+    length = whole.seconds
     # The median: one recording that was never stopped says nothing about the video.
     usual = median_high(seconds)
     if length < (1 - SHORT) * usual and length < usual - OUTLAST:

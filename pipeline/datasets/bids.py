@@ -19,6 +19,7 @@ SamplingFrequency where timestamp has no unit of time. A stimulus begins at its 
 its duration or its last frame; other samples are of other stimuli, and not counted.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,11 +163,7 @@ def _merged(eyes: Mapping[str, _Eye], chosen: BidsOptions) -> _Eye:
     total = np.where(valid[:, None], points, 0.0).sum(axis=0)
     amount = valid.sum(axis=0)
     mean = np.where(amount > 0, total / np.maximum(amount, 1), np.nan)
-    dropped = {
-        key: there[0].dropped.get(key, 0) + there[1].dropped.get(key, 0)
-        for key in {**there[0].dropped, **there[1].dropped}
-    }
-    dropped |= {"same_time": same} if same else {}
+    dropped = dict(sum((Counter(eye.dropped) for eye in there), Counter(same_time=same)))
     return _Eye(there[0].path, time, mean, (valid & counts).any(axis=0) | (amount == 0), dropped)
 
 
@@ -200,12 +197,11 @@ def _parts(
     eye: _Eye, onsets: Sequence[tuple[float, float | None]], clip: Clip, observer: int
 ) -> Iterator[Gaze]:
     """The gaze of each time that an observer saw the clip: its onset, and how long it lasted."""
-    length = clip.times[-1] if clip.times else clip.frames / clip.rate
     for onset, lasted in onsets:
         # To a microsecond: a sample at the change of a frame belongs to the frame that begins.
         time, point, counts = np.round(eye.time - onset, 6), eye.point, eye.counts
         if lasted is not None:
-            shown = (time >= 0) & (time < min(lasted, length))
+            shown = (time >= 0) & (time < min(lasted, clip.seconds))
             time, point, counts = time[shown], point[:, shown], counts[shown]
         frame = np.floor(clip.position(time))
         reasons: Reasons = [

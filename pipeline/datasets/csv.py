@@ -184,7 +184,7 @@ def _doubts(tables: Sequence[Table], gaze: Gaze, clip: Clip, chosen: CsvOptions)
     points = np.concatenate([[table.numbers["x"], table.numbers["y"]] for table in tables], axis=1)
     if chosen.position.unit == "pixels" and (np.abs(points[np.isfinite(points)]) <= 1).all():
         yield "no x or y is above 1: does gaze.options.position.unit in config.yaml fit?"
-    length = clip.times[-1] if clip.times else clip.frames / clip.rate
+    length = clip.seconds
     usual = median_high(gaze.seconds) if gaze.seconds else length
     # Units of time are a thousand apart.
     if clip.frames > 1 and (0 < usual < length / 100 or usual > 100 * length):

@@ -50,6 +50,11 @@ class Clip:
     cut: bool = False
     """Whether a split sheet ends the clip early, so that there may be gaze of later frames."""
 
+    @property
+    def seconds(self) -> float:
+        """Length of the clip."""
+        return self.times[-1] if self.times else self.frames / self.rate
+
     def position(self, seconds: Samples) -> Samples:
         """Return where moments, in seconds from the first frame on, fall among the frames.
 
