@@ -116,12 +116,14 @@ def missing_message(cfg: Config) -> str | None:
         lines += [f"    obtain:   {source.obtain}", f"    licence:  {source.licence}", ""]
     lines += [
         "Layouts: docs/datasets.md. Another folder: pathvars.raw in config.yaml.",
-        "Everything that is there, missing, short or unreadable:  snakemake --cores 2 preflight",
-        f"To leave them out:  without: [{', '.join(missing)}]  in config.yaml.",
+        "Everything that is there, missing, short or unreadable:  "
+        f"snakemake --cores 2 --config run={cfg.run} -- preflight",
     ]
+    if not cfg.datasets.keys() <= {*missing, *cfg.without}:  # then none would be left
+        lines.append(f"To leave them out:  without: [{', '.join(missing)}]  in config.yaml.")
     if any(name in cfg.datasets and cfg.datasets[name].clips == "all" for name in missing):
         lines.append("To use what is there of each dataset:  run: part  in config.yaml.")
-    lines.append("To see the workflow run without any data:  run: demo  in config.yaml.")
+    lines.append("To see the workflow run without any data:  --config run=demo")
     return "\n".join(lines)
 
 

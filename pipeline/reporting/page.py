@@ -166,17 +166,19 @@ def write_index(
     title: str,
     remarks: Sequence[str],
     inputs: Mapping[str, str] | None = None,
+    run: str = "",
 ) -> None:
     """Write the list of all pages, index.md and index.html, and their content, `PAGES`.
 
-    Last comes the list of all files in the folder, with digests of them and of their `inputs`.
+    Last comes the list of all files in the folder, with digests of them and of their `inputs`, and
+    the run that they are of.
     """
     for name in ("index.md", "index.html"):
         _write(folder / name, render(f"{name}.j2", pages=pages, title=title, remarks=remarks))
     # NaN and infinity stand as such: Python and pydantic read them, though JSON has neither.
     content = json.dumps([asdict(page) for page in pages])
     _write(folder / PAGES, f"{content}\n")
-    write_listing(folder, inputs or {})
+    write_listing(folder, inputs or {}, run)
 
 
 def _write(path: Path, text: str) -> None:

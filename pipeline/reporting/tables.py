@@ -96,7 +96,7 @@ def tables(
     parts = sentences(itertools.chain(*settings.coverage.values()), data)
     remarks = (_origin(settings), *_run_remark(settings.run), *parts)
     inputs = {name_of(path): product(path).digest for path in scores}
-    write_index(out, pages, TITLE, remarks, inputs)
+    write_index(out, pages, TITLE, remarks, inputs, settings.run)
 
 
 def _measure(

@@ -155,13 +155,14 @@ LISTING = "files.json"
 """File that lists the others of a folder of tables."""
 
 
-def write_listing(folder: Path, inputs: Mapping[str, str]) -> None:
+def write_listing(folder: Path, inputs: Mapping[str, str], run: str) -> None:
     """Write the list of a folder's files, with their digests and those of what they are made from.
 
     Raises:
         InputError: The disk refuses it.
     """
-    write_facts(folder / LISTING, {"files": _listed(folder), "inputs": dict(inputs)})
+    facts = {"files": _listed(folder), "inputs": dict(inputs), "run": run}
+    write_facts(folder / LISTING, facts)
 
 
 def read_listing(folder: Path) -> dict[str, Any]:
@@ -171,9 +172,12 @@ def read_listing(folder: Path) -> dict[str, Any]:
         InputError: One is not; the message names up to five.
     """
     path = folder / LISTING
-    listing: dict[str, Any] = read_facts(path, "a list of files", ("files", "inputs"), folder)
+    listing: dict[str, Any] = read_facts(
+        path, "a list of files", ("files", "inputs", "run"), folder
+    )
     if wrong := differing(listing["files"], _listed(folder)):
-        raise InputError(f"{folder}: {wrong} changed since they were written; {rerun(folder)}")
+        remedy = rerun(folder, run=listing["run"])
+        raise InputError(f"{folder}: changed since it was written: {wrong}; {remedy}")
     return listing
 
 

@@ -64,13 +64,15 @@ def name_of(product: Path) -> str:
     return "/".join(product.absolute().parts[-3:])
 
 
-def rerun(*targets: Path) -> str:
+def rerun(*targets: Path, run: str = "") -> str:
     """The remedy for products that cannot be used: a command that makes them again.
 
-    It names the run where folders bear its name, as in data/<run>/<dataset>/<stage>/<part>.json.
+    Without a `run`, the one is named whose name the folders bear, as in
+    data/<run>/<dataset>/<stage>/<part>.json.
     """
-    runs = [path.parts[1] for path in targets if path.parts[0] == "data" and len(path.parts) == 5]
+    runs = [run] if run else []
+    runs += [path.parts[1] for path in targets if path.parts[0] == "data" and len(path.parts) == 5]
     runs += [path.parts[1] for path in targets if path.parts[0] == "results" and path.parts[2:]]
-    run = "" if not runs or runs[0] in _OF_A_RUN else f" --config run={runs[0]}"
+    config = "" if not runs or runs[0] in _OF_A_RUN else f" --config run={runs[0]}"
     it, names = "it" if len(targets) == 1 else "both", " ".join(map(str, targets))
-    return f"rerun {it}: snakemake --cores 2{run} --forcerun {names} -- {targets[-1]}"
+    return f"rerun {it}: snakemake --cores 2{config} --forcerun {names} -- {targets[-1]}"

@@ -102,7 +102,7 @@ def check_files(manifest: Path) -> None:
     expected = read_manifest(manifest)["files"]
     found = list_files(manifest.with_suffix(".zarr"))
     if wrong := differing(expected, found):
-        raise InputError(f"{manifest}: {wrong} differ from it; {rerun(manifest)}")
+        raise InputError(f"{manifest}: changed since it was written: {wrong}; {rerun(manifest)}")
 
 
 def damage(paths: Iterable[Path]) -> str:

@@ -30,7 +30,8 @@ def test_missing_raw_data_is_listed_whole(tmp_path: Path) -> None:
         assert name in message
         assert dataset.source.obtain in message
         assert dataset.source.licence in message
-    for word in (str(tmp_path / "dhf1k"), "without: [ucf_sports", "run: demo"):
+    assert "without: [" not in message  # nothing would be left
+    for word in (str(tmp_path / "dhf1k"), "--config run=paper -- preflight", "run=demo"):
         assert word in message
 
 
@@ -143,3 +144,9 @@ def test_preflight_is_planned_while_sheets_and_files_are_missing(tmp_path: Path)
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (ROOT / "workflow/splits/ledov.csv").exists(), "nothing is tested if it is there"
+
+
+def test_one_dataset_of_several_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.planning.missing._missing", lambda cfg: {"diem": ["no folder"]})
+    message = missing_message(load(configuration("paper"))) or ""
+    assert "without: [diem]  in config.yaml." in message

@@ -99,7 +99,7 @@ KINDS: dict[str, Corrupt] = {
 WEIGHTS = [8, 2, 2, 2, 3, 1, 1, 1, 4]
 """Kinds that a size cannot show come more often."""
 REMEDIES = (
-    *("snakemake --cores 2 --forcerun ", "make it with: snakemake ", "make them with: snakemake "),
+    *(" --forcerun ", "make it with: snakemake ", "make them with: snakemake "),
     "remove it, and the training",
 )
 

@@ -79,7 +79,10 @@ def test_flipped_bit_is_found_by_verify_and_by_reading(tmp_path: Path) -> None:
     content[60] ^= 1
     shard.write_bytes(content)
     (message,) = verify(manifest=[manifest])
-    assert "a/c/0/0/0/0 differ from it; rerun it: snakemake --cores 2 --forcerun" in message
+    assert (
+        "changed since it was written: a/c/0/0/0/0; rerun it: snakemake --cores 2 --forcerun"
+        in message
+    )
     with pytest.raises(InputError, match=r"c/0/0/0/0: changed since it was written; rerun it"):
         open_store(FRAMES, manifest)
     with pytest.raises(Exception, match=r"(?i)checksum|corrupt|decompress|error"):
@@ -139,7 +142,7 @@ def test_what_snakemake_adds_is_no_damage(tmp_path: Path) -> None:
     assert verify(manifest=[manifest]) == []
     (manifest.with_suffix(".zarr") / "other").touch()
     (message,) = verify(manifest=[manifest])
-    assert message == f"{manifest}: other differ from it; {rerun(manifest)}"
+    assert message == f"{manifest}: changed since it was written: other; {rerun(manifest)}"
 
 
 def test_flipped_bit_of_a_jpeg_raises(tmp_path: Path) -> None:
