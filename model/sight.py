@@ -1,0 +1,100 @@
+"""What a network sees of a video, and the one way in which stages call every network.
+
+A network without an attribute `sight` sees one frame: it is called as ``forward(frame, flow)`` with
+frames [B, 3, H, W] and flow [B, 2, H, W] or None. One with it sees time: it is called as
+``forward(clip, flow, state)`` with clips [B, T, 3, H, W], flow [B, N, K, 2, H, W] or None and a
+state, and predicts N = T - before - after frames of each clip. Frames are RGB in [0, 1]; flow is
+right and down, pixels per frame.
+
+Either returns a tensor, or a NamedTuple with a field `saliency`: maps [B, 1, H, W] or [B, N, 1, H,
+W], >= 0, of any scale. A network that carries a state returns it beside them: ``(maps, state)``.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from model.outputs import Maps
+
+State = tuple[Tensor, ...]
+"""What a network carries from frame to frame: tensors whose first dimension is B."""
+
+
+class Sight(NamedTuple):
+    """The frames and the flow that a network looks at to predict one frame."""
+
+    before: int = 0
+    """Frames before the predicted one."""
+    after: int = 0
+    """Frames after the predicted one."""
+    edge: Literal["repeat", "reverse"] = "repeat"
+    """Stand-ins for frames before a clip's first: that frame again, or the frames that follow, in
+    reverse order. Beyond its last frame, that one is repeated."""
+    flows: int = 0
+    """Fields of flow, K: those of the predicted frame and of the K - 1 frames after it; the last
+    field is repeated beyond the clip's end."""
+    carries: bool = False
+    """Whether a state goes from each predicted frame to the next."""
+    step: int = 1
+    """Frames between two of those that share a state: 5 means five interleaved states."""
+    restart: int | None = None
+    """Frames after which the state is dropped; None: never within a clip."""
+
+
+def sight_of(network: nn.Module) -> Sight | None:
+    """Return what a network sees, or None if it sees one frame."""
+    sight: Sight | None = getattr(network, "sight", None)
+    return sight
+
+
+def see(
+    network: Any, clip: Tensor, flow: Tensor | None, state: State | None = None
+) -> tuple[Maps, State | None]:
+    """Call any network with clips [B, T, 3, H, W]; return its maps, [B, N, ...], and its state.
+
+    `network` is a module, or a compiled one. Networks that see one frame get the frames of all
+    clips in one batch.
+
+    Raises:
+        TypeError: What the network returns is none of what this module's docstring names.
+        ValueError: The maps are not one for each predicted frame.
+    """
+    sight: Sight | None = getattr(network, "sight", None)
+    if sight is None:
+        fields = None if flow is None else flow[:, :, 0].flatten(0, 1)
+        found = _maps(network, network(clip.flatten(0, 1), fields))
+        # A view, so that gradients and memory are those of the batch of frames.
+        every = (None if part is None else part.unflatten(0, clip.shape[:2]) for part in found)
+        return _checked(network, found._make(every), clip, Sight()), None
+    returned = network(clip, flow, state)
+    if sight.carries:
+        if not (type(returned) is tuple and len(returned) == 2 and type(returned[1]) is tuple):
+            raise TypeError(
+                f"{type(network).__name__} carries a state: forward returns (maps, state), the "
+                "state a tuple of tensors"
+            )
+        returned, state = returned
+    return _checked(network, _maps(network, returned), clip, sight), state
+
+
+def _maps(network: Any, returned: object) -> Any:
+    """The maps of one call, as a NamedTuple with a field `saliency`."""
+    if isinstance(returned, Tensor):
+        return Maps(returned)
+    if not isinstance(getattr(returned, "saliency", None), Tensor):
+        raise TypeError(
+            f"{type(network).__name__}: forward returns a tensor or a NamedTuple with a tensor "
+            f"`saliency`, got {type(returned).__name__}"
+        )
+    return returned
+
+
+def _checked(network: Any, maps: Any, clip: Tensor, sight: Sight) -> Any:
+    batch, frames, _, height, width = clip.shape
+    expected = (batch, frames - sight.before - sight.after, 1, height, width)
+    if tuple(maps.saliency.shape) != expected:
+        raise ValueError(
+            f"{type(network).__name__}: maps of shape {[*maps.saliency.shape]} for "
+            f"{[*clip.shape]}, expected {[*expected]}"
+        )
+    return maps
