@@ -97,9 +97,9 @@ def _missing_maps(cfg: Config) -> list[str]:
 
 def missing_message(cfg: Config) -> str | None:
     """One message about the raw data that are not there; None if nothing is missing."""
-    source = cfg.backbone_weights
-    for weights in source.values() if isinstance(source, Mapping) else [source]:
-        if weights in (None, "torchvision") or Path(weights).is_file():
+    named = cfg.backbone_weights
+    for weights in named.values() if isinstance(named, Mapping) else [named]:
+        if weights is None or weights == "torchvision" or Path(weights).is_file():
             continue
         return (
             f"config.yaml: backbone_weights: no file {weights}; name a torchvision state dict with "
