@@ -85,8 +85,9 @@ class View(nn.Module):
         (height, width), (H, W) = self.size, size
         if self.fit == "stretch":
             return height, width
-        if self.fit == "inside" and H <= height and W <= width:  # noqa: SIM300
-            return H, W
+        if self.fit == "inside":  # rounded, as OpenCV does
+            scale = min(1, height / H, width / W)
+            return round(H * scale), round(W * scale)
         # The longer side fills the size; the other one is cut, not rounded, as the programs do.
         if H * width > W * height:
             return height, W * height // H
