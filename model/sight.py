@@ -1,7 +1,9 @@
 """What a network sees of a video, and the one way in which stages call every network.
 
 A network without an attribute `sight` sees one frame: it is called as ``forward(frame, flow)`` with
-frames [B, 3, H, W] and flow [B, 2, H, W] or None. One with it sees time: it is called as
+frames [B, 3, H, W] and flow [B, 2, H, W] or None; if it has an attribute `earlier` above 0, a third
+argument [B, earlier, 3, H, W] holds the frames before each, oldest first. One with `sight` sees
+time: it is called as
 ``forward(clip, flow, state)`` with clips [B, T, 3, H, W], flow [B, N, K, 2, H, W] or None and a
 state, and predicts N = T - before - after frames of each clip. Frames are RGB in [0, 1]; flow is
 right and down, pixels per frame.
@@ -12,7 +14,7 @@ W], >= 0, of any scale. A network that carries a state returns it beside them: `
 
 from typing import Any, Literal, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from model.outputs import Maps
 
@@ -41,31 +43,35 @@ class Sight(NamedTuple):
     """Frames after which the state is dropped; None: never within a clip."""
 
 
-def sight_of(network: nn.Module) -> Sight | None:
-    """Return what a network sees, or None if it sees one frame."""
-    sight: Sight | None = getattr(network, "sight", None)
-    return sight
+def sight_of(network: Any) -> Sight:
+    """Return what a network, a module or a compiled one, sees."""
+    return getattr(network, "sight", None) or Sight(before=int(getattr(network, "earlier", 0)))
 
 
 def see(
     network: Any, clip: Tensor, flow: Tensor | None, state: State | None = None
-) -> tuple[Maps, State | None]:
+) -> tuple[Any, State | None]:
     """Call any network with clips [B, T, 3, H, W]; return its maps, [B, N, ...], and its state.
 
-    `network` is a module, or a compiled one. Networks that see one frame get the frames of all
-    clips in one batch.
+    Networks that see one frame get the frames of all clips in one batch.
 
     Raises:
         TypeError: What the network returns is none of what this module's docstring names.
         ValueError: The maps are not one for each predicted frame.
     """
-    sight: Sight | None = getattr(network, "sight", None)
-    if sight is None:
-        fields = None if flow is None else flow[:, :, 0].flatten(0, 1)
-        found = _maps(network, network(clip.flatten(0, 1), fields))
-        # A view, so that gradients and memory are those of the batch of frames.
-        every = (None if part is None else part.unflatten(0, clip.shape[:2]) for part in found)
-        return _checked(network, found._make(every), clip, Sight()), None
+    sight = sight_of(network)
+    if getattr(network, "sight", None) is None:
+        # Views, so that gradients and memory are those of a batch of frames.
+        frames = clip[:, sight.before :].flatten(0, 1)
+        given = [frames, None if flow is None else flow[:, :, 0].flatten(0, 1)]
+        if sight.before:
+            windows = clip.unfold(1, sight.before + 1, 1).movedim(-1, 2)
+            given.append(windows[:, :, :-1].flatten(0, 1))
+        found = _maps(network, network(*given))
+        _check(network, found, clip, (len(frames),))
+        counts = (len(clip), -1)
+        every = (None if one is None else one.unflatten(0, counts) for one in found)
+        return type(found)(*every), None
     returned = network(clip, flow, state)
     if sight.carries:
         if not (type(returned) is tuple and len(returned) == 2 and type(returned[1]) is tuple):
@@ -74,7 +80,9 @@ def see(
                 "state a tuple of tensors"
             )
         returned, state = returned
-    return _checked(network, _maps(network, returned), clip, sight), state
+    found = _maps(network, returned)
+    _check(network, found, clip, (len(clip), clip.shape[1] - sight.before - sight.after))
+    return found, state
 
 
 def _maps(network: Any, returned: object) -> Any:
@@ -89,12 +97,11 @@ def _maps(network: Any, returned: object) -> Any:
     return returned
 
 
-def _checked(network: Any, maps: Any, clip: Tensor, sight: Sight) -> Any:
-    batch, frames, _, height, width = clip.shape
-    expected = (batch, frames - sight.before - sight.after, 1, height, width)
+def _check(network: Any, maps: Any, clip: Tensor, counts: tuple[int, ...]) -> None:
+    """Raise ValueError unless there is a map of the frames' size for each predicted frame."""
+    expected = (*counts, 1, *clip.shape[-2:])
     if tuple(maps.saliency.shape) != expected:
         raise ValueError(
-            f"{type(network).__name__}: maps of shape {[*maps.saliency.shape]} for "
+            f"{type(network).__name__}: maps of shape {[*maps.saliency.shape]} for clips of shape "
             f"{[*clip.shape]}, expected {[*expected]}"
         )
-    return maps

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from model.sight import see, sight_of
 from pipeline.evaluation.frame_lists import listed_frames
-from pipeline.preprocessing.tensors import batches_of
+from pipeline.evaluation.watching import watched
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, FRAMES, SALIENCY
@@ -24,27 +25,26 @@ from pipeline.stores.weights import weights_digest
 from pipeline.stores.writing import write_store
 from pipeline.training.networks import load_network
 
-BATCH = 8
-"""Number of frames that go through the network together."""
-
 
 @torch.inference_mode()
 def saliency_maps(
     network: nn.Module, frames: Any, flow: Any, chosen: list[int]
 ) -> Iterator[NDArray[np.float16]]:
-    """Yield maps [B, y, x] of a clip's chosen frames, in their order.
-
-    A network with an attribute `earlier` also gets that number of frames before each.
+    """Yield maps [B, y, x] of a video's chosen frames, whose times ascend, in their order.
 
     Raises:
         FloatingPointError: A map is not finite.
     """
     held = chain(network.parameters(), network.buffers())
     where = next((tensor.device for tensor in held), torch.device("cpu"))
-    earlier = int(getattr(network, "earlier", 0))
-    for given in batches_of(frames, flow, chosen, BATCH, earlier):
-        maps = network(*(tensor.to(where) for tensor in given))
-        saliency = maps.saliency[:, 0].float().cpu()
+    state = None
+    for clip, motion, kept, afresh in watched(frames, flow, chosen, sight_of(network)):
+        given = clip.to(where), motion.to(where)
+        maps, state = see(network, *given, None if afresh else state)
+        if not kept:
+            continue
+        clips, times = zip(*kept, strict=True)
+        saliency = maps.saliency[list(clips), list(times), 0].float().cpu()
         if not torch.isfinite(saliency).all():
             raise FloatingPointError("a map of the network is not finite")
         # float16 ends at 65,504; a map's scale carries no meaning for any metric.

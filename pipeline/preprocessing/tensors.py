@@ -1,7 +1,6 @@
 """Tensors of stored frames and flow, as networks read them; values of flow are never scaled."""
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,28 +26,14 @@ def flow_tensor(flow: Any, size: tuple[int, int]) -> Tensor:
 
 
 def batches_of(
-    frames: Any, flow: Any, chosen: Sequence[int], batch: int, earlier: int = 0
-) -> Iterator[tuple[Tensor, ...]]:
+    frames: Any, flow: Any, chosen: Sequence[int], batch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield frames [B, 3, H, W] and flow [B, 2, H, W] of a clip's chosen frames, in their order.
 
-    Frames count from 0, and a batch has at most `batch` of them; without a FLOW array the flow is
-    zero. Where `earlier` is above 0, so many frames before each, oldest first, come as a third
-    tensor [B, earlier, 3, H, W]; before a clip's first frame comes that frame again.
+    Frames count from 0, and a batch has at most `batch` of them.
     """
-    read = lru_cache(maxsize=batch + earlier)(lambda time: frame_tensor(frames[time]))
     for start in range(0, len(chosen), batch):
         times = chosen[start : start + batch]
-        pictures = torch.stack([read(time) for time in times])
+        pictures = torch.stack([frame_tensor(frames[time]) for time in times])
         size = (pictures.shape[2], pictures.shape[3])
-        if flow is None:
-            motion = torch.zeros(len(times), 2, *size)
-        else:
-            motion = torch.stack([flow_tensor(flow[time], size) for time in times])
-        if not earlier:
-            yield pictures, motion
-            continue
-        before = [
-            torch.stack([read(max(0, time - back)) for back in range(earlier, 0, -1)])
-            for time in times
-        ]
-        yield pictures, motion, torch.stack(before)
+        yield pictures, torch.stack([flow_tensor(flow[time], size) for time in times])
