@@ -29,6 +29,7 @@ from pipeline.config.training import (
     Loss,
     LossSearch,
     Model,
+    Recipe,
     Training,
 )
 
@@ -69,6 +70,12 @@ class Config(Section):
     models: dict[Name, Model]
     """Models by name. Exactly one of `network`, `maps` and `held_out` is set; further keys are
     arguments of the network's constructor, beside those under `networks`."""
+    recipe: Literal["own", "common"]
+    """`own`: networks with a recipe of their authors are trained by it; `common`: all networks are
+    trained as `trainings` say."""
+    recipes: dict[Name, Recipe]
+    """How authors train their networks, for models whose key `recipe` gives this name; the datasets
+    are those of the training."""
     loss: Loss
     loss_search: LossSearch
     pretraining: Training
