@@ -14,16 +14,12 @@ from torch.nn.functional import interpolate
 
 from model.arguments import pick
 from model.released import Released
-from model.rivals.keras import Sources, convolution, glorot, recurrent
+from model.rivals.keras import Sources, convolution, glorot, letterbox, recurrent
 from model.rivals.keras_loss import cc, kl, nss, targets
 from model.rivals.recurrent import ConvLSTM
 from model.rivals.vgg import CONVOLUTIONS, VGG, filters
-from model.rivals.view import View
 from model.sight import Sight, State
 
-MEAN = (123.68, 116.779, 103.939)
-"""Subtracted from B, G, R in 0..255: the program subtracts blue's mean from red and red's from
-blue, and the released weights were trained so."""
 STRIDE = 32
 """Input sides must be multiples of this many pixels: the attention's grid is 1/32 of them."""
 ATTENTION = {
@@ -69,14 +65,7 @@ class ACLNet(nn.Module):
         trunk = pick("backbone", backbone, {"vgg16": VGG})
         if any(side % STRIDE for side in size):
             raise ValueError(f"size: expected multiples of {STRIDE}, got {list(size)}")
-        self.view = View(
-            size=size,
-            fit="letterbox",
-            resizing="antialiased",
-            colour="bgr",
-            gain=255,
-            mean=MEAN,
-        )
+        self.view = letterbox(size)
         self.trunk = trunk(width=width, seen=self.view, dense=True)
         self.attention = attention(self.trunk.channels, width)
         hidden = filters(256, width)
@@ -116,8 +105,8 @@ class ACLNet(nn.Module):
     def authors_loss(self, maps: AttentiveMaps, density: Tensor, fixated: Tensor) -> Tensor:
         """Return the loss of Sec. 4 with the weights of the authors' program.
 
-        It is 10 KL - 2 CC - NSS of the map and of the attention, summed over the M frames, which
-        are the first dimension of all `maps`; density and fixated are [M, 1, H, W].
+        It is 10 KL - 2 CC - NSS of the map and of the attention. The M frames are the first
+        dimension of all `maps`; density and fixated are [M, 1, H, W].
         """
         total = density.new_zeros(())
         for predicted in (maps.own, maps.attention):
