@@ -255,7 +255,10 @@ def backbone_file(cfg: Config, backbone: object) -> str | None:
     """Path of the ImageNet weights that a backbone starts from, if it starts from any."""
     if backbone is None:
         return None
-    if cfg.backbone_weights != "torchvision":
-        return cfg.backbone_weights
+    source = cfg.backbone_weights
+    if isinstance(source, Mapping):
+        source = source.get(str(backbone), "torchvision")
+    if source != "torchvision":
+        return source
     file = TORCHVISION.get(str(backbone))
     return file and f"{cfg.pathvars['raw']}/imagenet/{file}"

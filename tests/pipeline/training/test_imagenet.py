@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import pytest
@@ -80,9 +81,12 @@ def test_without_a_network_it_says_what_to_do(
             "raw/demo/imagenet/mobilenet_v2-b0353104.pth",
         ),
         ("demo", {"backbone_weights": "own.pth"}, "own.pth"),
+        ("demo", {"backbone_weights": {"mobilenet_v2": "own.pth", "vgg16": None}}, "own.pth"),
+        ("demo", {"backbone_weights": {"mobilenet_v2": None}}, None),
+        ("paper", {"backbone_weights": {"vgg16": None}}, "raw/imagenet/resnet50-0676ba61.pth"),
     ],
 )
-def test_which_file_a_model_starts_from(run: str, change: dict[str, str], file: str | None) -> None:
+def test_which_file_a_model_starts_from(run: str, change: dict[str, Any], file: str | None) -> None:
     cfg = configured(run).model_copy(update=change)
     backbone = network_arguments(cfg, "gfsalnet")["backbone"]
     assert backbone_file(cfg, backbone) == file
