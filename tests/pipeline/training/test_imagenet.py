@@ -1,8 +1,10 @@
-"""ImageNet weights: fetched and checked, or one line that says how to come by them."""
+"""Fetched weights: ImageNet's and authors', checked, or one line that says how to get them."""
 
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -11,10 +13,13 @@ import pytest
 import torch
 
 from model.backbones import BACKBONES, torchvision_models
+from model.registry import build
+from pipeline.planning.distributed import DISTRIBUTED, Distributed, distributed_file
 from pipeline.planning.load import configured
 from pipeline.planning.needs import TORCHVISION, backbone_file, network_arguments
 from pipeline.runtime.errors import InputError
 from pipeline.training.imagenet import SERVER, imagenet
+from pipeline.training.released import released
 
 
 def test_the_names_are_torchvisions() -> None:
@@ -97,3 +102,52 @@ def test_a_network_without_a_backbone_starts_from_none(weights: str | None) -> N
     cfg = configured("paper").model_copy(update={"backbone_weights": weights})
     backbone = network_arguments(cfg, "two_stream_spatial").get("backbone")
     assert backbone_file(cfg, backbone) is None
+
+
+@pytest.fixture
+def authors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where an authors' file is wanted; a folder plays their server."""
+    file = tmp_path / "server.pth"
+    file.write_bytes(b"weights")
+    kept = Distributed(file.as_uri(), hashlib.sha256(b"weights").hexdigest())
+    monkeypatch.setitem(DISTRIBUTED, "net", kept)
+    found = distributed_file(str(tmp_path / "raw"), "net")
+    assert found is not None
+    return Path(found)
+
+
+def test_an_authors_file_is_fetched_and_checked(authors: Path) -> None:
+    released(network="net", weights=authors)
+    assert authors.read_bytes() == b"weights"
+    assert authors.parts[-2:] == ("released", f"net-{DISTRIBUTED['net'].sha256[:8]}.pth")
+
+
+def test_other_bytes_of_an_author_are_not_kept(authors: Path, tmp_path: Path) -> None:
+    (tmp_path / "server.pth").write_bytes(b"Weights")
+    with pytest.raises(InputError, match="invalid hash value"):
+        released(network="net", weights=authors)
+    assert list(authors.parent.iterdir()) == []
+
+
+def test_what_cannot_be_fetched_has_a_remedy(authors: Path, tmp_path: Path) -> None:
+    (tmp_path / "server.pth").unlink()
+    with pytest.raises(InputError, match=r"put it there, or name another file in models \(weig"):
+        released(network="net", weights=authors)
+    with pytest.raises(InputError, match=r"no weights of 'salgan' are known .* only of unisal"):
+        released(network="salgan", weights=authors)
+    assert distributed_file("raw", "salgan") is None
+
+
+def test_addresses_are_pinned_and_the_networks_know_the_files() -> None:
+    sizes = dict.fromkeys(("DHF1K", "Hollywood", "UCFSports", "SALICON"), (64, 96))
+    settings = {"domains": {"dhf1k": "DHF1K"}, "sizes": sizes, "width": 0.125}
+    network = build("unisal", backbone="mobilenet_v2", **settings)
+    assert network.released().sha256 == (DISTRIBUTED["unisal"].sha256,)  # type: ignore[operator]
+    for address, sha256 in DISTRIBUTED.values():
+        assert len(sha256) == 64
+        assert any(len(part) == 40 for part in address.split("/"))
+
+
+def test_planning_needs_no_torch() -> None:
+    check = "import pipeline.planning.distributed, sys; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
