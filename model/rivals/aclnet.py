@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from model.arguments import pick
+from model.classical.gaussian import blurred
 from model.released import Released
 from model.rivals.keras import Sources, convolution, glorot, letterbox, recurrent
 from model.rivals.keras_loss import cc, kl, nss, targets
@@ -54,18 +55,26 @@ class ACLNet(nn.Module):
             stand in it with black bars.
         width: Factor of the number of channels of every layer; the published one is 1.
         dropout: Share of the ConvLSTM's inputs that training drops, 0.4 in the authors' program.
+        blur: Standard deviation of a Gaussian over predictions, but not in training, pixels of the
+            frames; the authors' program has one of 7 pixels of the video. 0: none.
     """
 
     sight = Sight(carries=True)
 
     def __init__(
-        self, *, backbone: Literal["vgg16"], size: tuple[int, int], width: float, dropout: float
+        self,
+        *,
+        backbone: Literal["vgg16"],
+        size: tuple[int, int],
+        width: float,
+        dropout: float,
+        blur: float,
     ) -> None:
         super().__init__()
         trunk = pick("backbone", backbone, {"vgg16": VGG})
         if any(side % STRIDE for side in size):
             raise ValueError(f"size: expected multiples of {STRIDE}, got {list(size)}")
-        self.view = letterbox(size)
+        self.view, self.blur = letterbox(size), blur
         self.trunk = trunk(width=width, seen=self.view, dense=True)
         self.attention = attention(self.trunk.channels, width)
         hidden = filters(256, width)
@@ -86,6 +95,8 @@ class ACLNet(nn.Module):
         own = interpolate(maps.flatten(0, 1), scale_factor=4)
         where = interpolate(where.flatten(0, 1), scale_factor=8)
         saliency = self.view.back(own, (clip.shape[-2], clip.shape[-1]))
+        if self.blur and not self.training:
+            saliency = blurred(saliency, self.blur)
         every = (torch.unflatten(part, 0, frames) for part in (saliency, own, where))
         return AttentiveMaps(*every), state
 

@@ -4,7 +4,7 @@ He, Zhang, Ren, Sun, CVPR 2016, as Keras 2 has it: convolutions with a bias, a s
 first 1x1 convolution (torchvision's has it in the 3x3 one), a first convolution without padding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import torch
@@ -23,6 +23,9 @@ EPS, TORCHVISION_EPS = 1e-3, 1e-5
 """What Keras 2 adds to the variance of a normalisation, and what torchvision adds."""
 STRIDE = 8
 """Input sides must be multiples of this many pixels: at others, the grids do not align."""
+
+Names = tuple[str, str, str, str]
+"""Our names of a convolution and its normalisation, and Keras 2's names of both."""
 
 Normalisation = partial(nn.BatchNorm2d, eps=EPS, momentum=0.01)
 """Keras 2's batch normalisation."""
@@ -126,3 +129,24 @@ class DilatedResNet(nn.Module):
             shared = kernel.sum(dim=1, keepdim=True) / inputs
             given["conv1.weight"] = shared.repeat(1, inputs, 1, 1)
         load_imagenet(self, given)
+
+
+def layers() -> Iterator[tuple[int, list[Names]]]:
+    """Yield the stage, 1 to 5, and the layers of one depth after another."""
+    yield 1, [("conv1", "bn1", "conv1", "bn_conv1")]
+    for stage, blocks in enumerate(BLOCKS, 2):
+        for block in range(blocks):
+            ours, theirs = f"layer{stage - 1}.{block}.", f"{stage}{'abcdef'[block]}_branch"
+            first, second, third = (
+                (f"{ours}conv{number}", f"{ours}bn{number}", f"res{theirs}2{c}", f"bn{theirs}2{c}")
+                for number, c in enumerate("abc", 1)
+            )
+            projection = (
+                f"{ours}downsample.0",
+                f"{ours}downsample.1",
+                f"res{theirs}1",
+                f"bn{theirs}1",
+            )
+            yield stage, [first]
+            yield stage, [second]
+            yield stage, [third] if block else [third, projection]

@@ -6,6 +6,8 @@ IEEE TIP 2020. What the paper leaves open is as in the authors' program, for Ker
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import torch
@@ -13,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
 from model.arguments import pick
+from model.classical.gaussian import blurred
 from model.released import Released, Source
-from model.rivals.dilated_resnet import BLOCKS, STRIDE, DilatedResNet, Normalisation
+from model.rivals.dilated_resnet import STRIDE, DilatedResNet, Names, Normalisation, layers
 from model.rivals.keras import (
     Sources,
     affine,
@@ -68,6 +71,8 @@ class STRANet(nn.Module):
             weights expect; `bilinear`: the picture of the flow.
         flow_scale: Factors of the flow right and down, which make pixels of the video of those of
             the stored frames: the released weights saw flow of the video, never scaled.
+        blur: Standard deviation of a Gaussian over predictions, but not in training, pixels of the
+            frames; the authors' program has one of 7 pixels of the video. 0: none.
     """
 
     sight = Sight(flows=FLOWS, carries=True)
@@ -80,6 +85,7 @@ class STRANet(nn.Module):
         width: float,
         flow_resize: Literal["authors", "bilinear"],
         flow_scale: tuple[float, float],
+        blur: float,
     ) -> None:
         super().__init__()
         trunk = pick("backbone", backbone, {"resnet50": DilatedResNet})
@@ -87,7 +93,7 @@ class STRANet(nn.Module):
             raise ValueError(f"size: expected multiples of {STRIDE}, got {list(size)}")
         self.resize = pick("flow_resize", flow_resize, RESIZINGS)
         self.flow_scale = tuple(flow_scale)
-        self.view = letterbox(size)
+        self.view, self.blur = letterbox(size), blur
         self.appearance = trunk(inputs=3, width=width)
         self.motion = trunk(inputs=2 * FLOWS, width=width)
         third, fourth, fifth = self.appearance.channels[1:]
@@ -117,6 +123,8 @@ class STRANet(nn.Module):
         maps, sides, masks, state = self.core(seen, self.fields(flow), state)
         own = enlarged(maps.flatten(0, 1))
         saliency = self.view.back(own, (clip.shape[-2], clip.shape[-1]))
+        if self.blur and not self.training:
+            saliency = blurred(saliency, self.blur)
         saliency, own = (torch.unflatten(part, 0, frames) for part in (saliency, own))
         return ResidualMaps(saliency, own, sides, masks), state
 
@@ -299,19 +307,9 @@ HEADS = {3: (None, 1, 2), 4: (3, 4, 5), 5: (6, 7, 8)}
 def _streams() -> tuple[Sources, Sources]:
     """Names of the tensors of both streams: learned ones, running values; in the file's order."""
     learned, counted = Sources(), Sources()
-    _add(learned, counted, [("conv1", "bn1", "conv1", "bn_conv1")], together=True)
-    for stage, blocks in enumerate(BLOCKS, 2):
-        for block in range(blocks):
-            ours, theirs = f"layer{stage - 1}.{block}.", f"{stage}{'abcdef'[block]}_branch"
-            depths = [
-                [(f"{ours}conv{i}", f"{ours}bn{i}", f"res{theirs}2{c}", f"bn{theirs}2{c}")]
-                for i, c in enumerate("abc", 1)
-            ]
-            if block == 0:
-                projection = (f"{ours}downsample.0", f"{ours}downsample.1")
-                depths[2].append((*projection, f"res{theirs}1", f"bn{theirs}1"))
-            for layers in depths:
-                _add(learned, counted, layers, together=stage <= 3)
+    for stage, depths in groupby(layers(), key=itemgetter(0)):
+        for _, depth in depths:
+            _add(learned, counted, depth, together=stage <= 3)
         if stage in HEADS:
             merge, first, second = (f"{FEATURES}/conv2d_{number}" for number in HEADS[stage])
             norm = f"{FEATURES}/batch_normalization_{stage - 2}"
@@ -326,10 +324,8 @@ def _streams() -> tuple[Sources, Sources]:
     return learned, counted
 
 
-def _add(
-    learned: Sources, counted: Sources, layers: list[tuple[str, str, str, str]], *, together: bool
-) -> None:
-    """Add layers of one depth of both streams: our convolution and normalisation, and theirs.
+def _add(learned: Sources, counted: Sources, depth: list[Names], *, together: bool) -> None:
+    """Add the layers of one depth of both streams.
 
     Up to the first depth at which the streams meet, both streams' convolutions come `together`,
     appearance first; after it, each stream's layers, motion first.
@@ -337,7 +333,7 @@ def _add(
     convs, norms = Sources(), Sources()
     for stream in "AM" if together else "MA":
         ours, theirs = STREAMS[stream], f"{FEATURES}/{stream}_"
-        for conv, norm, their_conv, their_norm in layers:
+        for conv, norm, their_conv, their_norm in depth:
             convs |= convolution(f"{ours}.{conv}", theirs + their_conv)
             norms |= affine(f"{ours}.{norm}", theirs + their_norm)
             counted |= running(f"{ours}.{norm}", theirs + their_norm)

@@ -13,14 +13,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid, max_pool2d, pad
 
+from model.classical.gaussian import blurred
 from model.rivals import recurrent, vgg
 from model.rivals.aclnet import ACLNet, AttentiveMaps
 from model.rivals.keras_loss import targets
 from model.sight import see
 from tests.model.rivals.goldens import FOLDER, golden, load_released, standin
 
-PAPER: dict[str, Any] = {"backbone": "vgg16", "size": (256, 320), "width": 1.0, "dropout": 0.4}
-SMALL = PAPER | {"size": (64, 96), "width": 1 / 16}
+PAPER: dict[str, Any] = {
+    "backbone": "vgg16",
+    "size": (256, 320),
+    "width": 1.0,
+    "dropout": 0.4,
+    "blur": 7.0,
+}
+SMALL = PAPER | {"size": (64, 96), "width": 1 / 16, "blur": 0.0}
 KEYS = ("map32x40", "attention8x10")
 TOLERANCE = 2e-5
 """Of values in 0..1."""
@@ -61,6 +68,20 @@ def test_a_stream_is_the_whole_clip_and_the_state_matters() -> None:
     torch.testing.assert_close(state, last)
     alone, _ = see(network, frames[:, 3:], None)
     assert (alone.saliency - second.saliency).abs().max() > 1e-4
+
+
+def test_predictions_are_blurred_and_trainings_are_not() -> None:
+    sharp, soft, frames = small(), small(blur=1.5), clip()
+    own, _ = see(sharp, frames, None)
+    found, _ = see(soft, frames, None)
+    expected = blurred(own.saliency.flatten(0, 1), 1.5)
+    torch.testing.assert_close(found.saliency.flatten(0, 1), expected)
+    torch.testing.assert_close(found.own, own.own)
+    for network in (sharp, soft):
+        network.memory.dropout = 0
+        network.train()
+    left, right = see(sharp, frames, None)[0], see(soft, frames, None)[0]
+    torch.testing.assert_close(left.saliency, right.saliency)
 
 
 def test_frames_do_not_see_those_after_them_nor_other_clips() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from model.classical.gaussian import blurred
 from model.rivals.keras_loss import targets
 from model.rivals.stranet import Depth, Priors, ResidualMaps, STRANet, enlarged, rewrapped
 from model.sight import see
@@ -20,8 +21,9 @@ PAPER: dict[str, Any] = {
     "width": 1.0,
     "flow_resize": "authors",
     "flow_scale": (1.0, 1.0),
+    "blur": 7.0,
 }
-SMALL = PAPER | {"size": (64, 64), "width": 1 / 16}
+SMALL = PAPER | {"size": (64, 64), "width": 1 / 16, "blur": 0.0}
 
 
 def small(**changes: Any) -> STRANet:
@@ -64,6 +66,12 @@ def test_a_stream_is_the_whole_clip_and_the_state_matters() -> None:
     torch.testing.assert_close(state, last)
     alone, _ = see(network, frames[:, 2:], flow[:, 2:])
     assert (alone.saliency - second.saliency).abs().max() > 1e-4
+
+
+def test_predictions_are_blurred() -> None:
+    frames, flow = clip()
+    sharp, soft = (see(small(blur=blur), frames, flow)[0].saliency for blur in (0.0, 1.5))
+    torch.testing.assert_close(soft.flatten(0, 1), blurred(sharp.flatten(0, 1), 1.5))
 
 
 def test_flow_is_needed_and_seen() -> None:
