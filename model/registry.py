@@ -26,6 +26,7 @@ NETWORKS = {
     "pqft": "model.classical.pqft:PQFT",
     "coding_length": "model.classical.coding_length:CodingLength",
     "fang": "model.classical.fang:Fang",
+    "om_cnn": "model.rivals.om_cnn:OMCNN",
     "shallow_convnet": "model.rivals.shallow_convnet:ShallowConvNet",
 }
 """Name of a network -> "module:Class"."""
