@@ -114,7 +114,7 @@ class Settings:
 
     def training(self, wildcards: Wildcards) -> str:
         """The training at hand."""
-        return as_json(needs.training_named(self.cfg, wildcards.training))
+        return as_json(needs.training_of(self.cfg, wildcards.model, wildcards.training))
 
     def loss(self, wildcards: Wildcards) -> str:
         """Weights of Eq. (6) for the training at hand."""

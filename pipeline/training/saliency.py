@@ -1,12 +1,14 @@
 """Training of the networks that predict saliency: Eq. (6), or the predecessor's loss."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from model.losses import Counts, Terms, counted_frames, euclidean_loss, saliency_loss
 from model.outputs import Maps
+from model.sight import see
 from pipeline.training import loop
 from pipeline.training.batches import Samples, part
 from pipeline.training.frame_trainer import FrameTrainer
@@ -22,27 +24,38 @@ class SaliencyTrainer(FrameTrainer[Batch]):
     negative ones of networks without that ReLU."""
     measured = ("validation_kl", "validation_nss")
 
-    def maps(self, network: nn.Module, sample: Sample) -> Maps:
-        """The network's maps of some frames."""
+    def maps(self, network: nn.Module, sample: Sample) -> Any:
+        """The network's maps of some frames, or of the predicted frames of clips: [M, 1, H, W]."""
+        frame, flow = sample.frame, sample.flow
+        if frame.dim() == 4:
+            frame, flow = frame[:, None], flow[:, None, None]
         with self.autocast():
-            return network(sample.frame, sample.flow)  # type: ignore[no-any-return]
+            maps, _ = see(network, frame, flow)
+        return type(maps)(*(None if one is None else one.flatten(0, 1) for one in maps))
 
     def predict(self, sample: Sample) -> Maps:
         """The network's maps in evaluation mode; involves no other process."""
-        return self.maps(self.network.eval(), sample)
+        return self.maps(self.network.eval(), sample)  # type: ignore[no-any-return]
 
-    def terms(self, maps: Maps, sample: Sample, counts: Tensor) -> Terms:
+    def terms(self, maps: Any, sample: Sample, counts: Tensor) -> Terms:
         """The loss of the settings, and the terms of Eq. (4) and (5)."""
         assert self.run.loss is not None
-        euclidean = self.settings.loss == "euclidean"
-        # The Euclidean loss learns densities that may fall below 0 on the way, where Eq. (4) is
-        # undefined: its terms, only logged then, are those of the clamped map.
-        scored = maps.saliency.detach().clamp_min(0) if euclidean else maps.saliency
+        density, fixated = (map_.flatten(0, -4) for map_ in (sample.density, sample.fixated))
+        chosen = self.settings.loss
+        # Other losses learn maps that may fall below 0 on the way, where Eq. (4) is undefined: its
+        # terms, only logged then, are those of the clamped map.
+        own = chosen == "saliency"
+        scored = maps.saliency if own else maps.saliency.detach().clamp_min(0)
         weights, of = self.run.loss.model_dump(), Counts(*counts)
-        terms = saliency_loss(scored, sample.density, sample.fixated, **weights, counts=of)
-        if not euclidean:
+        terms = saliency_loss(scored, density, fixated, **weights, counts=of)
+        if own:
             return terms
-        return terms._replace(total=euclidean_loss(maps.saliency, sample.density, of.kl))
+        if chosen == "euclidean":
+            return terms._replace(total=euclidean_loss(maps.saliency, density, of.kl))
+        # Processes share a batch; their losses add up to the mean of their shares.
+        share = len(sample.frame) / self.settings.batch
+        loss = self.network.authors_loss(maps, density, fixated)  # type: ignore[operator]
+        return terms._replace(total=loss * share)
 
     def learn(self, samples: Batch, counts: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, its terms, and the share of pixels that are not above 0."""
@@ -54,7 +67,8 @@ class SaliencyTrainer(FrameTrainer[Batch]):
 
     def counts(self, batch: Batch) -> Tensor:
         """Numbers of frames for which Eq. (4) and Eq. (5) are defined."""
-        return torch.stack(counted_frames(batch.density, batch.fixated)).float()
+        flat = (maps.flatten(0, -4) for maps in (batch.density, batch.fixated))
+        return torch.stack(counted_frames(*flat)).float()
 
     def show(self, board: Board, batch: Batch, iteration: int) -> None:
         """Adds the maps of two frames."""

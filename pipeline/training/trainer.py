@@ -37,12 +37,12 @@ class Run(NamedTuple):
     """Folder for TensorBoard; None: no curves."""
 
 
-def iterations_of(settings: Training | FlowTraining, samples: int) -> int:
-    """The iterations that the settings state, or those that make up their epochs."""
+def iterations_of(settings: Training | FlowTraining, epoch: int) -> int:
+    """The iterations that the settings state, or those that make up their epochs of samples."""
     if settings.iterations is not None:
         return settings.iterations
     assert settings.epochs is not None
-    return math.ceil(settings.epochs * samples / settings.batch)
+    return math.ceil(settings.epochs * epoch / settings.batch)
 
 
 class Trainer(ABC, Generic[AnyBatch]):
@@ -140,12 +140,12 @@ class Trainer(ABC, Generic[AnyBatch]):
         """A context that computes in the precision of the settings."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16)
 
-    def order(self, samples: int) -> Order:
-        """Which of so many samples this process reads, iteration by iteration."""
+    def order(self, samples: Samples[AnyBatch]) -> Order:
+        """Which of the samples this process reads, iteration by iteration."""
         return Order(
-            count=samples,
+            count=len(samples),
             batch=self.run.settings.batch,
-            iterations=iterations_of(self.run.settings, samples),
+            iterations=iterations_of(self.run.settings, samples.epoch),
             seed=self.run.seed,
             processes=self.processes,
             shrinks=self.shrinks,

@@ -74,7 +74,7 @@ def test_runs_share_no_folder() -> None:
             "pretraining: .*epochs or iterations: one of the two is needed, the other is null",
         ),
         ({"pretraining": {"epochs": None}}, "epochs or iterations: one of the two is needed"),
-        ({"pretraining": {"loss": "mse"}}, "pretraining.loss: Input should be 'saliency' or 'eucl"),
+        ({"pretraining": {"loss": "mse"}}, "pretraining.loss: Input should be 'saliency', 'eucl"),
         ({"pretraining": {"optimiser": {"momentum": 0.9}}}, "optimiser.adam.momentum"),
         ({"datasets": {"diem": {"validation": 1.0}}}, "validation: Input should be less than 1"),
         ({"image_flow_weights": {"training": {"datasets": ["x"]}}}, "image_flow_weights names 'x'"),

@@ -72,9 +72,9 @@ def test_a_meta_dataset_reads_stores_and_list_of_its_own(inputs: Inputs) -> None
 
 def test_a_start_is_another_models_weights_or_its_own(inputs: Inputs) -> None:
     weights = f"{RESULTS}/weights"
-    assert inputs.start(job(model="temporal")) == f"{weights}/spatial/salicon.safetensors"
+    assert inputs.start(job(model="temporal")) == [f"{weights}/spatial/salicon.safetensors"]
     still = f"{weights}/early_fusion/two_stream_diem.safetensors"
-    assert inputs.start(job(model="early_fusion_still")) == still
+    assert inputs.start(job(model="early_fusion_still")) == [still]
     assert inputs.weights(job(model="pqft", training="untrained")) == []
 
 

@@ -45,6 +45,6 @@ def test_a_network_without_a_backbone_takes_no_weights_for_one(tmp_path: Path) -
         pretrain(backbone=[tmp_path / "x.pth"], **before, **common)
     flow: dict[str, Any] = {"flow": [tmp_path / "flow.json"], "validation_flow": []}
     after = {"weights": tmp_path / "early.safetensors", "log": tmp_path / "early.csv"}
-    finetune(start=weights, **flow, **after, **common)
+    finetune(start=[weights], backbone=[], sha256=None, **flow, **after, **common)
     assert "fusion.weight" in load_weights(tmp_path / "early.safetensors")
     assert len((tmp_path / "early.csv").read_text().splitlines()) == 3
