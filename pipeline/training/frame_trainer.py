@@ -24,6 +24,7 @@ class FrameTrainer(Trainer[AnyBatch]):
         self.micro_batch, self.shrinks = self.settings.micro_batch, self.settings.shrink
         self.bfloat16 = self.settings.precision == "bfloat16"
         self.folded: list[Folded] = []
+        self.late: list[nn.Parameter] = []
         super().__init__(network, run, processes)
         if self.settings.compile:
             self.forward = torch.compile(self.network)
@@ -51,10 +52,10 @@ class FrameTrainer(Trainer[AnyBatch]):
         own = chosen.model_dump(exclude={"name"})
         groups: Any = self.network.parameters()
         if self.settings.rates == "authors":
-            groups = [
-                {**group, "lr": rate * group.pop("rate")}
-                for group in self.network.parameter_groups()  # type: ignore[operator]
-            ]
+            groups = self.network.parameter_groups()  # type: ignore[operator]
+            for group in groups:
+                group["lr"] = rate * group.pop("rate")
+                self.late += group["params"] if group.pop("late", False) else []
         return kinds[chosen.name](groups, rate, **own)
 
     def build_schedule(self) -> torch.optim.lr_scheduler.LRScheduler:
@@ -73,7 +74,9 @@ class FrameTrainer(Trainer[AnyBatch]):
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_norm)
 
     def start_step(self) -> None:
-        """Training mode; frozen normalisations keep their statistics."""
+        """Training mode; frozen normalisations keep their statistics, late parts their weights."""
         super().start_step()
+        for parameter in self.late:
+            parameter.requires_grad_(len(self.rows) >= (self.settings.late or 0))
         if self.settings.batch_norm == "frozen":
             freeze(self.network)

@@ -1,5 +1,7 @@
 """Training of the networks that predict saliency: Eq. (6), or the predecessor's loss."""
 
+from collections.abc import Iterator
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -9,8 +11,10 @@ from torch import Tensor, nn
 from model.losses import Counts, Terms, counted_frames, euclidean_loss, saliency_loss
 from model.outputs import Maps
 from model.sight import see
+from pipeline.runtime.errors import InputError
 from pipeline.training import loop
-from pipeline.training.batches import Samples, part
+from pipeline.training.batches import MixedOrder, Order, Samples, part
+from pipeline.training.clips import MixedSamples, enter
 from pipeline.training.frame_trainer import FrameTrainer
 from pipeline.training.samples import Batch, Sample, on_device
 from pipeline.training.tensorboard import Board
@@ -23,6 +27,48 @@ class SaliencyTrainer(FrameTrainer[Batch]):
     """`zeros` is the share of predicted pixels at or below 0: the dead pixels of the last ReLU, or
     negative ones of networks without that ReLU."""
     measured = ("validation_kl", "validation_nss")
+    mixed: MixedSamples | None = None
+    """What is learnt, if each batch is of one dataset."""
+
+    def order(self, samples: Samples[Batch]) -> Order:
+        """Which samples this process reads; in mixed trainings each batch is of one dataset."""
+        order = super().order(samples)
+        if not isinstance(samples, MixedSamples):
+            return order
+        if any(batch % self.processes.count for batch in samples.batches):
+            raise InputError(
+                f"config.yaml: images: {self.processes.count} processes cannot share "
+                f"{self.settings.images} images evenly; change this training's images"
+            )
+        self.mixed = samples
+        given = {one.name: getattr(order, one.name) for one in fields(order)}
+        self.turns = MixedOrder(**given, videos=samples.videos, batches=samples.batches)
+        return self.turns
+
+    @property
+    def whole(self) -> int:
+        """Samples of the present iteration, of all processes together."""
+        if self.mixed is None:
+            return self.settings.batch
+        return self.mixed.batches[self.turns.turn(len(self.rows))[0]]
+
+    def start_step(self) -> None:
+        """Training mode, in the domain of the dataset whose turn it is."""
+        super().start_step()
+        if self.mixed is not None:
+            enter(self.network, [*self.mixed.datasets][self.turns.turn(len(self.rows))[0]])
+
+    def held_out(self, samples: Samples[Batch]) -> Iterator[Batch]:
+        """This process's share of held-out samples, batch by batch, each of one dataset."""
+        if not isinstance(samples, MixedSamples):
+            yield from super().held_out(samples)
+            return
+        for (name, numbers), size in zip(samples.datasets.items(), samples.batches, strict=True):
+            enter(self.network, name)
+            for start in range(
+                self.processes.rank * size, len(numbers), self.processes.count * size
+            ):
+                yield samples.batch(numbers[start : start + size])
 
     def maps(self, network: nn.Module, sample: Sample) -> Any:
         """The network's maps of some frames, or of the predicted frames of clips: [M, 1, H, W]."""
@@ -53,7 +99,7 @@ class SaliencyTrainer(FrameTrainer[Batch]):
         if chosen == "euclidean":
             return terms._replace(total=euclidean_loss(maps.saliency, density, of.kl))
         # Processes share a batch; their losses add up to the mean of their shares.
-        share = len(sample.frame) / self.settings.batch
+        share = len(sample.frame) / self.whole
         loss = self.network.authors_loss(maps, density, fixated)  # type: ignore[operator]
         return terms._replace(total=loss * share)
 
@@ -62,7 +108,7 @@ class SaliencyTrainer(FrameTrainer[Batch]):
         sample = on_device(samples, self.device)
         maps = self.maps(self.forward, sample)
         terms = self.terms(maps, sample, counts)
-        zeros = (maps.saliency <= 0).float().mean() * len(sample.frame) / self.settings.batch
+        zeros = (maps.saliency <= 0).float().mean() * len(sample.frame) / self.whole
         return terms.total, torch.stack([*terms, zeros])
 
     def counts(self, batch: Batch) -> Tensor:
