@@ -257,13 +257,13 @@ class UNISAL(nn.Module):
         return self.core.trunk.segments()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the trunk's parameters, which learn at a tenth of the rate, and all others."""
+        """Return all parameters but the trunk's, and the trunk's: late, at a tenth of the rate."""
         of_trunk = set(self.core.trunk.parameters())
         others = [parameter for parameter in self.parameters() if parameter not in of_trunk]
         trunk = [*self.core.trunk.parameters()]
         return [
             {"params": others, "rate": 1.0},
-            {"params": trunk, "rate": 0.1, "weight_decay": 1e-5},
+            {"params": trunk, "rate": 0.1, "weight_decay": 1e-5, "late": True},
         ]
 
     def released(self) -> Released:
