@@ -157,8 +157,12 @@ class Inputs:
         start = str(self.cfg.models[wildcards.model].start)
         return paths.weights(self.cfg, start, needs.pretraining_name(self.cfg, wildcards.model))
 
+    def released(self, wildcards: Wildcards) -> list[str]:
+        """The file of weights that a network's authors released, and one beside it, if any."""
+        return needs.released_files(self.cfg, wildcards.model)
+
     def weights(self, wildcards: Wildcards) -> list[str]:
-        """Weights of a trained or fitted model; none of one without training."""
+        """Weights of a trained, fitted or imported model; none of one without training."""
         if wildcards.training == UNTRAINED:
             return []
         return [paths.weights(self.cfg, wildcards.model, wildcards.training)]
