@@ -26,6 +26,12 @@ NETWORKS = {
     "pqft": "model.classical.pqft:PQFT",
     "coding_length": "model.classical.coding_length:CodingLength",
     "fang": "model.classical.fang:Fang",
+    "salgan": "model.rivals.salgan:SalGAN",
+    "salema": "model.rivals.salema:SalEMA",
+    "aclnet": "model.rivals.aclnet:ACLNet",
+    "om_cnn": "model.rivals.om_cnn:OMCNN",
+    "shallow_convnet": "model.rivals.shallow_convnet:ShallowConvNet",
+    "unisal": "model.rivals.unisal:UNISAL",
 }
 """Name of a network -> "module:Class"."""
 

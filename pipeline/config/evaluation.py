@@ -8,7 +8,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt
 from pipeline.config.section import Section, Split
 
 ProtocolName = Literal[
-    "mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis"
+    "mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis", "salema"
 ]
 
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)

@@ -6,8 +6,9 @@ from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.config.data import Flow, ImageFlowEstimator, PwcnetFlow, Test
-from pipeline.config.section import GIVEN, MAIN_FLOW, PRETRAINING, Split
+from pipeline.config.section import BACKBONE, GIVEN, MAIN_FLOW, PRETRAINING, Split
 from pipeline.config.training import Loss, Training
+from pipeline.planning.distributed import distributed_file
 from pipeline.raw.presence import present_clips
 from pipeline.raw.splits import SheetClip, part_names
 from pipeline.raw.splits import parts as parts_of
@@ -35,6 +36,20 @@ def training_named(cfg: Config, name: str) -> Training:
     return all_trainings(cfg).get(name, cfg.pretraining)
 
 
+def training_of(cfg: Config, model: str, name: str) -> Training:
+    """The training of that name for a model: by its authors' recipe if the run wants so."""
+    training, recipe = training_named(cfg, name), cfg.models[model].recipe
+    if recipe is None or cfg.recipe == "common":
+        return training
+    return Training(datasets=training.datasets, **dict(cfg.recipes[recipe]))
+
+
+def starts_pretrained(cfg: Config, model: str) -> str | None:
+    """The model whose pretrained weights start a model; None: it starts from no other training."""
+    start = cfg.models[model].start
+    return None if start == BACKBONE else start
+
+
 def loss_of(cfg: Config, training: str) -> Loss:
     """Weights of Eq. (6) for a training."""
     return tried_losses(cfg).get(training, cfg.loss)
@@ -42,7 +57,7 @@ def loss_of(cfg: Config, training: str) -> Loss:
 
 def pretraining_name(cfg: Config, model: str) -> str:
     """The training that made the weights that a model starts from."""
-    start = cfg.models[model].start
+    start = starts_pretrained(cfg, model)
     if start is not None and imported(cfg, start):
         return GIVEN
     return cfg.models[model].pretraining or PRETRAINING
@@ -77,9 +92,10 @@ def released_files(cfg: Config, model: str) -> list[str]:
 
 
 def without_weights(cfg: Config, model: str) -> str | None:
-    """Why a model's released weights cannot be imported, in words; None if they are there."""
+    """Why a model's released weights cannot be imported; None if they are there or fetched."""
     files = released_files(cfg, model) if imported(cfg, model) else []
-    absent = [Path(file) for file in files if not Path(file).is_file()]
+    fetched = distributed_file(cfg.pathvars["raw"], cfg.models[model].network or "")
+    absent = [Path(file) for file in files if file != fetched and not Path(file).is_file()]
     if not absent:
         return None
     names = " and ".join(file.name for file in absent)
@@ -102,7 +118,7 @@ def sees_motion(cfg: Config, model: str) -> bool:
     """Whether a model's network looks at flow."""
     entry = cfg.models[model]
     streams = network_arguments(cfg, model).get("streams")
-    return entry.flow is not None or (entry.start is not None and streams != "appearance")
+    return entry.flow is not None or streams in ("both", "motion")
 
 
 def gated(cfg: Config, model: str) -> bool:
@@ -268,7 +284,10 @@ def backbone_file(cfg: Config, backbone: object) -> str | None:
     """Path of the ImageNet weights that a backbone starts from, if it starts from any."""
     if backbone is None:
         return None
-    if cfg.backbone_weights != "torchvision":
-        return cfg.backbone_weights
+    source = cfg.backbone_weights
+    if isinstance(source, Mapping):
+        source = source.get(str(backbone), "torchvision")
+    if source != "torchvision":
+        return source
     file = TORCHVISION.get(str(backbone))
     return file and f"{cfg.pathvars['raw']}/imagenet/{file}"
