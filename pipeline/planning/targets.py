@@ -20,8 +20,10 @@ def pretrainings(cfg: Config) -> list[str]:
     return list({PRETRAINING: cfg.loss, **needs.tried_losses(cfg), **cfg.other_pretrainings})
 
 
-def models(cfg: Config, kind: Literal["trained", "fitted", "observed", "maps"]) -> list[str]:
-    """Models that are trained by gradients, fitted, the observers, or that make maps."""
+def models(
+    cfg: Config, kind: Literal["trained", "fitted", "observed", "maps", "published"]
+) -> list[str]:
+    """Models that are trained, fitted, the observers, that make maps, or have published scores."""
     found = []
     for name, model in cfg.models.items():
         kinds = {
@@ -29,6 +31,7 @@ def models(cfg: Config, kind: Literal["trained", "fitted", "observed", "maps"]) 
             "fitted": model.fitted,
             "observed": needs.observed(cfg, name),
             "maps": not needs.observed(cfg, name),
+            "published": model.published is not None,
         }
         if kinds[kind]:
             found.append(name)
