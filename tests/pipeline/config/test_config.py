@@ -27,7 +27,7 @@ from tests.builders import ROOT, configuration
 RUNS = ["paper", "demo", "real"]
 
 
-@pytest.mark.parametrize("run", [*RUNS, "part", "verify"])
+@pytest.mark.parametrize("run", [*RUNS, "verify"])
 def test_every_run_is_valid(run: str) -> None:
     assert load(configuration(run)).run == run
 
