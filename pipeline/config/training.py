@@ -167,6 +167,18 @@ class Clip(Section):
     """Predicted frames of a clip."""
     step: PositiveInt
     """Frames from one of them to the next."""
+    in_order: bool = False
+    """Whether one video is followed after another, clip by clip, each of which starts from the
+    state that the one before left; else clips start at any frame and come in random order."""
+
+
+class Adversarial(Section):
+    """Training in turn with a discriminator, which is the network's own and is not kept."""
+
+    content: NonNegativeFloat
+    """Weight of the loss of the network's authors, beside that of being taken for a person."""
+    learning_rate: PositiveFloat
+    """Initial learning rate of the discriminator; all else is as for the network."""
 
 
 class Recipe(Section):
@@ -183,6 +195,8 @@ class Recipe(Section):
     """`saliency`: Eq. (6) with the weights of the section `loss`; `euclidean`: the predecessor's
     squared distance to the density, for networks that predict densities; `authors`: that of the
     network's authors."""
+    adversarial: Adversarial | None = None
+    """Discriminator against which the network learns in every second iteration; null: none."""
     optimiser: Optimiser
     """Optimiser and its parameters."""
     learning_rate: PositiveFloat
@@ -223,6 +237,20 @@ class Recipe(Section):
     def _has_one_length(self) -> Self:
         if (self.epochs is None) == (self.iterations is None):
             raise ValueError("epochs or iterations: one of the two is needed, the other is null")
+        return self
+
+    @model_validator(mode="after")
+    def _follows_one_video(self) -> Self:
+        if self.clip.in_order and (self.batch > 1 or self.shrink != (1,)):
+            raise ValueError(
+                "clip.in_order: one video is followed, at one size; batch: 1, shrink: [1]"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_loss_beside_the_discriminator(self) -> Self:
+        if self.adversarial and self.loss != "authors":
+            raise ValueError("adversarial: goes with the loss of the network's authors; authors")
         return self
 
     @model_validator(mode="after")

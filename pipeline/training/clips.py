@@ -19,6 +19,9 @@ class ClipSamples(TrainingSamples):
     A network that looks around sees the frames before and after as well. Where a video is long
     enough, all of them are its own; else its first and last frame are repeated. A frame that only
     fills up a clip, or without gaze, has an empty density and counts in no loss.
+
+    In order, clips are runs of a video from its first frame on, also those without gaze: what they
+    show goes into the state. The last one is filled up.
     """
 
     def __init__(
@@ -35,11 +38,17 @@ class ClipSamples(TrainingSamples):
         """Opens the parts as `TrainingSamples` does; without overlap, clips are those in a row.
 
         Raises:
-            InputError: There is no frame with gaze, or a window of frames that are not neighbours
-                is asked for.
+            InputError: There is no frame with gaze, a window of frames that are not neighbours is
+                asked for, or an order for a network without a state.
         """
         super().__init__(frames, flow, gaze, density)
         self.sight, self.clip = sight, clip
+        self.in_order = overlapping and clip.in_order
+        if self.in_order and not sight.carries:
+            raise InputError(
+                "config.yaml: clip.in_order: this network carries no state from frame to frame; "
+                "leave it out"
+            )
         if clip.step > 1 and (sight.before or sight.after):
             raise InputError(
                 f"config.yaml: clip.step: {clip.step}: this network looks at neighbouring frames; "
@@ -52,13 +61,18 @@ class ClipSamples(TrainingSamples):
             for start in self._starts(len(self._pixels[number, name]))[
                 :: 1 if overlapping else clip.frames
             ]
-            if with_gaze & {(number, name, time) for time in self._predicted(start)}
+            if self.in_order
+            or with_gaze & {(number, name, time) for time in self._predicted(start)}
         ]
 
     @property
     def epoch(self) -> int:
         """Clips that have as many frames as there are, so that an epoch shows each frame once."""
-        return -(-len(self.index) // self.clip.frames)
+        return len(self.index) if self.in_order else -(-len(self.index) // self.clip.frames)
+
+    def begins(self, sample: int) -> bool:
+        """Whether a clip is the first of its video."""
+        return self.index[sample][2] == 0
 
     def _predicted(self, start: int) -> range:
         """Times of the predicted frames of a clip, which may lie beyond the video's end."""
@@ -66,6 +80,8 @@ class ClipSamples(TrainingSamples):
 
     def _starts(self, count: int) -> range:
         """Times of the first predicted frame, in a video of so many frames."""
+        if self.in_order:
+            return range(0, count, self.clip.frames * self.clip.step)
         long = (self.clip.frames - 1) * self.clip.step + 1
         whole = range(self.sight.before, count - self.sight.after - long + 1)
         return whole or range(max(1, count - long + 1))
