@@ -49,6 +49,9 @@ class Model(BaseModel):
     maps: str | None = None
     """Folder, zip file or Zarr group of maps made elsewhere, its path may contain {dataset}; null:
     none."""
+    published: str | None = None
+    """System of workflow/published/rivals.csv that given maps are those of: target
+    `verify_published` sets their scores against its published ones; null: none."""
     held_out: PositiveInt | None = None
     """Observers per frame, drawn at random, whose gaze is predicted from that of all others; null:
     the model is not the observers."""
@@ -67,7 +70,7 @@ class Model(BaseModel):
             raise ValueError(f"weights: {self.weights}: a path, without braces, < and >")
         if self.sha256 and not self.weights:
             raise ValueError("sha256: is that of `weights`, which are not given")
-        further = self.model_fields_set - {"maps", "held_out"}
+        further = self.model_fields_set - {"maps", "published", "held_out"}
         if further and not self.network:
             raise ValueError(f"{', '.join(sorted(further))}: only networks have such a key")
         return self

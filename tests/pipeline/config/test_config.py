@@ -27,7 +27,7 @@ from tests.builders import ROOT, configuration
 RUNS = ["paper", "demo", "real"]
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", [*RUNS, "verify"])
 def test_every_run_is_valid(run: str) -> None:
     assert load(configuration(run)).run == run
 
@@ -82,6 +82,14 @@ def test_runs_share_no_folder() -> None:
         ({"framse": 2}, "framse: .*; did you mean frames"),
         ({"frames": {"widht": 1}}, "frames.widht: .*; did you mean width"),
         ({"without": ["DHFK"]}, "without names 'DHFK'; known .*; did you mean dhf1k"),
+        (
+            {"models": {"theirs": {"maps": "maps", "published": "salema"}}},
+            "models names 'salema'; .*; did you mean SalEMA",
+        ),
+        (
+            {"models": {"gfsalnet": {"published": "SalEMA"}}},
+            "models.gfsalnet.published: only what was made elsewhere",
+        ),
         ({"models": {"itti": {"network": "iti"}}}, "models names 'iti'; .*; did you mean itti"),
         (
             {"datasets": {"diem": {"variants": {"paper": {"gaze": {"reader": "dime"}}}}}},
