@@ -81,11 +81,13 @@ class MobileNetTrunk(Trunk):
     LAST = (3, 6, 13, 18)
     """Index of each level's last layer in torchvision's ``features``."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
+        """Take the factor of the widths of Sandler et al. (CVPR 2018), Table 2."""
         super().__init__()
-        # Widths of the layers that LAST names (Sandler et al., CVPR 2018, Table 2).
-        self.channels = (24, 32, 96, 1280)
-        self.features = torchvision_models().mobilenet_v2(weights=None).features
+        models = torchvision_models()
+        self.features = models.mobilenet_v2(weights=None, width_mult=width).features
+        first, second, third, fourth = (self.features[last].out_channels for last in self.LAST)
+        self.channels = (first, second, third, fourth)
 
     def forward(self, image: Tensor) -> Levels:
         """Compute the four levels of an image [B, 3, H, W]."""
@@ -123,7 +125,7 @@ BACKBONES: dict[str, Callable[[], Trunk]] = {
 """Trunks, randomly initialised: the papers' (Sec. III), a smaller one, and one for CPUs."""
 
 
-def load_imagenet(trunk: Trunk, state_dict: Mapping[str, Tensor]) -> None:
+def load_imagenet(trunk: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
     """Load torchvision's weights of the matching classifier, with or without its last layers.
 
     Raises:

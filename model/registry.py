@@ -27,6 +27,13 @@ NETWORKS = {
     "coding_length": "model.classical.coding_length:CodingLength",
     "fang": "model.classical.fang:Fang",
     "tased_net": "model.rivals.tased_net:TASEDNet",
+    "salgan": "model.rivals.salgan:SalGAN",
+    "salema": "model.rivals.salema:SalEMA",
+    "aclnet": "model.rivals.aclnet:ACLNet",
+    "stra_net": "model.rivals.stra_net:STRANet",
+    "om_cnn": "model.rivals.om_cnn:OMCNN",
+    "shallow_convnet": "model.rivals.shallow_convnet:ShallowConvNet",
+    "unisal": "model.rivals.unisal:UNISAL",
 }
 """Name of a network -> "module:Class"."""
 

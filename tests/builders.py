@@ -70,6 +70,7 @@ def training(**changes: Any) -> Training:
     settings: dict[str, Any] = {
         "datasets": ("x",),
         "batch": 4,
+        "clip": {"frames": 1, "step": 1},
         "epochs": 4.0,
         "iterations": None,
         "loss": "saliency",

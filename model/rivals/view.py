@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate, pad
 
 Fit = Literal["stretch", "letterbox", "inside"]
 """To the size whatever the shape; within it, bars of `bar` around; within it, never enlarged."""
-Filter = Literal["area", "bilinear", "antialiased"]
+Filter = Literal["area", "bilinear", "antialiased", "lanczos"]
 
 
 class View(nn.Module):
@@ -23,7 +23,8 @@ class View(nn.Module):
         size: Height and width that the network sees, pixels.
         fit: How a picture of another shape fits into it.
         resizing: `area` averages (OpenCV's INTER_AREA), `bilinear` samples (its INTER_LINEAR),
-            `antialiased` is Pillow's bilinear filter.
+            `antialiased` is Pillow's bilinear filter, `lanczos` its filter of that name on levels
+            of 8 bits.
         colour: Order of the channels that the network sees.
         gain: Factor of values in [0, 1].
         mean: Subtracted from each channel, in the order that the network sees.
@@ -85,8 +86,9 @@ class View(nn.Module):
         (height, width), (H, W) = self.size, size
         if self.fit == "stretch":
             return height, width
-        if self.fit == "inside" and H <= height and W <= width:  # noqa: SIM300
-            return H, W
+        if self.fit == "inside":  # rounded, as OpenCV does
+            scale = min(1, height / H, width / W)
+            return round(H * scale), round(W * scale)
         # The longer side fills the size; the other one is cut, not rounded, as the programs do.
         if H * width > W * height:
             return height, W * height // H
@@ -104,6 +106,11 @@ def resized(picture: Tensor, size: tuple[int, int], resizing: Filter) -> Tensor:
     height, width = picture.shape[-2:]
     if (height, width) == size:
         return picture
+    if resizing == "lanczos":
+        # In float32 even where the network computes in bfloat16.
+        with torch.autocast(picture.device.type, enabled=False):
+            wide = _levels(picture @ _lanczos(width, size[1], picture).T)
+            return _levels(_lanczos(height, size[0], picture) @ wide)
     if resizing == "area" and size[0] <= height and size[1] <= width:
         rows, columns = _overlaps(height, size[0], picture), _overlaps(width, size[1], picture)
         return rows @ picture @ columns.T
@@ -117,3 +124,22 @@ def _overlaps(length: int, fewer: int, like: Tensor) -> Tensor:
     low, high = edges[:-1, None], edges[1:, None]
     shared = (torch.minimum(high, pixels + 1) - torch.maximum(low, pixels)).clamp_min(0)
     return shared / shared.sum(dim=1, keepdim=True)
+
+
+LOBES = 3
+"""Half the width of Lanczos's kernel, pixels of the coarser of both grids."""
+
+
+def _lanczos(length: int, size: int, like: Tensor) -> Tensor:
+    """Weights [size, length] of each pixel in each new one: a windowed sinc, cut at the border."""
+    scale = length / size
+    unit = max(scale, 1.0)  # of the coarser grid: shrinking averages, enlarging interpolates
+    centres = (torch.arange(size, dtype=torch.float64) + 0.5) * scale
+    away = (torch.arange(length, dtype=torch.float64) + 0.5 - centres[:, None]) / unit
+    weights = torch.sinc(away) * torch.sinc(away / LOBES) * (away.abs() < LOBES)
+    return (weights / weights.sum(dim=1, keepdim=True)).to(like)
+
+
+def _levels(picture: Tensor) -> Tensor:
+    """A picture in [0, 1] on its 256 levels, where Pillow leaves it after each of both axes."""
+    return (255 * picture + 0.5).floor().clamp(0, 255) / 255

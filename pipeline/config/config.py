@@ -29,6 +29,7 @@ from pipeline.config.training import (
     Loss,
     LossSearch,
     Model,
+    Recipe,
     Training,
 )
 
@@ -61,14 +62,22 @@ class Config(Section):
     share."""
     flow_weights: FlowWeights
     image_flow_weights: ImageFlowWeights
-    backbone_weights: str | None
+    backbone_weights: str | dict[str, str | None] | None
     """ImageNet weights of the backbone (Sec. III): `torchvision`: downloaded to raw/imagenet; else
-    a file with a state dict of torchvision; null: random weights."""
+    a file with a state dict of torchvision; null: random weights. Or one of these for each backbone
+    by its name; those that are not named are `torchvision`'s."""
     backbone_sha256: str | None
-    """First digits, or all, of the SHA-256 that the file must have; null: not checked."""
+    """First digits, or all, of the SHA-256 that one file of all backbones must have; null: not
+    checked."""
     models: dict[Name, Model]
     """Models by name. Exactly one of `network`, `maps` and `held_out` is set; further keys are
     arguments of the network's constructor, beside those under `networks`."""
+    recipe: Literal["own", "common"]
+    """`own`: networks with a recipe of their authors are trained by it; `common`: all networks are
+    trained as `trainings` say."""
+    recipes: dict[Name, Recipe]
+    """How authors train their networks, for models whose key `recipe` gives this name; the datasets
+    are those of the training."""
     loss: Loss
     loss_search: LossSearch
     pretraining: Training
@@ -81,6 +90,8 @@ class Config(Section):
     alignment: Alignment
     sanity: dict[str, str]
     """Label of a row of every table -> key of `models`: a model without training."""
+    quoted: dict[str, str]
+    """Row of published sheets that nothing here measures -> why, which tables print."""
     tables: dict[Name, Table]
     """Tables by the name of their sheet of printed values, workflow/published/<table>.csv."""
 

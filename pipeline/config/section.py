@@ -16,6 +16,8 @@ GIVEN = "given"
 """Name used for a training in paths and tables where the maps were made elsewhere."""
 UNTRAINED = "untrained"
 """Name used for a training in paths and tables where a model is not trained."""
+BACKBONE = "backbone"
+"""Name that a model's key `start` gives where the training starts from its backbone alone."""
 MAIN_FLOW = "flow"
 """Name of the flow that the section `flow` describes, beside those of `other_flows`."""
 

@@ -28,11 +28,13 @@ class Model(BaseModel):
     network: str | None = None
     """Name of the network in model/registry.py; null: no network."""
     start: str | None = None
-    """Key of `models`: the model whose pretrained weights start this one. A network must have the
-    key; null: it is not trained."""
+    """Key of `models`: the model whose pretrained weights start this one; `backbone`: it starts
+    from those of its backbone alone. A network must have the key; null: it is not trained."""
     pretraining: str | None = None
     """Key of `other_pretrainings` or `trainings`: the training of the weights of `start`; null: the
     section `pretraining`."""
+    recipe: str | None = None
+    """Key of `recipes`: how its authors train the network; null: as the training says."""
     flow: str | None = None
     """Key of `other_flows`, or `flow`: the optical flow that the network sees; null: `flow` if the
     network has a motion stream, else none."""
@@ -138,27 +140,60 @@ class Sgd(Section):
     name: Literal["sgd"]
     momentum: NonNegativeFloat
     """Share of the last step that is added to the next one."""
+    nesterov: bool = False
+    """Whether the gradient is taken after that addition."""
     weight_decay: NonNegativeFloat
     """Factor of the L2 penalty on the weights."""
 
 
-Optimiser = Annotated[Adam | Sgd, Field(discriminator="name")]
+class Adagrad(Section):
+    """Adagrad (Duchi, Hazan and Singer, JMLR 2011), used by the authors of SalGAN."""
+
+    name: Literal["adagrad"]
+    weight_decay: NonNegativeFloat
+    """Factor of the L2 penalty on the weights."""
 
 
-class Training(Section):
+Optimiser = Annotated[Adam | Sgd | Adagrad, Field(discriminator="name")]
+
+
+class Clip(Section):
+    """Frames that a network which sees time learns from at once; others learn from single ones."""
+
+    frames: PositiveInt
+    """Predicted frames of a clip."""
+    step: PositiveInt
+    """Frames from one of them to the next."""
+    in_order: bool = False
+    """Whether one video is followed after another, clip by clip, each of which starts from the
+    state that the one before left; else clips start at any frame and come in random order."""
+
+
+class Adversarial(Section):
+    """Training in turn with a discriminator, which is the network's own and is not kept."""
+
+    content: NonNegativeFloat
+    """Weight of the loss of the network's authors, beside that of being taken for a person."""
+    learning_rate: PositiveFloat
+    """Initial learning rate of the discriminator; all else is as for the network."""
+
+
+class Recipe(Section):
     """Training of a model with a learning rate that is reduced in steps (Sec. IV-B)."""
 
-    datasets: tuple[str, ...]
-    """Keys of `datasets`: their training splits are used together, each frame once per epoch."""
     batch: PositiveInt
-    """Frames per iteration, on all GPUs together."""
+    """Frames per iteration, or clips if the network sees time, on all GPUs together."""
+    clip: Clip
     epochs: PositiveFloat | None
     """Number of passes over all training frames; null: `iterations` is set instead."""
     iterations: PositiveInt | None
     """Number of steps of the optimiser; null: `epochs` is set instead."""
-    loss: Literal["saliency", "euclidean"]
+    loss: Literal["saliency", "euclidean", "authors"]
     """`saliency`: Eq. (6) with the weights of the section `loss`; `euclidean`: the predecessor's
-    squared distance to the density, for networks that predict densities."""
+    squared distance to the density, for networks that predict densities; `authors`: that of the
+    network's authors."""
+    adversarial: Adversarial | None = None
+    """Discriminator against which the network learns in every second iteration; null: none."""
     optimiser: Optimiser
     """Optimiser and its parameters."""
     learning_rate: PositiveFloat
@@ -167,6 +202,15 @@ class Training(Section):
     """Iterations between two reductions of the learning rate."""
     gamma: PositiveFloat
     """Factor by which the learning rate is multiplied at each reduction."""
+    milestones: tuple[PositiveInt, ...] | None = None
+    """Iterations after which the learning rate is reduced; null: after every `step`."""
+    end_rate: PositiveFloat | None = None
+    """Learning rate of the last iteration, to which it falls in a line; null: in reductions."""
+    rates: Literal["authors"] | None = None
+    """`authors`: parts of the network learn at multiples of the rate, as its authors have it; null:
+    at one rate."""
+    gradient_norm: PositiveFloat | None = None
+    """Largest norm of the gradient; longer ones are shortened to it; null: any."""
     batch_norm: Literal["train", "frozen", "folded"]
     """Statistics of batch normalisation. `train`: those of the frames that are computed at once;
     `frozen`: those stored with the backbone's weights; `folded`: the stored ones, with each layer
@@ -193,13 +237,42 @@ class Training(Section):
         return self
 
     @model_validator(mode="after")
+    def _follows_one_video(self) -> Self:
+        if self.clip.in_order and (self.batch > 1 or self.shrink != (1,)):
+            raise ValueError(
+                "clip.in_order: one video is followed, at one size; batch: 1, shrink: [1]"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_loss_beside_the_discriminator(self) -> Self:
+        if self.adversarial and self.loss != "authors":
+            raise ValueError("adversarial: goes with the loss of the network's authors; authors")
+        return self
+
+    @model_validator(mode="after")
+    def _falls_in_a_known_time(self) -> Self:
+        if self.end_rate is not None and self.iterations is None:
+            raise ValueError("end_rate: needs the number of `iterations`; set it, and epochs: null")
+        return self
+
+    @model_validator(mode="after")
     def _statistics_are_taken_once(self) -> Self:
+        if self.loss == "authors" and self.micro_batch:
+            raise ValueError("micro_batch: the loss `authors` is that of a whole batch; null")
         if self.recompute and self.batch_norm == "train":
             raise ValueError(
                 "recompute: would count every batch twice in the statistics of batch_norm: train; "
                 "choose frozen or folded"
             )
         return self
+
+
+class Training(Recipe):
+    """A recipe and the datasets that a model learns from by it."""
+
+    datasets: tuple[str, ...]
+    """Keys of `datasets`: their training splits are used together, each frame once per epoch."""
 
 
 class ImageFlowWeights(Section):

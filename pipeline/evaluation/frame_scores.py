@@ -60,13 +60,13 @@ def score_frame(
         frame: Prediction, density and fixations.
         metrics: What to score, in this order; None: what the protocol always reports.
         reference: See `reference_positions`. Without it there is no sAUC.
-        rng: Noise of `mit_jitter`, and random splits of the areas; None: their expectations.
+        rng: Noise of AUC-J and random splits of the areas; None: their expectations.
         engine: Scratch for frames of its size; of this thread alone.
 
     Raises:
         ValueError: A map holds NaN or infinity, or the protocol's noise has no generator.
     """
-    if rules.auc == "jitter" and rng is None:
+    if rules.draws and rng is None:
         raise ValueError(f"protocol {rules.name} needs a generator for its noise; give rng")
     named = rules.reports if metrics is None else metrics
     wanted = [m for m in named if METRICS[m].needs != "reference" or reference is not None]

@@ -11,10 +11,12 @@ Numbers of different protocols do not compare. Each restates what a public score
 - `pysaliency`: the Python library: Mann-Whitney areas, fixations counted each time, std with N.
 - `msu_ntire26`: the scorer of the NTIRE 2026 challenge (MSU): 8-bit, min-max, repeated fixations.
 - `stavis`: STAViS's eval_code: 8-bit maps smoothed with sigma 2, sAUC against the same video.
+- `salema`: SalEMA's evaluation: 8-bit maps, all of it shrunk to half, means over videos.
 
 What their authors leave open is chosen here. A picture of pysaliency is a frame, so that its sAUC
 refers to all other frames. `dhf1k` draws its ten frames without asking whether this one is among
-them. `unisal` interpolates bilinearly, as its network does at its end.
+them. `unisal` interpolates bilinearly, as its network does at its end. `salema` has no sAUC, whose
+reference set its program draws without a seed once a video: two runs of it differ.
 """
 
 import sys
@@ -67,8 +69,11 @@ class Protocol:
     """Whether it also reports any other registered metric, where a table asks for it."""
     reference: Reference | None = Reference("other_clips", 10)
     """Reference set of sAUC."""
-    auc: Literal["expected", "jitter", "distinct", "repeated", "mann_whitney"] = "expected"
-    """AUC-J: the function of metrics.auc; `jitter` draws its noise from the generator."""
+    auc: Literal["expected", "jitter", "jitter_float32", "distinct", "repeated", "mann_whitney"] = (
+        "expected"
+    )
+    """AUC-J: the function of metrics.auc; `jitter` draws its noise from the generator, and
+    `jitter_float32` loses it in float32 but where a map is nearly 0."""
     sauc: Literal["stepped", "below_top", "mann_whitney"] = "stepped"
     """sAUC: thresholds in tenths with or without the top one, or every value."""
     repeats: bool = False
@@ -87,12 +92,16 @@ class Protocol:
     """Added to both maps before they are made to sum to 1."""
     levels: int | None = None
     """Grey levels to which both maps are rounded, the largest value being the highest level."""
+    stretched: bool = False
+    """Whether the lowest level of a prediction is its smallest value, and not 0."""
     scaled: Literal["no", "prediction", "both"] = "no"
     """Which maps are scaled to 0..1 before smoothing and resizing."""
     smoothing: float = 0.0
     """Sigma in pixels of a Gaussian over the prediction, as wide as three of it to either side."""
     resize: Literal["matlab_bicubic", "bilinear", "corner_bilinear"] = "matlab_bicubic"
     """How a prediction gets the density's size: imresize; OpenCV and torch; scipy's zoom."""
+    halved: bool = False
+    """Whether levels are rounded again after resizing, and maps and fixations shrunk to half."""
     sample: int | None = None
     """Number of frames drawn for each metric, where a dataset has more; None: all."""
     average: Average = "frame"
@@ -103,6 +112,11 @@ class Protocol:
     """Statuses whose values enter no mean; a NaN never does."""
     degenerate: Mapping[tuple[Case, str], float] = field(default_factory=dict)
     """What counts in place of the formula's value; NaN also for a scorer that stops."""
+
+    @property
+    def draws(self) -> bool:
+        """Whether AUC-J has noise, which needs a generator."""
+        return self.auc in ("jitter", "jitter_float32")
 
     def averaging(self, *, meta: bool) -> Average:
         """Say how the frames of a dataset, or of a list over another dataset, are averaged."""
@@ -178,6 +192,23 @@ _ALL: Final = [
         scaled="prediction",
         smoothing=2.0,
         average="clip",
+    ),
+    Protocol(
+        "salema",
+        reports=("AUC-J", "CC", "NSS", "SIM"),
+        reference=None,
+        auc="jitter_float32",
+        ddof=0,
+        levels=256,
+        stretched=True,
+        resize="bilinear",
+        halved=True,
+        average="clip",
+        # Their program divides by zero; the videos that it scored have no such frame.
+        degenerate={
+            ("empty_density", "SIM"): UNDEFINED,
+            ("constant_prediction", "SIM"): UNDEFINED,
+        },
     ),
 ]
 PROTOCOLS: Final[Mapping[str, Protocol]] = {protocol.name: protocol for protocol in _ALL}

@@ -189,7 +189,7 @@ def score_frames(
 
 def noise(rules: Protocol, rng: Generator) -> Generator | None:
     """Return the generator for protocols that draw, and None for those that take expectations."""
-    return rng if rules.auc == "jitter" else None
+    return rng if rules.draws else None
 
 
 def tasks(

@@ -49,7 +49,7 @@ def watched(frames: Any, flow: Any, chosen: Sequence[int], sight: Sight) -> Iter
     """
     if not chosen:
         return
-    last, wanted = len(frames) - 1, set(chosen)
+    last, wanted = frames.shape[0] - 1, set(chosen)
     if sight.carries:
         batches = _in_turn(chosen[-1] + 1, sight)
     elif sight.before or sight.after:

@@ -152,10 +152,15 @@ class Inputs:
         file = needs.backbone_file(self.cfg, self.cfg.image_flow_weights.network["backbone"])
         return [file] if file else []
 
-    def start(self, wildcards: Wildcards) -> str:
-        """Weights that a model's training starts from."""
-        start = str(self.cfg.models[wildcards.model].start)
-        return paths.weights(self.cfg, start, needs.pretraining_name(self.cfg, wildcards.model))
+    def start(self, wildcards: Wildcards) -> list[str]:
+        """Weights of the training that a model's training starts from, if any."""
+        if (start := needs.starts_pretrained(self.cfg, wildcards.model)) is None:
+            return []
+        return [paths.weights(self.cfg, start, needs.pretraining_name(self.cfg, wildcards.model))]
+
+    def own_backbone(self, wildcards: Wildcards) -> list[str]:
+        """ImageNet weights that a model's training starts from if no other training starts it."""
+        return [] if self.start(wildcards) else self.backbone(wildcards)
 
     def weights(self, wildcards: Wildcards) -> list[str]:
         """Weights of a trained or fitted model; none of one without training."""

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from model.registry import NETWORKS
 from pipeline.config.config import Config
 from pipeline.config.data import Flow, PwcnetFlow
-from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
+from pipeline.config.section import BACKBONE, GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.planning.needs import (
     all_trainings,
     given,
@@ -157,10 +157,11 @@ def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
     """Section, a name that it uses, and the names that it may use."""
     tested = cfg.datasets.keys() | cfg.meta_datasets.keys()
     networks = [name for name in cfg.models if not given(cfg, name)]
-    starts = [model.start for model in cfg.models.values() if model.start]
+    starts = [model.start for model in cfg.models.values() if model.start not in (None, BACKBONE)]
     for model in cfg.models.values():
         yield "models", model.network, NETWORKS
-        yield "models", model.start, networks
+        yield "models", model.start, [*networks, BACKBONE]
+        yield "models", model.recipe, cfg.recipes
         yield "models", model.flow, {MAIN_FLOW, *cfg.other_flows}
         yield "models", model.pretraining, all_trainings(cfg)
     yield "loss_search", cfg.loss_search.model, starts

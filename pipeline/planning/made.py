@@ -102,7 +102,8 @@ def _products_of(
     if cfg.models[row.model].fitted:
         facts["fitting"] = cfg.fitting.model_dump(mode="json")
     else:
-        facts["training"] = needs.training_named(cfg, row.training).model_dump(mode="json")
+        training = needs.training_of(cfg, row.model, row.training)
+        facts["training"] = training.model_dump(mode="json")
         facts["loss"] = needs.loss_of(cfg, row.training).model_dump(mode="json")
     weights = paths.weights(cfg, row.model, row.training)
     yield weights, facts, [weights]

@@ -97,8 +97,10 @@ def _missing_maps(cfg: Config) -> list[str]:
 
 def missing_message(cfg: Config) -> str | None:
     """One message about the raw data that are not there; None if nothing is missing."""
-    weights = cfg.backbone_weights
-    if weights not in (None, "torchvision") and not Path(weights).is_file():
+    named = cfg.backbone_weights
+    for weights in named.values() if isinstance(named, Mapping) else [named]:
+        if weights is None or weights == "torchvision" or Path(weights).is_file():
+            continue
         return (
             f"config.yaml: backbone_weights: no file {weights}; name a torchvision state dict with "
             "ImageNet weights, torchvision to have it fetched, or null for a random start"

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.config.data import Flow, ImageFlowEstimator, PwcnetFlow, Test
-from pipeline.config.section import MAIN_FLOW, PRETRAINING, Split
+from pipeline.config.section import BACKBONE, MAIN_FLOW, PRETRAINING, Split
 from pipeline.config.training import Loss, Training
 from pipeline.raw.presence import present_clips
 from pipeline.raw.splits import SheetClip, part_names
@@ -17,6 +17,8 @@ TORCHVISION = {
     "resnet50": "resnet50-0676ba61.pth",
     "resnet18": "resnet18-f37072fd.pth",
     "mobilenet_v2": "mobilenet_v2-b0353104.pth",
+    "vgg16": "vgg16-397923af.pth",
+    "s3d": "s3d-d76dad2f.pth",
 }
 """Backbone -> torchvision's first ImageNet weights; the name ends in the first sha256 digits."""
 
@@ -29,6 +31,20 @@ def all_trainings(cfg: Config) -> dict[str, Training]:
 def training_named(cfg: Config, name: str) -> Training:
     """The training of that name; that of a tried loss is the pretraining."""
     return all_trainings(cfg).get(name, cfg.pretraining)
+
+
+def training_of(cfg: Config, model: str, name: str) -> Training:
+    """The training of that name for a model: by its authors' recipe if the run wants so."""
+    training, recipe = training_named(cfg, name), cfg.models[model].recipe
+    if recipe is None or cfg.recipe == "common":
+        return training
+    return Training(datasets=training.datasets, **dict(cfg.recipes[recipe]))
+
+
+def starts_pretrained(cfg: Config, model: str) -> str | None:
+    """The model whose pretrained weights start a model; None: it starts from no other training."""
+    start = cfg.models[model].start
+    return None if start == BACKBONE else start
 
 
 def loss_of(cfg: Config, training: str) -> Loss:
@@ -73,7 +89,7 @@ def sees_motion(cfg: Config, model: str) -> bool:
     """Whether a model's network looks at flow."""
     entry = cfg.models[model]
     streams = network_arguments(cfg, model).get("streams")
-    return entry.flow is not None or (entry.start is not None and streams != "appearance")
+    return entry.flow is not None or streams in ("both", "motion")
 
 
 def gated(cfg: Config, model: str) -> bool:
@@ -239,7 +255,10 @@ def backbone_file(cfg: Config, backbone: object) -> str | None:
     """Path of the ImageNet weights that a backbone starts from, if it starts from any."""
     if backbone is None:
         return None
-    if cfg.backbone_weights != "torchvision":
-        return cfg.backbone_weights
+    source = cfg.backbone_weights
+    if isinstance(source, Mapping):
+        source = source.get(str(backbone), "torchvision")
+    if source != "torchvision":
+        return source
     file = TORCHVISION.get(str(backbone))
     return file and f"{cfg.pathvars['raw']}/imagenet/{file}"

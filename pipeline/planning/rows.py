@@ -51,7 +51,7 @@ def unmeasured(cfg: Config, table: str) -> dict[str, str]:
 
 def _start(cfg: Config, row: Measured) -> Measured | None:
     """The pretraining that a row starts from, if that is another one."""
-    if (start := cfg.models[row.model].start) is None:
+    if (start := needs.starts_pretrained(cfg, row.model)) is None:
         return None
     before = Measured(model=start, training=needs.pretraining_name(cfg, row.model))
     return before if before != row else None
@@ -232,6 +232,7 @@ def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesS
         },
         left_out={name: why for name in tested if (why := needs.unscored(of, name))},
         lacking={name: unmeasured(of, name) for name in of.tables},
+        quoted=of.quoted,
         coverage={name: coverage(of, name) for name in of.tables},
         observed=tuple(name for name in of.models if needs.observed(of, name)),
         tables=tables,

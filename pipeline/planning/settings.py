@@ -103,6 +103,10 @@ class Settings:
         datasets = self.cfg.datasets
         return lambda job: as_json(getattr(datasets[needs.over(self.cfg, job.dataset)], section))
 
+    def over(self, wildcards: Wildcards) -> str:
+        """The dataset at hand, or the one that it lists frames of."""
+        return needs.over(self.cfg, wildcards.dataset)
+
     def flow(self, wildcards: Wildcards) -> str:
         """The flow at hand."""
         return as_json(needs.flows(self.cfg)[wildcards.flow])
@@ -114,7 +118,7 @@ class Settings:
 
     def training(self, wildcards: Wildcards) -> str:
         """The training at hand."""
-        return as_json(needs.training_named(self.cfg, wildcards.training))
+        return as_json(needs.training_of(self.cfg, wildcards.model, wildcards.training))
 
     def loss(self, wildcards: Wildcards) -> str:
         """Weights of Eq. (6) for the training at hand."""

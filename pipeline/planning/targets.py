@@ -91,7 +91,9 @@ def training_logs(cfg: Config) -> list[str]:
         for _, row in all_measured(cfg)
         if cfg.models[row.model].start is not None
     }
-    rows |= {(str(cfg.models[m].start), needs.pretraining_name(cfg, m)) for m, _ in rows}
+    for model, _ in sorted(rows):
+        if (start := needs.starts_pretrained(cfg, model)) is not None:
+            rows.add((start, needs.pretraining_name(cfg, model)))
     return [paths.training_log(cfg, model, training) for model, training in sorted(rows)]
 
 

@@ -46,6 +46,10 @@ class Samples(Protocol[AnyBatch_co]):
     def __len__(self) -> int: ...
 
     @property
+    def epoch(self) -> int:
+        """Number of samples that make up an epoch."""
+
+    @property
     def digests(self) -> list[str]:
         """Digests of the content, for the fingerprint of a training."""
 
@@ -169,10 +173,10 @@ def shrunk(batch: AnyBatch, factor: int) -> AnyBatch:
     """
     if factor == 1:
         return batch
-    smaller = {
-        name: _SHRINK[name](tensor.float(), factor).to(tensor.dtype)
-        for name, tensor in batch._asdict().items()
-    }
+    smaller = {}
+    for name, tensor in batch._asdict().items():
+        made = _SHRINK[name](tensor.flatten(0, -4).float(), factor).to(tensor.dtype)
+        smaller[name] = made.view(*tensor.shape[:-3], *made.shape[1:])
     return batch._replace(**smaller)
 
 

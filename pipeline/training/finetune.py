@@ -10,16 +10,19 @@ from torch import Tensor, nn
 from pipeline.config.training import Loss, Training
 from pipeline.runtime.cli import main
 from pipeline.stores.verify import damage
+from pipeline.training.backbones import load_backbone
+from pipeline.training.clips import samples_for
 from pipeline.training.networks import build_network, load_into
 from pipeline.training.saliency import train_to
-from pipeline.training.samples import TrainingSamples
 from pipeline.training.trainer import Run
 
 
 def finetune(
     *,
     network: dict[str, Any],
-    start: Path,
+    start: list[Path],
+    backbone: list[Path],
+    sha256: str | None,
     frames: list[Path],
     flow: list[Path],
     gaze: list[Path],
@@ -40,16 +43,21 @@ def finetune(
 ) -> None:
     """Trains a model on the training splits of one dataset (Setting 1) or several (Setting 2).
 
-    `start` holds weights of one stream, or of the same network. The stores of `validation_*` hold
+    `start` holds weights of one stream, or of the same network; none where the training starts from
+    `backbone`, which is with `sha256` that of `load_backbone`. The stores of `validation_*` hold
     clips that are only measured; there may be none.
     """
     torch.manual_seed(seed)
     built = build_network(network)
-    remedy = f"make them again with: snakemake --force {start}"
-    load_into(partial(_load_start, built), start, "this model or of one of its streams", remedy)
-    samples = TrainingSamples(frames, flow, gaze, density)
+    load_backbone(built, backbone, sha256)
+    for file in start:
+        remedy = f"make them again with: snakemake --force {file}"
+        load_into(partial(_load_start, built), file, "this model or of one of its streams", remedy)
+    samples = samples_for(built, settings.clip, frames, flow, gaze, density)
     measured = (validation_frames, validation_flow, validation_gaze, validation_density)
-    held_out = TrainingSamples(*measured) if validation_frames else None
+    held_out = None
+    if validation_frames:
+        held_out = samples_for(built, settings.clip, *measured, overlapping=False)
     run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
     train_to(weights, log, built, samples, run, held_out)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -43,18 +44,37 @@ class FrameTrainer(Trainer[AnyBatch]):
         unfold(self.folded)
 
     def build_optimiser(self) -> torch.optim.Optimizer:
-        """Adam, the paper's, or SGD, the predecessor paper's."""
+        """Adam, the paper's, SGD, the predecessor paper's, or Adagrad."""
         kinds: dict[str, Callable[..., torch.optim.Optimizer]]
-        kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+        kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD, "adagrad": torch.optim.Adagrad}
         chosen, rate = self.settings.optimiser, self.settings.learning_rate
         own = chosen.model_dump(exclude={"name"})
-        return kinds[chosen.name](self.network.parameters(), rate, **own)
+        return kinds[chosen.name](self.groups(), rate, **own)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The parameters, those with a rate of their own apart."""
+        if self.settings.rates != "authors":
+            return [{"params": list(self.network.parameters())}]
+        rate = self.settings.learning_rate
+        return [
+            {**group, "lr": rate * group.pop("rate")}
+            for group in self.network.parameter_groups()  # type: ignore[operator]
+        ]
 
     def build_schedule(self) -> torch.optim.lr_scheduler.LRScheduler:
-        """The rate times gamma after every `step` iterations."""
-        return torch.optim.lr_scheduler.StepLR(
-            self.optimiser, self.settings.step, self.settings.gamma
-        )
+        """The rate times gamma after every `step` iterations, or as the settings say."""
+        settings, schedulers = self.settings, torch.optim.lr_scheduler
+        if settings.end_rate is not None:
+            end, count = settings.end_rate / settings.learning_rate, settings.iterations
+            return schedulers.LinearLR(self.optimiser, 1.0, end, max(1, (count or 1) - 1))
+        if settings.milestones is not None:
+            return schedulers.MultiStepLR(self.optimiser, settings.milestones, settings.gamma)
+        return schedulers.StepLR(self.optimiser, settings.step, settings.gamma)
+
+    def clip_gradients(self) -> None:
+        """Limits the norm of the gradients of the whole batch, if the settings do."""
+        if self.settings.gradient_norm is not None:
+            nn.utils.clip_grad_norm_(self.trained(), self.settings.gradient_norm)
 
     def start_step(self) -> None:
         """Training mode; frozen normalisations keep their statistics."""

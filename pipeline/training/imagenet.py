@@ -19,15 +19,23 @@ def imagenet(*, weights: Path) -> None:
     Raises:
         InputError: The file cannot be fetched, or has another digest.
     """
-    address = f"{SERVER}/{weights.name}"
     first_digits = weights.stem.rpartition("-")[2]
+    download(f"{SERVER}/{weights.name}", weights, first_digits, "backbone_weights")
+
+
+def download(address: str, weights: Path, sha256: str, key: str) -> None:
+    """Fetch a file, whose digest must begin with `sha256`, or name the key that replaces it.
+
+    Raises:
+        InputError: The file cannot be fetched, or has another digest.
+    """
     try:
         with atomic(weights) as partial:
-            torch.hub.download_url_to_file(address, str(partial), first_digits, progress=False)
+            torch.hub.download_url_to_file(address, str(partial), sha256, progress=False)
     except (OSError, HTTPException, RuntimeError) as error:
         raise InputError(
             f"{weights}: cannot fetch {address} ({error}); fetch it on a connected machine and "
-            "put it there, or name another file in backbone_weights of config.yaml"
+            f"put it there, or name another file in {key} of config.yaml"
         ) from error
 
 

@@ -123,7 +123,7 @@ def _iterate(
 ) -> None:
     """Runs the iterations that are left."""
     run, processes, rows = trainer.run, trainer.processes, trainer.rows
-    iterations, order = iterations_of(run.settings, len(samples)), trainer.order(len(samples))
+    iterations, order = iterations_of(run.settings, samples.epoch), trainer.order(samples)
     order.start = len(rows)
     workers = _threads_per_process(run, processes) - 1  # the other thread trains
     curves = Board(run.board if processes.first else None, len(rows))

@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 
-from pipeline.config.training import Loss, Training
+from pipeline.config.training import Clip, Loss, Training
 from pipeline.runtime.cli import main
 from pipeline.stores.verify import damage
 from pipeline.training.backbones import load_backbone
+from pipeline.training.clips import samples_for
 from pipeline.training.networks import build_network
 from pipeline.training.saliency import train_to
-from pipeline.training.samples import TrainingSamples
 from pipeline.training.trainer import Run
 
 
@@ -38,16 +38,22 @@ def pretrain(
 ) -> None:
     """Trains a model's appearance stream on still images; both its streams start from the result.
 
+    A network without streams is trained as it is; to one that sees time, an image is a clip.
+
     `backbone` and `sha256` are those of `load_backbone`. The stores of `validation_*` hold images
     that are only measured; there may be none.
     """
     torch.manual_seed(seed)
-    stream = build_network({**network, "streams": "appearance"})
+    alone = {"streams": "appearance"} if "streams" in network else {}
+    stream = build_network({**network, **alone})
     load_backbone(stream, backbone, sha256)
-    samples = TrainingSamples(frames, [], gaze, density)
+    image = Clip(frames=1, step=1)
+    samples = samples_for(stream, image, frames, [], gaze, density)
     held_out = None
     if validation_frames:
-        held_out = TrainingSamples(validation_frames, [], validation_gaze, validation_density)
+        held_out = samples_for(
+            stream, image, validation_frames, [], validation_gaze, validation_density
+        )
     run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
     train_to(weights, log, stream, samples, run, held_out)
 

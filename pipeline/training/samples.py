@@ -19,7 +19,7 @@ from pipeline.stores.reading import Store, open_store, read_in_rust, refuse_noth
 
 
 class Batch(NamedTuple):
-    """Frames with gaze as they are stored, along a first dimension B."""
+    """Frames with gaze as they are stored, along a first dimension B; clips have further ones."""
 
     frame: Tensor
     """[B, 3, H, W] uint8, RGB."""
@@ -41,7 +41,7 @@ class Motions(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Frames with gaze as networks and losses take them, along a first dimension B."""
+    """Frames with gaze as networks and losses take them, along a first dimension B, or clips."""
 
     frame: Tensor
     """[B, 3, H, W] float, RGB in 0..1."""
@@ -56,9 +56,11 @@ class Sample(NamedTuple):
 def on_device(batch: Batch, device: torch.device) -> Sample:
     """The batch as floats on a device; moved in the smaller stored types and widened there."""
     frame, flow, density, fixated = (tensor.to(device, non_blocking=True) for tensor in batch)
-    size = (frame.shape[2], frame.shape[3])
-    frame = frame.to(memory_format=torch.channels_last)
-    return Sample(frame / 255.0, upsampled(flow, size), density.float(), fixated.float())
+    size = (frame.shape[-2], frame.shape[-1])
+    if frame.dim() == 4:
+        frame = frame.to(memory_format=torch.channels_last)
+    flow = upsampled(flow.flatten(0, -4), size).view(*flow.shape[:-2], *size)
+    return Sample(frame / 255.0, flow, density.float(), fixated.float())
 
 
 class _Part(NamedTuple):
@@ -70,16 +72,25 @@ class _Part(NamedTuple):
     density: Store | None = None
 
 
+Place = tuple[int, str, int]
+"""Number of a part, a clip of it, and a frame of that."""
+
+
 class _FrameReader:
     """Reads single frames of parts, and keeps their arrays open."""
 
     def __init__(self, parts: Sequence[_Part]) -> None:
         self._parts = parts
         self._arrays: dict[tuple[Path, str], Array[Any]] = {}
-        self.index: list[tuple[int, str, int]] = []
-        """Part, clip and frame of every sample."""
+        self.index: list[Place] = []
+        """Where every sample is."""
 
     def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def epoch(self) -> int:
+        """Samples that make up an epoch."""
         return len(self.index)
 
     @property
@@ -98,21 +109,24 @@ class _FrameReader:
         read_in_rust()
         self._arrays.clear()
 
+    def _places(self, indices: Sequence[int]) -> list[Place]:
+        return [self.index[index] for index in indices]
+
     def _array(self, store: Store, clip: str) -> Array[Any]:
         """A clip's array, opened once: opening takes a third as long as reading a frame."""
         if (store.path, clip) not in self._arrays:
             self._arrays[store.path, clip] = store[clip]
         return self._arrays[store.path, clip]
 
-    def _read(self, kind: str, indices: Sequence[int], out: NDArray[Any]) -> Tensor:
-        """Fill `out` [B, ...] with the frames of some samples; without a store it stays as it is.
+    def _read(self, kind: str, places: Sequence[Place], out: NDArray[Any]) -> Tensor:
+        """Fill `out` [B, ...] with the frames at some places; without a store it stays as it is.
 
         Each frame is read into its row of the batch: fresh memory costs as much as decoding.
 
         Raises:
             InputError: A frame is damaged, or of another size than those of `out`.
         """
-        for i, (number, clip, time) in enumerate(self.index[index] for index in indices):
+        for i, (number, clip, time) in enumerate(places):
             store: Store | None = getattr(self._parts[number], kind)
             if store is not None:
                 self._read_frame(store, clip, time, out[i : i + 1])
@@ -180,14 +194,15 @@ class MotionSamples(_FrameReader):
             InputError: A frame cannot be read, or is not of the size of the first of all.
         """
         flow = self.flows(indices)
-        frame = self._read("frames", indices, np.empty((len(indices), *self.size(), 3), np.uint8))
+        empty = np.empty((len(indices), *self.size(), 3), np.uint8)
+        frame = self._read("frames", self._places(indices), empty)
         return Motions(frame.permute(0, 3, 1, 2), flow)
 
     def flows(self, indices: Sequence[int]) -> Tensor:
         """Only the flow of the samples of some numbers: [B, 2, H/4, W/4] float16."""
         height, width = self.size()
         flow = np.empty((len(indices), 2, height // 4, width // 4), np.float16)
-        return self._read("flow", indices, flow)
+        return self._read("flow", self._places(indices), flow)
 
 
 class TrainingSamples(_FrameReader):
@@ -241,16 +256,23 @@ class TrainingSamples(_FrameReader):
         Raises:
             InputError: A frame cannot be read, or is not of the size of the first of them.
         """
-        count, size = len(indices), self.size(indices[0])
-        frame = np.empty((count, *size, 3), np.uint8)
-        flow = np.zeros((count, 2, size[0] // 4, size[1] // 4), np.float16)
-        density, fixated = np.empty((count, *size), np.float16), np.empty((count, *size), np.bool_)
-        for i, (number, clip, time) in enumerate(self.index[index] for index in indices):
-            fixated[i] = fixated_map(self._pixels[number, clip][time], size)
+        places, size = self._places(indices), self.size(indices[0])
+        flow = np.zeros((len(places), 2, size[0] // 4, size[1] // 4), np.float16)
         return Batch(
-            # A view: memory stays pixel by pixel (channels_last), as frames are stored.
-            self._read("frames", indices, frame).permute(0, 3, 1, 2),
-            self._read("flow", indices, flow),
-            self._read("density", indices, density)[:, None],
-            torch.from_numpy(fixated)[:, None],
+            self._pictures(places, size),
+            self._read("flow", places, flow),
+            *self._targets(places, size),
         )
+
+    def _pictures(self, places: Sequence[Place], size: tuple[int, int]) -> Tensor:
+        """Frames [B, 3, H, W], a view: memory stays pixel by pixel, as frames are stored."""
+        empty = np.empty((len(places), *size, 3), np.uint8)
+        return self._read("frames", places, empty).permute(0, 3, 1, 2)
+
+    def _targets(self, places: Sequence[Place], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Densities and fixated maps, both [B, 1, H, W]."""
+        fixated = np.empty((len(places), *size), np.bool_)
+        for i, (number, clip, time) in enumerate(places):
+            fixated[i] = fixated_map(self._pixels[number, clip][time], size)
+        density = self._read("density", places, np.empty(fixated.shape, np.float16))
+        return density[:, None], torch.from_numpy(fixated)[:, None]

@@ -57,8 +57,11 @@ class Board:
         if self._writer is None:
             return
         maps = predict(sample)._asdict()
-        shown = {"density": sample.density, **{k: v for k, v in maps.items() if v is not None}}
-        self._writer.add_images("frame", sample.frame, iteration)
+        shown = {
+            "density": sample.density.flatten(0, -4),
+            **{k: v for k, v in maps.items() if v is not None},
+        }
+        self._writer.add_images("frame", sample.frame.flatten(0, -4), iteration)
         for name, values in shown.items():
             shares = name.startswith(("gate", "attention"))
             self._writer.add_images(name, values if shares else _scaled(values), iteration)

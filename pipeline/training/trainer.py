@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple
 
@@ -37,12 +37,12 @@ class Run(NamedTuple):
     """Folder for TensorBoard; None: no curves."""
 
 
-def iterations_of(settings: Training | FlowTraining, samples: int) -> int:
-    """The iterations that the settings state, or those that make up their epochs."""
+def iterations_of(settings: Training | FlowTraining, epoch: int) -> int:
+    """The iterations that the settings state, or those that make up their epochs of samples."""
     if settings.iterations is not None:
         return settings.iterations
     assert settings.epochs is not None
-    return math.ceil(settings.epochs * samples / settings.batch)
+    return math.ceil(settings.epochs * epoch / settings.batch)
 
 
 class Trainer(ABC, Generic[AnyBatch]):
@@ -83,6 +83,10 @@ class Trainer(ABC, Generic[AnyBatch]):
     @abstractmethod
     def validate(self, samples: Samples[AnyBatch]) -> list[float]:
         """The values of `measured`, on held-out samples."""
+
+    def trained(self) -> Iterable[nn.Parameter]:
+        """All parameters that steps may change."""
+        return self.network.parameters()
 
     def prepare(self, network: nn.Module) -> nn.Module:
         """The network on its device, as it is trained."""
@@ -140,12 +144,12 @@ class Trainer(ABC, Generic[AnyBatch]):
         """A context that computes in the precision of the settings."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16)
 
-    def order(self, samples: int) -> Order:
-        """Which of so many samples this process reads, iteration by iteration."""
+    def order(self, samples: Samples[AnyBatch]) -> Order:
+        """Which of the samples this process reads, iteration by iteration."""
         return Order(
-            count=samples,
+            count=len(samples),
             batch=self.run.settings.batch,
-            iterations=iterations_of(self.run.settings, samples),
+            iterations=iterations_of(self.run.settings, samples.epoch),
             seed=self.run.seed,
             processes=self.processes,
             shrinks=self.shrinks,
@@ -173,7 +177,7 @@ class Trainer(ABC, Generic[AnyBatch]):
             loss, values = self.learn(part(batch, start, size), counts)
             loss.backward()  # type: ignore[no-untyped-call]
             logged += values.detach()
-        gradients = (parameter.grad for parameter in self.network.parameters())
+        gradients = (parameter.grad for parameter in self.trained())
         self.processes.all_reduce_([gradient for gradient in gradients if gradient is not None])
         self.clip_gradients()
         rate = self.schedule.get_last_lr()[0]

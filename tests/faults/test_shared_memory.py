@@ -48,6 +48,10 @@ class Drawn:
     def __len__(self) -> int:
         return 60
 
+    @property
+    def epoch(self) -> int:
+        return len(self)
+
     def batch(self, indices: Sequence[int]) -> Batch:
         return Batch(torch.tensor(indices)[:, None].expand(-1, 1 << 16).contiguous())
 

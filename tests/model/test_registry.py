@@ -26,17 +26,17 @@ def test_every_line_names_a_network(network: str) -> None:
 
 def test_unknown_network_names_the_known_ones() -> None:
     for ask in (build, parameters_of, module_of):
-        with pytest.raises(ValueError, match=r"unknown network 'unisal'.*gfsalnet"):
-            ask("unisal")
+        with pytest.raises(ValueError, match=r"unknown network 'deepgaze'.*gfsalnet"):
+            ask("deepgaze")
 
 
 @pytest.mark.parametrize(
-    "line", ["model.unisal:UNISAL", "models.gfsalnet:GFSalNet", "model.baselines:Centre", "model"]
+    "line", ["model.deepgaze:Net", "models.gfsalnet:GFSalNet", "model.baselines:Centre", "model"]
 )
 def test_a_line_that_names_nothing_is_refused(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(NETWORKS, "unisal", line)
-    with pytest.raises(ValueError, match=rf"registry\.py: network 'unisal': there is no {line};"):
-        build("unisal")
+    monkeypatch.setitem(NETWORKS, "deepgaze", line)
+    with pytest.raises(ValueError, match=rf"registry\.py: network 'deepgaze': there is no {line};"):
+        build("deepgaze")
 
 
 def test_what_a_module_cannot_import_is_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:

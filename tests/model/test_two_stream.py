@@ -15,6 +15,7 @@ from model.two_stream import TwoStream, interpolation, normalise
 PAPER: dict[str, Any] = {
     "streams": "both",
     "fusion": "early",
+    "fuse_after": 4,
     "width": 1.0,
     "fusion_identity": 1.0,
     "flow_encoding": "uvm",

@@ -19,6 +19,9 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
+from pipeline.planning.contract import TRIED, digest_of
+from pipeline.planning.load import configured
+from pipeline.planning.settings import FOLDER
 from tests.builders import ROOT
 
 COPIED = ("Snakefile", "config.yaml", "workflow", "pipeline", "model", "profiles", "envs")
@@ -41,6 +44,16 @@ class Project:
                 shutil.copytree(ROOT / name, folder / name, ignore=ignored)
             else:
                 shutil.copy(ROOT / name, folder / name)
+        # Its networks keep to the contract; to find that out again takes seconds.
+        settings = folder / FOLDER
+        settings.mkdir(parents=True, exist_ok=True)
+        marks = {
+            digest_of(cfg, model)
+            for cfg in map(configured, ("demo", "paper"))
+            for model in cfg.models
+            if cfg.models[model].network
+        }
+        (settings / TRIED).write_text("\n".join(marks))
         return cls(folder)
 
     def cut(self) -> None:

@@ -11,17 +11,19 @@ from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further
 from pipeline.planning import made, targets
+from pipeline.planning.contract import try_networks
 from pipeline.planning.inputs import LEARNED, Inputs
 from pipeline.planning.locks import answer_sigterm, hold
 from pipeline.planning.messages import readable
 from pipeline.planning.needs import flows
 from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import searching
-from pipeline.planning.settings import Settings, as_json, lists
+from pipeline.planning.settings import FOLDER, Settings, as_json, lists
 
 if workflow.is_main_process:
     hold(Path(".snakemake"))
     answer_sigterm()
+    try_networks(cfg, FOLDER)
 
 messages = readable(workflow, lambda: targets.files(cfg))
 inputs = Inputs(cfg)

@@ -1,8 +1,9 @@
-"""Raw data that no user brings: the demo's drawings and ImageNet's weights."""
+"""Raw data that no user brings: the demo's drawings, ImageNet's weights, and authors' own."""
 
 
 localrules:
     imagenet,  # nodes may have no network
+    released,
 
 
 # A rule for each dataset: leaving one out, or adding one's own, draws no other again.
@@ -43,3 +44,20 @@ rule imagenet:
         "../../envs/torch.yaml"
     shell:
         "python -m pipeline.training.imagenet --weights {output.weights:q} &> {log:q}"
+
+
+rule released:
+    """Weights of a network, from where its authors distribute them for anyone."""
+    output:
+        weights="<raw>/released/{network}-{digest}.pth",
+    log:
+        "<logs>/released/{network}-{digest}.log",
+    benchmark:
+        "<logs>/benchmarks/released/{network}-{digest}.tsv"
+    wildcard_constraints:
+        digest="[0-9a-f]{8}",
+    conda:
+        "../../envs/torch.yaml"
+    shell:
+        "python -m pipeline.training.released --network {wildcards.network:q}"
+        " --weights {output.weights:q} &> {log:q}"

@@ -50,6 +50,7 @@ rule finetune:
     """The whole network on video, Setting 1 and Setting 2 (Sec. IV-B)."""
     input:
         start=inputs.start,
+        backbone=inputs.own_backbone,
         frames=inputs.training("frames"),
         flow=inputs.of_the_flow(inputs.training),
         gaze=inputs.training("gaze"),
@@ -81,13 +82,15 @@ rule finetune:
         code=settings.network_code("pipeline.training.finetune"),
         network=settings.network,
         settings=settings.training,
+        sha256=as_json(cfg.backbone_sha256),
         loss=as_json(cfg.loss),
         seed=cfg.seed,
         checkpoints=settings.beside_weights("checkpoints"),
         board=settings.beside_weights("tensorboard"),
     shell:
         "exec python -m pipeline.runtime.torchrun {resources.processes} pipeline.training.finetune"
-        " --network {params.network:q} --start {input.start:q} {params.inputs:q}"
+        " --network {params.network:q} --start {input.start:q} --backbone {input.backbone:q}"
+        " --sha256 {params.sha256:q} {params.inputs:q}"
         " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
         " --threads {threads} --code {params.code} --checkpoints {params.checkpoints:q}"
         " --board {params.board:q} --weights {output.weights:q} --log {output.log:q} &> {log:q}"

@@ -31,11 +31,12 @@ def auc_judd(
     and M other pixels, gt_i and eq_i the others above and equal to fixated value i, j the lowest
     fixated value, k the fixated pixels that share it. Noise here only orders equal values; MIT's
     also swaps values closer than 1e-7. With a generator it is one call of MIT's code, its noise
-    drawn from there. Without `jitter` it is the area that MIT's code gives without noise. NaN
-    without fixations, and for a constant map without jitter.
+    drawn from there; float32 loses it above values of about 1. Without `jitter` it is the area that
+    MIT's code gives without noise. NaN without fixations, and for a constant map without jitter.
     """
     if isinstance(jitter, Generator):
-        saliency = saliency + jitter.random(saliency.shape) * _JITTER
+        noisy = saliency + jitter.random(saliency.shape) * _JITTER
+        saliency = noisy.astype(saliency.dtype, copy=False)
     thresholds, others = np.sort(saliency[fixated])[::-1], np.sort(saliency[~fixated])
     if thresholds.size == 0 or others.size == 0:
         return np.nan

@@ -1,5 +1,7 @@
 """Each metric of a frame by the conventions of its protocol, under the names of the registry."""
 
+import numpy as np
+
 from pipeline.evaluation.metrics import auc, distributions
 from pipeline.evaluation.metrics.preparing import PreparedFrame
 from pipeline.evaluation.metrics.scaling import Map
@@ -16,8 +18,9 @@ def auc_judd(frame: PreparedFrame) -> float:
         return auc.auc_repeated(frame.saliency, frame.points)
     if kind == "mann_whitney":
         return auc.auc(frame.saliency[frame.points], frame.saliency)
-    jitter = frame.rng if kind == "jitter" and frame.rng is not None else True
-    return auc.auc_judd(frame.saliency, frame.fixated, jitter=jitter)
+    jitter = frame.rng if frame.rules.draws and frame.rng is not None else True
+    saliency = frame.saliency.astype(np.float32) if kind == "jitter_float32" else frame.saliency
+    return auc.auc_judd(saliency, frame.fixated, jitter=jitter)
 
 
 def auc_shuffled(frame: PreparedFrame) -> float:

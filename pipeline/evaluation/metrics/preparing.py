@@ -17,7 +17,7 @@ class PreparedFrame(NamedTuple):
 
     rules: Protocol
     saliency: Map
-    """Prediction [y, x], on the density's grid."""
+    """Prediction [y, x], on the density's grid, or on half of it."""
     density: Map
     """Ground truth [y, x]."""
     fixated: NDArray[np.bool_]
@@ -57,6 +57,9 @@ def prepare(
     if rules.scaled == "both":
         truth = _min_max(truth)
     fixated = fixated_map(pixels, shape)
+    if rules.halved:
+        prediction, truth = (_rounded(_blocks(field).mean(2)) for field in (prediction, truth))
+        fixated = np.asarray(_blocks(fixated).any(2))
     y, x = pixels.T if rules.repeats else np.nonzero(fixated)
     cases = _cases(prediction, truth, fixated)
     return PreparedFrame(rules, prediction, truth, fixated, (y, x), reference, rng, cases)
@@ -64,7 +67,7 @@ def prepare(
 
 def on_grid(rules: Protocol, saliency: Map, shape: tuple[int, int]) -> Map:
     """Scale, smooth and resize a prediction as the protocol does, in its order."""
-    saliency = _levelled(saliency, rules.levels)
+    saliency = _levelled(saliency - saliency.min() if rules.stretched else saliency, rules.levels)
     if saliency.min() == saliency.max():
         # Filters would make a constant map vary in its last bits.
         value = 0.0 if rules.scaled == "both" else float(saliency.flat[0])
@@ -79,6 +82,8 @@ def on_grid(rules: Protocol, saliency: Map, shape: tuple[int, int]) -> Map:
         saliency = gaussian_filter(saliency, rules.smoothing, mode="reflect", truncate=3.0)
     if saliency.shape != shape:
         saliency = _resize(rules, saliency, shape)
+    if rules.halved:
+        return _rounded(saliency.round(9))  # halves that are a half but for float64's rounding
     # Interpolated values that are equal but for rounding must stay equal: the areas count ties.
     # 1e-12 of the largest is far above float64's rounding and far below an 8-bit level.
     unit = np.abs(saliency).max() * 1e-12
@@ -104,9 +109,23 @@ def _levelled(field: Map, levels: int | None) -> Map:
     highest = field.max()
     if levels is None or highest <= 0:
         return field if levels is None else np.zeros_like(field)
-    # Matlab's uint8 rounds halves up, numpy's round to even.
-    found: Map = np.floor(field.clip(0) * ((levels - 1) / highest) + 0.5)
+    return _rounded(field.clip(0) * ((levels - 1) / highest))
+
+
+def _rounded(field: Map) -> Map:
+    """`field` in whole levels, halves rounded up as Matlab's and OpenCV's uint8 are."""
+    found: Map = np.floor(field + 0.5)  # numpy's round is to even
     return found
+
+
+def _blocks(field: NDArray[Any]) -> NDArray[Any]:
+    """The four pixels of each block of 2x2, [y/2, x/2, 4]; an odd last row or column is left out.
+
+    OpenCV's bilinear resizing to half takes the mean of them.
+    """
+    height, width = field.shape[0] // 2, field.shape[1] // 2
+    blocks = field[: 2 * height, : 2 * width].reshape(height, 2, width, 2)
+    return blocks.swapaxes(1, 2).reshape(height, width, 4)
 
 
 def _min_max(field: Map) -> Map:

@@ -73,6 +73,11 @@ class Pairs:
         return self._count
 
     @property
+    def epoch(self) -> int:
+        """All pairs."""
+        return self._count
+
+    @property
     def digests(self) -> list[str]:
         """Digest of the pictures; all else follows from the training's settings and code."""
         return [str(picture_facts(self._pictures))]
@@ -94,6 +99,11 @@ class HeldOutPairs:
         self.pairs = draw_pairs([held_out_seed(index) for index in range(count)], size, pictures)
 
     def __len__(self) -> int:
+        return len(self.pairs.flow)
+
+    @property
+    def epoch(self) -> int:
+        """All pairs."""
         return len(self.pairs.flow)
 
     @property

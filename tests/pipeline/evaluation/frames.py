@@ -71,10 +71,11 @@ def by_protocol(
     name: str, saliency: Any, density: Any, pixels: Any, *, reference: Any = None, seed: Any = None
 ) -> dict[str, float]:
     """Return the values of a frame by a protocol, with draws from a seed where one is given."""
-    rng = np.random.default_rng(0 if seed is None and name == "mit_jitter" else seed)
-    drawn = rng if name == "mit_jitter" or seed is not None else None
+    rules = protocol(name)
+    rng = np.random.default_rng(0 if seed is None and rules.draws else seed)
+    drawn = rng if rules.draws or seed is not None else None
     frame = Frame(saliency, density, pixels)
-    got = score_frame(protocol(name), frame, reference=reference, rng=drawn)
+    got = score_frame(rules, frame, reference=reference, rng=drawn)
     return {metric: score.value for metric, score in got.items()}
 
 

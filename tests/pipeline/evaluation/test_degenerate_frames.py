@@ -60,6 +60,14 @@ COUNTS = {
         "zero_prediction": ["=", 0, 0, 0],
         "negative_prediction": ["=", "=", "=", "="],
     },
+    "salema": {
+        "no_fixation": [None, "=", None, "="],
+        "nothing_to_see": [None, None, None, None],
+        "empty_density": ["=", None, "=", None],
+        "constant_prediction": ["=", None, None, None],
+        "zero_prediction": ["=", None, None, None],
+        "negative_prediction": ["=", "=", "=", "="],
+    },
 }
 COUNTS["mit_jitter"] = {
     case: ["=" if count == JUDD_OF_CONSTANT else count for count in counts]

@@ -79,6 +79,7 @@ def test_the_reference_sets_of_the_protocols():
         "pysaliency": Reference("other_frames", None, repeats=True),
         "msu_ntire26": None,
         "stavis": Reference("same_clip", None, without_own=True),
+        "salema": None,
     } == REFERENCES
 
 

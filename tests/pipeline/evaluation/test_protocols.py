@@ -40,7 +40,7 @@ def mann_whitney(positives, negatives):
 
 def test_the_names_and_the_default():
     assert [*PROTOCOLS] == [
-        *("mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis")
+        *("mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis", "salema")
     ]
     assert protocol().name == "mit"
     with pytest.raises(InputError, match=r"'tuebingen'.*choose one of mit,"):
@@ -268,4 +268,4 @@ def test_no_two_protocols_give_the_same_numbers():
 
 def test_which_protocols_average_over_clips():
     found = {name for name, rules in PROTOCOLS.items() if rules.average == "clip"}
-    assert found == {"unisal", "msu_ntire26", "stavis"}
+    assert found == {"unisal", "msu_ntire26", "stavis", "salema"}

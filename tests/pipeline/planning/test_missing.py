@@ -133,6 +133,7 @@ def test_missing_maps_of_somebody_else_are_named() -> None:
 
 
 def test_missing_backbone_weights_are_named(tmp_path: Path) -> None:
+    assert "no file no.pth" in _message(_raw(tmp_path, backbone_weights={"vgg16": "no.pth"}))
     message = _message(_raw(tmp_path, backbone_weights="none.pth"))
     assert message is not None
     assert "backbone_weights: no file none.pth" in message

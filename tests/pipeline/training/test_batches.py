@@ -111,6 +111,7 @@ def test_smaller_pictures_of_the_frame_grid_fit_the_predecessors_networks(factor
         network = TwoStream(
             streams="both",
             fusion="early",
+            fuse_after=4,
             width=1.0,
             fusion_identity=1.0,
             flow_encoding="uvm",

@@ -17,7 +17,12 @@ from tests.pipeline.training.spots import LOSS, H, W, draw_spots
 
 def test_a_network_without_a_backbone_takes_no_weights_for_one(tmp_path: Path) -> None:
     arguments = {"network": "two_stream", "streams": "both", "fusion": "early", "width": 0.05}
-    arguments |= {"fusion_identity": 1.0, "flow_encoding": "uvm", "flow_scale": 4.0}
+    arguments |= {
+        "fuse_after": 4,
+        "fusion_identity": 1.0,
+        "flow_encoding": "uvm",
+        "flow_scale": 4.0,
+    }
     draw_spots(tmp_path, H, W)
     weights = tmp_path / "start.safetensors"
     settings = training(epochs=None, iterations=2, loss="euclidean", learning_rate=1e-4)
@@ -40,6 +45,6 @@ def test_a_network_without_a_backbone_takes_no_weights_for_one(tmp_path: Path) -
         pretrain(backbone=[tmp_path / "x.pth"], **before, **common)
     flow: dict[str, Any] = {"flow": [tmp_path / "flow.json"], "validation_flow": []}
     after = {"weights": tmp_path / "early.safetensors", "log": tmp_path / "early.csv"}
-    finetune(start=weights, **flow, **after, **common)
+    finetune(start=[weights], backbone=[], sha256=None, **flow, **after, **common)
     assert "fusion.weight" in load_weights(tmp_path / "early.safetensors")
     assert len((tmp_path / "early.csv").read_text().splitlines()) == 3

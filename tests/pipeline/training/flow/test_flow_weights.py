@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -18,8 +16,8 @@ from pipeline.preprocessing.network_flow import Pwcnet
 from pipeline.stores.weights import weights_facts
 from pipeline.training.flow_pairs.pairs import held_out_seed
 from pipeline.training.flow_pairs.scenes import pair
+from tests.builders import ROOT
 
-ROOT = Path(__file__).parents[3]
 CONFIG = configured("paper")
 assert isinstance(CONFIG.flow, PwcnetFlow)
 WEIGHTS = ROOT / CONFIG.flow.weights
