@@ -11,23 +11,18 @@ Writes bench/results/sliding_window.md.
 
 from __future__ import annotations
 
-import argparse
 import os
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import time
 from collections.abc import Callable
-from functools import partial
 
-import torch
-from pages import publish, today
 from torch import Tensor, nn
 from torch.nn.functional import conv3d, max_pool3d
 
-from model.rivals.s3d import Pool
-from model.rivals.sliding import Columns, Convolution, Maximum
-from model.rivals.tased_net import WINDOW, TASEDCore
+from model.rivals.parts.s3d import Pool
+from model.rivals.parts.sliding import Columns, Convolution, Maximum
 
 SIZES = ((96, 128), (224, 384))
 """Height and width: the demo's and the authors'."""

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from model.arguments import pick
 from model.losses import kl_loss
 from model.released import Layout, Released, Source
-from model.rivals.object_motion import STRIDE, Layer, Motion, Objectness, Plan, chain, scaled
-from model.rivals.two_c_lstm import Masks, TwoCLSTM, drawn
-from model.rivals.view import View, resized
+from model.rivals.parts.object_motion import STRIDE, Layer, Motion, Objectness, Plan, chain, scaled
+from model.rivals.parts.two_c_lstm import Masks, TwoCLSTM, drawn
+from model.rivals.parts.view import View, resized
 from model.sight import Sight, State
 
 Gates = Literal["released", "expectation", "monte_carlo"]

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from model.registry import build
-from model.rivals import object_motion, two_c_lstm
-from model.rivals.legacy_resize import legacy_resized
 from model.rivals.om_cnn import OMCNN, VideoMaps
+from model.rivals.parts import object_motion, two_c_lstm
+from model.rivals.parts.legacy_resize import legacy_resized
 from model.sight import see
 
 PAPER: dict[str, Any] = {
