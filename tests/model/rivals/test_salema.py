@@ -95,7 +95,7 @@ def test_a_learned_alpha_has_a_rate_of_its_own() -> None:
     assert len(learned[0]["params"]) == len(fixed[0]["params"]) == 54
     network = small(learned=True).train()
     maps, _ = network(CLIP, None)
-    maps.own.sum().backward()
+    maps.logits.sum().backward()
     assert network.core.alpha.grad is not None and network.core.alpha.grad != 0
 
 
@@ -134,13 +134,13 @@ def test_the_loss_is_the_mean_cross_entropy_of_frames_with_gaze() -> None:
     density = drawn(10, 1, 40, 60, seed=1)
     density[3:] = 0
     truth = stretched(network.view.framed(density))
-    expected = binary_cross_entropy(maps.own.flatten(0, 1)[:3], truth[:3])
+    expected = binary_cross_entropy(maps.logits.flatten(0, 1)[:3].sigmoid(), truth[:3])
     torch.testing.assert_close(network.authors_loss(flat, density, density > 0.9), expected)
 
 
 def test_only_training_drops_channels() -> None:
     for network, same in [(small(), True), (small().train(), False)]:
-        first, second = (network(CLIP, None)[0].own for _ in range(2))
+        first, second = (network(CLIP, None)[0].logits for _ in range(2))
         assert first.equal(second) is same
 
 

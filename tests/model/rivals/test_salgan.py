@@ -43,10 +43,10 @@ def test_parameters_are_the_published_ones() -> None:
         discriminator = network.discriminator()
         frame = torch.rand(1, 3, 360, 640)
         maps = network(frame, None)
-        assert discriminator(maps.own, torch.rand(1, 3, 192, 256)).shape == (1,)
+        assert discriminator(maps.logits, torch.rand(1, 3, 192, 256)).shape == (1,)
     assert sum(parameter.numel() for parameter in network.parameters()) == 31_787_009
     assert sum(parameter.numel() for parameter in discriminator.parameters()) == 1_359_424
-    assert maps.saliency.shape == (1, 1, 360, 640) and maps.own.shape == (1, 1, 192, 256)
+    assert maps.saliency.shape == (1, 1, 360, 640) and maps.logits.shape == (1, 1, 192, 256)
 
 
 def test_what_the_paper_trains_is_trained() -> None:
@@ -117,7 +117,16 @@ def test_content_loss_is_the_cross_entropy_of_averages_over_4x4() -> None:
     own, truth = drawn(2, 1, 16, 24), drawn(2, 1, 16, 24, seed=1)
     p, t = (avg_pool2d(maps.double(), 4) for maps in (own, truth))
     expected = -(t * p.log() + (1 - t) * (1 - p).log()).mean()
-    torch.testing.assert_close(content_loss(own, truth).double(), expected)
+    torch.testing.assert_close(content_loss(own.logit(), truth).double(), expected)
+
+
+@pytest.mark.parametrize("level", [-300.0, 300.0])
+def test_a_saturated_map_still_learns(level: float) -> None:
+    logits = torch.full((1, 1, 16, 16), level, requires_grad=True)
+    loss = content_loss(logits, torch.full_like(logits, 0.5))
+    loss.backward()
+    assert loss.isfinite() and logits.grad is not None
+    torch.testing.assert_close(logits.grad.sum(), torch.tensor(level).sign() / 2)
 
 
 def test_frames_without_gaze_do_not_count() -> None:
@@ -147,8 +156,8 @@ def test_adversarial_losses_are_the_papers() -> None:
     class Stub(nn.Module):
         def forward(self, shown: Tensor, picture: Tensor) -> Tensor:
             assert shown.shape[2:] == picture.shape[2:] == (32, 48)
-            assert torch.equal(picture[:2], frame)
-            people = (shown == density.repeat(len(shown) // 2, 1, 1, 1)).flatten(1).all(dim=1)
+            assert torch.equal(picture, frame)
+            people = (shown == density).flatten(1).all(dim=1)
             return torch.where(people, 2.0, -1.0)
 
     answers = torch.tensor([2.0, -1.0]).sigmoid()
