@@ -161,7 +161,8 @@ class Averaging(nn.Module):
         check_sides(images, STRIDE, "choose another `size`")
         features = dropout2d(self.encoder(images), self.dropout, self.training)
         weight, averages = torch.sigmoid(self.alpha), []
-        for present in self.decoder.first(features).unflatten(0, clip.shape[:2]).unbind(1):
+        convolved = self.decoder.first(features).float()
+        for present in convolved.unflatten(0, clip.shape[:2]).unbind(1):
             average = present if average is None else average + weight * (present - average)
             averages.append(average)
         assert average is not None
