@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from model.classical.gaussian import blurred
 from model.rivals.keras_loss import targets
-from model.rivals.stranet import Depth, Priors, ResidualMaps, STRANet, enlarged, rewrapped
+from model.rivals.stra_net import Depth, Priors, ResidualMaps, STRANet, enlarged, rewrapped
 from model.sight import see
 
 PAPER: dict[str, Any] = {

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.rivals.stranet import DilatedResNet, STRANet, enlarged
+from model.rivals.stra_net import DilatedResNet, STRANet, enlarged
 from tests.model.rivals.goldens import FOLDER, golden, load_released, standin
 from tests.model.rivals.test_stranet import PAPER
 

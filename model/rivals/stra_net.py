@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad
 
 from model.arguments import pick
 from model.classical.gaussian import blurred
@@ -28,6 +27,7 @@ from model.rivals.keras import (
     running,
 )
 from model.rivals.keras_loss import EPS, cc, kl, nss, sim, targets
+from model.rivals.legacy_resize import legacy_resized
 from model.rivals.recurrent import ConvGRU
 from model.rivals.vgg import filters
 from model.rivals.view import resized
@@ -286,15 +286,8 @@ RESIZINGS: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {
 
 
 def enlarged(maps: Tensor) -> Tensor:
-    """Return maps [M, C, h, w] eight times as large, as TensorFlow 1 interpolates.
-
-    Pixel i lies at i / 8 of the small map, so that its first row and column stay in place, and
-    what lies beyond its last ones is what they are.
-    """
-    height, width = (STRIDE * side + 1 for side in maps.shape[-2:])
-    one_more = pad(maps, (0, 1, 0, 1), mode="replicate")
-    whole = interpolate(one_more, (height, width), mode="bilinear", align_corners=True)
-    return whole[..., :-1, :-1]
+    """Return maps [M, C, h, w] of the network's size, eight times as large."""
+    return legacy_resized(maps, (STRIDE * maps.shape[-2], STRIDE * maps.shape[-1]))
 
 
 FEATURES = "time_distributed_1"
