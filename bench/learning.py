@@ -129,12 +129,21 @@ def pretrained(
 
 
 def finetuned(
-    model: str, start: Path, seed: int, weights: Path, settings: Training = DIEM, **changes: Any
+    model: str,
+    start: list[Path],
+    seed: int,
+    weights: Path,
+    settings: Training = DIEM,
+    **changes: Any,
 ) -> None:
-    """Makes the weights of a model after the clips."""
+    """Makes the weights of a model after the clips, from its backbone's if there is no start."""
     network = network_arguments(CFG, model) | changes
     flow = manifests("diem", "flow", "train") if sees_motion(CFG, model) else []
-    shared = arguments(network, "diem", weights, seed)
+    file = None if start else backbone_file(CFG, network.get("backbone"))
+    shared = arguments(network, "diem", weights, seed) | {
+        "backbone": [(ROOT / file).resolve()] if file else [],
+        "sha256": None,
+    }
     finetune(start=start, flow=flow, validation_flow=[], settings=settings, **shared)
 
 
@@ -249,7 +258,7 @@ def learnt(model: str, seed: int, folder: Path, kept: Kept) -> None:
 
     def measure() -> Scores:
         learnt_clips = folder / f"{model}_diem.safetensors"
-        finetuned(model, weights, seed, learnt_clips)
+        finetuned(model, [weights], seed, learnt_clips)
         return clip_scores(of_network(model, learnt_clips))
 
     kept.get(clips, measure)

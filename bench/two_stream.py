@@ -146,7 +146,7 @@ def learnt(seed: int, models: list[str], folder: Path, kept: Kept) -> None:
     for model in missing:
         before = cpu_seconds()
         weights = folder / f"{model}_diem.safetensors"
-        finetuned(model, start, seed, weights, FINETUNING, **NARROW)
+        finetuned(model, [start], seed, weights, FINETUNING, **NARROW)
         spend(kept, model, seed, before)
         kept.get(f"clips/{model}/{seed}", lambda: clip_scores(of_network(model, weights)))  # noqa: B023
 

@@ -125,7 +125,7 @@ BACKBONES: dict[str, Callable[[], Trunk]] = {
 """Trunks, randomly initialised: the papers' (Sec. III), a smaller one, and one for CPUs."""
 
 
-def load_imagenet(trunk: Trunk, state_dict: Mapping[str, Tensor]) -> None:
+def load_imagenet(trunk: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
     """Load torchvision's weights of the matching classifier, with or without its last layers.
 
     Raises:

@@ -29,6 +29,8 @@ NETWORKS = {
     "salgan": "model.rivals.salgan:SalGAN",
     "salema": "model.rivals.salema:SalEMA",
     "aclnet": "model.rivals.aclnet:ACLNet",
+    "stra_net": "model.rivals.stra_net:STRANet",
+    "om_cnn": "model.rivals.om_cnn:OMCNN",
     "shallow_convnet": "model.rivals.shallow_convnet:ShallowConvNet",
     "unisal": "model.rivals.unisal:UNISAL",
 }

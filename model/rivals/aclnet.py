@@ -13,17 +13,14 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from model.arguments import pick
+from model.classical.gaussian import blurred
 from model.released import Released
-from model.rivals.keras import Sources, convolution, glorot, recurrent
+from model.rivals.keras import Sources, convolution, glorot, letterbox, recurrent
 from model.rivals.keras_loss import cc, kl, nss, targets
 from model.rivals.recurrent import ConvLSTM
 from model.rivals.vgg import CONVOLUTIONS, VGG, filters
-from model.rivals.view import View
 from model.sight import Sight, State
 
-MEAN = (123.68, 116.779, 103.939)
-"""Subtracted from B, G, R in 0..255: the program subtracts blue's mean from red and red's from
-blue, and the released weights were trained so."""
 STRIDE = 32
 """Input sides must be multiples of this many pixels: the attention's grid is 1/32 of them."""
 ATTENTION = {
@@ -58,25 +55,26 @@ class ACLNet(nn.Module):
             stand in it with black bars.
         width: Factor of the number of channels of every layer; the published one is 1.
         dropout: Share of the ConvLSTM's inputs that training drops, 0.4 in the authors' program.
+        blur: Standard deviation of a Gaussian over predictions, but not in training, pixels of the
+            frames; the authors' program has one of 7 pixels of the video. 0: none.
     """
 
     sight = Sight(carries=True)
 
     def __init__(
-        self, *, backbone: Literal["vgg16"], size: tuple[int, int], width: float, dropout: float
+        self,
+        *,
+        backbone: Literal["vgg16"],
+        size: tuple[int, int],
+        width: float,
+        dropout: float,
+        blur: float,
     ) -> None:
         super().__init__()
         trunk = pick("backbone", backbone, {"vgg16": VGG})
         if any(side % STRIDE for side in size):
             raise ValueError(f"size: expected multiples of {STRIDE}, got {list(size)}")
-        self.view = View(
-            size=size,
-            fit="letterbox",
-            resizing="antialiased",
-            colour="bgr",
-            gain=255,
-            mean=MEAN,
-        )
+        self.view, self.blur = letterbox(size), blur
         self.trunk = trunk(width=width, seen=self.view, dense=True)
         self.attention = attention(self.trunk.channels, width)
         hidden = filters(256, width)
@@ -97,6 +95,8 @@ class ACLNet(nn.Module):
         own = interpolate(maps.flatten(0, 1), scale_factor=4)
         where = interpolate(where.flatten(0, 1), scale_factor=8)
         saliency = self.view.back(own, (clip.shape[-2], clip.shape[-1]))
+        if self.blur and not self.training:
+            saliency = blurred(saliency, self.blur)
         every = (torch.unflatten(part, 0, frames) for part in (saliency, own, where))
         return AttentiveMaps(*every), state
 
@@ -116,8 +116,8 @@ class ACLNet(nn.Module):
     def authors_loss(self, maps: AttentiveMaps, density: Tensor, fixated: Tensor) -> Tensor:
         """Return the loss of Sec. 4 with the weights of the authors' program.
 
-        It is 10 KL - 2 CC - NSS of the map and of the attention, summed over the M frames, which
-        are the first dimension of all `maps`; density and fixated are [M, 1, H, W].
+        It is 10 KL - 2 CC - NSS of the map and of the attention. The M frames are the first
+        dimension of all `maps`; density and fixated are [M, 1, H, W].
         """
         total = density.new_zeros(())
         for predicted in (maps.own, maps.attention):

@@ -1,15 +1,28 @@
-"""Keras 2's start of a convolution, and its names of tensors in files of weights.
+"""What ACLNet and STRA-Net, both programs for Keras 2, share: view, start, names of weights.
 
-A name is the dataset's path in the HDF5 file, below `model_weights` if that exists: the group that
-Keras names after the layer, then the weight's name, as `conv2d_1/conv2d_1/kernel:0`.
+The name of a weight is its dataset's path in the HDF5 file, below `model_weights` if that exists:
+the group that Keras names after the layer, then the weight's own name, as
+`conv2d_1/conv2d_1/kernel:0`.
 """
 
 from torch import nn
 
 from model.released import Source
+from model.rivals.view import View
+
+MEAN = (123.68, 116.779, 103.939)
+"""Subtracted from B, G, R in 0..255: the programs subtract blue's mean from red and red's from
+blue, and the released weights were trained so."""
 
 Sources = dict[str, Source]
 """Key of our state dict -> the released tensor, as in `Released.tensors`."""
+
+
+def letterbox(size: tuple[int, int]) -> View:
+    """Return the programs' view of a frame: in a size with black bars, which lose the mean too."""
+    return View(
+        size=size, fit="letterbox", resizing="antialiased", colour="bgr", gain=255, mean=MEAN
+    )
 
 
 def glorot(conv: nn.Conv2d) -> nn.Conv2d:

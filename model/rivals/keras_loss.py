@@ -1,14 +1,14 @@
 """The terms of ACLNet's and STRA-Net's training losses, as their authors' programs compute them.
 
-They sum over frames, unlike the paper's losses (`model.losses`), and divide a prediction by its
-maximum first. Maps are [M, 1, H, W], predictions and targets on the same grid. A frame whose
-density is 0 everywhere counts nowhere.
+They divide a prediction by its maximum first. Maps are [M, 1, H, W], predictions and targets on the
+same grid. Terms are means over the frames whose density is not 0 everywhere, the others count
+nowhere; the programs sum over them, a factor that Adam's steps do not depend on.
 """
 
 import torch
 from torch import Tensor
 
-from model.losses import per_frame
+from model.losses import mean_of, per_frame
 from model.rivals.view import View
 
 EPS = 1e-7
@@ -29,13 +29,13 @@ def targets(density: Tensor, fixated: Tensor, size: tuple[int, int]) -> tuple[Te
 
 
 def kl(prediction: Tensor, density: Tensor) -> Tensor:
-    """Return the Kullback-Leibler divergence of both maps with sums of 1, summed over frames."""
+    """Return the Kullback-Leibler divergence of both maps with sums of 1."""
     P, S = _shares(prediction, density)
-    return (S * torch.log(S / (P + EPS) + EPS)).sum()
+    return _mean((S * torch.log(S / (P + EPS) + EPS)).sum(dim=1), density)
 
 
 def cc(prediction: Tensor, density: Tensor) -> Tensor:
-    """Return minus Pearson's correlation, summed over frames.
+    """Return minus Pearson's correlation.
 
     The maps have sums of 1; each sum of squares grows by the epsilon, which is not negligible for
     flat maps: the score of a perfect prediction is a little below 1.
@@ -43,24 +43,24 @@ def cc(prediction: Tensor, density: Tensor) -> Tensor:
     P, S = _shares(prediction, density)
     covariance = (P * S).sum(dim=1) - P.sum(dim=1) * S.sum(dim=1) / P.shape[1]
     spread = torch.sqrt(_spread(P) * _spread(S))
-    return -(covariance / (spread + EPS) * _counted(density)).sum()
+    return -_mean(covariance / (spread + EPS), density)
 
 
 def nss(prediction: Tensor, density: Tensor, fixated: Tensor) -> Tensor:
-    """Return minus the normalised scanpath saliency, summed over frames with fixations."""
+    """Return minus the normalised scanpath saliency."""
     P, F = per_frame(prediction, fixated)
     P = P / (P.amax(dim=1, keepdim=True) + EPS)
     variance, mean = torch.var_mean(P, dim=1, keepdim=True, correction=0)
     # The square root of 0 has no gradient, and a map without spread no scanpath to learn from.
     normalised = (P - mean) / (variance.clamp_min(EPS**2).sqrt() + EPS)
     score = (normalised * F).sum(dim=1) / F.sum(dim=1).clamp_min(1)
-    return -(score * _counted(density)).sum()
+    return -_mean(score, density)
 
 
 def sim(prediction: Tensor, density: Tensor) -> Tensor:
-    """Return minus the similarity, the sum of the smaller shares, summed over frames."""
+    """Return minus the similarity, the sum of the smaller shares."""
     P, S = _shares(prediction, density)
-    return -(torch.minimum(P, S).sum(dim=1) * _counted(density)).sum()
+    return -_mean(torch.minimum(P, S).sum(dim=1), density)
 
 
 def _shares(prediction: Tensor, density: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,5 +75,5 @@ def _spread(shares: Tensor) -> Tensor:
     return shares.square().sum(dim=1) + EPS - shares.sum(dim=1).square() / shares.shape[1]
 
 
-def _counted(density: Tensor) -> Tensor:
-    return (density.flatten(1) > 0).any(dim=1)
+def _mean(values: Tensor, density: Tensor) -> Tensor:
+    return mean_of(values, (density.flatten(1) > 0).any(dim=1), None)

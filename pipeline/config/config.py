@@ -90,6 +90,8 @@ class Config(Section):
     alignment: Alignment
     sanity: dict[str, str]
     """Label of a row of every table -> key of `models`: a model without training."""
+    quoted: dict[str, str]
+    """Row of published sheets that nothing here measures -> why, which tables print."""
     tables: dict[Name, Table]
     """Tables by the name of their sheet of printed values, workflow/published/<table>.csv."""
 

@@ -129,6 +129,8 @@ class TablesSettings(Section):
     """Dataset that was not scored, so that its tables show printed values only -> why."""
     lacking: dict[str, dict[str, str]]
     """Table -> row that this run cannot measure -> why."""
+    quoted: dict[str, str]
+    """Row of published sheets that nothing here measures -> why."""
     coverage: dict[str, tuple[Coverage, ...]]
     """Table -> clips of the split that is scored, and of the trainings of its rows."""
     observed: tuple[str, ...]

@@ -164,6 +164,18 @@ class Clip(Section):
     """Predicted frames of a clip."""
     step: PositiveInt | None
     """Frames from one of them to the next; null: as many as the network's state spans."""
+    in_order: bool = False
+    """Whether one video is followed after another, clip by clip, each of which starts from the
+    state that the one before left; else clips start at any frame and come in random order."""
+
+
+class Adversarial(Section):
+    """Training in turn with a discriminator, which is the network's own and is not kept."""
+
+    content: NonNegativeFloat
+    """Weight of the loss of the network's authors, beside that of being taken for a person."""
+    learning_rate: PositiveFloat
+    """Initial learning rate of the discriminator; all else is as for the network."""
 
 
 class Recipe(Section):
@@ -180,6 +192,8 @@ class Recipe(Section):
     """`saliency`: Eq. (6) with the weights of the section `loss`; `euclidean`: the predecessor's
     squared distance to the density, for networks that predict densities; `authors`: that of the
     network's authors."""
+    adversarial: Adversarial | None = None
+    """Discriminator against which the network learns in every second iteration; null: none."""
     optimiser: Optimiser
     """Optimiser and its parameters."""
     learning_rate: PositiveFloat
@@ -232,6 +246,20 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _follows_one_video(self) -> Self:
+        if self.clip.in_order and (self.batch > 1 or self.shrink != (1,)):
+            raise ValueError(
+                "clip.in_order: one video is followed, at one size; batch: 1, shrink: [1]"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_loss_beside_the_discriminator(self) -> Self:
+        if self.adversarial and self.loss != "authors":
+            raise ValueError("adversarial: goes with the loss of the network's authors; authors")
+        return self
+
+    @model_validator(mode="after")
     def _falls_in_a_known_time(self) -> Self:
         if self.end_rate is not None and self.iterations is None:
             raise ValueError("end_rate: needs the number of `iterations`; set it, and epochs: null")
@@ -241,6 +269,8 @@ class Recipe(Section):
     def _keys_mean_something(self) -> Self:
         if self.images and self.mix != "datasets":
             raise ValueError("images: only batches of one dataset are of images; mix: datasets")
+        if self.mix == "datasets" and (self.clip.in_order or self.adversarial):
+            raise ValueError("mix: clip.in_order and adversarial go with batches of all; frames")
         if self.late and self.rates != "authors":
             raise ValueError("late: which parts these are is the authors' word; rates: authors")
         return self

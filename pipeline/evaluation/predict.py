@@ -55,6 +55,7 @@ def predict(
     *,
     network: dict[str, Any],
     weights: list[Path],
+    dataset: str,
     frames: list[Path],
     flow: list[Path],
     frame_list: list[Path],
@@ -64,14 +65,21 @@ def predict(
 ) -> None:
     """Turn FRAMES and FLOW stores of a test split into one SALIENCY store.
 
-    `weights` is one file, or none for what needs no training; `frame_list` is the list of a meta
+    `weights` is one file, or none for what needs no training; a network that has a method `enter`
+    is given the name of the dataset; `frame_list` is the list of a meta
     dataset, or none for every frame; `flow` is empty for still images.
 
     Raises:
-        InputError: There is no clip, or a map of the network is not finite.
+        InputError: There is no clip, a map of the network is not finite, or the network does not
+            know the dataset.
     """
     torch.set_num_threads(threads)
     model = load_network(network, weights)
+    if hasattr(model, "enter"):
+        try:
+            model.enter(dataset)  # type: ignore[operator]
+        except ValueError as error:
+            raise InputError(f"config.yaml: networks.{network['network']}: {error}") from error
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
     refuse_nothing(pictures, frames)
     clips = {clip: part.clips[clip] for clip, part in pictures.items()}

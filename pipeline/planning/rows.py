@@ -232,6 +232,7 @@ def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesS
         },
         left_out={name: why for name in tested if (why := needs.unscored(of, name))},
         lacking={name: unmeasured(of, name) for name in of.tables},
+        quoted=of.quoted,
         coverage={name: coverage(of, name) for name in of.tables},
         observed=tuple(name for name in of.models if needs.observed(of, name)),
         tables=tables,

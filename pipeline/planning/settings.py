@@ -103,6 +103,10 @@ class Settings:
         datasets = self.cfg.datasets
         return lambda job: as_json(getattr(datasets[needs.over(self.cfg, job.dataset)], section))
 
+    def over(self, wildcards: Wildcards) -> str:
+        """The dataset at hand, or the one that it lists frames of."""
+        return needs.over(self.cfg, wildcards.dataset)
+
     def flow(self, wildcards: Wildcards) -> str:
         """The flow at hand."""
         return as_json(needs.flows(self.cfg)[wildcards.flow])

@@ -13,8 +13,8 @@ from pipeline.config.evaluation import Coverage
 from pipeline.evaluation.metrics.registry import METRICS, better
 from pipeline.evaluation.protocols import protocol
 from pipeline.reporting.coverage import Manifests, listed_beyond, sentences
-from pipeline.reporting.footers import by_row, odd, statuses
 from pipeline.reporting.means import Measurement, read_scores, summarise
+from pipeline.reporting.notes import by_row, odd, statuses
 from pipeline.reporting.page import Cell, Page, Row, write_page
 from pipeline.runtime.cli import main
 from pipeline.runtime.sheets import write_rows

@@ -21,8 +21,8 @@ from pipeline.evaluation.protocols import protocol, reported
 from pipeline.planning.made import check
 from pipeline.reporting import differences
 from pipeline.reporting.coverage import Manifests, listed_beyond, sentences
-from pipeline.reporting.footers import footer
 from pipeline.reporting.means import Measurement, Sheet, by_attribute, read_scores, summarise
+from pipeline.reporting.notes import counted, footer, of_run, origin, remarks
 from pipeline.reporting.page import Cell, Page, Row, write_index, write_page
 from pipeline.reporting.published import (
     Disagreement,
@@ -39,8 +39,6 @@ from pipeline.stores.seals import name_of
 
 SANITY_GROUP: Final = "Sanity checks"
 UNPRINTED_GROUP: Final = "Not in the paper"
-_PAPERS: Final = ("paper", "part")
-"""Runs with the paper's settings; what part of the data `part` has, each table says by itself."""
 TITLE: Final = "Dynamic saliency: our scores beside the paper's"
 
 Key = tuple[str, str, str]
@@ -94,9 +92,9 @@ def tables(
             _write_attributes(page, measured[page.name], attributes, out)
         write_page(out, page, ("md", "html", "tex"))
     parts = sentences(itertools.chain(*settings.coverage.values()), data)
-    remarks = (_origin(settings), *_run_remark(settings.run), *parts)
+    sentences_above = (origin(settings), *of_run(settings.run), counted(pages, settings), *parts)
     inputs = {name_of(path): product(path).digest for path in scores}
-    write_index(out, pages, TITLE, remarks, inputs, settings.run)
+    write_index(out, pages, TITLE, sentences_above, inputs, settings.run)
 
 
 def _measure(
@@ -203,7 +201,7 @@ def _page(
         pairs_note=differences.note(pairs, table.metrics, rivals),
         clips=differences.by_clip(rivals, settings.sanity, table.metrics),
         attributes=differences.by_attribute(measured, attributes, table.metrics),
-        remarks=(*sentences(of, data, frames), *_remarks(name, table, settings)),
+        remarks=(*sentences(of, data, frames), *remarks(name, table, rows, settings)),
         links=_links(name, bool(measured)),
         footer=footer(table, measured, [one for one in odd if one.table == name], settings)
         | listed_beyond(dataset.frame_list, of, data),
@@ -246,39 +244,6 @@ def _column(
     ]
     columns = (printed, ours, between, ranks(metric, printed), ranks(metric, rivals))
     return [Cell(*values) for values in zip(*columns, strict=True)]
-
-
-def _remarks(name: str, table: Table, settings: TablesSettings) -> tuple[str, ...]:
-    remarks = [*_run_remark(settings.run)]
-    if why := settings.left_out.get(table.dataset):
-        return (*remarks, f"{why}: printed values only.")
-    if lacking := settings.lacking.get(name):
-        rows = [f"{label} ({why})" for label, why in lacking.items()]
-        remarks.append(f"Not measured: {'; '.join(rows)}.")
-    if dropped := [m for m in settings.tables[name].metrics if m not in table.metrics]:
-        remarks.append(f"Protocol {settings.protocol} does not report {', '.join(dropped)}.")
-    return tuple(remarks)
-
-
-def _run_remark(run: str) -> tuple[str, ...]:
-    if run in _PAPERS:
-        return ()
-    if run == "demo":
-        kind = "demo on drawn miniatures. They show that the workflow works; they"
-    else:
-        kind = f"{run}, which is not the paper's; where printed values stand beside them, they"
-    return (
-        f"Our numbers are of the run {kind} are not comparable with the paper's, and the "
-        "differences mean nothing.",
-    )
-
-
-def _origin(settings: TablesSettings) -> str:
-    return (
-        "Each table sets what this run measured beside what the paper prints. "
-        f"Run {settings.run}, protocol {settings.protocol}, configuration "
-        f"{settings.config_digest}, code {settings.code}, seed {settings.seed}."
-    )
 
 
 def _write_long(page: Page, path: Path) -> None:

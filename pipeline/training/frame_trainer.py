@@ -50,13 +50,17 @@ class FrameTrainer(Trainer[AnyBatch]):
         kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD, "adagrad": torch.optim.Adagrad}
         chosen, rate = self.settings.optimiser, self.settings.learning_rate
         own = chosen.model_dump(exclude={"name"})
-        groups: Any = self.network.parameters()
-        if self.settings.rates == "authors":
-            groups = self.network.parameter_groups()  # type: ignore[operator]
-            for group in groups:
-                group["lr"] = rate * group.pop("rate")
-                self.late += group["params"] if group.pop("late", False) else []
-        return kinds[chosen.name](groups, rate, **own)
+        return kinds[chosen.name](self.groups(), rate, **own)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The parameters, those with a rate of their own apart."""
+        if self.settings.rates != "authors":
+            return [{"params": list(self.network.parameters())}]
+        groups: list[dict[str, Any]] = self.network.parameter_groups()  # type: ignore[operator]
+        for group in groups:
+            group["lr"] = self.settings.learning_rate * group.pop("rate")
+            self.late += group["params"] if group.pop("late", False) else []
+        return groups
 
     def build_schedule(self) -> torch.optim.lr_scheduler.LRScheduler:
         """The rate times gamma after every `step` iterations, or as the settings say."""
@@ -71,7 +75,7 @@ class FrameTrainer(Trainer[AnyBatch]):
     def clip_gradients(self) -> None:
         """Limits the norm of the gradients of the whole batch, if the settings do."""
         if self.settings.gradient_norm is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_norm)
+            nn.utils.clip_grad_norm_(self.trained(), self.settings.gradient_norm)
 
     def start_step(self) -> None:
         """Training mode; frozen normalisations keep their statistics, late parts their weights."""

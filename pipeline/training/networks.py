@@ -21,7 +21,10 @@ def build_network(arguments: dict[str, Any]) -> nn.Module:
     try:
         return build(**arguments)
     except (TypeError, ValueError) as error:
-        raise InputError(f"config.yaml: models, networks: {error}; correct that entry") from error
+        name = arguments.get("network")
+        raise InputError(
+            f"config.yaml: networks.{name}, or a model of it: {error}; correct that entry"
+        ) from error
 
 
 def load_into(

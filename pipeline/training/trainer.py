@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple
 
@@ -83,6 +83,10 @@ class Trainer(ABC, Generic[AnyBatch]):
     @abstractmethod
     def validate(self, samples: Samples[AnyBatch]) -> list[float]:
         """The values of `measured`, on held-out samples."""
+
+    def trained(self) -> Iterable[nn.Parameter]:
+        """All parameters that steps may change."""
+        return self.network.parameters()
 
     def prepare(self, network: nn.Module) -> nn.Module:
         """The network on its device, as it is trained."""
@@ -173,7 +177,7 @@ class Trainer(ABC, Generic[AnyBatch]):
             loss, values = self.learn(part(batch, start, size), counts)
             loss.backward()  # type: ignore[no-untyped-call]
             logged += values.detach()
-        gradients = (parameter.grad for parameter in self.network.parameters())
+        gradients = (parameter.grad for parameter in self.trained())
         self.processes.all_reduce_([gradient for gradient in gradients if gradient is not None])
         self.clip_gradients()
         rate = self.schedule.get_last_lr()[0]

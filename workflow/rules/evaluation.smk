@@ -28,9 +28,10 @@ rule predict:
         inputs=lists("frames", "flow"),
         code=settings.network_code("pipeline.evaluation.predict"),
         network=settings.network,
+        dataset=settings.over,
     shell:
         "python -m pipeline.evaluation.predict --network {params.network:q}"
-        " --weights {input.weights:q} {params.inputs:q} --frame-list {input.frame_list:q}"
+        " --weights {input.weights:q} --dataset {params.dataset:q} {params.inputs:q} --frame-list {input.frame_list:q}"
         " --threads {threads} --store {output.store:q} --manifest {output.manifest:q} &> {log:q}"
 
 

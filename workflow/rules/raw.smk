@@ -54,10 +54,10 @@ rule released:
         "<logs>/released/{network}-{digest}.log",
     benchmark:
         "<logs>/benchmarks/released/{network}-{digest}.tsv"
-    conda:
-        "../../envs/torch.yaml"
     wildcard_constraints:
         digest="[0-9a-f]{8}",
+    conda:
+        "../../envs/torch.yaml"
     shell:
         "python -m pipeline.training.released --network {wildcards.network:q}"
         " --weights {output.weights:q} &> {log:q}"

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
-from importlib.util import module_from_spec, spec_from_file_location
 from math import log
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid, max_pool2d, pad
 
-from model.released import arranged, released_shape
+from model.classical.gaussian import blurred
 from model.rivals import recurrent, vgg
 from model.rivals.aclnet import ACLNet, AttentiveMaps
 from model.rivals.keras_loss import targets
 from model.sight import see
+from tests.model.rivals.goldens import FOLDER, golden, load_released, standin
 
-PAPER: dict[str, Any] = {"backbone": "vgg16", "size": (256, 320), "width": 1.0, "dropout": 0.4}
-SMALL = PAPER | {"size": (64, 96), "width": 1 / 16}
-SHARED = Path(__file__).parents[4] / "shared/rivals"
+PAPER: dict[str, Any] = {
+    "backbone": "vgg16",
+    "size": (256, 320),
+    "width": 1.0,
+    "dropout": 0.4,
+    "blur": 7.0,
+}
+SMALL = PAPER | {"size": (64, 96), "width": 1 / 16, "blur": 0.0}
 KEYS = ("map32x40", "attention8x10")
 TOLERANCE = 2e-5
 """Of values in 0..1."""
@@ -67,6 +70,20 @@ def test_a_stream_is_the_whole_clip_and_the_state_matters() -> None:
     assert (alone.saliency - second.saliency).abs().max() > 1e-4
 
 
+def test_predictions_are_blurred_and_trainings_are_not() -> None:
+    sharp, soft, frames = small(), small(blur=1.5), clip()
+    own, _ = see(sharp, frames, None)
+    found, _ = see(soft, frames, None)
+    expected = blurred(own.saliency.flatten(0, 1), 1.5)
+    torch.testing.assert_close(found.saliency.flatten(0, 1), expected)
+    torch.testing.assert_close(found.own, own.own)
+    for network in (sharp, soft):
+        network.memory.dropout = 0
+        network.train()
+    left, right = see(sharp, frames, None)[0], see(soft, frames, None)[0]
+    torch.testing.assert_close(left.saliency, right.saliency)
+
+
 def test_frames_do_not_see_those_after_them_nor_other_clips() -> None:
     network, frames = small(), clip()
     whole, _ = see(network, frames, None)
@@ -103,10 +120,10 @@ def test_loss_is_ten_kl_less_two_cc_less_nss_of_map_and_attention() -> None:
     loss = small().authors_loss
     # A flat map: KL is log 2, that of a half from the whole, but for its blurred edge; the rest 0.
     flat = AttentiveMaps(density, torch.ones_like(of_map), torch.ones_like(of_attention))
-    assert loss(flat, density, fixated).item() == pytest.approx(2 * 10 * log(2), rel=0.05)
+    assert loss(flat, density, fixated).item() == pytest.approx(10 * log(2) * 2, rel=0.05)
     # The target itself: KL 0, CC 1, and the fixation one standard deviation above the mean.
     own = AttentiveMaps(density, of_map, of_attention)
-    assert loss(own, density, fixated).item() == pytest.approx(2 * (-2 - 1), rel=0.02)
+    assert loss(own, density, fixated).item() == pytest.approx((-2 - 1) * 2, rel=0.02)
     assert loss(own, 0 * density, 0 * fixated).item() == 0
 
 
@@ -145,46 +162,27 @@ def test_released_names_every_tensor_once() -> None:
 
 
 @pytest.fixture(scope="module")
-def stand_in() -> dict[str, Tensor]:
-    """State dict of stand-in weights, whose names and shapes are those of the authors' file."""
-    if not (SHARED / "aclnet/standin_golden.npz").exists():
-        pytest.skip(f"no goldens in {SHARED}")
-    spec = spec_from_file_location("standin", SHARED / "standin.py")
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    arrays = dict(module.aclnet())
-    with torch.device("meta"):
-        network = ACLNet(**PAPER)
-    tensors, own = network.released().tensors, network.state_dict()
-    layout = json.loads((SHARED / "aclnet/h5_layout.json").read_text())
-    expected = [(f"{group}/{name}", tuple(shape)) for group, name, shape in layout]
-    found = [(s.name, released_shape(own[key].shape, s.layout)) for key, s in tensors.items()]
-    assert found == expected
-    # The stand-in's names are without the group.
-    return {
-        key: arranged(torch.from_numpy(arrays[source.name.partition("/")[2]]), source.layout)
-        for key, source in tensors.items()
-    }
-
-
-@pytest.fixture(scope="module")
-def released(stand_in: dict[str, Tensor]) -> Iterator[ACLNet]:
+def released() -> ACLNet:
+    """The published network with stand-in weights, by the layout of the authors' file."""
+    weights = standin("aclnet")
+    layout = json.loads((FOLDER / "aclnet/h5_layout.json").read_text())
+    tensors = {f"{group}/{name}": weights[name] for group, name, _ in layout}
     network = ACLNet(**PAPER)
-    network.load_state_dict(stand_in)
-    yield network.eval()
+    assert [source.name for source in network.released().tensors.values()] == list(tensors)
+    load_released(network, tensors)
+    return network.eval()
 
 
 def difference(network: ACLNet, runs: list[int]) -> float:
     """Largest difference of map and attention from the program's, for its first frames."""
-    golden = np.load(SHARED / "aclnet/standin_golden.npz")
-    picture = torch.from_numpy(golden["frames"]).permute(0, 3, 1, 2) / 255
+    theirs = golden("aclnet")
+    picture = torch.from_numpy(theirs["frames"]).permute(0, 3, 1, 2) / 255
     state, found = None, []
     for run in network.view(picture)[None, : sum(runs)].split(runs, dim=1):
         maps, attention, state = network.core(run, state)
         found.append((maps[0, :, 0], attention[0, :, 0]))
     differences = [
-        (torch.cat(mine) - torch.from_numpy(golden[name][: sum(runs)])).abs().max().item()
+        (torch.cat(mine) - torch.from_numpy(theirs[name][: sum(runs)])).abs().max().item()
         for mine, name in zip(zip(*found, strict=True), KEYS, strict=True)
     ]
     return max(differences)

@@ -119,7 +119,14 @@ def test_a_metric_that_is_only_registered_becomes_a_column_with_its_arrow(
     assert sheets[0].read_text().splitlines()[1].endswith("chi-square,L1,status")
     settings = {
         **{"run": "demo", "protocol": "mit", "seed": 7, "config_digest": "c0", "code": "0"},
-        **{"sanity": {}, "left_out": {}, "lacking": {}, "coverage": {}, "observed": []},
+        **{
+            "sanity": {},
+            "left_out": {},
+            "lacking": {},
+            "quoted": {},
+            "coverage": {},
+            "observed": [],
+        },
         "datasets": {"ucf_sports": {"variant": "paper", "split": "test", "meta": False}},
         "tables": {
             "table_1": {

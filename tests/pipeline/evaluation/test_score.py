@@ -70,6 +70,7 @@ def stores(tmp_path: Path) -> dict[str, Path]:
 def _predict(stores: dict[str, Path], network: dict[str, Any], *frame_list: Path) -> Path:
     manifest = stores["folder"] / "saliency.json"
     predict(
+        dataset="x",
         network=network,
         weights=[],
         frames=[stores["frames"]],

@@ -105,6 +105,7 @@ def settings(**changes: Any) -> TablesSettings:
         "tables": {"table_1": table},
         "left_out": {},
         "lacking": {},
+        "quoted": {},
         "coverage": {},
         "observed": [],
     }

@@ -231,3 +231,15 @@ def test_what_was_made_with_other_settings_is_not_printed(scores, published, tmp
             settings=settings(),
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_printed_and_not_measured_has_its_reason(made):
+    out = made(quoted={"SalGAN": "nobody knows"})
+    assert "Not measured: SalGAN (nobody knows)." in (out / "table_1.md").read_text()
+    index = (out / "index.md").read_text()
+    counted = re.search(r"Of the (\d+) rows that the papers print, (\d+) have a value", index)
+    assert counted
+    rows = [line for line in PUBLISHED.splitlines() if not line.startswith(("#", "group"))]
+    assert counted[1] == str(len(rows))
+    assert counted[2] == "2"  # the two settings
+    assert "nobody knows" in index

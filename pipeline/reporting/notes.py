@@ -1,5 +1,6 @@
-"""Footer of a table: all that must be known to compare or to repeat its numbers."""
+"""Notes above and below a table: all that must be known to compare or to repeat its numbers."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -9,12 +10,15 @@ from pipeline.config.evaluation import Table, TablesSettings
 from pipeline.evaluation.protocols import PROTOCOLS
 from pipeline.reporting.intervals import DRAWS
 from pipeline.reporting.means import Measurement
+from pipeline.reporting.page import Page, Row
 from pipeline.reporting.published import Disagreement
 
 AVERAGES: Final = {
     "frame": "mean over frames",
     "clip": "mean over the frames of a clip, then over clips",
 }
+_PAPERS: Final = ("paper", "part")
+"""Runs with the paper's settings; what part of the data `part` has, each table says by itself."""
 ALL_ROWS: Final = "all rows"
 _FEW: Final = 10
 """Clips below which percentile intervals are known to be too short."""
@@ -137,3 +141,77 @@ def _intervals(measured: Mapping[str, Measurement]) -> str:
         return "none: one clip alone does not tell how clips differ"
     text = f"95 %, percentiles of a bootstrap over {scored} clips, {DRAWS} draws"
     return text if scored >= _FEW else f"{text}; of so few clips they are too short"
+
+
+def remarks(
+    name: str, table: Table, rows: Sequence[Row], settings: TablesSettings
+) -> tuple[str, ...]:
+    """Return what must be known of a table: of its run, and of what it does not measure."""
+    found = [*of_run(settings.run)]
+    if why := settings.left_out.get(table.dataset):
+        return (*found, f"{why}: printed values only.")
+    lacking = settings.lacking.get(name, {}) | {
+        row.method: settings.quoted[row.method]
+        for row in rows
+        if row.method in settings.quoted and not row.measured
+    }
+    if lacking:
+        found.append(f"Not measured: {_by_reason(lacking.items())}.")
+    if dropped := [m for m in settings.tables[name].metrics if m not in table.metrics]:
+        found.append(f"Protocol {settings.protocol} does not report {', '.join(dropped)}.")
+    return tuple(found)
+
+
+def _by_reason(whys: Iterable[tuple[str, str]]) -> str:
+    """Labels and why each is not measured; those with the same reason stand together."""
+    groups: dict[str, Counter[str]] = {}
+    for label, why in whys:
+        groups.setdefault(why, Counter())[label] += 1
+    parts = []
+    for why, labels in groups.items():
+        named = [label if n == 1 else f"{label} in {n} tables" for label, n in labels.items()]
+        parts.append(f"{', '.join(named)} ({why})")
+    return "; ".join(parts)
+
+
+def counted(pages: Sequence[Page], settings: TablesSettings) -> str:
+    """Return how many rows the papers print, how many were measured, and why not the others."""
+    printed = [
+        (settings.tables[page.name], page.name, row)
+        for page in pages
+        for row in page.rows
+        if any(cell.printed is not None for cell in row.cells)
+    ]
+    whys = []
+    for table, name, row in printed:
+        if not row.measured:
+            why = settings.left_out.get(table.dataset) or settings.lacking.get(name, {}).get(row.method)
+            whys.append((row.method, why or settings.quoted.get(row.method, "only quoted")))
+    text = (
+        f"Of the {len(printed)} rows that the papers print, {len(printed) - len(whys)} have a "
+        "value of this run beside them"
+    )
+    return f"{text}; not measured: {_by_reason(whys)}." if whys else f"{text}."
+
+
+def of_run(run: str) -> tuple[str, ...]:
+    """Return whether a run's numbers compare with the papers'; nothing where they do."""
+    if run in _PAPERS:
+        return ()
+    if run == "demo":
+        kind = "demo on drawn miniatures. They show that the workflow works; they"
+    else:
+        kind = f"{run}, which is not the paper's; where printed values stand beside them, they"
+    return (
+        f"Our numbers are of the run {kind} are not comparable with the paper's, and the "
+        "differences mean nothing.",
+    )
+
+
+def origin(settings: TablesSettings) -> str:
+    """Return which run, configuration and code made the tables."""
+    return (
+        "Each table sets what this run measured beside what the paper prints. "
+        f"Run {settings.run}, protocol {settings.protocol}, configuration "
+        f"{settings.config_digest}, code {settings.code}, seed {settings.seed}."
+    )

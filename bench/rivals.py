@@ -1,0 +1,138 @@
+"""Does every rival learn where people look? All by one recipe, on the clips of bench/learning.py.
+
+Each network is trained at the reduced size of `workflow/runs/real.yaml`, from a random start or
+from a light backbone, on seven clips in DIEM's layout, by the same recipe, and tested on three; the
+mean map and a centre bias need no training. Writes bench/results/rivals.md.
+
+    python bench/rivals.py [--seeds 3] [--models salgan tased_net ...] [--kept FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from learning import (
+    CFG,
+    DIEM,
+    ROOT,
+    THREADS,
+    Kept,
+    Scores,
+    clip_scores,
+    cpu_seconds,
+    finetuned,
+    line,
+    make_stores,
+    mean_map,
+    of_network,
+    table,
+)
+from pages import publish, today
+
+from pipeline.config.training import Clip
+from pipeline.planning.needs import network_arguments
+from pipeline.training.networks import build_network
+
+RIVALS = tuple(
+    model
+    for model, entry in CFG.models.items()
+    if entry.start and (entry.recipe or model in ("stsconv", "two_stream_spatial", "gfsalnet"))
+)
+RECIPE = DIEM.model_copy(
+    update={"learning_rate": 1e-3, "batch_norm": "train", "clip": Clip(frames=4, step=1)}
+)
+"""That of `run: real`, at a rate for random starts, in which no statistics are kept yet."""
+FRAMES = 8
+"""Frames of an iteration: as many clips as make them up."""
+ITERATIONS = 400
+
+
+def learnt(model: str, seed: int, folder: Path, kept: Kept) -> None:
+    """Trains a model and scores it, and notes the seconds that this took."""
+    key = f"clips/{model}/{seed}"
+    if key in kept.scores:
+        return
+    sees_time = hasattr(build_network(network_arguments(CFG, model)), "sight")
+    batch = FRAMES // RECIPE.clip.frames if sees_time else FRAMES
+    settings = RECIPE.model_copy(update={"batch": batch, "iterations": ITERATIONS, "epochs": None})
+    weights = folder / f"{model}.safetensors"
+    before = cpu_seconds()
+    finetuned(model, [], seed, weights, settings)
+    spent = {"training": cpu_seconds() - before}
+    before = cpu_seconds()
+    kept.get(key, lambda: clip_scores(of_network(model, weights)))
+    spent["scoring"] = cpu_seconds() - before
+    kept.get(f"spent/{model}/{seed}", lambda: Scores({"spent": {"NSS": 0.0, **spent}}))
+
+
+def parameters(model: str) -> int:
+    """Number of trainable values."""
+    network = build_network(network_arguments(CFG, model))
+    return sum(values.numel() for values in network.parameters())
+
+
+def page(kept: Kept) -> str:
+    """Everything that was measured, as Markdown."""
+    found: dict[str, list[Scores]] = {}
+    for key, by_clip in kept.scores.items():
+        kind, model, _ = key.split("/")
+        if kind == "clips" and model in RIVALS:
+            found.setdefault(model, []).append(Scores(by_clip))
+    plain = {"centre bias": of_network("centre_bias"), "mean training map": mean_map("diem")}
+    floor = {
+        name: [kept.get(f"clips/{name}/0", lambda way=way: clip_scores(way))]
+        for name, way in plain.items()
+    }
+    best = max(one.mean("NSS") for (one,) in floor.values())
+    rows = []
+    for model, seeds in sorted(found.items(), key=lambda row: -row[1][0].mean("NSS")):
+        spent = [kept.scores[f"spent/{model}/{seed}"]["spent"] for seed in range(len(seeds))]
+        seconds = sum(one["training"] for one in spent) / len(spent)
+        lowest = min(one.interval("NSS")[0] for one in seeds)
+        above = "yes" if lowest > best else "no"
+        rows.append(line(model, seeds, f"{parameters(model):,} | {seconds:.0f} | {above}"))
+    lines = [
+        "# Rivals on real recordings",
+        "",
+        f"{today()}, threads: {THREADS}. Seven clips in DIEM's layout to learn from, three to be",
+        f"tested on, at {CFG.frames.width}x{CFG.frames.height}; {ITERATIONS} iterations of",
+        f"{FRAMES} frames (clips of {RECIPE.clip.frames} predicted frames for networks that see",
+        f"time), Eq. (6), Adam at {RECIPE.learning_rate:g}, for all alike; networks and sizes are",
+        "those of `run: real`. Means over seeds (each seed) [95 % over clips, bootstrap of the",
+        "means over seeds]. The last column says whether the lower bound of NSS lies above both",
+        "floors in every seed. `python bench/rivals.py`.",
+        *table("parameters | CPU s of training | above"),
+        *rows,
+        *(line(name, one, "- | - | -") for name, one in floor.items()),
+        "",
+        "This shows that each network, its samples and its streaming prediction work, and not",
+        "which of them is the better one: at these sizes, from these starts and by this recipe",
+        "none of them is its authors' system.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measures and writes bench/results/rivals.md."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--models", nargs="*", default=RIVALS)
+    parser.add_argument("--kept", type=Path, help="a file to keep scores in, and to go on from")
+    given = parser.parse_args()
+    kept = Kept(given.kept and given.kept.resolve())
+    os.chdir(ROOT)
+    make_stores()
+    torch.set_num_threads(THREADS)
+    for seed in range(given.seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            for model in given.models:
+                learnt(model, seed, Path(folder), kept)
+        publish("rivals", page(kept))
+
+
+if __name__ == "__main__":
+    main()
