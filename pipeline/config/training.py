@@ -40,9 +40,18 @@ class Model(BaseModel):
     network has a motion stream, else none."""
     fitted: bool = False
     """Whether stage `fit` makes the weights from statistics of the training frames."""
+    weights: str | None = Field(None, min_length=1)
+    """File of weights as the network's authors released it, which is imported; its path may begin
+    with <raw>; null: none. Its rows name the training `given`."""
+    sha256: str | None = Field(None, pattern="^[0-9a-fA-F]{1,64}$")
+    """First digits, or all, of the SHA-256 that the file must have; null: that of the authors'
+    file, where it is known."""
     maps: str | None = None
     """Folder, zip file or Zarr group of maps made elsewhere, its path may contain {dataset}; null:
     none."""
+    published: str | None = None
+    """System of workflow/published/rivals.csv that given maps are those of: target
+    `verify_published` sets their scores against its published ones; null: none."""
     held_out: PositiveInt | None = None
     """Observers per frame, drawn at random, whose gaze is predicted from that of all others; null:
     the model is not the observers."""
@@ -55,7 +64,13 @@ class Model(BaseModel):
             raise ValueError(f"maps: {self.maps}: may hold {{dataset}} and nothing else in braces")
         if self.network and "start" not in self.model_fields_set:
             raise ValueError("start: needed; null where nothing is trained")
-        further = self.model_fields_set - {"maps", "held_out"}
+        if self.weights and (self.start or self.fitted):
+            raise ValueError("weights: of a network that is not trained: start: null, not fitted")
+        if re.search("[{}<>]", (self.weights or "").removeprefix("<raw>")):
+            raise ValueError(f"weights: {self.weights}: a path, without braces, < and >")
+        if self.sha256 and not self.weights:
+            raise ValueError("sha256: is that of `weights`, which are not given")
+        further = self.model_fields_set - {"maps", "published", "held_out"}
         if further and not self.network:
             raise ValueError(f"{', '.join(sorted(further))}: only networks have such a key")
         return self

@@ -53,14 +53,14 @@ class FrameTrainer(Trainer[AnyBatch]):
         return kinds[chosen.name](self.groups(), rate, **own)
 
     def groups(self) -> list[dict[str, Any]]:
-        """The parameters, those with a rate of their own apart."""
+        """The parameters, those with a rate of their own apart; keeps those that learn late."""
         if self.settings.rates != "authors":
             return [{"params": list(self.network.parameters())}]
-        groups: list[dict[str, Any]] = self.network.parameter_groups()  # type: ignore[operator]
-        for group in groups:
+        found: list[dict[str, Any]] = self.network.parameter_groups()  # type: ignore[operator]
+        for group in found:
             group["lr"] = self.settings.learning_rate * group.pop("rate")
             self.late += group["params"] if group.pop("late", False) else []
-        return groups
+        return found
 
     def build_schedule(self) -> torch.optim.lr_scheduler.LRScheduler:
         """The rate times gamma after every `step` iterations, or as the settings say."""
