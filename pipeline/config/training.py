@@ -284,6 +284,8 @@ class Recipe(Section):
     def _keys_mean_something(self) -> Self:
         if self.images and self.mix != "datasets":
             raise ValueError("images: only batches of one dataset are of images; mix: datasets")
+        if self.mix == "datasets" and (self.clip.in_order or self.adversarial):
+            raise ValueError("mix: clip.in_order and adversarial go with batches of all; frames")
         if self.late and self.rates != "authors":
             raise ValueError("late: which parts these are is the authors' word; rates: authors")
         return self

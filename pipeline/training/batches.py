@@ -124,22 +124,22 @@ def _permutation(count: int, seed: int, epoch: int) -> list[int]:
 
 @dataclass(eq=False, kw_only=True)
 class MixedOrder(Order):
-    """Batches of one dataset each, in a new random order each epoch: UNISAL's (Sec. 3.4).
+    """Batches of one dataset each, in a new random order each epoch.
 
-    An epoch has a random clip of every video of every dataset, in batches that are filled up from
-    the dataset's next epoch.
+    Of samples that stand for each other, as the clips of a video can, an epoch has one at random.
+    The last batch of a dataset is filled up from its next epoch.
     """
 
-    videos: Sequence[Sequence[range]]
-    """Numbers of the samples of each video, dataset by dataset."""
+    choices: Sequence[Sequence[range]]
+    """Numbers of the samples that stand for each other, dataset by dataset."""
     batches: Sequence[int]
     """Samples of an iteration of each dataset."""
 
     @cached_property
     def rounds(self) -> tuple[int, ...]:
         """Batches of an epoch of each dataset."""
-        pairs = zip(self.videos, self.batches, strict=True)
-        return tuple(-(-len(videos) // batch) for videos, batch in pairs)
+        pairs = zip(self.choices, self.batches, strict=True)
+        return tuple(-(-len(choices) // batch) for choices, batch in pairs)
 
     def turn(self, iteration: int) -> tuple[int, int]:
         """Number of an iteration's dataset, and of the batches of it that came before."""
@@ -151,15 +151,15 @@ class MixedOrder(Order):
     def indices(self, iteration: int) -> list[int]:
         """Samples of an iteration, of all processes together."""
         dataset, earlier = self.turn(iteration)
-        videos, batch = self.videos[dataset], self.batches[dataset]
+        choices, batch = self.choices[dataset], self.batches[dataset]
         found = []
         for position in range(earlier * batch, (earlier + 1) * batch):
-            epoch, place = divmod(position, len(videos))
+            epoch, place = divmod(position, len(choices))
             # Each dataset has an order of its own, also among datasets of the same length.
-            order = _permutation(len(videos), self.seed * len(self.videos) + dataset, epoch)
-            clips = videos[order[place]]
+            order = _permutation(len(choices), self.seed * len(self.choices) + dataset, epoch)
+            chosen = choices[order[place]]
             chance = np.random.default_rng((self.seed, dataset, position))
-            found.append(clips[int(chance.integers(len(clips)))])
+            found.append(chosen[int(chance.integers(len(chosen)))])
         return found
 
 

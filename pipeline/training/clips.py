@@ -142,10 +142,19 @@ class MixedSamples:
     """Samples of several datasets, each of which has batches of its own."""
 
     def __init__(
-        self, datasets: Mapping[str, TrainingSamples], batches: Sequence[int], batch: int
+        self,
+        datasets: Mapping[str, TrainingSamples],
+        batches: Sequence[int],
+        batch: int,
+        *,
+        by_video: bool,
     ) -> None:
-        """Takes datasets by name, the samples of an iteration of each, and those of most."""
-        self.batches, self._usual, self._samples = batches, batch, [*datasets.values()]
+        """Takes datasets by name, the samples of an iteration of each, and those of most.
+
+        An epoch has a clip of each video, or every frame once.
+        """
+        self.batches, self._usual, self._by_video = batches, batch, by_video
+        self._samples = [*datasets.values()]
         ends = [*accumulate((len(samples) for samples in self._samples), initial=0)]
         self.datasets = dict(zip(datasets, starmap(range, pairwise(ends)), strict=True))
         """Name of a dataset -> the numbers of its samples."""
@@ -154,20 +163,23 @@ class MixedSamples:
         return sum(map(len, self._samples))
 
     @property
-    def videos(self) -> list[list[range]]:
-        """Numbers of the samples of each video, dataset by dataset."""
+    def choices(self) -> list[list[range]]:
+        """Numbers of the samples that stand for each other in an epoch, dataset by dataset."""
         every = []
         for samples, numbers in zip(self._samples, self.datasets.values(), strict=True):
-            counts = [len([*places]) for _, places in groupby(samples.index, lambda at: at[:2])]
-            ends = [*accumulate(counts, initial=numbers.start)]
-            every.append([*starmap(range, pairwise(ends))])
+            videos = groupby(samples.index, lambda at: at[: 2 if self._by_video else 3])
+            counts = (len([*places]) for _, places in videos)
+            every.append([*starmap(range, pairwise(accumulate(counts, initial=numbers.start)))])
         return every
 
     @property
     def epoch(self) -> int:
-        """Samples of an epoch, a clip of every video, if all of its batches had the usual size."""
-        pairs = zip(self.videos, self.batches, strict=True)
-        return self._usual * sum(-(-len(videos) // batch) for videos, batch in pairs)
+        """Samples of an epoch if all of its batches had the usual size."""
+        lengths = [len(choices) for choices in self.choices]
+        if not self._by_video:
+            lengths = [samples.epoch for samples in self._samples]
+        pairs = zip(lengths, self.batches, strict=True)
+        return self._usual * sum(-(-length // batch) for length, batch in pairs)
 
     @property
     def digests(self) -> list[str]:
@@ -197,37 +209,34 @@ def samples_for(
     """What a network learns from: frames, or clips of them if it sees time.
 
     `parts` are the manifests of frames, flow, gaze and density. A network that works in one domain
-    at a time enters that of the dataset.
+    at a time enters that of the dataset, and gets batches of one dataset each.
 
     Raises:
-        InputError: There is no frame with gaze, or the network cannot learn from these datasets
-            together.
+        InputError: There is no frame with gaze, the network cannot learn from such clips, or it has
+            no domain for a dataset.
     """
-    mixed = settings.mix == "datasets"
     names = [*dict.fromkeys(map(dataset_of, parts[0]))]
-    if not mixed and len(names) > 1 and hasattr(network, "enter"):
-        raise InputError(
-            f"config.yaml: datasets: {', '.join(names)}: this network works in one domain at a "
-            "time; set the training's mix: datasets, or let it learn from one dataset"
-        )
+    by_video = settings.mix == "datasets"
+    mixed = by_video or (len(names) > 1 and hasattr(network, "enter"))
     found, batches = {}, []
     for name in names if mixed else names[:1]:
         given = parts
         if mixed:
             given = tuple([one for one in kind if dataset_of(one) == name] for kind in parts)
         enter(network, name)
-        clip = settings.clip
+        clip, batch = settings.clip, settings.batch
         if mixed and _are_stills(given[0]):
             clip = clip.model_copy(update={"frames": 1})
-            batches.append(settings.images or settings.batch)
-        else:
-            batches.append(settings.batch)
+            batch = settings.images or batch
+        batches.append(batch)
         sight = sight_of(network)
         if sight is None:
             found[name] = TrainingSamples(*given)
         else:
             found[name] = ClipSamples(*given, sight=sight, clip=clip, overlapping=overlapping)
-    return MixedSamples(found, batches, settings.batch) if mixed else found[names[0]]
+    if not mixed:
+        return found[names[0]]
+    return MixedSamples(found, batches, settings.batch, by_video=by_video)
 
 
 def dataset_of(manifest: Path) -> str:

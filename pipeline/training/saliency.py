@@ -1,6 +1,7 @@
 """Training of the networks that predict saliency: Eq. (6), or the loss of a network's authors.
 
-Two kinds of training are rivals' alone: of videos in order, and against a discriminator.
+Three kinds of training are rivals' alone: of videos in order, with batches of one dataset each, and
+against a discriminator.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,48 +35,11 @@ class SaliencyTrainer(FrameTrainer[Batch]):
     """`zeros` is the share of predicted pixels at or below 0: the dead pixels of the last ReLU, or
     negative ones of networks without that ReLU."""
     measured = ("validation_kl", "validation_nss")
-    mixed: MixedSamples | None = None
-    """What is learnt, if each batch is of one dataset."""
-
-    def order(self, samples: Samples[Batch]) -> Order:
-        """Which samples this process reads; in mixed trainings each batch is of one dataset."""
-        order = super().order(samples)
-        if not isinstance(samples, MixedSamples):
-            return order
-        if any(batch % self.processes.count for batch in samples.batches):
-            raise InputError(
-                f"config.yaml: images: {self.processes.count} processes cannot share "
-                f"{self.settings.images} images evenly; change this training's images"
-            )
-        self.mixed = samples
-        given = {one.name: getattr(order, one.name) for one in fields(order)}
-        self.turns = MixedOrder(**given, videos=samples.videos, batches=samples.batches)
-        return self.turns
 
     @property
     def whole(self) -> int:
         """Samples of the present iteration, of all processes together."""
-        if self.mixed is None:
-            return self.settings.batch
-        return self.mixed.batches[self.turns.turn(len(self.rows))[0]]
-
-    def start_step(self) -> None:
-        """Training mode, in the domain of the dataset whose turn it is."""
-        super().start_step()
-        if self.mixed is not None:
-            enter(self.network, [*self.mixed.datasets][self.turns.turn(len(self.rows))[0]])
-
-    def held_out(self, samples: Samples[Batch]) -> Iterator[Batch]:
-        """This process's share of held-out samples, batch by batch, each of one dataset."""
-        if not isinstance(samples, MixedSamples):
-            yield from super().held_out(samples)
-            return
-        for (name, numbers), size in zip(samples.datasets.items(), samples.batches, strict=True):
-            enter(self.network, name)
-            for start in range(
-                self.processes.rank * size, len(numbers), self.processes.count * size
-            ):
-                yield samples.batch(numbers[start : start + size])
+        return self.settings.batch
 
     def maps(
         self, network: nn.Module, sample: Sample, state: State | None = None
@@ -191,6 +155,52 @@ class FollowingTrainer(SaliencyTrainer):
             self.carried = tuple(part.to(self.device) for part in state["carried"])
 
 
+class MixingTrainer(SaliencyTrainer):
+    """Learns from one dataset at a time, in the domain of that dataset if the network has such."""
+
+    turns: MixedOrder | None = None
+    """None: there is one dataset only, whose domain the network is in."""
+
+    def order(self, samples: Samples[Batch]) -> Order:
+        """The datasets' batches in turn."""
+        order = super().order(samples)
+        if not isinstance(samples, MixedSamples):
+            return order
+        if any(batch % self.processes.count for batch in samples.batches):
+            raise InputError(
+                f"config.yaml: images: {self.processes.count} processes cannot share "
+                f"{self.settings.images} images evenly; change this training's images"
+            )
+        given = {one.name: getattr(order, one.name) for one in fields(order)}
+        self.turns = MixedOrder(**given, choices=samples.choices, batches=samples.batches)
+        self.datasets = [*samples.datasets]
+        return self.turns
+
+    @property
+    def whole(self) -> int:
+        """Samples of the present iteration, of all processes together."""
+        if self.turns is None:
+            return super().whole
+        return self.turns.batches[self.turns.turn(len(self.rows))[0]]
+
+    def start_step(self) -> None:
+        """Training mode, in the domain of the dataset whose turn it is."""
+        super().start_step()
+        if self.turns is not None:
+            enter(self.network, self.datasets[self.turns.turn(len(self.rows))[0]])
+
+    def held_out(self, samples: Samples[Batch]) -> Iterator[Batch]:
+        """This process's share of held-out samples, batch by batch, each of one dataset."""
+        if not isinstance(samples, MixedSamples):
+            yield from super().held_out(samples)
+            return
+        rank, count = self.processes.rank, self.processes.count
+        for (name, numbers), size in zip(samples.datasets.items(), samples.batches, strict=True):
+            enter(self.network, name)
+            for start in range(rank * size, len(numbers), count * size):
+                yield samples.batch(numbers[start : start + size])
+
+
 class AdversarialTrainer(SaliencyTrainer):
     """Trains a network and its discriminator in turn, the latter first.
 
@@ -259,6 +269,8 @@ def trainer(network: nn.Module, run: Run, processes: Processes) -> SaliencyTrain
         kind = AdversarialTrainer
     elif run.settings.clip.in_order:
         kind = FollowingTrainer
+    elif run.settings.mix == "datasets" or hasattr(network, "enter"):
+        kind = MixingTrainer
     return kind(network, run, processes)
 
 

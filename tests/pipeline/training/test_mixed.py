@@ -71,7 +71,7 @@ def mixed(parts: list[list[Path]], **changes: Any) -> MixedSamples:
 
 def order(samples: MixedSamples, **changes: Any) -> MixedOrder:
     given = {"count": len(samples), "batch": 2, "iterations": 25, "seed": 1}
-    given |= {"processes": Processes(0, 1), "videos": samples.videos, "batches": samples.batches}
+    given |= {"processes": Processes(0, 1), "choices": samples.choices, "batches": samples.batches}
     return MixedOrder(**given | changes)
 
 
@@ -79,8 +79,8 @@ def test_datasets_are_numbered_one_after_the_other(parts: list[list[Path]]) -> N
     samples = mixed(parts)
     # Clips of times 0, 2, 4 to 4, 6, 8 of each film; pictures are clips of one frame.
     assert samples.datasets == {"films": range(15), "stills": range(15, 20)}
-    assert samples.videos[0] == [range(5), range(5, 10), range(10, 15)]
-    assert samples.videos[1] == [range(i, i + 1) for i in range(15, 20)]
+    assert samples.choices[0] == [range(5), range(5, 10), range(10, 15)]
+    assert samples.choices[1] == [range(i, i + 1) for i in range(15, 20)]
     assert samples.batch([4, 7]).frame[:, :, 0, 0, 0].tolist() == [[4, 6, 8], [2, 4, 6]]
     assert samples.batch([15, 19]).frame.shape[:2] == (2, 1)
     assert samples.epoch == 2 * (2 + 3)  # batches of both
@@ -151,21 +151,33 @@ def test_a_loss_is_the_mean_over_its_own_batch(tmp_path: Path, parts: list[list[
     assert rows[2][0] == pytest.approx(rows[4][0], rel=1e-5)
 
 
-def test_one_domain_at_a_time(tmp_path: Path, parts: list[list[Path]]) -> None:
-    one = [kind[:1] for kind in parts]
+def test_where_frames_are_mixed_each_comes_once_an_epoch(
+    tmp_path: Path, parts: list[list[Path]]
+) -> None:
+    samples = mixed(parts, mix="frames")
+    assert samples.epoch == 2 * (3 + 3)  # clips of three frames, fifteen of them, and pictures
+    assert samples.choices[0] == [range(i, i + 1) for i in range(15)]
+    assert sum(order(samples).rounds) == 8 + 3
     network = Domains()
-    with pytest.raises(InputError, match=r"films, stills: this network works in one .* mix: data"):
-        samples_for(network, training(**MIXED | {"mix": "frames"}), *parts)
+    rows = train(network, samples, in_domains(tmp_path, mix="frames", epochs=1.0))
+    assert len(rows) == 6
+    assert set(network.entered) == {"films", "stills"}
+    one = [kind[:1] for kind in parts]
     samples_for(network, training(**MIXED | {"mix": "frames"}), *one)
     assert network.dataset == "films"
+
+
+def test_a_dataset_without_a_domain_is_named(tmp_path: Path) -> None:
     strange = numbered(tmp_path / "diem/x", {"a": 9})
     with pytest.raises(InputError, match=r"networks: domains: none for dataset 'diem'"):
-        samples_for(network, training(**MIXED), *strange)
+        samples_for(Domains(), training(**MIXED), *strange)
 
 
 def test_keys_that_mean_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="mix: datasets"):
         training(images=4)
+    with pytest.raises(ValueError, match="frames"):
+        training(mix="datasets", clip={"frames": 1, "step": 1, "in_order": True}, batch=1)
     with pytest.raises(ValueError, match="rates: authors"):
         training(late=4)
 
