@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from model.registry import module_of
 from pipeline.config.config import Config
+from pipeline.config.evaluation import Verification
 from pipeline.planning import made, needs, paths
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
@@ -153,6 +154,24 @@ class Settings:
         """How many clips of the dataset at hand are scored, as a list."""
         split = needs.predicted_split(self.cfg, wildcards.dataset)
         return f"[{clips_scored(self.cfg, wildcards.dataset, split).model_dump_json()}]"
+
+    def verification(self, wildcards: Wildcards) -> str:
+        """What is verified against published values."""
+        cfg, dataset = self.cfg, wildcards.dataset
+        found = Verification(
+            run=cfg.run,
+            model=wildcards.model,
+            system=str(cfg.models[wildcards.model].published),
+            dataset=dataset,
+            variant=cfg.datasets[dataset].variant,
+            truth=truth_in_words(cfg, dataset),
+            grid=(cfg.frames.width, cfg.frames.height),
+            coverage=clips_scored(cfg, dataset, needs.scored(cfg, dataset).split),
+            protocol=cfg.score.protocol,
+            tolerance=cfg.verify_published,
+            seed=cfg.seed,
+        )
+        return as_json(found)
 
     def pictured(self, wildcards: Wildcards) -> str:
         """Label -> manifest of its maps and its score sheet, for every model that is shown."""

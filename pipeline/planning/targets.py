@@ -20,7 +20,9 @@ def pretrainings(cfg: Config) -> list[str]:
     return list({PRETRAINING: cfg.loss, **needs.tried_losses(cfg), **cfg.other_pretrainings})
 
 
-Kind = Literal["trained", "fitted", "imported", "networks", "given", "observed", "maps"]
+Kind = Literal[
+    "trained", "fitted", "imported", "networks", "given", "observed", "maps", "published"
+]
 """Kind of a model: how it gets its weights, that it is a network, maps made elsewhere or the
 observers, or that there are maps of it."""
 
@@ -37,6 +39,7 @@ def models(cfg: Config, kind: Kind) -> list[str]:
             "given": needs.given(cfg, name),
             "observed": needs.observed(cfg, name),
             "maps": not needs.observed(cfg, name),
+            "published": model.published is not None,
         }
         if kinds[kind]:
             found.append(name)
