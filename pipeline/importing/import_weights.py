@@ -41,7 +41,7 @@ def import_weights(
     with torch.no_grad(), opened(file, known.format) as stored:
         state = imported(built, known, stored, file)
         built.load_state_dict(state)
-    values = sum(tensor.numel() for tensor in state.values())
+    values = sum(state[key].numel() for key in known.tensors)
     facts = {
         "network": network,
         "weights": file.name,
