@@ -52,7 +52,8 @@ class Measured(Section):
     """Key of `models`."""
     training: str
     """Key of `trainings`; `salicon` or a key of `other_pretrainings`: the pretraining alone, for a
-    model that starts others; `untrained`: no training; `given`: maps made elsewhere."""
+    model that starts others; `untrained`: no training; `given`: maps or weights made
+    elsewhere."""
 
 
 class Table(Section):

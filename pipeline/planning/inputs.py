@@ -165,8 +165,12 @@ class Inputs:
         """ImageNet weights that a model's training starts from if no other training starts it."""
         return [] if self.start(wildcards) else self.backbone(wildcards)
 
+    def released(self, wildcards: Wildcards) -> list[str]:
+        """The file of weights that a network's authors released, and one beside it, if any."""
+        return needs.released_files(self.cfg, wildcards.model)
+
     def weights(self, wildcards: Wildcards) -> list[str]:
-        """Weights of a trained or fitted model; none of one without training."""
+        """Weights of a trained, fitted or imported model; none of one without training."""
         if wildcards.training == UNTRAINED:
             return []
         return [paths.weights(self.cfg, wildcards.model, wildcards.training)]

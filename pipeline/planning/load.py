@@ -19,6 +19,7 @@ from pipeline.config.section import BACKBONE, GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.planning.needs import (
     all_trainings,
     given,
+    imported,
     is_a_start,
     pretraining_name,
     without_absent,
@@ -185,7 +186,7 @@ def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
     for submission in cfg.submissions.values():
         yield "submissions", submission.over, cfg.datasets
     for name in cfg.sanity.values():
-        yield "sanity", name, networks
+        yield "sanity", name, [known for known in networks if not imported(cfg, known)]
     for name in cfg.without:
         yield "without", name, tested
     for name in cfg.image_flow_weights.training.datasets:
@@ -215,7 +216,7 @@ def _readers() -> list[str]:
 
 def _trainings_of(cfg: Config, model: str) -> set[str]:
     """Names by which a table may call the training of a model."""
-    if given(cfg, model):
+    if given(cfg, model) or imported(cfg, model):
         return {GIVEN}
     entry = cfg.models[model]
     if entry.start is None and not entry.fitted:

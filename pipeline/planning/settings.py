@@ -28,7 +28,7 @@ from pipeline.runtime.files import disk_errors
 
 STAGES = (
     *("preprocessing.frames", "preprocessing.flow", "preprocessing.gaze", "preprocessing.density"),
-    *("training.pretrain", "training.finetune", "training.fit"),
+    *("training.pretrain", "training.finetune", "training.fit", "importing.import_weights"),
     *("evaluation.predict", "evaluation.gather", "evaluation.score", "evaluation.observers"),
     "reporting.tables",
 )
@@ -128,6 +128,10 @@ class Settings:
     def submission(self, wildcards: Wildcards) -> str:
         """What those expect who score the submission at hand."""
         return as_json(self.cfg.submissions[wildcards.dataset])
+
+    def sha256(self, wildcards: Wildcards) -> str:
+        """What the digest of the released weights of the model at hand begins with, or null."""
+        return as_json(self.cfg.models[wildcards.model].sha256)
 
     def held_out(self, wildcards: Wildcards) -> int:
         """Number of observers that are held out one by one."""

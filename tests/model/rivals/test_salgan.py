@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d
 
 from model.released import Source, arranged, released_shape
+from model.rivals.parts.view import View
 from model.rivals.salgan import (
     LAYERS,
     Decoder,
@@ -20,7 +21,6 @@ from model.rivals.salgan import (
     SalGAN,
     content_loss,
 )
-from model.rivals.view import View
 from model.sight import see
 
 SHARED = Path(__file__).parents[4] / "shared/rivals"

@@ -254,7 +254,8 @@ def test_which_models_look_at_flow() -> None:
     seeing = {model for model in cfg.models if sees_motion(cfg, model)}
     trained = {model for model, entry in cfg.models.items() if entry.start}
     still_rivals = {
-        *["salgan", "salema", "aclnet", "om_cnn", "om_cnn_still", "shallow_conv", "unisal"]
+        *["salgan", "salema", "aclnet", "om_cnn", "om_cnn_still", "shallow_conv", "unisal"],
+        "tased_net",
     }
     assert trained - seeing == {"spatial", "two_stream_spatial", *still_rivals}
     for model in cfg.models.keys() - trained - {"observers"}:
