@@ -109,7 +109,7 @@ def load(content: Mapping[str, Any]) -> Config:
                 f"{', '.join(sorted(known))}{meant(name, known)}"
             )
     for name, entry in cfg.models.items():
-        if entry.published and not given(cfg, name):
+        if entry.published and GIVEN not in _trainings_of(cfg, name):
             raise InputError(
                 f"config.yaml does not fit:\n  models.{name}.published: only what was made "
                 "elsewhere is set against published values; take the key out"

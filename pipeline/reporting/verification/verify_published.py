@@ -30,7 +30,7 @@ COLUMNS: Final = (
     *("source", "split", "protocol", "clip", "metric", "clips", "published", "measured"),
     *("low", "high", "difference", "agrees"),
 )
-HEADS: Final = ("Metric", "Published", "Measured", "Difference", "")
+HEADS: Final = ("Metric", "Published", "Measured", "Difference", "Verdict")
 LARGEST: Final = 10
 """Differences of single clips that the page shows."""
 NAMED: Final = 5
@@ -83,8 +83,10 @@ def _apart(value: Value) -> str:
     """A difference, and what share of the published value it is."""
     if value.difference is None:
         return ""
-    share = f" ({value.difference / value.published:+.1%})" if value.published else ""
-    return f"{signed(value.difference)}{share}"
+    if not value.published:
+        return signed(value.difference)
+    share = round(100 * value.difference / value.published, 1) + 0.0  # no -0.0
+    return f"{signed(value.difference)} ({share:+.1f} %)"
 
 
 def verify_published(
@@ -124,7 +126,7 @@ def verify_published(
         "terms": {
             "Run": settings.run,
             "Ground truth": settings.truth,
-            "Agrees": f"within {share:.1%} of the published value, or within {least:g}",
+            "Agrees": f"within {100 * share:g} % of the published value, or within {least:g}",
             "Intervals": "95 %, of ours, percentiles of a bootstrap over clips",
             "Seed": str(settings.seed),
         },
@@ -160,9 +162,9 @@ def _section(
     else:
         means, single, clips = against_means(source.means, entry, settings.tolerance), [], ""
     sentences = [
+        *_unlike(source, name, entry, known, settings),
         *_verdict(means),
         *_clip_by_clip(single, known),
-        *_unlike(source, name, entry, known, settings),
     ]
     heading = f"{source.source}: {source.split}, protocol {name}{clips}"
     return Section(heading, tuple(sentences), means, single)

@@ -170,8 +170,8 @@ def test_the_page_says_by_what_numbers_and_circumstances_differ(verified, capsys
     text = (out / "verify_published.md").read_text()
     assert "# theirs, given, on dhf1k: measured and published" in text
     assert "## Their program: val, protocol salema, 3 of 4 clips" in text
-    assert "> Agree: AUC-J +0.002 (+0.2%)." in text
-    assert "> Differ: NSS -0.010 (-0.7%)." in text
+    assert "> Agree: AUC-J +0.002 (+0.2 %)." in text
+    assert "> Differ: NSS -0.010 (-0.7 %)." in text
     assert "> Not measured: sAUC." in text
     assert "> Clips that agree: AUC-J 2 of 3, NSS 1 of 2." in text
     assert "> Without a score here: 604." in text
@@ -183,7 +183,7 @@ def test_the_page_says_by_what_numbers_and_circumstances_differ(verified, capsys
     talk = text[text.index("## A talk") :]
     assert "all 100 clips, here 4; ground truth not known, here paper; protocol not known" in talk
     page = Html((out / "verify_published.html").read_text())
-    assert ["AUC-J", "0.800", "0.802 [0.700, 0.900]", "+0.002 (+0.2%)", "agrees"] in page.rows
+    assert ["AUC-J", "0.800", "0.802 [0.700, 0.900]", "+0.002 (+0.2 %)", "agrees"] in page.rows
     assert page.rows[page.rows.index(["Clip", *page.rows[0][1:]]) + 1][0] == "602, NSS"
     assert "Their program: val, protocol salema, 3 of 4 clips" in capsys.readouterr().out
 
