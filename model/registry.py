@@ -26,6 +26,7 @@ NETWORKS = {
     "pqft": "model.classical.pqft:PQFT",
     "coding_length": "model.classical.coding_length:CodingLength",
     "fang": "model.classical.fang:Fang",
+    "tased_net": "model.rivals.tased_net:TASEDNet",
     "salgan": "model.rivals.salgan:SalGAN",
     "salema": "model.rivals.salema:SalEMA",
     "aclnet": "model.rivals.aclnet:ACLNet",

@@ -7,10 +7,11 @@ from torch import Tensor
 
 Format = Literal["npz", "hdf5", "tensorflow", "caffe", "torch"]
 """File formats: NumPy's archive, Keras, TensorFlow's checkpoint, a caffemodel, PyTorch."""
-Layout = Literal["same", "flipped", "hwio", "hwoi", "matrix"]
+Layout = Literal["same", "flipped", "hwio", "hwoi", "matrix", "frame", "time"]
 """How a released tensor becomes ours: as it stands; kernels flipped in space, as a true convolution
 has them; Keras's and TensorFlow's convolution [h, w, in, out]; TensorFlow's transposed convolution
-[h, w, out, in]; a matrix [in, out]."""
+[h, w, out, in]; a matrix [in, out]; a 3D convolution of one time [out, in, 1, h, w]; one of one
+pixel [out, in, t, 1, 1], which is [out, in, t, 1] to us."""
 
 
 class Source(NamedTuple):
@@ -46,6 +47,10 @@ def arranged(tensor: Tensor, layout: Layout) -> Tensor:
             return tensor.permute(3, 2, 0, 1).contiguous()
         case "matrix":
             return tensor.T.contiguous()
+        case "frame":
+            return tensor.squeeze(2)
+        case "time":
+            return tensor.squeeze(4)
 
 
 def released_shape(shape: torch.Size, layout: Layout) -> tuple[int, ...]:
@@ -53,4 +58,8 @@ def released_shape(shape: torch.Size, layout: Layout) -> tuple[int, ...]:
     if layout in ("hwio", "hwoi"):
         first, second, height, width = shape
         return height, width, second, first
-    return tuple(reversed(shape)) if layout == "matrix" else tuple(shape)
+    if layout == "matrix":
+        return tuple(reversed(shape))
+    if layout == "frame":
+        return (*shape[:2], 1, *shape[2:])
+    return (*shape, 1) if layout == "time" else tuple(shape)

@@ -14,9 +14,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, dropout2d
 from model.arguments import check_sides
 from model.losses import mean_of
 from model.released import Released, Source
+from model.rivals.parts.vgg import CONVOLUTIONS, VGG
+from model.rivals.parts.view import View
 from model.rivals.salgan import LAYERS, STRIDE, Decoder, OwnMaps, caffe_view, has_gaze
-from model.rivals.vgg import CONVOLUTIONS, VGG
-from model.rivals.view import View
 from model.sight import Sight, State
 
 ALPHA_RATE = 1e6

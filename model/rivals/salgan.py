@@ -21,8 +21,8 @@ from torch.nn.functional import (
 from model.arguments import check_sides
 from model.losses import mean_of
 from model.released import Released, Source
-from model.rivals.vgg import BLOCKS, CAFFE_MEAN, CONVOLUTIONS, VGG, convolutions, filters
-from model.rivals.view import View
+from model.rivals.parts.vgg import BLOCKS, CAFFE_MEAN, CONVOLUTIONS, VGG, convolutions, filters
+from model.rivals.parts.view import View
 
 STRIDE = 16
 """Four poolings halve a side each; sides of the network's size are multiples of this."""

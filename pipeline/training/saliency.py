@@ -3,7 +3,8 @@
 Two kinds of training are rivals' alone: of videos in order, and against a discriminator.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from functools import partial
 from itertools import chain
 from typing import Any, ClassVar
@@ -18,8 +19,8 @@ from pipeline.config.training import Training
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.processes import Processes
 from pipeline.training import loop
-from pipeline.training.batches import Order, Samples, part
-from pipeline.training.clips import ClipSamples
+from pipeline.training.batches import MixedOrder, Order, Samples, part
+from pipeline.training.clips import ClipSamples, MixedSamples, enter
 from pipeline.training.frame_trainer import FrameTrainer
 from pipeline.training.samples import Batch, Sample, on_device
 from pipeline.training.tensorboard import Board
@@ -33,6 +34,48 @@ class SaliencyTrainer(FrameTrainer[Batch]):
     """`zeros` is the share of predicted pixels at or below 0: the dead pixels of the last ReLU, or
     negative ones of networks without that ReLU."""
     measured = ("validation_kl", "validation_nss")
+    mixed: MixedSamples | None = None
+    """What is learnt, if each batch is of one dataset."""
+
+    def order(self, samples: Samples[Batch]) -> Order:
+        """Which samples this process reads; in mixed trainings each batch is of one dataset."""
+        order = super().order(samples)
+        if not isinstance(samples, MixedSamples):
+            return order
+        if any(batch % self.processes.count for batch in samples.batches):
+            raise InputError(
+                f"config.yaml: images: {self.processes.count} processes cannot share "
+                f"{self.settings.images} images evenly; change this training's images"
+            )
+        self.mixed = samples
+        given = {one.name: getattr(order, one.name) for one in fields(order)}
+        self.turns = MixedOrder(**given, videos=samples.videos, batches=samples.batches)
+        return self.turns
+
+    @property
+    def whole(self) -> int:
+        """Samples of the present iteration, of all processes together."""
+        if self.mixed is None:
+            return self.settings.batch
+        return self.mixed.batches[self.turns.turn(len(self.rows))[0]]
+
+    def start_step(self) -> None:
+        """Training mode, in the domain of the dataset whose turn it is."""
+        super().start_step()
+        if self.mixed is not None:
+            enter(self.network, [*self.mixed.datasets][self.turns.turn(len(self.rows))[0]])
+
+    def held_out(self, samples: Samples[Batch]) -> Iterator[Batch]:
+        """This process's share of held-out samples, batch by batch, each of one dataset."""
+        if not isinstance(samples, MixedSamples):
+            yield from super().held_out(samples)
+            return
+        for (name, numbers), size in zip(samples.datasets.items(), samples.batches, strict=True):
+            enter(self.network, name)
+            for start in range(
+                self.processes.rank * size, len(numbers), self.processes.count * size
+            ):
+                yield samples.batch(numbers[start : start + size])
 
     def maps(
         self, network: nn.Module, sample: Sample, state: State | None = None
@@ -70,7 +113,7 @@ class SaliencyTrainer(FrameTrainer[Batch]):
         if chosen == "euclidean":
             return terms._replace(total=euclidean_loss(maps.saliency, density, of.kl))
         # Processes share a batch; their losses add up to the mean of their shares.
-        share = len(sample.frame) / self.settings.batch
+        share = len(sample.frame) / self.whole
         loss = self.network.authors_loss(maps, density, fixated)  # type: ignore[operator]
         return terms._replace(total=loss * share)
 
@@ -82,7 +125,7 @@ class SaliencyTrainer(FrameTrainer[Batch]):
     def measured_loss(self, maps: Any, sample: Sample, counts: Tensor) -> tuple[Tensor, Tensor]:
         """The loss; it and its terms, and the share of pixels that are not above 0."""
         terms = self.terms(maps, sample, counts)
-        zeros = (maps.saliency <= 0).float().mean() * len(sample.frame) / self.settings.batch
+        zeros = (maps.saliency <= 0).float().mean() * len(sample.frame) / self.whole
         return terms.total, torch.stack([*terms, zeros])
 
     def counts(self, batch: Batch) -> Tensor:
@@ -192,7 +235,7 @@ class AdversarialTrainer(SaliencyTrainer):
         content = self.settings.adversarial.content
         own = network.generator_loss(*given, content=content)  # type: ignore[operator]
         its = network.discriminator_loss(*given)  # type: ignore[operator]
-        share = len(sample.frame) / self.settings.batch
+        share = len(sample.frame) / self.whole
         _, values = self.measured_loss(maps, sample, counts)
         values = torch.stack([own * share, *values[1:], its * share])
         return (its if judging else own) * share, values

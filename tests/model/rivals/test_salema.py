@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
 from model.released import Source
+from model.rivals.parts.view import View
 from model.rivals.salema import SalEMA, stretched
 from model.rivals.salgan import SalGAN
-from model.rivals.view import View
 from model.sight import State, see
 from tests.model.rivals.goldens import golden, load_released, standin
 from tests.model.rivals.test_salgan import drawn

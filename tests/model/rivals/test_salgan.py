@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d
 
 from model.released import arranged, released_shape
+from model.rivals.parts.view import View
 from model.rivals.salgan import (
     LAYERS,
     Decoder,
@@ -18,7 +19,6 @@ from model.rivals.salgan import (
     SalGAN,
     content_loss,
 )
-from model.rivals.view import View
 from model.sight import see
 from tests.model.rivals.goldens import golden, load_released, standin
 
