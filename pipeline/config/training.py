@@ -226,9 +226,9 @@ class Recipe(Section):
     at one rate."""
     gradient_norm: PositiveFloat | None = None
     """Largest norm of the gradient; longer ones are shortened to it; null: any."""
-    mix: Literal["frames", "datasets"] = "frames"
-    """`frames`: batches of all datasets together; `datasets`: batches of one dataset each, whose
-    epoch has a random clip of every video."""
+    mix: Literal["datasets"] | None = None
+    """`datasets`: batches of one dataset each, whose epoch has a random clip of every video; null:
+    batches of all datasets together."""
     images: PositiveInt | None = None
     """Images per iteration where those of a dataset are by themselves (`mix: datasets`); null: as
     many as clips."""
@@ -262,9 +262,11 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _follows_one_video(self) -> Self:
-        if self.clip.in_order and (self.batch > 1 or self.shrink != (1,)):
+        given = (self.batch, self.shrink, self.mix, self.adversarial)
+        if self.clip.in_order and given != (1, (1,), None, None):
             raise ValueError(
-                "clip.in_order: one video is followed, at one size; batch: 1, shrink: [1]"
+                "clip.in_order: one video is followed, at one size; batch: 1, shrink: [1], "
+                "mix: null, adversarial: null"
             )
         return self
 
@@ -285,7 +287,7 @@ class Recipe(Section):
         if self.images and self.mix != "datasets":
             raise ValueError("images: only batches of one dataset are of images; mix: datasets")
         if self.mix == "datasets" and (self.clip.in_order or self.adversarial):
-            raise ValueError("mix: clip.in_order and adversarial go with batches of all; frames")
+            raise ValueError("mix: clip.in_order and adversarial go with batches of all; null")
         if self.late and self.rates != "authors":
             raise ValueError("late: which parts these are is the authors' word; rates: authors")
         return self

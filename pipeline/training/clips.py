@@ -230,7 +230,7 @@ def samples_for(
             batch = settings.images or batch
         batches.append(batch)
         sight = sight_of(network)
-        if sight is None:
+        if getattr(network, "sight", None) is None:
             found[name] = TrainingSamples(*given)
         else:
             found[name] = ClipSamples(*given, sight=sight, clip=clip, overlapping=overlapping)

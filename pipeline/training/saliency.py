@@ -245,7 +245,7 @@ class AdversarialTrainer(SaliencyTrainer):
         content = self.settings.adversarial.content
         own = network.generator_loss(*given, content=content)  # type: ignore[operator]
         its = network.discriminator_loss(*given)  # type: ignore[operator]
-        share = len(sample.frame) / self.settings.batch
+        share = len(sample.frame) / self.whole
         _, values = self.measured_loss(maps, sample, counts)
         values = torch.stack([own * share, *values[1:], its * share])
         return (its if judging else own) * share, values

@@ -158,3 +158,12 @@ def test_the_loss_of_the_authors_is_learnt(tmp_path: Path, samples: TrainingSamp
     rows = train(network, clips, run_in(tmp_path, loss="authors", iterations=12, epochs=None))
     assert rows[-1][1] < rows[0][1]  # type: ignore[operator]
     assert everything.frame.shape[:2] == (len(clips), 3)
+
+
+def test_networks_of_frames_learn_from_frames(samples: TrainingSamples) -> None:
+    parts = [
+        [getattr(samples._parts[0], kind).manifest]
+        for kind in ("frames", "flow", "gaze", "density")
+    ]
+    settings = training(clip={"frames": 3, "step": 1})
+    assert type(samples_for(small(), settings, *parts)) is TrainingSamples

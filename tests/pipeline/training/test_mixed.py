@@ -163,7 +163,7 @@ def test_where_frames_are_mixed_each_comes_once_an_epoch(
     assert len(rows) == 6
     assert set(network.entered) == {"films", "stills"}
     one = [kind[:1] for kind in parts]
-    samples_for(network, training(**MIXED | {"mix": "frames"}), *one)
+    samples_for(network, training(**MIXED | {"mix": None}), *one)
     assert network.dataset == "films"
 
 

@@ -172,7 +172,15 @@ def test_order_is_for_networks_with_a_state(tmp_path: Path, samples: TrainingSam
         train(small(), samples, run_in(tmp_path, **IN_ORDER))
 
 
-@pytest.mark.parametrize("change", [{"batch": 2}, {"shrink": (1, 2)}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch": 2},
+        {"shrink": (1, 2)},
+        {"mix": "datasets"},
+        {"loss": "authors", "adversarial": AGAINST["adversarial"]},
+    ],
+)
 def test_one_video_is_followed_at_one_size(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"one video is followed, at one size; batch: 1"):
         training(**IN_ORDER | change)
