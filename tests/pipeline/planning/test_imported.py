@@ -104,7 +104,7 @@ def test_a_training_may_start_from_it(tmp_path: Path) -> None:
     given(cfg)
     assert "Tuned" in measured(cfg, "table_1")
     job = type("job", (), {"model": "tuned", "training": "setting_1_ucf_sports"})
-    assert Inputs(cfg).start(job) == "results/demo/weights/authors/given.safetensors"
+    assert Inputs(cfg).start(job) == ["results/demo/weights/authors/given.safetensors"]
     logs = [log for log in targets.training_logs(cfg) if "two_stream" not in log]
     assert "results/demo/weights/tuned/setting_1_ucf_sports.csv" in logs
     assert not [log for log in logs if "authors" in log]
