@@ -23,6 +23,7 @@ from tests.model.rivals import test_salema as salema
 from tests.model.rivals import test_salgan as salgan
 from tests.model.rivals import test_stranet_golden as stra_net
 from tests.model.rivals import test_sts_conv_net as two_stream
+from tests.model.rivals import test_tased_net as tased_net
 from tests.model.rivals import test_unisal_golden as unisal
 from tests.model.rivals.goldens import FOLDER, golden, standin
 from tests.pipeline.importing import formats
@@ -121,6 +122,13 @@ SYSTEMS = {
             path, tensors, prefix="module.", below=True, zipped=False
         ),
         salema.error,
+        1e-4,
+    ),
+    "tased_net": System(
+        {"network": "tased_net", "width": 1.0, "backbone": "s3d", **SMALL},
+        lambda: standin("tased"),
+        formats.pytorch,
+        lambda network: float(tased_net.error(network, golden("tased")).max()),
         1e-4,
     ),
     "aclnet": System(
