@@ -20,17 +20,14 @@ from learning import (
     DIEM,
     ROOT,
     THREADS,
-    Kept,
-    Scores,
     clip_scores,
     cpu_seconds,
     finetuned,
-    line,
     make_stores,
     mean_map,
     of_network,
-    table,
 )
+from measured import Kept, Scores, line, table
 from pages import publish, today
 
 from pipeline.config.training import Clip

@@ -21,8 +21,8 @@ from model.flow.encoding import ENCODINGS, FlowEncoding
 from model.losses import MIDDLE, RANGE, uncentred
 from model.outputs import Maps
 from model.released import Released, Source
-from model.rivals.salnet_finish import finished
-from model.rivals.view import View, resized
+from model.rivals.parts.salnet_finish import finished
+from model.rivals.parts.view import View, resized
 
 Fusion = Literal["late", "early", "max"]
 FUSIONS = {"late": "late", "early": "early", "max": "max"}

@@ -15,10 +15,10 @@ from torch.nn.functional import interpolate
 from model.arguments import pick
 from model.classical.gaussian import blurred
 from model.released import Released
-from model.rivals.keras import Sources, convolution, glorot, letterbox, recurrent
-from model.rivals.keras_loss import cc, kl, nss, targets
-from model.rivals.recurrent import ConvLSTM
-from model.rivals.vgg import CONVOLUTIONS, VGG, filters
+from model.rivals.parts.keras import Sources, convolution, glorot, letterbox, recurrent
+from model.rivals.parts.keras_loss import cc, kl, nss, targets
+from model.rivals.parts.recurrent import ConvLSTM
+from model.rivals.parts.vgg import CONVOLUTIONS, VGG, filters
 from model.sight import Sight, State
 
 STRIDE = 32

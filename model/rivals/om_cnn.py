@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from model.arguments import pick
 from model.losses import kl_loss
 from model.released import Layout, Released, Source
-from model.rivals.object_motion import STRIDE, Layer, Motion, Objectness, Plan, chain, scaled
-from model.rivals.two_c_lstm import Masks, TwoCLSTM, drawn
-from model.rivals.view import View, resized
+from model.rivals.parts.object_motion import STRIDE, Layer, Motion, Objectness, Plan, chain, scaled
+from model.rivals.parts.two_c_lstm import Masks, TwoCLSTM, drawn
+from model.rivals.parts.view import View, resized
 from model.sight import Sight, State
 
 Gates = Literal["released", "expectation", "monte_carlo"]
@@ -168,17 +168,20 @@ class OMCNN(nn.Module):
         return [part for part in self.core.modules() if isinstance(part, Layer)]
 
     def load_stream(self, state_dict: Mapping[str, Tensor]) -> None:
-        """Start all but 2C-LSTM and the deconvolutions after it from a trained OM-CNN.
+        """Start all but 2C-LSTM from a trained OM-CNN.
+
+        The authors' program starts the last two deconvolutions at random again; ours are taken
+        along, because the state then learns sooner.
 
         Raises:
             ValueError: The weights are not those of an OM-CNN of this width and size.
         """
-        new = ("core.lstm.", "core.readout.")
-        own = {key: value for key, value in self.state_dict().items() if not key.startswith(new)}
+        own = {k: v for k, v in self.state_dict().items() if not k.startswith("core.lstm.")}
         odd = [k for k in own if k not in state_dict or state_dict[k].shape != own[k].shape]
-        if odd:
-            raise ValueError(f"these weights are of no OM-CNN of this layout: {odd[0]} differs")
-        self.load_state_dict({key: state_dict[key] for key in own}, strict=False)
+        if odd or state_dict.keys() != own.keys():
+            wrong = min(odd or state_dict.keys() - own.keys())
+            raise ValueError(f"these weights are of no OM-CNN of this layout: {wrong} differs")
+        self.load_state_dict(state_dict, strict=False)
 
     def authors_loss(self, maps: VideoMaps, density: Tensor, fixated: Tensor) -> Tensor:
         """Return the divergence of the maps from densities [M, 1, H, W], at the network's size.

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy, dropout2d
+from torch.nn.functional import binary_cross_entropy_with_logits, dropout2d
 
 from model.arguments import check_sides
 from model.losses import mean_of
 from model.released import Released, Source
+from model.rivals.parts.vgg import CONVOLUTIONS, VGG
+from model.rivals.parts.view import View
 from model.rivals.salgan import LAYERS, STRIDE, Decoder, OwnMaps, caffe_view, has_gaze
-from model.rivals.vgg import CONVOLUTIONS, VGG
-from model.rivals.view import View
 from model.sight import Sight, State
 
 ALPHA_RATE = 1e6
@@ -69,9 +69,9 @@ class SalEMA(nn.Module):
         logits, average = self.core(
             self.view(clip.flatten(0, 1)).unflatten(0, batch), None if state is None else state[0]
         )
-        own = torch.sigmoid(logits.float())
-        saliency = self.view.back(own.flatten(0, 1), (height, width))
-        return OwnMaps(saliency.reshape(*batch, 1, height, width), own), (average,)
+        logits = logits.float()
+        saliency = self.view.back(torch.sigmoid(logits).flatten(0, 1), (height, width))
+        return OwnMaps(saliency.reshape(*batch, 1, height, width), logits), (average,)
 
     def segments(self) -> list[nn.Module]:
         """Return the blocks, whose activations fill the memory in training."""
@@ -128,7 +128,7 @@ class SalEMA(nn.Module):
         mean, over the frames with gaze, with a limit of 10 takes the same steps.
         """
         truth = stretched(self.view.framed(density))
-        entropy = binary_cross_entropy(maps.own, truth, reduction="none")
+        entropy = binary_cross_entropy_with_logits(maps.logits, truth, reduction="none")
         return mean_of(entropy.mean(dim=(1, 2, 3)), has_gaze(density), None)
 
 
@@ -161,7 +161,8 @@ class Averaging(nn.Module):
         check_sides(images, STRIDE, "choose another `size`")
         features = dropout2d(self.encoder(images), self.dropout, self.training)
         weight, averages = torch.sigmoid(self.alpha), []
-        for present in self.decoder.first(features).unflatten(0, clip.shape[:2]).unbind(1):
+        convolved = self.decoder.first(features).float()
+        for present in convolved.unflatten(0, clip.shape[:2]).unbind(1):
             average = present if average is None else average + weight * (present - average)
             averages.append(average)
         assert average is not None

@@ -4,6 +4,7 @@ The network sees one frame at 256x192, BGR in 0..255 less ImageNet's mean. Secti
 what only the authors' program settles is named so.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -12,16 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import (
     avg_pool2d,
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
+    logsigmoid,
     max_pool2d,
+    softplus,
 )
 
 from model.arguments import check_sides
 from model.losses import mean_of
 from model.released import Released, Source
-from model.rivals.vgg import BLOCKS, CAFFE_MEAN, CONVOLUTIONS, VGG, convolutions, filters
-from model.rivals.view import View
+from model.rivals.parts.vgg import BLOCKS, CAFFE_MEAN, CONVOLUTIONS, VGG, convolutions, filters
+from model.rivals.parts.view import View
 
 STRIDE = 16
 """Four poolings halve a side each; sides of the network's size are multiples of this."""
@@ -34,8 +35,8 @@ class OwnMaps(NamedTuple):
 
     saliency: Tensor
     """[B, 1, H, W], in 0..1."""
-    own: Tensor
-    """[B, 1, h, w] of the network's size, in 0..1, of which the losses are made."""
+    logits: Tensor
+    """[B, 1, h, w] of the network's size, of which the losses are made: the map's log-odds."""
 
 
 class SalGAN(nn.Module):
@@ -66,9 +67,9 @@ class SalGAN(nn.Module):
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> OwnMaps:
         """Predict from RGB frames [B, 3, H, W] in [0, 1]; flow is ignored."""
-        own = torch.sigmoid(self.core(self.view(frame)).float())
+        logits = self.core(self.view(frame)).float()
         height, width = frame.shape[-2:]
-        return OwnMaps(self.view.back(own, (height, width)), own)
+        return OwnMaps(self.view.back(torch.sigmoid(logits), (height, width)), logits)
 
     def segments(self) -> list[nn.Module]:
         """Return the blocks, whose activations fill the memory in training."""
@@ -102,7 +103,7 @@ class SalGAN(nn.Module):
 
         Both maps are in 0..1; that of a frame without gaze does not count.
         """
-        return content_loss(maps.own, self.view.framed(density))
+        return content_loss(maps.logits, self.view.framed(density))
 
     def discriminator(self) -> "Discriminator":
         """Build the discriminator (Sec. 3.2) for its size and width."""
@@ -127,9 +128,9 @@ class SalGAN(nn.Module):
             content: Weight of the content loss, alpha; the paper's is 0.05.
         """
         truth = self.view.framed(density)
-        answer = discriminator(maps.own, self.view.framed(frame))
-        fooled = binary_cross_entropy_with_logits(answer, torch.ones_like(answer), reduction="none")
-        return content * content_loss(maps.own, truth) + mean_of(fooled, has_gaze(truth), None)
+        answer = discriminator(torch.sigmoid(maps.logits), self.view.framed(frame))
+        fooled = softplus(-answer)  # minus the logarithm of the probability
+        return content * content_loss(maps.logits, truth) + mean_of(fooled, has_gaze(truth), None)
 
     def discriminator_loss(
         self, discriminator: nn.Module, maps: OwnMaps, frame: Tensor, density: Tensor
@@ -139,14 +140,10 @@ class SalGAN(nn.Module):
         Arguments are those of `generator_loss`; no gradient reaches the generator.
         """
         picture, truth = self.view.framed(frame), self.view.framed(density)
-        answers = discriminator(
-            torch.cat([truth.to(maps.own.dtype), maps.own.detach()]), picture.repeat(2, 1, 1, 1)
-        )
-        labels = torch.arange(2, 0, -1, device=answers.device) - 1  # true ones come first
-        errors = binary_cross_entropy_with_logits(
-            answers, labels.repeat_interleave(len(picture)).to(answers.dtype), reduction="none"
-        )
-        return mean_of(errors, has_gaze(truth).repeat(2), None)
+        of_people = discriminator(truth, picture)
+        of_network = discriminator(torch.sigmoid(maps.logits.detach()), picture)
+        errors = (softplus(-of_people) + softplus(of_network)) / 2
+        return mean_of(errors, has_gaze(truth), None)
 
 
 class Generator(nn.Module):
@@ -277,12 +274,24 @@ def caffe_view(size: tuple[int, int]) -> View:
     return View(size=size, resizing="area", colour="bgr", gain=255.0, mean=CAFFE_MEAN)
 
 
-def content_loss(own: Tensor, truth: Tensor) -> Tensor:
-    """Return the mean cross-entropy of maps [B, 1, h, w] in 0..1 averaged over squares of 4x4."""
-    pooled, target = (avg_pool2d(maps.float(), POOLED) for maps in (own, truth))
+def content_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean cross-entropy of maps [B, 1, h, w] averaged over squares of 4x4 pixels.
+
+    From log-odds, so that a map of zeros, in float32, can still learn.
+    """
     # Bilinear filters leave 0..1 by rounding.
-    entropy = binary_cross_entropy(pooled, target.clamp(0, 1), reduction="none")
+    target = avg_pool2d(truth.float(), POOLED).clamp(0, 1)
+    there, not_there = log_mean(logsigmoid(logits)), log_mean(logsigmoid(-logits))
+    entropy = -(target * there + (1 - target) * not_there)
     return mean_of(entropy.mean(dim=(1, 2, 3)), has_gaze(truth), None)
+
+
+def log_mean(logarithms: Tensor) -> Tensor:
+    """Return the logarithm of the mean, over squares of 4x4, of what has these logarithms."""
+    batch, channels, height, width = logarithms.shape
+    rows, columns = height // POOLED, width // POOLED
+    squares = logarithms.reshape(batch, channels, rows, POOLED, columns, POOLED)
+    return squares.logsumexp(dim=(3, 5)) - math.log(POOLED**2)
 
 
 def has_gaze(density: Tensor) -> Tensor:

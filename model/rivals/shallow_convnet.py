@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from model.classical.gaussian import blurred
 from model.losses import mean_of
-from model.rivals.view import View, resized
+from model.rivals.parts.view import View, resized
 
 CONVOLUTIONS = (("conv1", 32, 5), ("conv2", 64, 3), ("conv3", 64, 3))
 """Name, filters at width 1, side of the kernel in px; each is followed by ReLU and pooling."""

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from model.arguments import pick
 from model.classical.gaussian import blurred
 from model.released import Released, Source
-from model.rivals.dilated_resnet import STRIDE, DilatedResNet, Names, Normalisation, layers
-from model.rivals.keras import (
+from model.rivals.parts.dilated_resnet import STRIDE, DilatedResNet, Names, Normalisation, layers
+from model.rivals.parts.keras import (
     Sources,
     affine,
     convolution,
@@ -26,11 +26,11 @@ from model.rivals.keras import (
     recurrent,
     running,
 )
-from model.rivals.keras_loss import EPS, cc, kl, nss, sim, targets
-from model.rivals.legacy_resize import legacy_resized
-from model.rivals.recurrent import ConvGRU
-from model.rivals.vgg import filters
-from model.rivals.view import resized
+from model.rivals.parts.keras_loss import EPS, cc, kl, nss, sim, targets
+from model.rivals.parts.legacy_resize import legacy_resized
+from model.rivals.parts.recurrent import ConvGRU
+from model.rivals.parts.vgg import filters
+from model.rivals.parts.view import resized
 from model.sight import Sight, State
 
 FLOWS = 5

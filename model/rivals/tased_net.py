@@ -15,9 +15,9 @@ from model.classical.gaussian import blurred
 from model.losses import per_frame
 from model.outputs import Maps
 from model.released import Released, Source
-from model.rivals.s3d import S3D, STRIDE, batch_norm, layouts_of, through
-from model.rivals.sliding import Columns, Convolution, Maximum, Slide, side_by_side
-from model.rivals.view import View
+from model.rivals.parts.s3d import S3D, STRIDE, batch_norm, layouts_of, through
+from model.rivals.parts.sliding import Columns, Convolution, Maximum, Slide, side_by_side
+from model.rivals.parts.view import View
 from model.sight import Sight
 
 WINDOW = 32
@@ -35,7 +35,7 @@ class TASEDNet(nn.Module):
     """S3D on 32 frames, and a decoder that enlarges with the places of the encoder's maxima.
 
     Of several windows at once, one frame apart, it computes only once what they share
-    (`model.rivals.sliding`); in training each window stands alone.
+    (`model.rivals.parts.sliding`); in training each window stands alone.
 
     Args:
         size: Height and width that the network sees, pixels, multiples of 32; the authors'

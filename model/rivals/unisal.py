@@ -17,7 +17,7 @@ from model.arguments import pick
 from model.backbones import IMAGENET_MEAN, IMAGENET_STD, STRIDE, MobileNetTrunk, load_imagenet
 from model.losses import mean_of, nss_loss, per_frame
 from model.released import Released, Source
-from model.rivals.domain_norm import (
+from model.rivals.parts.domain_norm import (
     DOMAINS,
     MOMENTUM,
     STILLS,
@@ -29,8 +29,8 @@ from model.rivals.domain_norm import (
     pointwise,
     skip,
 )
-from model.rivals.priors import gaussians, start
-from model.rivals.view import View
+from model.rivals.parts.priors import gaussians, start
+from model.rivals.parts.view import View
 from model.sight import Sight, State
 
 SHA256 = "4a9157411f1741d588b15670d15295e998805648b8b6348599fe447298338481"
@@ -257,13 +257,13 @@ class UNISAL(nn.Module):
         return self.core.trunk.segments()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the trunk's parameters, which learn at a tenth of the rate, and all others."""
+        """Return all parameters but the trunk's, and the trunk's: late, at a tenth of the rate."""
         of_trunk = set(self.core.trunk.parameters())
         others = [parameter for parameter in self.parameters() if parameter not in of_trunk]
         trunk = [*self.core.trunk.parameters()]
         return [
             {"params": others, "rate": 1.0},
-            {"params": trunk, "rate": 0.1, "weight_decay": 1e-5},
+            {"params": trunk, "rate": 0.1, "weight_decay": 1e-5, "late": True},
         ]
 
     def released(self) -> Released:

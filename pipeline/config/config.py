@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import model_validator
 
 from pipeline.config.data import Dataset, Flow, Frames, MetaDataset, Submission
-from pipeline.config.evaluation import Alignment, Score, Table
+from pipeline.config.evaluation import Alignment, Score, Table, Tolerance
 from pipeline.config.section import (
     GIVEN,
     MAIN_FLOW,
@@ -95,6 +95,9 @@ class Config(Section):
     tables: dict[Name, Table]
     """Tables by the name of their sheet of printed values, workflow/published/<table>.csv."""
 
+    verify_published: Tolerance
+    """When target `verify_published` says that a given model's score is the published one."""
+
     @model_validator(mode="after")
     def _names_share_no_file(self) -> Self:
         made = [f"{name}_{part}" for name in self.tables for part in ("clips", "attributes")]
@@ -112,7 +115,7 @@ class Config(Section):
                 "other_pretrainings": self.other_pretrainings,
                 "trainings": self.trainings,
             },
-            {"tables": self.tables, "pages": ["index", "pages", "marks", *made]},
+            {"tables": self.tables, "pages": ["index", "pages", "marks", "rivals", *made]},
         ]
         for sections in shared:
             if message := alike(sections):

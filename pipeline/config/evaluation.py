@@ -52,7 +52,8 @@ class Measured(Section):
     """Key of `models`."""
     training: str
     """Key of `trainings`; `salicon` or a key of `other_pretrainings`: the pretraining alone, for a
-    model that starts others; `untrained`: no training; `given`: maps made elsewhere."""
+    model that starts others; `untrained`: no training; `given`: maps or weights made
+    elsewhere."""
 
 
 class Table(Section):
@@ -70,6 +71,15 @@ class Table(Section):
     """`clip`: means over the frames of each clip, then over clips; null: as the protocol says."""
     note: str | None = None
     """Text below the table; null: none."""
+
+
+class Tolerance(Section):
+    """Largest differences of a measured value from a published one; either may be reached."""
+
+    relative: NonNegativeFloat
+    """Largest difference, as a share of the published value."""
+    absolute: NonNegativeFloat
+    """Largest difference, in units of the metric."""
 
 
 class Coverage(Section):
@@ -135,3 +145,29 @@ class TablesSettings(Section):
     """Table -> clips of the split that is scored, and of the trainings of its rows."""
     observed: tuple[str, ...]
     """Models that are the observers themselves, which do not compete with the others."""
+
+
+class Verification(Section):
+    """What is verified against published values, and what its page states about that."""
+
+    run: str
+    """Name of the run."""
+    model: str
+    """Name of the given model."""
+    system: str
+    """Name in workflow/published/rivals.csv."""
+    dataset: str
+    """Dataset that is scored."""
+    variant: str
+    """Name of its ground truth."""
+    truth: str
+    """The ground truth and how its densities were made, in words."""
+    grid: tuple[int, int]
+    """Width and height of the frame grid."""
+    coverage: Coverage
+    """How many clips are scored."""
+    protocol: str
+    """Protocol for values whose own one is not known."""
+    tolerance: Tolerance
+    seed: int
+    """Seed of everything random in the run."""

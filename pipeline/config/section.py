@@ -13,7 +13,7 @@ Split = Literal["train", "val", "test"]
 PRETRAINING = "salicon"
 """Name of the training that the section `pretraining` describes and all others start from."""
 GIVEN = "given"
-"""Name used for a training in paths and tables where the maps were made elsewhere."""
+"""Name used for a training in paths and tables where maps or weights were made elsewhere."""
 UNTRAINED = "untrained"
 """Name used for a training in paths and tables where a model is not trained."""
 BACKBONE = "backbone"

@@ -40,9 +40,18 @@ class Model(BaseModel):
     network has a motion stream, else none."""
     fitted: bool = False
     """Whether stage `fit` makes the weights from statistics of the training frames."""
+    weights: str | None = Field(None, min_length=1)
+    """File of weights as the network's authors released it, which is imported; its path may begin
+    with <raw>; null: none. Its rows name the training `given`."""
+    sha256: str | None = Field(None, pattern="^[0-9a-fA-F]{1,64}$")
+    """First digits, or all, of the SHA-256 that the file must have; null: that of the authors'
+    file, where it is known."""
     maps: str | None = None
     """Folder, zip file or Zarr group of maps made elsewhere, its path may contain {dataset}; null:
     none."""
+    published: str | None = None
+    """System of workflow/published/rivals.csv that given maps are those of: target
+    `verify_published` sets their scores against its published ones; null: none."""
     held_out: PositiveInt | None = None
     """Observers per frame, drawn at random, whose gaze is predicted from that of all others; null:
     the model is not the observers."""
@@ -55,7 +64,13 @@ class Model(BaseModel):
             raise ValueError(f"maps: {self.maps}: may hold {{dataset}} and nothing else in braces")
         if self.network and "start" not in self.model_fields_set:
             raise ValueError("start: needed; null where nothing is trained")
-        further = self.model_fields_set - {"maps", "held_out"}
+        if self.weights and (self.start or self.fitted):
+            raise ValueError("weights: of a network that is not trained: start: null, not fitted")
+        if re.search("[{}<>]", (self.weights or "").removeprefix("<raw>")):
+            raise ValueError(f"weights: {self.weights}: a path, without braces, < and >")
+        if self.sha256 and not self.weights:
+            raise ValueError("sha256: is that of `weights`, which are not given")
+        further = self.model_fields_set - {"maps", "published", "held_out"}
         if further and not self.network:
             raise ValueError(f"{', '.join(sorted(further))}: only networks have such a key")
         return self
@@ -162,8 +177,8 @@ class Clip(Section):
 
     frames: PositiveInt
     """Predicted frames of a clip."""
-    step: PositiveInt
-    """Frames from one of them to the next."""
+    step: PositiveInt | None
+    """Frames from one of them to the next; null: as many as the network's state spans."""
     in_order: bool = False
     """Whether one video is followed after another, clip by clip, each of which starts from the
     state that the one before left; else clips start at any frame and come in random order."""
@@ -211,6 +226,15 @@ class Recipe(Section):
     at one rate."""
     gradient_norm: PositiveFloat | None = None
     """Largest norm of the gradient; longer ones are shortened to it; null: any."""
+    mix: Literal["frames", "datasets"] = "frames"
+    """`frames`: batches of all datasets together; `datasets`: batches of one dataset each, whose
+    epoch has a random clip of every video."""
+    images: PositiveInt | None = None
+    """Images per iteration where those of a dataset are by themselves (`mix: datasets`); null: as
+    many as clips."""
+    late: PositiveInt | None = None
+    """Iterations after which those parts of the network learn as well that its authors hold back at
+    first; null: all learn from the start."""
     batch_norm: Literal["train", "frozen", "folded"]
     """Statistics of batch normalisation. `train`: those of the frames that are computed at once;
     `frozen`: those stored with the backbone's weights; `folded`: the stored ones, with each layer
@@ -254,6 +278,16 @@ class Recipe(Section):
     def _falls_in_a_known_time(self) -> Self:
         if self.end_rate is not None and self.iterations is None:
             raise ValueError("end_rate: needs the number of `iterations`; set it, and epochs: null")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_mean_something(self) -> Self:
+        if self.images and self.mix != "datasets":
+            raise ValueError("images: only batches of one dataset are of images; mix: datasets")
+        if self.mix == "datasets" and (self.clip.in_order or self.adversarial):
+            raise ValueError("mix: clip.in_order and adversarial go with batches of all; frames")
+        if self.late and self.rates != "authors":
+            raise ValueError("late: which parts these are is the authors' word; rates: authors")
         return self
 
     @model_validator(mode="after")

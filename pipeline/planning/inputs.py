@@ -11,12 +11,15 @@ from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.config.data import ReleasedDensity
-from pipeline.config.section import UNTRAINED
+from pipeline.config.evaluation import Measured
+from pipeline.config.section import GIVEN, UNTRAINED
 from pipeline.planning import needs, paths
+from pipeline.planning.load import RIVALS, own
 from pipeline.planning.rows import pictured
 from pipeline.raw.patterns import files_matching, video_file
 from pipeline.raw.splits import SheetClip
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows
 
 Wildcards = Any
 """Snakemake's: an attribute per wildcard of the job."""
@@ -162,8 +165,12 @@ class Inputs:
         """ImageNet weights that a model's training starts from if no other training starts it."""
         return [] if self.start(wildcards) else self.backbone(wildcards)
 
+    def released(self, wildcards: Wildcards) -> list[str]:
+        """The file of weights that a network's authors released, and one beside it, if any."""
+        return needs.released_files(self.cfg, wildcards.model)
+
     def weights(self, wildcards: Wildcards) -> list[str]:
-        """Weights of a trained or fitted model; none of one without training."""
+        """Weights of a trained, fitted or imported model; none of one without training."""
         if wildcards.training == UNTRAINED:
             return []
         return [paths.weights(self.cfg, wildcards.model, wildcards.training)]
@@ -175,6 +182,36 @@ class Inputs:
     def given_maps(self, wildcards: Wildcards) -> str:
         """Folder, archive or Zarr group of maps that somebody else made."""
         return str(self.cfg.models[wildcards.model].maps).format(dataset=wildcards.dataset)
+
+    def _published(self, wildcards: Wildcards) -> list[dict[str, str]]:
+        """What is published of a given model on a dataset: rows of the sheet of rivals.
+
+        Raises:
+            InputError: Nothing is.
+        """
+        system = self.cfg.models[wildcards.model].published
+        rows = [row for row in read_rows(Path(own(RIVALS))) if row["system"] == system]
+        found = [row for row in rows if row["dataset"] == wildcards.dataset]
+        if not found:
+            known = ", ".join(dict.fromkeys(row["dataset"] for row in rows))
+            raise InputError(
+                f"{own(RIVALS)}: nothing of {system} on {wildcards.dataset}; known are {known}"
+            )
+        return found
+
+    def published_sheets(self, wildcards: Wildcards) -> list[str]:
+        """The sheet of rivals, and those of single clips that it names."""
+        clips = [row["clips"] for row in self._published(wildcards) if row["clips"]]
+        return [own(RIVALS), *(str(Path(own(RIVALS)).parent / name) for name in clips)]
+
+    def verified(self, wildcards: Wildcards) -> list[str]:
+        """Scores of a given model by every protocol that published values were made with."""
+        protocols = (row["protocol"] for row in self._published(wildcards))
+        row = Measured(model=wildcards.model, training=GIVEN)
+        return [
+            paths.scores(self.cfg, row, wildcards.dataset, protocol)
+            for protocol in dict.fromkeys(name or self.cfg.score.protocol for name in protocols)
+        ]
 
     def pictured(self, wildcards: Wildcards) -> list[str]:
         """Maps and scores of every model that is shown of a dataset."""

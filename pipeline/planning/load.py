@@ -19,6 +19,7 @@ from pipeline.config.section import BACKBONE, GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.planning.needs import (
     all_trainings,
     given,
+    imported,
     is_a_start,
     pretraining_name,
     without_absent,
@@ -26,6 +27,10 @@ from pipeline.planning.needs import (
 from pipeline.planning.provenance import ROOT
 from pipeline.planning.yaml_file import read_yaml
 from pipeline.runtime.errors import InputError, meant
+from pipeline.runtime.sheets import read_rows
+
+RIVALS = "workflow/published/rivals.csv"
+"""Sheet of what others published of the papers' rivals."""
 
 
 def own(path: str | Path) -> str:
@@ -103,6 +108,12 @@ def load(content: Mapping[str, Any]) -> Config:
                 f"config.yaml does not fit:\n  {section} names {name!r}; known are "
                 f"{', '.join(sorted(known))}{meant(name, known)}"
             )
+    for name, entry in cfg.models.items():
+        if entry.published and GIVEN not in _trainings_of(cfg, name):
+            raise InputError(
+                f"config.yaml does not fit:\n  models.{name}.published: only what was made "
+                "elsewhere is set against published values; take the key out"
+            )
     return _located(cfg)
 
 
@@ -164,6 +175,7 @@ def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
         yield "models", model.recipe, cfg.recipes
         yield "models", model.flow, {MAIN_FLOW, *cfg.other_flows}
         yield "models", model.pretraining, all_trainings(cfg)
+        yield "models", model.published, _systems() if model.published else ()
     yield "loss_search", cfg.loss_search.model, starts
     readers = _readers()
     for dataset in cfg.datasets.values():
@@ -174,7 +186,7 @@ def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
     for submission in cfg.submissions.values():
         yield "submissions", submission.over, cfg.datasets
     for name in cfg.sanity.values():
-        yield "sanity", name, networks
+        yield "sanity", name, [known for known in networks if not imported(cfg, known)]
     for name in cfg.without:
         yield "without", name, tested
     for name in cfg.image_flow_weights.training.datasets:
@@ -190,6 +202,11 @@ def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
                 yield f"tables.{title}", row.training, _trainings_of(cfg, row.model)
 
 
+def _systems() -> set[str]:
+    """Systems whose published values are known."""
+    return {row["system"] for row in read_rows(Path(own(RIVALS)), ("system",))}
+
+
 def _readers() -> list[str]:
     """Modules of pipeline/datasets that have a function `read`, which are costly to import."""
     reads = re.compile(r"^(def read\(|from .* import .*\bread\b)", re.MULTILINE)
@@ -199,7 +216,7 @@ def _readers() -> list[str]:
 
 def _trainings_of(cfg: Config, model: str) -> set[str]:
     """Names by which a table may call the training of a model."""
-    if given(cfg, model):
+    if given(cfg, model) or imported(cfg, model):
         return {GIVEN}
     entry = cfg.models[model]
     if entry.start is None and not entry.fitted:

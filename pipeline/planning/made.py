@@ -90,13 +90,18 @@ def _products_of(
     """The same for the maps and the weights of a row."""
     maps = paths.saliency(cfg, row, dataset)
     folder = str(Path(maps).parent)
-    if row.training == GIVEN:
+    if needs.given(cfg, row.model):
         source = Path(str(cfg.models[row.model].maps).format(dataset=dataset))
         yield folder, maps_settings(source), [maps]
         return
     arguments = needs.network_arguments(cfg, row.model)
     yield folder, network_settings(arguments), [maps]
     if row.training == UNTRAINED:
+        return
+    weights = paths.weights(cfg, row.model, row.training)
+    if row.training == GIVEN:
+        file = needs.released_files(cfg, row.model)[0]
+        yield weights, {"network": arguments, "weights": Path(file).name}, [weights]
         return
     facts: dict[str, Any] = {"network": arguments, "seed": cfg.seed}
     if cfg.models[row.model].fitted:
@@ -105,7 +110,6 @@ def _products_of(
         training = needs.training_of(cfg, row.model, row.training)
         facts["training"] = training.model_dump(mode="json")
         facts["loss"] = needs.loss_of(cfg, row.training).model_dump(mode="json")
-    weights = paths.weights(cfg, row.model, row.training)
     yield weights, facts, [weights]
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.config.data import Flow, ImageFlowEstimator, PwcnetFlow, Test
-from pipeline.config.section import BACKBONE, MAIN_FLOW, PRETRAINING, Split
+from pipeline.config.section import BACKBONE, GIVEN, MAIN_FLOW, PRETRAINING, Split
 from pipeline.config.training import Loss, Training
+from pipeline.planning.distributed import distributed_file
 from pipeline.raw.presence import present_clips
 from pipeline.raw.splits import SheetClip, part_names
 from pipeline.raw.splits import parts as parts_of
@@ -18,9 +19,11 @@ TORCHVISION = {
     "resnet18": "resnet18-f37072fd.pth",
     "mobilenet_v2": "mobilenet_v2-b0353104.pth",
     "vgg16": "vgg16-397923af.pth",
-    "s3d": "s3d-d76dad2f.pth",
+    "s3d": "s3d-d76dad2f.pth",  # of Kinetics-400, torchvision's only ones
 }
 """Backbone -> torchvision's first ImageNet weights; the name ends in the first sha256 digits."""
+_INDEX, _DATA = ".index", ".data-00000-of-00001"
+"""Endings of the two files of a TensorFlow checkpoint."""
 
 
 def all_trainings(cfg: Config) -> dict[str, Training]:
@@ -54,6 +57,9 @@ def loss_of(cfg: Config, training: str) -> Loss:
 
 def pretraining_name(cfg: Config, model: str) -> str:
     """The training that made the weights that a model starts from."""
+    start = starts_pretrained(cfg, model)
+    if start is not None and imported(cfg, start):
+        return GIVEN
     return cfg.models[model].pretraining or PRETRAINING
 
 
@@ -71,6 +77,29 @@ def tried_losses(cfg: Config) -> dict[str, Loss]:
 def given(cfg: Config, model: str) -> bool:
     """Whether a model is maps that somebody else made."""
     return cfg.models[model].maps is not None
+
+
+def imported(cfg: Config, model: str) -> bool:
+    """Whether a model's weights are those that its network's authors released."""
+    return cfg.models[model].weights is not None
+
+
+def released_files(cfg: Config, model: str) -> list[str]:
+    """The file of a model's released weights, and the one that TensorFlow writes beside it."""
+    file = str(cfg.models[model].weights).replace("<raw>", cfg.pathvars["raw"])
+    beside = f"{file.removesuffix(_INDEX)}{_DATA}" if file.endswith(_INDEX) else None
+    return [file, *([beside] if beside else [])]
+
+
+def without_weights(cfg: Config, model: str) -> str | None:
+    """Why a model's released weights cannot be imported; None if they are there or fetched."""
+    files = released_files(cfg, model) if imported(cfg, model) else []
+    fetched = distributed_file(cfg.pathvars["raw"], cfg.models[model].network or "")
+    absent = [Path(file) for file in files if file != fetched and not Path(file).is_file()]
+    if not absent:
+        return None
+    names = " and ".join(file.name for file in absent)
+    return f"its weights are not there: put {names} at {absent[0].parent}"
 
 
 def observed(cfg: Config, model: str) -> bool:

@@ -40,9 +40,9 @@ def saliency(cfg: Config, row: Measured, dataset: str, ending: str = ".json") ->
     return f"{folder}/{dataset}{ending}"
 
 
-def scores(cfg: Config, row: Measured, dataset: str) -> str:
-    """Sheet with the scores of a table's row, a row per frame."""
-    folder = f"{cfg.pathvars['results']}/scores/{cfg.score.protocol}"
+def scores(cfg: Config, row: Measured, dataset: str, protocol: str | None = None) -> str:
+    """Sheet with the scores of a table's row, a row per frame, by the run's protocol or another."""
+    folder = f"{cfg.pathvars['results']}/scores/{protocol or cfg.score.protocol}"
     return f"{folder}/{row.model}/{row.training}/{dataset}.csv"
 
 

@@ -75,6 +75,9 @@ def trainings_behind(cfg: Config, row: Measured) -> dict[str, tuple[str, ...]]:
 def _untrained(cfg: Config, row: Measured, tested: str) -> str | None:
     """Why what a row learns cannot be learned in this run; None if it can."""
     behind = trainings_behind(cfg, row)
+    rows = [row, *([before] if (before := _start(cfg, row)) else [])]
+    if lost := [why for one in rows if (why := needs.without_weights(cfg, one.model))]:
+        return lost[0]
     needed = dict.fromkeys(itertools.chain.from_iterable(behind.values()))
     if absent := [dataset for dataset in needed if needs.left_out(cfg, dataset)]:
         return f"its training needs {', '.join(absent)}"
@@ -160,12 +163,12 @@ def clips_used(cfg: Config, dataset: str, split: str, training: str | None = Non
 
 
 def pictured(cfg: Config, dataset: str) -> dict[str, Measured]:
-    """Networks and given maps of the first table about a dataset: label -> row."""
+    """Networks, trained or given, and given maps of the first table about a dataset."""
     table = next(name for name, table in cfg.tables.items() if table.dataset == dataset)
     return {
         label: row
         for label, row in measured(cfg, table).items()
-        if cfg.models[row.model].start is not None or needs.given(cfg, row.model)
+        if cfg.models[row.model].start is not None or row.training == GIVEN
     }
 
 

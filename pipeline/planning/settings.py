@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from model.registry import module_of
 from pipeline.config.config import Config
+from pipeline.config.evaluation import Verification
 from pipeline.planning import made, needs, paths
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
@@ -27,7 +28,7 @@ from pipeline.runtime.files import disk_errors
 
 STAGES = (
     *("preprocessing.frames", "preprocessing.flow", "preprocessing.gaze", "preprocessing.density"),
-    *("training.pretrain", "training.finetune", "training.fit"),
+    *("training.pretrain", "training.finetune", "training.fit", "importing.import_weights"),
     *("evaluation.predict", "evaluation.gather", "evaluation.score", "evaluation.observers"),
     "reporting.tables",
 )
@@ -128,6 +129,10 @@ class Settings:
         """What those expect who score the submission at hand."""
         return as_json(self.cfg.submissions[wildcards.dataset])
 
+    def sha256(self, wildcards: Wildcards) -> str:
+        """What the digest of the released weights of the model at hand begins with, or null."""
+        return as_json(self.cfg.models[wildcards.model].sha256)
+
     def held_out(self, wildcards: Wildcards) -> int:
         """Number of observers that are held out one by one."""
         return int(self.cfg.models[wildcards.model].held_out or 0)
@@ -149,6 +154,24 @@ class Settings:
         """How many clips of the dataset at hand are scored, as a list."""
         split = needs.predicted_split(self.cfg, wildcards.dataset)
         return f"[{clips_scored(self.cfg, wildcards.dataset, split).model_dump_json()}]"
+
+    def verification(self, wildcards: Wildcards) -> str:
+        """What is verified against published values."""
+        cfg, dataset = self.cfg, wildcards.dataset
+        found = Verification(
+            run=cfg.run,
+            model=wildcards.model,
+            system=str(cfg.models[wildcards.model].published),
+            dataset=dataset,
+            variant=cfg.datasets[dataset].variant,
+            truth=truth_in_words(cfg, dataset),
+            grid=(cfg.frames.width, cfg.frames.height),
+            coverage=clips_scored(cfg, dataset, needs.scored(cfg, dataset).split),
+            protocol=cfg.score.protocol,
+            tolerance=cfg.verify_published,
+            seed=cfg.seed,
+        )
+        return as_json(found)
 
     def pictured(self, wildcards: Wildcards) -> str:
         """Label -> manifest of its maps and its score sheet, for every model that is shown."""

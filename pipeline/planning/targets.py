@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.config.config import Config
-from pipeline.config.section import PRETRAINING
+from pipeline.config.section import GIVEN, PRETRAINING
 from pipeline.planning import needs, paths
 from pipeline.planning.load import own
 from pipeline.planning.rows import all_measured, pictured, trainings_behind
@@ -20,15 +20,26 @@ def pretrainings(cfg: Config) -> list[str]:
     return list({PRETRAINING: cfg.loss, **needs.tried_losses(cfg), **cfg.other_pretrainings})
 
 
-def models(cfg: Config, kind: Literal["trained", "fitted", "observed", "maps"]) -> list[str]:
-    """Models that are trained by gradients, fitted, the observers, or that make maps."""
+Kind = Literal[
+    "trained", "fitted", "imported", "networks", "given", "observed", "maps", "published"
+]
+"""Kind of a model: how it gets its weights, that it is a network, maps made elsewhere or the
+observers, or that there are maps of it."""
+
+
+def models(cfg: Config, kind: Kind) -> list[str]:
+    """Models of a kind, in their order."""
     found = []
     for name, model in cfg.models.items():
-        kinds = {
+        kinds: dict[Kind, bool] = {
             "trained": model.start is not None,
             "fitted": model.fitted,
+            "imported": needs.imported(cfg, name),
+            "networks": model.network is not None,
+            "given": needs.given(cfg, name),
             "observed": needs.observed(cfg, name),
             "maps": not needs.observed(cfg, name),
+            "published": model.published is not None,
         }
         if kinds[kind]:
             found.append(name)
@@ -94,6 +105,7 @@ def training_logs(cfg: Config) -> list[str]:
     for model, _ in sorted(rows):
         if (start := needs.starts_pretrained(cfg, model)) is not None:
             rows.add((start, needs.pretraining_name(cfg, model)))
+    rows = {(model, training) for model, training in rows if training != GIVEN}
     return [paths.training_log(cfg, model, training) for model, training in sorted(rows)]
 
 
@@ -152,6 +164,7 @@ def everything_beside_tables(cfg: Config) -> list[str]:
 def files(cfg: Config) -> list[str]:
     """Files of the run that somebody may ask for by name."""
     learned = [log.removesuffix(".csv") for log in training_logs(cfg)]
+    imported = [paths.weights(cfg, model, GIVEN) for model in models(cfg, "imported")]
     maps = [paths.saliency(cfg, row, dataset) for dataset, row in all_measured(cfg)]
     stores = [
         part
@@ -162,4 +175,5 @@ def files(cfg: Config) -> list[str]:
         for part in paths.parts(cfg, stage, name, split)
     ]
     weights = [f"{stem}{ending}" for stem in learned for ending in (".safetensors", ".csv")]
-    return [*measured_scores(cfg), *weights, *maps, *stores, *everything_beside_tables(cfg)]
+    made = [*measured_scores(cfg), *weights, *imported, *maps, *stores]
+    return [*made, *everything_beside_tables(cfg)]

@@ -185,7 +185,9 @@ def counted(pages: Sequence[Page], settings: TablesSettings) -> str:
     whys = []
     for table, name, row in printed:
         if not row.measured:
-            why = settings.left_out.get(table.dataset) or settings.lacking.get(name, {}).get(row.method)
+            why = settings.left_out.get(table.dataset) or settings.lacking.get(name, {}).get(
+                row.method
+            )
             whys.append((row.method, why or settings.quoted.get(row.method, "only quoted")))
     text = (
         f"Of the {len(printed)} rows that the papers print, {len(printed) - len(whys)} have a "

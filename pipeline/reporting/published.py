@@ -72,18 +72,34 @@ def read_published(path: Path) -> list[PrintedRow]:
     """
     if not path.exists():
         return []
-    lines = read_rows(path, _COLUMNS)
-    metrics = [column for column in (lines[0] if lines else ()) if column not in _COLUMNS]
-    if unknown := [metric for metric in metrics if metric not in METRICS]:
-        raise InputError(
-            f"{path}: expected the columns group,method,deep and metrics out of "
-            f"{','.join(METRICS)}, found {','.join(unknown)}; correct its first line"
-        )
-    rows = [_printed_row(path, line, metrics) for line in lines]
+    rows = [
+        PrintedRow(line["group"], line["method"], line["deep"] != "no", values)
+        for line, values in read_values(path, _COLUMNS)
+    ]
     methods = [row.method for row in rows]
     if twice := sorted({method for method in methods if methods.count(method) > 1}):
         raise InputError(f"{path}: {', '.join(twice)} comes twice; leave one of the rows")
     return rows
+
+
+def read_values(
+    path: Path, columns: Sequence[str]
+) -> list[tuple[dict[str, str], dict[str, float]]]:
+    """Rows of a sheet that has these columns and one for each metric: words, and scores by metric.
+
+    An empty cell has no score.
+
+    Raises:
+        InputError: A column is missing or unknown, or a score is no number.
+    """
+    lines = read_rows(path, columns)
+    metrics = [column for column in (lines[0] if lines else ()) if column not in columns]
+    if unknown := [metric for metric in metrics if metric not in METRICS]:
+        raise InputError(
+            f"{path}: expected the columns {','.join(columns)} and metrics out of "
+            f"{','.join(METRICS)}, found {','.join(unknown)}; correct its first line"
+        )
+    return [(line, _scores(path, line, metrics, columns)) for line in lines]
 
 
 def read_marks(path: Path) -> dict[tuple[str, str, str], Rank]:
@@ -137,9 +153,11 @@ def _differing(
                 yield Disagreement(name, row.method, metric, row.values[metric], mark, rank)
 
 
-def _printed_row(path: Path, line: Mapping[str, str], metrics: Sequence[str]) -> PrintedRow:
+def _scores(
+    path: Path, line: Mapping[str, str], metrics: Sequence[str], columns: Sequence[str]
+) -> dict[str, float]:
     try:
-        values = {metric: float(line[metric]) for metric in metrics if line[metric]}
+        return {metric: float(line[metric]) for metric in metrics if line[metric]}
     except ValueError as error:
-        raise InputError(f"{path}: {line['method']}: {error}; write a number or nothing") from None
-    return PrintedRow(line["group"], line["method"], line["deep"] != "no", values)
+        name = next((line[column] for column in ("method", *columns) if column in line), path.stem)
+        raise InputError(f"{path}: {name}: {error}; write a number or nothing") from None

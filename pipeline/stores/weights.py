@@ -17,7 +17,7 @@ from pipeline.stores.seals import canonical, digest_of, file_digest, is_sealed, 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_SETTINGS = ("network", "training", "fitting", "recipe", "loss", "seed")
+_SETTINGS = ("network", "training", "fitting", "recipe", "loss", "seed", "weights")
 """Facts that come from config.yaml; the others name the data, the code and what came out."""
 
 
@@ -54,6 +54,12 @@ def _tensors_digest(content: bytes) -> str:
     return digest_of(canonical(header), memoryview(content)[8 + size :])
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def check_digest(path: Path, sha256: str | None) -> None:
     """Compare a file with the sha256 that it must have, or with its first digits.
 
@@ -62,8 +68,7 @@ def check_digest(path: Path, sha256: str | None) -> None:
     """
     if sha256 is None:
         return
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_sha256(path)
     if not found.startswith(sha256.lower()):
         raise InputError(f"{path}: expected the sha256 {sha256}, found {found}; fetch it again")
 

@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, lru_cache, partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -95,28 +95,80 @@ class Order(Sampler[Draw]):
     start: int = 0
     """Iterations that are already done."""
 
-    def _epoch(self, epoch: int) -> Sequence[int]:
+    def indices(self, iteration: int) -> list[int]:
+        """Samples of an iteration, of all processes together."""
+        positions = range(iteration * self.batch, (iteration + 1) * self.batch)
         if not self.shuffled:
-            return range(self.count)
-        # The factor, a prime, keeps the epochs of nearby seeds apart.
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        order: list[int] = torch.randperm(self.count, generator=generator).tolist()
-        return order
+            return [position % self.count for position in positions]
+        placed = (divmod(position, self.count) for position in positions)
+        return [_permutation(self.count, self.seed, epoch)[place] for epoch, place in placed]
 
     def __iter__(self) -> Iterator[Draw]:
-        epoch, order = -1, self._epoch(0)[:0]
         for iteration in range(self.start, self.iterations):
-            indices = []
-            for position in range(iteration * self.batch, (iteration + 1) * self.batch):
-                if position // self.count != epoch:
-                    epoch = position // self.count
-                    order = self._epoch(epoch)
-                indices.append(order[position % self.count])
+            indices = self.indices(iteration)
             shrink = np.random.default_rng((self.seed, iteration)).choice(self.shrinks)
             yield Draw(indices[self.processes.rank :: self.processes.count], int(shrink))
 
     def __len__(self) -> int:
         return self.iterations - self.start
+
+
+@lru_cache(maxsize=16)  # two epochs of several datasets
+def _permutation(count: int, seed: int, epoch: int) -> list[int]:
+    """The order of an epoch."""
+    # The factor, a prime, keeps the epochs of nearby seeds apart.
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    order: list[int] = torch.randperm(count, generator=generator).tolist()
+    return order
+
+
+@dataclass(eq=False, kw_only=True)
+class MixedOrder(Order):
+    """Batches of one dataset each, in a new random order each epoch.
+
+    Of samples that stand for each other, as the clips of a video can, an epoch has one at random.
+    The last batch of a dataset is filled up from its next epoch.
+    """
+
+    choices: Sequence[Sequence[range]]
+    """Numbers of the samples that stand for each other, dataset by dataset."""
+    batches: Sequence[int]
+    """Samples of an iteration of each dataset."""
+
+    @cached_property
+    def rounds(self) -> tuple[int, ...]:
+        """Batches of an epoch of each dataset."""
+        pairs = zip(self.choices, self.batches, strict=True)
+        return tuple(-(-len(choices) // batch) for choices, batch in pairs)
+
+    def turn(self, iteration: int) -> tuple[int, int]:
+        """Number of an iteration's dataset, and of the batches of it that came before."""
+        epoch, place = divmod(iteration, sum(self.rounds))
+        turns = _turns(self.rounds, self.seed, epoch)
+        dataset = turns[place]
+        return dataset, epoch * self.rounds[dataset] + turns[:place].count(dataset)
+
+    def indices(self, iteration: int) -> list[int]:
+        """Samples of an iteration, of all processes together."""
+        dataset, earlier = self.turn(iteration)
+        choices, batch = self.choices[dataset], self.batches[dataset]
+        found = []
+        for position in range(earlier * batch, (earlier + 1) * batch):
+            epoch, place = divmod(position, len(choices))
+            # Each dataset has an order of its own, also among datasets of the same length.
+            order = _permutation(len(choices), self.seed * len(self.choices) + dataset, epoch)
+            chosen = choices[order[place]]
+            chance = np.random.default_rng((self.seed, dataset, position))
+            found.append(chosen[int(chance.integers(len(chosen)))])
+        return found
+
+
+@lru_cache(maxsize=2)
+def _turns(rounds: tuple[int, ...], seed: int, epoch: int) -> list[int]:
+    """The dataset of each batch of an epoch."""
+    every = np.repeat(np.arange(len(rounds)), rounds)
+    shuffled: list[int] = np.random.default_rng((seed, epoch)).permutation(every).tolist()
+    return shuffled
 
 
 class _Batches(Dataset["AnyBatch | Draw | str"], Generic[AnyBatch]):

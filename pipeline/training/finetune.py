@@ -53,11 +53,11 @@ def finetune(
     for file in start:
         remedy = f"make them again with: snakemake --force {file}"
         load_into(partial(_load_start, built), file, "this model or of one of its streams", remedy)
-    samples = samples_for(built, settings.clip, frames, flow, gaze, density)
+    samples = samples_for(built, settings, frames, flow, gaze, density)
     measured = (validation_frames, validation_flow, validation_gaze, validation_density)
     held_out = None
     if validation_frames:
-        held_out = samples_for(built, settings.clip, *measured, overlapping=False)
+        held_out = samples_for(built, settings, *measured, overlapping=False)
     run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
     train_to(weights, log, built, samples, run, held_out)
 

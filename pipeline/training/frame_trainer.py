@@ -24,6 +24,7 @@ class FrameTrainer(Trainer[AnyBatch]):
         self.micro_batch, self.shrinks = self.settings.micro_batch, self.settings.shrink
         self.bfloat16 = self.settings.precision == "bfloat16"
         self.folded: list[Folded] = []
+        self.late: list[nn.Parameter] = []
         super().__init__(network, run, processes)
         if self.settings.compile:
             self.forward = torch.compile(self.network)
@@ -52,14 +53,14 @@ class FrameTrainer(Trainer[AnyBatch]):
         return kinds[chosen.name](self.groups(), rate, **own)
 
     def groups(self) -> list[dict[str, Any]]:
-        """The parameters, those with a rate of their own apart."""
+        """The parameters, those with a rate of their own apart; keeps those that learn late."""
         if self.settings.rates != "authors":
             return [{"params": list(self.network.parameters())}]
-        rate = self.settings.learning_rate
-        return [
-            {**group, "lr": rate * group.pop("rate")}
-            for group in self.network.parameter_groups()  # type: ignore[operator]
-        ]
+        found: list[dict[str, Any]] = self.network.parameter_groups()  # type: ignore[operator]
+        for group in found:
+            group["lr"] = self.settings.learning_rate * group.pop("rate")
+            self.late += group["params"] if group.pop("late", False) else []
+        return found
 
     def build_schedule(self) -> torch.optim.lr_scheduler.LRScheduler:
         """The rate times gamma after every `step` iterations, or as the settings say."""
@@ -77,7 +78,9 @@ class FrameTrainer(Trainer[AnyBatch]):
             nn.utils.clip_grad_norm_(self.trained(), self.settings.gradient_norm)
 
     def start_step(self) -> None:
-        """Training mode; frozen normalisations keep their statistics."""
+        """Training mode; frozen normalisations keep their statistics, late parts their weights."""
         super().start_step()
+        for parameter in self.late:
+            parameter.requires_grad_(len(self.rows) >= (self.settings.late or 0))
         if self.settings.batch_norm == "frozen":
             freeze(self.network)

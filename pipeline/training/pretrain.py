@@ -47,7 +47,7 @@ def pretrain(
     alone = {"streams": "appearance"} if "streams" in network else {}
     stream = build_network({**network, **alone})
     load_backbone(stream, backbone, sha256)
-    image = Clip(frames=1, step=1)
+    image = settings.model_copy(update={"clip": Clip(frames=1, step=1)})
     samples = samples_for(stream, image, frames, [], gaze, density)
     held_out = None
     if validation_frames:

@@ -1,9 +1,11 @@
 """Training of the networks that predict saliency: Eq. (6), or the loss of a network's authors.
 
-Two kinds of training are rivals' alone: of videos in order, and against a discriminator.
+Three kinds of training are rivals' alone: of videos in order, with batches of one dataset each, and
+against a discriminator.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from functools import partial
 from itertools import chain
 from typing import Any, ClassVar
@@ -18,8 +20,8 @@ from pipeline.config.training import Training
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.processes import Processes
 from pipeline.training import loop
-from pipeline.training.batches import Order, Samples, part
-from pipeline.training.clips import ClipSamples
+from pipeline.training.batches import MixedOrder, Order, Samples, part
+from pipeline.training.clips import ClipSamples, MixedSamples, enter
 from pipeline.training.frame_trainer import FrameTrainer
 from pipeline.training.samples import Batch, Sample, on_device
 from pipeline.training.tensorboard import Board
@@ -33,6 +35,11 @@ class SaliencyTrainer(FrameTrainer[Batch]):
     """`zeros` is the share of predicted pixels at or below 0: the dead pixels of the last ReLU, or
     negative ones of networks without that ReLU."""
     measured = ("validation_kl", "validation_nss")
+
+    @property
+    def whole(self) -> int:
+        """Samples of the present iteration, of all processes together."""
+        return self.settings.batch
 
     def maps(
         self, network: nn.Module, sample: Sample, state: State | None = None
@@ -70,7 +77,7 @@ class SaliencyTrainer(FrameTrainer[Batch]):
         if chosen == "euclidean":
             return terms._replace(total=euclidean_loss(maps.saliency, density, of.kl))
         # Processes share a batch; their losses add up to the mean of their shares.
-        share = len(sample.frame) / self.settings.batch
+        share = len(sample.frame) / self.whole
         loss = self.network.authors_loss(maps, density, fixated)  # type: ignore[operator]
         return terms._replace(total=loss * share)
 
@@ -82,7 +89,7 @@ class SaliencyTrainer(FrameTrainer[Batch]):
     def measured_loss(self, maps: Any, sample: Sample, counts: Tensor) -> tuple[Tensor, Tensor]:
         """The loss; it and its terms, and the share of pixels that are not above 0."""
         terms = self.terms(maps, sample, counts)
-        zeros = (maps.saliency <= 0).float().mean() * len(sample.frame) / self.settings.batch
+        zeros = (maps.saliency <= 0).float().mean() * len(sample.frame) / self.whole
         return terms.total, torch.stack([*terms, zeros])
 
     def counts(self, batch: Batch) -> Tensor:
@@ -146,6 +153,52 @@ class FollowingTrainer(SaliencyTrainer):
         super().resume(state)
         if state is not None:
             self.carried = tuple(part.to(self.device) for part in state["carried"])
+
+
+class MixingTrainer(SaliencyTrainer):
+    """Learns from one dataset at a time, in the domain of that dataset if the network has such."""
+
+    turns: MixedOrder | None = None
+    """None: there is one dataset only, whose domain the network is in."""
+
+    def order(self, samples: Samples[Batch]) -> Order:
+        """The datasets' batches in turn."""
+        order = super().order(samples)
+        if not isinstance(samples, MixedSamples):
+            return order
+        if any(batch % self.processes.count for batch in samples.batches):
+            raise InputError(
+                f"config.yaml: images: {self.processes.count} processes cannot share "
+                f"{self.settings.images} images evenly; change this training's images"
+            )
+        given = {one.name: getattr(order, one.name) for one in fields(order)}
+        self.turns = MixedOrder(**given, choices=samples.choices, batches=samples.batches)
+        self.datasets = [*samples.datasets]
+        return self.turns
+
+    @property
+    def whole(self) -> int:
+        """Samples of the present iteration, of all processes together."""
+        if self.turns is None:
+            return super().whole
+        return self.turns.batches[self.turns.turn(len(self.rows))[0]]
+
+    def start_step(self) -> None:
+        """Training mode, in the domain of the dataset whose turn it is."""
+        super().start_step()
+        if self.turns is not None:
+            enter(self.network, self.datasets[self.turns.turn(len(self.rows))[0]])
+
+    def held_out(self, samples: Samples[Batch]) -> Iterator[Batch]:
+        """This process's share of held-out samples, batch by batch, each of one dataset."""
+        if not isinstance(samples, MixedSamples):
+            yield from super().held_out(samples)
+            return
+        rank, count = self.processes.rank, self.processes.count
+        for (name, numbers), size in zip(samples.datasets.items(), samples.batches, strict=True):
+            enter(self.network, name)
+            for start in range(rank * size, len(numbers), count * size):
+                yield samples.batch(numbers[start : start + size])
 
 
 class AdversarialTrainer(SaliencyTrainer):
@@ -216,6 +269,8 @@ def trainer(network: nn.Module, run: Run, processes: Processes) -> SaliencyTrain
         kind = AdversarialTrainer
     elif run.settings.clip.in_order:
         kind = FollowingTrainer
+    elif run.settings.mix == "datasets" or hasattr(network, "enter"):
+        kind = MixingTrainer
     return kind(network, run, processes)
 
 

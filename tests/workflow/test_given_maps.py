@@ -131,3 +131,46 @@ def test_every_protocol_side_by_side(project: Any) -> None:
     means = found["mean"].unstack()["NSS"]
     spread = means.pop("Highest less lowest")
     assert spread == pytest.approx(means.max() - means.min(), abs=2e-6)
+
+
+@pytest.mark.slow
+def test_given_maps_against_published_values(project: Any, given: Path) -> None:
+    clips = sorted(folder.name for folder in given.iterdir() if folder.is_dir())
+    means = _nss(project.folder / SCORES)
+
+    def models(content: bytes) -> bytes:
+        config = yaml.safe_load(content)
+        config["models"]["other"] = {"maps": "given/{dataset}", "published": "Drawn"}
+        return yaml.safe_dump(config).encode()
+
+    def values(content: bytes) -> bytes:
+        before = "Drawn,ucf_sports,test,paper"
+        program = f"{before},salema,Their program,clips/drawn.csv,,,0.5,1.0,,,,,\n"
+        return content + f"{program}{before},mit,Board,,,,,{means.mean():.6f},,,,,\n".encode()
+
+    target = "results/demo/verify_published/other/ucf_sports"
+    rows = "".join(f"{clip},0.5,1.0\n" for clip in [*clips[1:], "beyond"])
+    drawn = {"workflow/published/clips/drawn.csv": f"# drawn\nclip,CC,NSS\n{rows}"}
+    with (
+        project.added(drawn),
+        project.changed(("config.yaml", models), ("workflow/published/rivals.csv", values)),
+    ):
+        project.run(target)
+        assert project.planned(target) == {}
+    found = pd.read_csv(project.folder / target / "verify_published.csv").set_index(
+        ["source", "metric"]
+    )
+    assert found.loc[("Board", "NSS"), "agrees"] == "yes"
+    assert found.loc[("Board", "NSS"), "difference"] == pytest.approx(0, abs=2e-3)
+    halved = project.folder / "results/demo/scores/salema/other/given/ucf_sports.csv"
+    scored = _nss(halved).groupby("clip").mean()
+    assert found.loc[("Their program", "NSS"), "measured"] == pytest.approx(
+        scored[clips[1:]].mean(), abs=1e-5
+    )
+    page = (project.folder / target / "verify_published.md").read_text()
+    assert f"protocol salema, {len(clips) - 1} of {len(clips)} clips" in page
+    assert "> Without a score here: beyond." in page
+    assert "here 128x96" in page
+    sheet = pd.read_csv(project.folder / target / "clips.csv").set_index(["clip", "metric"])
+    for clip in clips[1:]:
+        assert sheet.loc[(clip, "NSS"), "measured"] == pytest.approx(scored[clip], abs=1e-5)

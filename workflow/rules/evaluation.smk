@@ -18,7 +18,7 @@ rule predict:
     benchmark:
         "<logs>/benchmarks/predict/{model}/{training}/{dataset}.tsv"
     wildcard_constraints:
-        training=one_of([*cfg.trainings, *targets.pretrainings(cfg), UNTRAINED]),
+        model=one_of(targets.models(cfg, "networks")),
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -49,6 +49,8 @@ rule gather:
         "<logs>/gather/{model}/{dataset}.log",
     benchmark:
         "<logs>/benchmarks/gather/{model}/{dataset}.tsv"
+    wildcard_constraints:
+        model=one_of(targets.models(cfg, "given")),
     conda:
         "../../envs/data.yaml"
     params:

@@ -95,6 +95,32 @@ rule compare:
         " --out {output.page:q} &> {log:q}"
 
 
+rule verify_published:
+    """Scores of a model that was given, beside those that others published of it."""
+    input:
+        scores=inputs.verified,
+        published=inputs.published_sheets,
+        tested=inputs.tested("gaze"),
+    output:
+        page=directory("<results>/verify_published/{model}/{dataset}"),
+    log:
+        "<logs>/verify_published/{model}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/verify_published/{model}/{dataset}.tsv"
+    wildcard_constraints:
+        model=one_of(targets.models(cfg, "published")),
+        dataset=one_of(cfg.datasets),
+    conda:
+        "../../envs/data.yaml"
+    params:
+        inputs=lists("scores", "published", "tested"),
+        code=code_digest("pipeline.reporting.verification.verify_published"),
+        settings=settings.verification,
+    shell:
+        "python -m pipeline.reporting.verification.verify_published {params.inputs:q}"
+        " --settings {params.settings:q} --out {output.page:q} &> {log:q}"
+
+
 rule submission:
     """Maps of a split whose gaze is hidden, packed for those who score it."""
     input:

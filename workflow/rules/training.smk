@@ -127,6 +127,32 @@ rule fit:
         " --code {params.code} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
+rule import_weights:
+    """Weights that a network's authors released, read without their programs (docs/training.md)."""
+    input:
+        file=inputs.released,
+    output:
+        weights="<results>/weights/{model}/given.safetensors",
+    log:
+        "<logs>/import_weights/{model}.log",
+    benchmark:
+        "<logs>/benchmarks/import_weights/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(targets.models(cfg, "imported")),
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=8000,
+    params:
+        code=settings.network_code("pipeline.importing.import_weights"),
+        network=settings.network,
+        sha256=settings.sha256,
+    shell:
+        "python -m pipeline.importing.import_weights --network {params.network:q}"
+        " --file {input.file[0]:q} --sha256 {params.sha256:q} --code {params.code}"
+        " --weights {output.weights:q} &> {log:q}"
+
+
 rule train_flow:
     """PWC-Net weights of our own, from pairs of pictures whose flow is known (docs/preprocessing.md)."""
     input:

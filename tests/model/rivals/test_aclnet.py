@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid, max_pool2d, pad
 
 from model.classical.gaussian import blurred
-from model.rivals import recurrent, vgg
 from model.rivals.aclnet import ACLNet, AttentiveMaps
-from model.rivals.keras_loss import targets
+from model.rivals.parts import recurrent, vgg
+from model.rivals.parts.keras_loss import targets
 from model.sight import see
 from tests.model.rivals.goldens import FOLDER, golden, load_released, standin
 

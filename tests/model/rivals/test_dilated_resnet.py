@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from model.backbones import IMAGENET_MEAN, ImageNetNormalise, torchvision_models
-from model.rivals.dilated_resnet import DilatedResNet, Normalisation
-from model.rivals.keras import letterbox
+from model.rivals.parts.dilated_resnet import DilatedResNet, Normalisation
+from model.rivals.parts.keras import letterbox
 
 VIEW = letterbox((64, 64))
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.rivals.keras_loss import cc, kl, nss, sim, targets
+from model.rivals.parts.keras_loss import cc, kl, nss, sim, targets
 
 
 def maps(seed: int = 0, frames: int = 3) -> tuple[Tensor, Tensor, Tensor]:

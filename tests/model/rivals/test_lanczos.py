@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from model.rivals.view import resized
+from model.rivals.parts.view import resized
 
 PICTURE = np.random.default_rng(5).integers(0, 256, (60, 80, 3)).astype(np.uint8)
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from model.registry import build
-from model.rivals import object_motion, two_c_lstm
-from model.rivals.legacy_resize import legacy_resized
 from model.rivals.om_cnn import OMCNN, VideoMaps
+from model.rivals.parts import object_motion, two_c_lstm
+from model.rivals.parts.legacy_resize import legacy_resized
 from model.sight import see
 
 PAPER: dict[str, Any] = {
@@ -149,10 +149,12 @@ def test_2c_lstm_starts_from_a_trained_om_cnn() -> None:
     before = {key: value.clone() for key, value in network.state_dict().items()}
     network.load_stream(given.state_dict())
     for key, value in network.state_dict().items():
-        fresh = key.startswith(("core.lstm.", "core.readout."))
+        fresh = key.startswith("core.lstm.")
         assert torch.equal(value, before[key] if fresh else given.state_dict()[key])
-    with pytest.raises(ValueError, match=r"no OM-CNN of this layout: core\.objectness\.conv1"):
+    with pytest.raises(ValueError, match=r"no OM-CNN of this layout: core\.coarse\.conv_19\.conv"):
         network.load_stream(small(recurrent=False, width=1 / 8).state_dict())
+    with pytest.raises(ValueError, match=r"layout: core\.lstm\.layer1\.h1\.weight differs"):
+        network.load_stream(network.state_dict())
 
 
 def test_frozen_parts_learn_nothing_and_keep_their_statistics() -> None:

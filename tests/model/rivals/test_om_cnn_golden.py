@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from model.released import released_shape
-from model.rivals import object_motion, om_cnn, two_c_lstm
+from model.rivals import om_cnn
 from model.rivals.om_cnn import OMCNN
+from model.rivals.parts import object_motion, two_c_lstm
 from tests.model.rivals.goldens import FOLDER, golden, load_released, standin
 
 pytestmark = pytest.mark.shared

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.rivals.recurrent import ConvGRU, ConvLSTM, hard_sigmoid
+from model.rivals.parts.recurrent import ConvGRU, ConvLSTM, hard_sigmoid
 
 CELLS = {"lstm": lambda c, h: ConvLSTM(c, h, dropout=0.0), "gru": ConvGRU}
 

@@ -10,7 +10,7 @@ from torch.nn.functional import conv2d
 
 from model.backbones import torchvision_models
 from model.released import released_shape
-from model.rivals.s3d import KINETICS_MEAN, KINETICS_STD, S3D, layouts_of, torchvision_name
+from model.rivals.parts.s3d import KINETICS_MEAN, KINETICS_STD, S3D, layouts_of, torchvision_name
 from tests.model.rivals.test_sliding import clip_of, columns
 
 SHARED = Path(__file__).parents[4] / "shared/rivals/tased"

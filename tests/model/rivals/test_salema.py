@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from model.released import Source, arranged
+from model.released import Source
+from model.rivals.parts.view import View
 from model.rivals.salema import SalEMA, stretched
 from model.rivals.salgan import SalGAN
-from model.rivals.view import View
 from model.sight import State, see
-from tests.model.rivals.test_salgan import SHARED, drawn, stand_in
+from tests.model.rivals.goldens import golden, load_released, standin
+from tests.model.rivals.test_salgan import drawn
 
 PUBLISHED: dict[str, Any] = {
     "size": (192, 256),
@@ -95,7 +96,7 @@ def test_a_learned_alpha_has_a_rate_of_its_own() -> None:
     assert len(learned[0]["params"]) == len(fixed[0]["params"]) == 54
     network = small(learned=True).train()
     maps, _ = network(CLIP, None)
-    maps.own.sum().backward()
+    maps.logits.sum().backward()
     assert network.core.alpha.grad is not None and network.core.alpha.grad != 0
 
 
@@ -134,13 +135,13 @@ def test_the_loss_is_the_mean_cross_entropy_of_frames_with_gaze() -> None:
     density = drawn(10, 1, 40, 60, seed=1)
     density[3:] = 0
     truth = stretched(network.view.framed(density))
-    expected = binary_cross_entropy(maps.own.flatten(0, 1)[:3], truth[:3])
+    expected = binary_cross_entropy(maps.logits.flatten(0, 1)[:3].sigmoid(), truth[:3])
     torch.testing.assert_close(network.authors_loss(flat, density, density > 0.9), expected)
 
 
 def test_only_training_drops_channels() -> None:
     for network, same in [(small(), True), (small().train(), False)]:
-        first, second = (network(CLIP, None)[0].own for _ in range(2))
+        first, second = (network(CLIP, None)[0].logits for _ in range(2))
         assert first.equal(second) is same
 
 
@@ -163,31 +164,24 @@ def test_training_lowers_the_loss() -> None:
 
 @pytest.fixture(scope="module")
 def weights() -> dict[str, np.ndarray]:
-    return stand_in("salema")
+    return standin("salema")
 
 
 @pytest.fixture
 def network(weights: dict[str, np.ndarray]) -> SalEMA:
     network = SalEMA(**PUBLISHED | {"size": (96, 128)}).eval()
-    tensors = network.released().tensors
-    assert list(weights) == [source.name for source in tensors.values()]
-    network.load_state_dict(
-        {
-            key: arranged(torch.from_numpy(weights[source.name]), source.layout)
-            for key, source in tensors.items()
-        }
-    )
+    load_released(network, weights)
     return network
 
 
 def error(network: SalEMA, state: State | None = None) -> float:
     """Largest difference to the golden maps, in their spread."""
-    golden = np.load(SHARED / "salema/standin_golden.npz")
-    clip = torch.from_numpy(golden["frames_rgb"]).permute(0, 3, 1, 2)[None] / 255
+    run = golden("salema")
+    clip = torch.from_numpy(run["frames_rgb"]).permute(0, 3, 1, 2)[None] / 255
     with torch.no_grad():
         maps, _ = network(clip, None, state)
-    difference = maps.saliency[0, :, 0].numpy() - golden["maps"]
-    return float(np.abs(difference).max() / golden["maps"].std())
+    difference = maps.saliency[0, :, 0].numpy() - run["maps"]
+    return float(np.abs(difference).max() / run["maps"].std())
 
 
 @pytest.mark.shared

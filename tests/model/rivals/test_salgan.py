@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,8 @@ from scipy.signal import convolve2d
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d
 
-from model.released import Source, arranged, released_shape
+from model.released import arranged, released_shape
+from model.rivals.parts.view import View
 from model.rivals.salgan import (
     LAYERS,
     Decoder,
@@ -20,10 +19,9 @@ from model.rivals.salgan import (
     SalGAN,
     content_loss,
 )
-from model.rivals.view import View
 from model.sight import see
+from tests.model.rivals.goldens import golden, load_released, standin
 
-SHARED = Path(__file__).parents[4] / "shared/rivals"
 PUBLISHED: dict[str, Any] = {"size": (192, 256), "width": 1, "backbone": None, "frozen_blocks": 3}
 SMALL: dict[str, Any] = PUBLISHED | {"size": (32, 48), "width": 1 / 16}
 
@@ -43,10 +41,10 @@ def test_parameters_are_the_published_ones() -> None:
         discriminator = network.discriminator()
         frame = torch.rand(1, 3, 360, 640)
         maps = network(frame, None)
-        assert discriminator(maps.own, torch.rand(1, 3, 192, 256)).shape == (1,)
+        assert discriminator(maps.logits, torch.rand(1, 3, 192, 256)).shape == (1,)
     assert sum(parameter.numel() for parameter in network.parameters()) == 31_787_009
     assert sum(parameter.numel() for parameter in discriminator.parameters()) == 1_359_424
-    assert maps.saliency.shape == (1, 1, 360, 640) and maps.own.shape == (1, 1, 192, 256)
+    assert maps.saliency.shape == (1, 1, 360, 640) and maps.logits.shape == (1, 1, 192, 256)
 
 
 def test_what_the_paper_trains_is_trained() -> None:
@@ -117,7 +115,16 @@ def test_content_loss_is_the_cross_entropy_of_averages_over_4x4() -> None:
     own, truth = drawn(2, 1, 16, 24), drawn(2, 1, 16, 24, seed=1)
     p, t = (avg_pool2d(maps.double(), 4) for maps in (own, truth))
     expected = -(t * p.log() + (1 - t) * (1 - p).log()).mean()
-    torch.testing.assert_close(content_loss(own, truth).double(), expected)
+    torch.testing.assert_close(content_loss(own.logit(), truth).double(), expected)
+
+
+@pytest.mark.parametrize("level", [-300.0, 300.0])
+def test_a_saturated_map_still_learns(level: float) -> None:
+    logits = torch.full((1, 1, 16, 16), level, requires_grad=True)
+    loss = content_loss(logits, torch.full_like(logits, 0.5))
+    loss.backward()
+    assert loss.isfinite() and logits.grad is not None
+    torch.testing.assert_close(logits.grad.sum(), torch.tensor(level).sign() / 2)
 
 
 def test_frames_without_gaze_do_not_count() -> None:
@@ -147,8 +154,8 @@ def test_adversarial_losses_are_the_papers() -> None:
     class Stub(nn.Module):
         def forward(self, shown: Tensor, picture: Tensor) -> Tensor:
             assert shown.shape[2:] == picture.shape[2:] == (32, 48)
-            assert torch.equal(picture[:2], frame)
-            people = (shown == density.repeat(len(shown) // 2, 1, 1, 1)).flatten(1).all(dim=1)
+            assert torch.equal(picture, frame)
+            people = (shown == density).flatten(1).all(dim=1)
             return torch.where(people, 2.0, -1.0)
 
     answers = torch.tensor([2.0, -1.0]).sigmoid()
@@ -213,21 +220,10 @@ def test_recomputed_parts_make_up_the_network() -> None:
     assert {id(part) for part in network.parameters()} == {*parts} | first
 
 
-def stand_in(system: str) -> dict[str, np.ndarray]:
-    """Stand-in weights by the names of the released file."""
-    if not (SHARED / "standin.py").is_file():
-        pytest.skip(f"no {SHARED / 'standin.py'}")
-    spec = importlib.util.spec_from_file_location("standin", SHARED / "standin.py")
-    assert spec is not None and spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return dict(module.ALL[system]())
-
-
 @pytest.fixture(scope="module")
 def arrays() -> dict[str, np.ndarray]:
     """SalEMA's stand-in weights, which has the same layers, as SalGAN's file would hold them."""
-    values = stand_in("salema").values()
+    values = standin("salema").values()
     return {
         f"arr_{i}": value[:, :, ::-1, ::-1].copy() if i >= 26 and value.ndim == 4 else value
         for i, value in enumerate(values)
@@ -239,18 +235,14 @@ def network() -> SalGAN:
     return SalGAN(**PUBLISHED | {"size": (96, 128)}).eval()
 
 
-def error(network: SalGAN, arrays: dict[str, np.ndarray], layouts: dict[str, Source]) -> float:
+def error(network: SalGAN, arrays: dict[str, np.ndarray]) -> float:
     """Largest difference to the golden map of a first frame, in the map's spread."""
-    golden = np.load(SHARED / "salema/standin_golden.npz")
-    state = {
-        key: arranged(torch.from_numpy(arrays[source.name]), source.layout)
-        for key, source in layouts.items()
-    }
-    network.load_state_dict(state)
-    frame = torch.from_numpy(golden["frames_rgb"][:1]).permute(0, 3, 1, 2) / 255
+    load_released(network, arrays)
+    run = golden("salema")
+    frame = torch.from_numpy(run["frames_rgb"][:1]).permute(0, 3, 1, 2) / 255
     with torch.no_grad():
         found = network(frame, None).saliency[0, 0].numpy()
-    expected = golden["maps"][0]
+    expected = run["maps"][0]
     return float(np.abs(found - expected).max() / expected.std())
 
 
@@ -258,7 +250,7 @@ def error(network: SalGAN, arrays: dict[str, np.ndarray], layouts: dict[str, Sou
 def test_the_authors_layers_compute_the_same(
     network: SalGAN, arrays: dict[str, np.ndarray]
 ) -> None:
-    assert error(network, arrays, network.released().tensors) < 1e-4
+    assert error(network, arrays) < 1e-4
 
 
 @pytest.mark.shared
@@ -266,21 +258,17 @@ def test_the_authors_layers_compute_the_same(
 def test_known_errors_of_ports_are_found(
     port: str, network: SalGAN, arrays: dict[str, np.ndarray]
 ) -> None:
-    tensors = dict(network.released().tensors)
+    kernels = [name for name in list(arrays)[26:] if arrays[name].ndim == 4]
     if port == "not flipped":
-        tensors = {key: Source(source.name) for key, source in tensors.items()}
+        arrays = arrays | {name: arrays[name][:, :, ::-1, ::-1].copy() for name in kernels}
     elif port == "channels flipped":
-        arrays = arrays | {
-            source.name: arrays[source.name][::-1, ::-1, ::-1, ::-1].copy()
-            for source in tensors.values()
-            if source.layout == "flipped"
-        }
+        arrays = arrays | {name: arrays[name][::-1, ::-1, ::-1, ::-1].copy() for name in kernels}
     elif port == "not rectified":
         network.core.decoder = unrectified(network.core.decoder)
     else:
         mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
         network.view = View(size=(96, 128), resizing="area", mean=mean, std=std)
-    assert error(network, arrays, tensors) > 0.05
+    assert error(network, arrays) > 0.05
 
 
 def unrectified(decoder: Decoder) -> Decoder:

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv3d, max_pool3d
 
-from model.rivals.s3d import Inception, Pool, Separable
-from model.rivals.sliding import Centre, Columns, Convolution, Maximum, OverTime, Slide
+from model.rivals.parts.s3d import Inception, Pool, Separable
+from model.rivals.parts.sliding import Centre, Columns, Convolution, Maximum, OverTime, Slide
 
 
 def columns(clip: Tensor) -> Columns:

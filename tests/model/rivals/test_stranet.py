@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from model.classical.gaussian import blurred
-from model.rivals.keras_loss import targets
+from model.rivals.parts.keras_loss import targets
 from model.rivals.stra_net import Depth, Priors, ResidualMaps, STRANet, enlarged, rewrapped
 from model.sight import see
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from model.losses import centred
-from model.rivals.salnet_finish import finished
+from model.rivals.parts.salnet_finish import finished
 from model.two_stream import TwoStream
 from tests.model.rivals.goldens import golden, load_released, standin
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from model.backbones import MobileNetTrunk
-from model.rivals.domain_norm import DOMAINS, STILLS, ConvGRU, DomainNorm
-from model.rivals.priors import gaussians
+from model.rivals.parts.domain_norm import DOMAINS, STILLS, ConvGRU, DomainNorm
+from model.rivals.parts.priors import gaussians
 from model.rivals.unisal import UNISAL, DensityMaps, doubled
 from model.sight import see, sight_of
 

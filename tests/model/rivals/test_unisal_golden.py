@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from model.released import arranged
 from model.rivals import unisal
-from model.rivals.domain_norm import DOMAINS, ConvGRU
-from model.rivals.priors import gaussians
+from model.rivals.parts.domain_norm import DOMAINS, ConvGRU
+from model.rivals.parts.priors import gaussians
 from model.rivals.unisal import UNISAL, doubled
 
 SHARED = Path(__file__).parents[4] / "shared"

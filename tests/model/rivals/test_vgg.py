@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from model.backbones import ImageNetNormalise, torchvision_models
-from model.rivals.vgg import CAFFE_MEAN, CONVOLUTIONS, VGG, SamePool, as_seen
-from model.rivals.view import View
+from model.rivals.parts.vgg import CAFFE_MEAN, CONVOLUTIONS, VGG, SamePool, as_seen
+from model.rivals.parts.view import View
 
 CAFFE = View(size=(32, 48), colour="bgr", gain=255.0, mean=CAFFE_MEAN)
 

@@ -27,7 +27,7 @@ from tests.builders import ROOT, configuration
 RUNS = ["paper", "demo", "real"]
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", [*RUNS, "verify"])
 def test_every_run_is_valid(run: str) -> None:
     assert load(configuration(run)).run == run
 
@@ -82,6 +82,14 @@ def test_runs_share_no_folder() -> None:
         ({"framse": 2}, "framse: .*; did you mean frames"),
         ({"frames": {"widht": 1}}, "frames.widht: .*; did you mean width"),
         ({"without": ["DHFK"]}, "without names 'DHFK'; known .*; did you mean dhf1k"),
+        (
+            {"models": {"theirs": {"maps": "maps", "published": "salema"}}},
+            "models names 'salema'; .*; did you mean SalEMA",
+        ),
+        (
+            {"models": {"gfsalnet": {"published": "SalEMA"}}},
+            "models.gfsalnet.published: only what was made elsewhere",
+        ),
         ({"models": {"itti": {"network": "iti"}}}, "models names 'iti'; .*; did you mean itti"),
         (
             {"datasets": {"diem": {"variants": {"paper": {"gaze": {"reader": "dime"}}}}}},
@@ -246,7 +254,8 @@ def test_which_models_look_at_flow() -> None:
     seeing = {model for model in cfg.models if sees_motion(cfg, model)}
     trained = {model for model, entry in cfg.models.items() if entry.start}
     still_rivals = {
-        *["salgan", "salema", "aclnet", "om_cnn", "om_cnn_still", "shallow_conv", "unisal"]
+        *("salgan", "salgan_content", "salema", "aclnet", "tased_net", "om_cnn", "om_cnn_still"),
+        *("shallow_conv", "unisal"),
     }
     assert trained - seeing == {"spatial", "two_stream_spatial", *still_rivals}
     for model in cfg.models.keys() - trained - {"observers"}:

@@ -11,6 +11,7 @@ from pipeline.config.config import Config
 from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import complete, load
 from pipeline.planning.settings import Settings
+from pipeline.runtime.errors import InputError
 
 DATA, RESULTS = "data/demo", "results/demo"
 
@@ -105,3 +106,16 @@ def test_labels_share_maps_and_scores_by_name(inputs: Inputs) -> None:
     assert {"Spatial", "Temporal", "Setting 1", "Setting 2", "ACLNet"} <= found.keys()
     for maps, scores in found.values():
         assert Path(maps).parts[-3:-1] == Path(scores).parts[-3:-1]
+
+
+def test_a_given_model_is_scored_by_each_protocol_of_its_published_values() -> None:
+    theirs = {"maps": "maps/{dataset}", "published": "SalEMA"}
+    inputs = Inputs(load(complete({"run": "demo", "models": {"theirs": theirs}})))
+    here = job(model="theirs", dataset="dhf1k")
+    scores = f"{RESULTS}/scores/{{}}/theirs/given/dhf1k.csv"
+    assert inputs.verified(here) == [scores.format("dhf1k"), scores.format("salema")]
+    names = [Path(sheet).name for sheet in inputs.published_sheets(here)]
+    assert names == ["rivals.csv", "salema30.csv"]
+    message = r"rivals\.csv: nothing of SalEMA on diem; known are dhf1k, hollywood2, ucf_sports"
+    with pytest.raises(InputError, match=message):
+        inputs.verified(job(model="theirs", dataset="diem"))

@@ -18,7 +18,7 @@ from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.training.clips import ClipSamples, samples_for
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples, on_device
-from tests.builders import store
+from tests.builders import store, training
 from tests.pipeline.training.spots import H, W, run_in, small
 
 BLIND = 4
@@ -92,7 +92,10 @@ def test_a_short_video_is_filled_up_without_targets(tmp_path: Path) -> None:
 
 def test_clips_that_are_measured_do_not_overlap(tmp_path: Path) -> None:
     samples = samples_for(
-        Still(), Clip(frames=4, step=1), *numbered(tmp_path, {"a": 10}), overlapping=False
+        Still(),
+        training(clip=Clip(frames=4, step=1)),
+        *numbered(tmp_path, {"a": 10}),
+        overlapping=False,
     )
     assert [time for *_, time in samples.index] == [0, 4]
 
@@ -133,7 +136,7 @@ def test_a_clip_of_one_frame_teaches_what_the_frame_teaches(
         [getattr(samples._parts[0], kind).manifest]
         for kind in ("frames", "flow", "gaze", "density")
     ]
-    clips = samples_for(Still(), Clip(frames=1, step=1), *parts)
+    clips = samples_for(Still(), training(), *parts)
     assert isinstance(clips, ClipSamples)
     rows = train(small(), samples, run_in(tmp_path / "a", iterations=3, epochs=None))
     again = train(Still(), clips, run_in(tmp_path / "b", iterations=3, epochs=None))
@@ -149,7 +152,7 @@ def test_the_loss_of_the_authors_is_learnt(tmp_path: Path, samples: TrainingSamp
         [getattr(samples._parts[0], kind).manifest]
         for kind in ("frames", "flow", "gaze", "density")
     ]
-    clips = samples_for(Still(), Clip(frames=3, step=1), *parts)
+    clips = samples_for(Still(), training(clip=Clip(frames=3, step=1)), *parts)
     network = Still()
     everything = on_device(clips.batch(range(len(clips))), torch.device("cpu"))
     rows = train(network, clips, run_in(tmp_path, loss="authors", iterations=12, epochs=None))

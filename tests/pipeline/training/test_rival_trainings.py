@@ -18,13 +18,16 @@ from model.sight import Sight, State
 from pipeline.config.training import Adagrad, Adversarial, Clip
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.processes import Processes
+from pipeline.stores.weights import load_weights
 from pipeline.training.clips import ClipSamples
+from pipeline.training.finetune import finetune
+from pipeline.training.pretrain import pretrain
 from pipeline.training.saliency import AdversarialTrainer, train
 from pipeline.training.samples import TrainingSamples, on_device
 from pipeline.training.trainer import Row
 from tests.builders import training
 from tests.pipeline.training.kills import assert_same_bits, at_most, terminated
-from tests.pipeline.training.spots import run_in, small
+from tests.pipeline.training.spots import LOSS, run_in, small
 from tests.pipeline.training.test_clips import BLIND, numbered
 
 AGAINST: dict[str, Any] = {
@@ -240,3 +243,33 @@ def test_only_some_networks_have_a_discriminator(samples: TrainingSamples, tmp_p
 def test_held_out_frames_are_measured_as_ever(samples: TrainingSamples, tmp_path: Path) -> None:
     rows = train(salgan(), samples, run_in(tmp_path, **AGAINST), samples)
     assert np.isfinite(np.array(rows[-1], float)).all() and len(rows[-1]) == 9
+
+
+def test_the_authors_trainings_follow_each_other(samples: TrainingSamples, tmp_path: Path) -> None:
+    """SalGAN by its content loss, then against the discriminator; SalEMA in order, from that."""
+    narrow = {"size": (32, 48), "width": 1 / 16, "backbone": None}
+    salema = {"network": "salema", "alpha": 0.1, "learned": True, "dropout": 0.5, **narrow}
+    stores = {kind: [tmp_path / f"{kind}.json"] for kind in ("frames", "gaze", "density")}
+    common: dict[str, Any] = {
+        **stores,
+        **{f"validation_{kind}": stores[kind] for kind in stores},
+        **{"loss": LOSS, "seed": 1, "threads": 1, "code": "code", "backbone": [], "sha256": None},
+        **{"checkpoints": tmp_path / "checkpoints", "board": tmp_path / "board"},
+        "network": {"network": "salgan", "frozen_blocks": 3, **narrow},
+    }
+    flow: dict[str, Any] = {"flow": [], "validation_flow": []}
+    written = [tmp_path / f"{name}.safetensors" for name in ("content", "against", "in_order")]
+    logs = [path.with_suffix(".csv") for path in written]
+    short = {**AGAINST, "iterations": 2}
+    alone = training(**short | {"adversarial": None})
+    pretrain(settings=alone, weights=written[0], log=logs[0], **common)
+    given: dict[str, Any] = {"weights": written[1], "log": logs[1], **flow}
+    finetune(settings=training(**short), start=written[:1], **given, **common)
+    given = {"weights": written[2], "log": logs[2], **flow, **common, "network": salema}
+    settings = training(**IN_ORDER | {"loss": "authors", "rates": "authors", "iterations": 2})
+    finetune(settings=settings, start=written[1:2], **given)
+    assert logs[1].read_text().splitlines()[0].split(",")[5] == "discriminator"
+    kept = [load_weights(path) for path in written]
+    assert kept[0].keys() == kept[1].keys() == kept[2].keys() - {"core.alpha"}
+    first = "core.encoder.block1.conv1.weight"
+    assert kept[0][first].equal(kept[1][first]) and not kept[1][first].equal(kept[2][first])

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from model.backbones import load_imagenet
-from model.rivals.keras import glorot
-from model.rivals.vgg import as_seen, filters
-from model.rivals.view import View
+from model.rivals.parts.keras import glorot
+from model.rivals.parts.vgg import as_seen, filters
+from model.rivals.parts.view import View
 
 BLOCKS = (3, 4, 6, 3)
 """Residual blocks of the stages that the paper calls conv2 to conv5, torchvision's layer1 to 4."""

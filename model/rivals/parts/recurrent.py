@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, dropout
 
-from model.rivals.keras import glorot
+from model.rivals.parts.keras import glorot
 from model.sight import State
 
 

@@ -8,7 +8,7 @@ the group that Keras names after the layer, then the weight's own name, as
 from torch import nn
 
 from model.released import Source
-from model.rivals.view import View
+from model.rivals.parts.view import View
 
 MEAN = (123.68, 116.779, 103.939)
 """Subtracted from B, G, R in 0..255: the programs subtract blue's mean from red and red's from
@@ -41,7 +41,7 @@ def convolution(ours: str, theirs: str) -> Sources:
 
 
 def recurrent(ours: str, theirs: str) -> Sources:
-    """Return the tensors of a cell of `model.rivals.recurrent`."""
+    """Return the tensors of a cell of `model.rivals.parts.recurrent`."""
     return {
         f"{ours}.input.weight": Source(f"{theirs}/kernel:0", "hwio"),
         f"{ours}.recurrent.weight": Source(f"{theirs}/recurrent_kernel:0", "hwio"),

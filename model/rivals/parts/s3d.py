@@ -1,7 +1,7 @@
 """S3D, the trunk of video networks: convolutions in space, then in time (Xie et al., ECCV 2018).
 
 The layers without the classifier, as TASED-Net uses them (Min and Corso, ICCV 2019), over windows
-that slide (`model.rivals.sliding`). Keys are those of TASED-Net's released weights.
+that slide (`model.rivals.parts.sliding`). Keys are those of TASED-Net's released weights.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from model.released import Layout, arranged, released_shape
-from model.rivals.sliding import Centre, Columns, Convolution, Maximum
+from model.rivals.parts.sliding import Centre, Columns, Convolution, Maximum
 
 STRIDE = 32
 """Input sides must be multiples of this many pixels, so that halves stay whole."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.losses import mean_of, per_frame
-from model.rivals.view import View
+from model.rivals.parts.view import View
 
 EPS = 1e-7
 """Keras's epsilon, which the programs add to what they divide by and take logarithms of."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, max_pool2d
 
-from model.rivals.legacy_resize import legacy_resized
+from model.rivals.parts.legacy_resize import legacy_resized
 
 STRIDE = 64
 """Six halvings of a side lead to the cells of the detector and to the last features of motion."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad
 
 from model.backbones import CLASSIFIER, IMAGENET_MEAN, IMAGENET_STD
-from model.rivals.view import View
+from model.rivals.parts.view import View
 
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Filters of the convolutions of each block, at width 1."""

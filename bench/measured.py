@@ -1,0 +1,80 @@
+"""What benches of learning keep, and the rows that they make of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+SHOWN = ("AUC-J", "CC", "NSS", "SIM", "KLDiv")
+
+
+class Scores(NamedTuple):
+    """Of one model and seed."""
+
+    by_clip: dict[str, dict[str, float]]
+    """Clip or image -> metric -> mean over its frames."""
+
+    def mean(self, metric: str) -> float:
+        """Mean over clips."""
+        return float(np.mean([values[metric] for values in self.by_clip.values()]))
+
+    def interval(self, metric: str) -> tuple[float, float]:
+        """Bootstrap over clips, 95 %."""
+        values = np.array([found[metric] for found in self.by_clip.values()])
+        drawn = np.random.default_rng(0).choice(values, (2000, len(values)))
+        low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
+        return float(low), float(high)
+
+
+class Kept:
+    """What was measured, in a file: a bench that was stopped goes on there."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Reads the file if there is one."""
+        self.path = path
+        text = path.read_text() if path and path.is_file() else "{}"
+        self.scores: dict[str, dict[str, dict[str, float]]] = json.loads(text)
+        """Key -> clip or image -> metric -> mean over its frames."""
+
+    def get(self, key: str, measure: Callable[[], Scores]) -> Scores:
+        """Measures what was not."""
+        if key not in self.scores:
+            self.scores[key] = measure().by_clip
+            print(key, f"NSS {Scores(self.scores[key]).mean('NSS'):.3f}", flush=True)
+            if self.path:
+                self.path.write_text(json.dumps(self.scores))
+        return Scores(self.scores[key])
+
+
+def line(name: str, seeds: list[Scores], extra: str = "") -> str:
+    """A row: means over seeds, each seed's, and the interval of what the seeds have on average."""
+    cells = []
+    average = Scores(
+        {
+            clip: {
+                metric: float(np.mean([one.by_clip[clip][metric] for one in seeds]))
+                for metric in SHOWN
+            }
+            for clip in seeds[0].by_clip
+        }
+    )
+    for metric in SHOWN:
+        low, high = average.interval(metric)
+        each = f" ({', '.join(f'{one.mean(metric):.3f}' for one in seeds)})"
+        mean = f"{average.mean(metric):.3f}"
+        cells.append(f"{mean}{each if len(seeds) > 1 else ''} [{low:.3f}, {high:.3f}]")
+    return f"| {name} | {' | '.join(cells)} | {extra} |"
+
+
+def lowest(seeds: list[Scores]) -> str:
+    """The lowest NSS of any clip and seed."""
+    return f"{min(v['NSS'] for one in seeds for v in one.by_clip.values()):.2f}"
+
+
+def table(last: str) -> list[str]:
+    """Head of a table."""
+    return ["", f"| model | {' | '.join(SHOWN)} | {last} |", "|---|" + "---|" * (len(SHOWN) + 1)]

@@ -1,0 +1,1 @@
+"""Trunks, cells, views and losses that the rivals are made of."""

@@ -1,0 +1,1 @@
+"""Given models against what others published of them."""
