@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, max_unpool2d
 
 from model.arguments import check_sides, pick
+from model.classical.gaussian import blurred
 from model.losses import per_frame
 from model.outputs import Maps
 from model.released import Released, Source
@@ -41,23 +42,30 @@ class TASEDNet(nn.Module):
             program has 224 and 384.
         width: Factor of all numbers of channels; the authors' network has 1.
         backbone: The trunk's name; for its weights see load_backbone.
+        blur: Standard deviation of a Gaussian over predictions, but not in training, pixels of
+            what the network sees; the authors' program has one of 7. 0: none.
     """
 
     sight = Sight(before=WINDOW - 1, edge="reverse")
 
-    def __init__(self, *, size: tuple[int, int], width: float, backbone: Literal["s3d"]) -> None:
+    def __init__(
+        self, *, size: tuple[int, int], width: float, backbone: Literal["s3d"], blur: float
+    ) -> None:
         super().__init__()
         pick("backbone", backbone, {"s3d": S3D})
         check_sides(torch.empty(0, 0, *size, device="meta"), STRIDE, "choose another size")
         self.view = View(size=size, gain=2.0, mean=(1.0, 1.0, 1.0))
-        self.core = TASEDCore(width=width)
+        self.core, self.blur = TASEDCore(width=width), blur
 
     def forward(self, clip: Tensor, flow: Tensor | None = None, state: None = None) -> Maps:
         """Predict the frames of RGB clips [B, T, 3, H, W] in [0, 1] that have 31 before them."""
         batch, size = len(clip), (clip.shape[-2], clip.shape[-1])
         seen: Tensor = self.view(clip.flatten(0, 1))
         maps: Tensor = self.core(seen.view(batch, -1, *seen.shape[1:]))
-        return Maps(self.view.back(maps.flatten(0, 1), size).view(batch, -1, 1, *size))
+        maps = maps.flatten(0, 1)
+        if self.blur and not self.training:
+            maps = blurred(maps, self.blur)
+        return Maps(self.view.back(maps, size).view(batch, -1, 1, *size))
 
     def segments(self) -> list[nn.Module]:
         """Return the blocks of the trunk."""
