@@ -176,7 +176,7 @@ def test_a_dataset_without_a_domain_is_named(tmp_path: Path) -> None:
 def test_keys_that_mean_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="mix: datasets"):
         training(images=4)
-    with pytest.raises(ValueError, match="go with batches of all|mix: null"):
+    with pytest.raises(ValueError, match="mix: "):
         training(mix="datasets", clip={"frames": 1, "step": 1, "in_order": True}, batch=1)
     with pytest.raises(ValueError, match="rates: authors"):
         training(late=4)
