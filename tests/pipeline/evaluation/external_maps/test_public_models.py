@@ -1,4 +1,4 @@
-"""The layouts that public models write (docs/evaluation.md)."""
+"""The layouts that public models write (docs/rivals.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.pipeline.evaluation.external_maps.maps_on_disk import (
 
 
 class Written(NamedTuple):
-    """A clip as a model's script writes its maps (docs/evaluation.md)."""
+    """A clip as a model's script writes its maps (docs/rivals.md)."""
 
     clip: str
     path: str
@@ -91,7 +91,7 @@ LAYOUTS: dict[str, tuple[list[Written], list[str]]] = {
         ["shifted"],
     ),
     "OM-CNN": (
-        [Written("animal_alpaca01", "animal_alpaca01_out.avi", 54, mapped=range(16, 48))],
+        [Written("animal_alpaca01", "animal_alpaca01_out.avi", 54, mapped=range(48))],
         ["missing_frame"],
     ),
     "UNISAL-DHF1K": ([Written("0601", "2020_unisal/DHF1K/0601/{:04d}.png")], []),
@@ -118,7 +118,7 @@ LAYOUTS: dict[str, tuple[list[Written], list[str]]] = {
 
 
 def write_film(root: Path, written: Written, pictures: list[NDArray]) -> None:
-    """As the demo of OM-CNN, and what docs/evaluation.md says to do with it."""
+    """As the demo of OM-CNN, and what docs/rivals.md says to do with it."""
     kept = root.parent / written.path
     film(kept, np.stack(pictures), "gray", "-c:v", "mpeg4", "-vtag", "DIVX", "-q:v", "1")
     (root / written.clip).mkdir(parents=True)
