@@ -1,4 +1,4 @@
-"""How much faster TASED-Net slides over a clip than it sees each window anew.
+"""How much faster TASED-Net slides over a clip than it sees each window by itself.
 
 One CPU thread, float32, random weights at the authors' width. The ways of a table take turns, and a
 way's time is the processor time of its fastest round: of all figures the one that other work on the

@@ -27,11 +27,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from model.sight import see, sight_of
 from pipeline.evaluation.predict import predict
-from pipeline.evaluation.watching import FRAMES
 from pipeline.planning.load import configured
 from pipeline.planning.needs import network_arguments, sees_motion
-from pipeline.stores.kinds import FLOW
-from pipeline.stores.kinds import FRAMES as PICTURES
+from pipeline.stores.kinds import FLOW, FRAMES
 from pipeline.stores.weights import save_weights
 from pipeline.stores.writing import write_store
 from pipeline.training.networks import build_network
@@ -60,7 +58,11 @@ def given(model: str, frames: int, *, device: str = "cpu") -> tuple[Any, Any, An
 
 def gflop(model: str, frames: int) -> float:
     """Multiplications and additions of a frame among so many that are predicted at once, 1e9."""
-    network, clip, flow, _ = given(model, frames, device="meta")
+    try:
+        network, clip, flow, _ = given(model, frames, device="meta")
+        see(network, clip, flow)
+    except RuntimeError:  # it needs values
+        network, clip, flow, _ = given(model, frames)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         see(network, clip, flow)
     return counter.get_total_flops() / 1e9 / frames
@@ -68,7 +70,7 @@ def gflop(model: str, frames: int) -> float:
 
 def frames_per_second(model: str) -> float:
     """Of one thread, by calls of as many frames as prediction gives a network at once."""
-    network, clip, flow, sight = given(model, 1 if sight_free(model) else FRAMES)
+    network, clip, flow, sight = given(model, together(model))
     fastest = float("inf")
     with torch.inference_mode():
         for _ in range(TIMES):
@@ -78,10 +80,10 @@ def frames_per_second(model: str) -> float:
     return (clip.shape[1] - sight.before - sight.after) / fastest
 
 
-def sight_free(model: str) -> bool:
-    """Whether frames of a network share nothing, so that one is timed as well as many."""
+def together(model: str) -> int:
+    """Frames to time at once: one of a network whose frames share nothing."""
     sight = sight_of(build_on_meta(model))
-    return not (sight.before or sight.after)
+    return sight.together if sight.before or sight.after else 1
 
 
 def build_on_meta(model: str) -> torch.nn.Module:
@@ -96,7 +98,7 @@ def draw(folder: Path, count: int) -> tuple[Path, Path]:
     random = np.random.default_rng(0)
     made = []
     for kind, shape, dtype in (
-        (PICTURES, (height, width, 3), np.uint8),
+        (FRAMES, (height, width, 3), np.uint8),
         (FLOW, (2, height // 4, width // 4), np.float16),
     ):
         manifest = folder / f"{kind.name}.json"
@@ -135,7 +137,7 @@ def measured(model: str) -> dict[str, float]:
     found: dict[str, float] = {
         "parameters": sum(one.numel() for one in build_on_meta(model).parameters()),
         "gflop": gflop(model, 1),
-        "gflop_shared": gflop(model, FRAMES),
+        "gflop_shared": gflop(model, together(model)),
         "frames_per_second": frames_per_second(model),
     }
     for count in LENGTHS:
@@ -163,7 +165,7 @@ def page(kept: dict[str, dict[str, float]]) -> str:
         "# Prediction of videos",
         "",
         f"{today()}. The networks of `run: paper` on frames of 640x480, one thread, float32; in",
-        f"brackets GFLOP a frame where {FRAMES} frames are predicted at once and share what they",
+        "brackets GFLOP a frame where those that are predicted at once share what they",
         "see; frames/s of CPU time. Peak memory of a process that predicts a drawn video at the",
         f"sizes of `run: demo`, of {LENGTHS[0]} and of {LENGTHS[1]:,} frames; the largest ratio",
         f"is {worst:.3f}. `python bench/streaming.py`.",

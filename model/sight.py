@@ -41,6 +41,8 @@ class Sight(NamedTuple):
     """Frames between two of those that share a state: 5 means five interleaved states."""
     restart: int | None = None
     """Frames after which the state is dropped; None: never within a clip."""
+    together: int = 8
+    """Frames that are predicted at once: of more, windows share more, and take more memory."""
 
 
 def sight_of(network: Any) -> Sight:

@@ -1,9 +1,10 @@
 """Sections of config.yaml about scores, checks and tables."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import NonNegativeFloat, NonNegativeInt
+from pydantic import BeforeValidator, NonNegativeFloat, NonNegativeInt
 
 from pipeline.config.section import Section, Split
 
@@ -56,6 +57,19 @@ class Measured(Section):
     elsewhere."""
 
 
+def _without_null(rows: Any) -> Any:
+    if not isinstance(rows, Mapping):
+        return rows
+    return {label: row for label, row in rows.items() if row is not None}
+
+
+Rows = Annotated[
+    dict[str, Measured],
+    BeforeValidator(_without_null, json_schema_input_type=dict[str, Measured | None]),
+]
+"""Label of a row -> what measures it; a run takes one out by null."""
+
+
 class Table(Section):
     """A table of a paper, with measured values beside the printed ones."""
 
@@ -65,8 +79,9 @@ class Table(Section):
     """Key of `datasets` or `meta_datasets`: the dataset that is scored."""
     metrics: tuple[str, ...]
     """Columns, in the order of the paper: names of pipeline/evaluation/metrics/registry.py."""
-    measured: dict[str, Measured]
-    """Row of the published sheet, or a new one -> what measures it; all other rows are quoted."""
+    measured: Rows
+    """Row of the published sheet, or a new one -> what measures it; all other rows are quoted, and
+    so is one that a run sets to null."""
     average: Literal["clip"] | None = None
     """`clip`: means over the frames of each clip, then over clips; null: as the protocol says."""
     note: str | None = None

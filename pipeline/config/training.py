@@ -206,7 +206,7 @@ class Recipe(Section):
     loss: Literal["saliency", "euclidean", "authors"]
     """`saliency`: Eq. (6) with the weights of the section `loss`; `euclidean`: the predecessor's
     squared distance to the density, for networks that predict densities; `authors`: that of the
-    network's authors."""
+    network's authors, of what is computed at once."""
     adversarial: Adversarial | None = None
     """Discriminator against which the network learns in every second iteration; null: none."""
     optimiser: Optimiser
@@ -294,8 +294,6 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _statistics_are_taken_once(self) -> Self:
-        if self.loss == "authors" and self.micro_batch:
-            raise ValueError("micro_batch: the loss `authors` is that of a whole batch; null")
         if self.recompute and self.batch_norm == "train":
             raise ValueError(
                 "recompute: would count every batch twice in the statistics of batch_norm: train; "

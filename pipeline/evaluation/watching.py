@@ -11,9 +11,6 @@ from torch import Tensor
 from model.sight import Sight
 from pipeline.preprocessing.tensors import flow_tensor, frame_tensor
 
-FRAMES = 8
-"""Number of frames that a network predicts at once."""
-
 
 class Watched(NamedTuple):
     """What a network is given at once."""
@@ -55,11 +52,11 @@ def watched(frames: Any, flow: Any, chosen: Sequence[int], sight: Sight) -> Iter
     elif sight.before or sight.after:
         batches = _windows(chosen, last, sight)
     else:
-        starts = range(0, len(chosen), FRAMES)
-        alone = ([[time] for time in chosen[start : start + FRAMES]] for start in starts)
+        starts = range(0, len(chosen), sight.together)
+        alone = ([[time] for time in chosen[start : start + sight.together]] for start in starts)
         batches = (_Times(times, times, times[-1][0] + 1, True) for times in alone)
     # As many as one call and the next one share, and those of one call.
-    held = 2 * FRAMES * sight.step + sight.before + sight.after
+    held = 2 * sight.together * sight.step + sight.before + sight.after
     read = lru_cache(held)(lambda time: frame_tensor(frames[time]))
     size = (frames.shape[1], frames.shape[2])
     move = lru_cache(held)(lambda time: flow_tensor(flow[time], size))
@@ -88,7 +85,7 @@ def _within(time: int, last: int) -> int:
 
 def _in_turn(count: int, sight: Sight) -> Iterator[_Times]:
     """So many frames one after the other; the clips are those that do not share a state."""
-    stretch = max(1, FRAMES // sight.step) * sight.step
+    stretch = max(1, sight.together // sight.step) * sight.step
     restarts = [*range(0, count, sight.restart or count), count]
     for begin, end in pairwise(restarts):
         for start in range(begin, end, stretch):
@@ -100,20 +97,28 @@ def _in_turn(count: int, sight: Sight) -> Iterator[_Times]:
 
 
 def _windows(chosen: Sequence[int], last: int, sight: Sight) -> Iterator[_Times]:
-    """Chosen frames that follow one another share a clip; one in reverse order has its own."""
+    """Chosen frames that follow one another share a clip, which may run backwards."""
+    for run, backwards in _runs(chosen, last, sight):
+        if backwards:
+            seen = range(run[-1] + sight.before, run[0] - sight.after - 1, -1)
+            yield _Times([seen], [run[::-1]], run[-1] + 1, True)
+        else:
+            yield _Times([_around(run, sight)], [run], run[-1] + 1, True)
+
+
+def _runs(chosen: Sequence[int], last: int, sight: Sight) -> Iterator[tuple[list[int], bool]]:
+    """Times that follow one another, not too many, and whether they are seen backwards."""
     run: list[int] = []
+    before = False
     for time in chosen:
         backwards = sight.edge == "reverse" and time < sight.before and time + sight.before <= last
-        if run and (backwards or time != run[-1] + 1 or len(run) == FRAMES):
-            yield _Times([_around(run, sight)], [run], run[-1] + 1, True)
+        if run and (backwards != before or time != run[-1] + 1 or len(run) == sight.together):
+            yield run, before
             run = []
-        if backwards:
-            window = range(time + sight.before, time - sight.after - 1, -1)
-            yield _Times([window], [[time]], time + 1, True)
-        else:
-            run.append(time)
+        run.append(time)
+        before = backwards
     if run:
-        yield _Times([_around(run, sight)], [run], run[-1] + 1, True)
+        yield run, before
 
 
 def _around(predicted: Sequence[int], sight: Sight) -> list[int]:

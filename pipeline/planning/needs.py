@@ -99,6 +99,8 @@ def without_weights(cfg: Config, model: str) -> str | None:
     if not absent:
         return None
     names = " and ".join(file.name for file in absent)
+    if absent[0].parent == Path(cfg.pathvars["raw"], "released"):
+        return f"authors' weights that are not in {absent[0].parent}; docs/rivals.md says whose are"
     return f"its weights are not there: put {names} at {absent[0].parent}"
 
 

@@ -258,7 +258,8 @@ def test_which_models_look_at_flow() -> None:
         *("shallow_conv", "unisal"),
     }
     assert trained - seeing == {"spatial", "two_stream_spatial", *still_rivals}
-    for model in cfg.models.keys() - trained - {"observers"}:
+    untrained = {model for model, entry in cfg.models.items() if not (entry.start or entry.weights)}
+    for model in untrained - {"observers"}:
         network = build(**network_arguments(cfg, model))
         assert (model in seeing) == getattr(network, "sees_motion", False), model
     assert [name for name in cfg.datasets if still(cfg, name)] == ["salicon"]
@@ -277,3 +278,11 @@ def test_an_unknown_run_lists_the_known_ones() -> None:
         InputError, match=r"run: papr: no such run; set it to paper, demo, own, part, real"
     ):
         configured("papr")
+
+
+def test_a_run_takes_a_row_out_by_null() -> None:
+    found = configuration("demo")
+    found["tables"]["table_1"]["measured"]["Temporal"] = None
+    rows = load(found).tables["table_1"].measured
+    assert "Temporal" not in rows
+    assert "Spatial" in rows

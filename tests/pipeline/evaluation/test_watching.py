@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from model.sight import Sight, see, sight_of
 from pipeline.evaluation.predict import saliency_maps
-from pipeline.evaluation.watching import FRAMES, watched
+from pipeline.evaluation.watching import watched
 
 
 def film(count: int) -> Any:
@@ -81,7 +81,9 @@ def test_the_first_frames_are_seen_in_reverse_order() -> None:
     """Rule of TASED-Net's program for frames that have too few before them."""
     given = list(watched(film(9), None, [0, 1, 3, 4], Sight(before=3, edge="reverse")))
     seen = [times_of(clip)[0] for clip, *_ in given]
-    assert seen == [[3, 2, 1, 0], [4, 3, 2, 1], [0, 1, 2, 3, 4]]
+    # Frames 0 and 1 share a clip that runs backwards, each with the three frames after it.
+    assert seen == [[4, 3, 2, 1, 0], [0, 1, 2, 3, 4]]
+    assert [one.kept for one in given] == [[(0, 1), (0, 0)], [(0, 0), (0, 1)]]
 
 
 def test_a_video_shorter_than_the_window_repeats_its_first_frame() -> None:
@@ -138,7 +140,7 @@ class Plain(nn.Module):
 
 
 def test_a_network_may_return_a_tensor() -> None:
-    frames = torch.rand(2, FRAMES, 3, 4, 8)
+    frames = torch.rand(2, 8, 3, 4, 8)
     maps, state = see(Plain(), frames, None)
     assert state is None
     assert maps.saliency.equal(frames[:, :, :1])

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.planning.load import configured
 from pipeline.reporting.published import disagreements, read_marks, read_published
+from tests.builders import ROOT
 
 METRICS = ("AUC-J", "CC", "NSS", "SIM", "KLDiv")
 FOLDER = Path(__file__).parents[3] / "workflow" / "published"
@@ -211,3 +213,16 @@ def test_the_predecessors_numbers_are_those_of_its_text(number):
     rows = sheet(number, "two_stream").values()
     transcribed = [value for row in rows for value in row.values.values()]
     assert sorted(map(float, printed)) == sorted(transcribed)
+
+
+def test_readme_counts_the_printed_rows_that_something_measures() -> None:
+    """Of the paper's run: by a network, a model of another kind or, where they are, weights."""
+    cfg = configured("paper")
+    printed, measured = 0, 0
+    for name, table in cfg.tables.items():
+        for row in read_published(ROOT / f"workflow/published/{name}.csv"):
+            printed += 1
+            measured += row.method in table.measured
+            assert (row.method in table.measured) != (row.method in cfg.quoted), row.method
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"Of the {printed} rows that the papers print, {measured} are measured" in readme
