@@ -22,7 +22,7 @@ WEIGHTS = "results/demo/weights/authors/given.safetensors"
 
 def _with_row(content: bytes) -> bytes:
     config = yaml.safe_load(content)
-    entry = {**KEYS, "start": None, "weights": "<raw>/released/authors.npz"}
+    entry = {**KEYS, "start": None, "weights": "<raw>/mine/authors.npz"}
     config["models"]["authors"] = entry
     row = {"model": "authors", "training": "given"}
     config["tables"]["table_1"]["measured"]["Authors' weights"] = row
@@ -46,11 +46,11 @@ def test_a_row_of_a_table(project: Any) -> None:
         folder = Path(
             yaml.safe_load((project.folder / "config.yaml").read_text())["pathvars"]["raw"]
         )
-        file = project.folder / folder / "released/authors.npz"
+        file = project.folder / folder / "mine/authors.npz"
         planned = project.planned("results/tables")
         assert "import_weights" not in planned and "predict" not in planned
         project.run("results/tables")
-        why = f"its weights are not there: put authors.npz at {folder}/released"
+        why = f"its weights are not there: put authors.npz at {folder}/mine"
         assert why in (project.folder / "results/tables/table_1.md").read_text()
         _written(file)
         project.run("results/tables")
