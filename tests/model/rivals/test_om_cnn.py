@@ -12,7 +12,7 @@ from model.registry import build
 from model.rivals.om_cnn import OMCNN, VideoMaps
 from model.rivals.parts import object_motion, two_c_lstm
 from model.rivals.parts.legacy_resize import legacy_resized
-from model.sight import see
+from model.sight import Sight, see
 
 PAPER: dict[str, Any] = {
     "size": (448, 448),
@@ -61,7 +61,7 @@ def test_maps_of_all_frames_but_the_last_five() -> None:
     for found in maps:
         assert found.min() >= 0
         assert found.max() <= 1
-    assert network.sight == (0, 5, "repeat", 0, True, 1, 16)
+    assert network.sight == Sight(after=5, carries=True, restart=16)
     assert small(restart=None).sight.restart is None
 
 
