@@ -94,7 +94,8 @@ class SmallRun:
 
     def predict(self, manifest: Path) -> None:
         own = {"network": NETWORK, "weights": [self.weights], "frames": [self.made("frames")]}
-        _run(predict, **own, flow=[], frame_list=[], threads=1, **_stored(manifest))
+        own |= {"dataset": "ucf_sports", "flow": [], "frame_list": []}
+        _run(predict, **own, threads=1, **_stored(manifest))
 
     def score(self, scores: Path) -> None:
         own = {"density": [self.made("density")], "gaze": [self.made("gaze")], "metrics": []}
