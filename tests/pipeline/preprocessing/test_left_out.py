@@ -95,6 +95,7 @@ class Stages:
     def predicted(self) -> None:
         shots = [self.manifest("frames")]
         nothing: dict[str, Any] = {"weights": [], "flow": [], "frame_list": []}
+        nothing |= {"dataset": "ucf_sports"}
         predict(network=CENTRE, frames=shots, threads=1, **nothing, **self.made("saliency"))
 
     def scored(self) -> Path:
