@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -85,7 +86,7 @@ def page(kept: Kept) -> str:
             found.setdefault(model, []).append(Scores(by_clip))
     plain = {"centre bias": of_network("centre_bias"), "mean training map": mean_map("diem")}
     floor = {
-        name: [kept.get(f"clips/{name}/0", lambda way=way: clip_scores(way))]
+        name: [kept.get(f"clips/{name}/0", partial(clip_scores, way))]
         for name, way in plain.items()
     }
     best = max(one.mean("NSS") for (one,) in floor.values())

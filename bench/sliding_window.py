@@ -4,7 +4,7 @@ One CPU thread, float32, random weights at the authors' width. The ways of a tab
 way's time is the processor time of its fastest round: of all figures the one that other work on the
 machine disturbs least. Every map is compared with that of its window alone. Run from anywhere:
 
-    python bench/sliding_window.py [--rounds 2] [--windows 8 32]
+    python bench/sliding_window.py [--rounds 2] [--windows 8 16 32]
 
 Writes bench/results/sliding_window.md.
 """
@@ -17,7 +17,7 @@ import os
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -31,7 +31,7 @@ SIZES = ((96, 128), (224, 384))
 
 
 def seconds(
-    ways: dict[int, Callable[[], Tensor]], rounds: int
+    ways: Mapping[int, Callable[[], Tensor]], rounds: int
 ) -> tuple[dict[int, float], dict[int, Tensor]]:
     """Processor time of each way's fastest round, and what it returned."""
     taken: dict[int, list[float]] = {name: [] for name in ways}
@@ -69,7 +69,7 @@ def main() -> None:
     """Measures and writes bench/results/sliding_window.md."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--windows", type=int, nargs="*", default=[8, 32])
+    parser.add_argument("--windows", type=int, nargs="*", default=[8, 16, 32])
     given = parser.parse_args()
     torch.set_num_threads(1)
     with torch.inference_mode():
