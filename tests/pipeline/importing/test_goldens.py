@@ -125,7 +125,7 @@ SYSTEMS = {
         1e-4,
     ),
     "tased_net": System(
-        {"network": "tased_net", "width": 1.0, "backbone": "s3d", **SMALL},
+        {"network": "tased_net", "width": 1.0, "backbone": "s3d", "blur": 0.0, **SMALL},
         lambda: standin("tased"),
         formats.pytorch,
         lambda network: float(tased_net.error(network, golden("tased")).max()),
