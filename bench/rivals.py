@@ -31,6 +31,7 @@ from learning import (
 from measured import Kept, Scores, line, table
 from pages import publish, today
 
+from model.sight import sees_time
 from pipeline.config.training import Clip
 from pipeline.planning.needs import network_arguments
 from pipeline.training.networks import build_network
@@ -55,8 +56,8 @@ def learnt(model: str, seed: int, folder: Path, kept: Kept) -> None:
     key = f"clips/{model}/{seed}"
     if key in kept.scores:
         return
-    sees_time = hasattr(build_network(network_arguments(CFG, model)), "sight")
-    batch = FRAMES // RECIPE.clip.frames if sees_time else FRAMES
+    clips = sees_time(build_network(network_arguments(CFG, model)))
+    batch = FRAMES // RECIPE.clip.frames if clips else FRAMES
     changes = {"batch": batch, "iterations": ITERATIONS, "epochs": None}
     # Maps of the predecessor's networks may fall below 0: they have a loss of their own.
     densities = CFG.models[model].network == "two_stream"

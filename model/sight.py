@@ -2,16 +2,17 @@
 
 A network without an attribute `sight` sees one frame: it is called as ``forward(frame, flow)`` with
 frames [B, 3, H, W] and flow [B, 2, H, W] or None; if it has an attribute `earlier` above 0, a third
-argument [B, earlier, 3, H, W] holds the frames before each, oldest first. One with `sight` sees
-time: it is called as
-``forward(clip, flow, state)`` with clips [B, T, 3, H, W], flow [B, N, K, 2, H, W] or None and a
-state, and predicts N = T - before - after frames of each clip. Frames are RGB in [0, 1]; flow is
-right and down, pixels per frame.
+argument [B, earlier, 3, H, W] holds the frames before each, oldest first.
+
+One with `sight` sees time: it is called as ``forward(clip, flow, state)`` with clips [B, T, 3, H,
+W], flow [B, N, K, 2, H, W] or None and a state, and predicts N = T - before - after frames of each
+clip. Frames are RGB in [0, 1]; flow is right and down, pixels per frame.
 
 Either returns a tensor, or a NamedTuple with a field `saliency`: maps [B, 1, H, W] or [B, N, 1, H,
 W], >= 0, of any scale. A network that carries a state returns it beside them: ``(maps, state)``.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
@@ -44,10 +45,27 @@ class Sight(NamedTuple):
     together: int = 8
     """Frames that are predicted at once: of more, windows share more, and take more memory."""
 
+    def around(self, predicted: Sequence[int]) -> list[int]:
+        """Return the times of the frames that are seen to predict some, which follow one another.
+
+        They may lie before a video's first frame or after its last one.
+        """
+        first, last = predicted[0], predicted[-1]
+        earlier = range(first - self.before, first)
+        return [*earlier, *predicted, *range(last + 1, last + 1 + self.after)]
+
+
+def sees_time(network: Any) -> bool:
+    """Return whether a network, a module or a compiled one, is called with clips."""
+    return getattr(network, "sight", None) is not None
+
 
 def sight_of(network: Any) -> Sight:
     """Return what a network, a module or a compiled one, sees."""
-    return getattr(network, "sight", None) or Sight(before=int(getattr(network, "earlier", 0)))
+    if sees_time(network):
+        sight: Sight = network.sight
+        return sight
+    return Sight(before=int(getattr(network, "earlier", 0)))
 
 
 def see(
@@ -62,7 +80,7 @@ def see(
         ValueError: The maps are not one for each predicted frame.
     """
     sight = sight_of(network)
-    if getattr(network, "sight", None) is None:
+    if not sees_time(network):
         # Views, so that gradients and memory are those of a batch of frames.
         frames = clip[:, sight.before :].flatten(0, 1)
         given = [frames, None if flow is None else flow[:, :, 0].flatten(0, 1)]

@@ -23,7 +23,7 @@ from pipeline.stores.settings import network_settings
 from pipeline.stores.verify import damage
 from pipeline.stores.weights import weights_digest
 from pipeline.stores.writing import write_store
-from pipeline.training.networks import load_network
+from pipeline.training.networks import enter, load_network
 
 
 @torch.inference_mode()
@@ -65,9 +65,9 @@ def predict(
 ) -> None:
     """Turn FRAMES and FLOW stores of a test split into one SALIENCY store.
 
-    `weights` is one file, or none for what needs no training; a network that has a method `enter`
-    is given the name of the dataset; `frame_list` is the list of a meta
-    dataset, or none for every frame; `flow` is empty for still images.
+    `weights` is one file, or none for what needs no training; a network with domains enters that of
+    the dataset. `frame_list` is the list of a meta dataset, or none for every frame; `flow` is
+    empty for still images.
 
     Raises:
         InputError: There is no clip, a map of the network is not finite, or the network does not
@@ -75,11 +75,7 @@ def predict(
     """
     torch.set_num_threads(threads)
     model = load_network(network, weights)
-    if hasattr(model, "enter"):
-        try:
-            model.enter(dataset)  # type: ignore[operator]
-        except ValueError as error:
-            raise InputError(f"config.yaml: networks.{network['network']}: {error}") from error
+    enter(model, dataset)
     pictures, motions = open_parts(FRAMES, frames), open_parts(FLOW, flow)
     refuse_nothing(pictures, frames)
     clips = {clip: part.clips[clip] for clip, part in pictures.items()}

@@ -92,7 +92,7 @@ def _in_turn(count: int, sight: Sight) -> Iterator[_Times]:
             stop = min(start + stretch, end)
             ends = start + -(-(stop - start) // sight.step) * sight.step
             predicted = [range(start + k, ends, sight.step) for k in range(sight.step)]
-            seen = [_around(one, sight) for one in predicted]
+            seen = [sight.around(one) for one in predicted]
             yield _Times(seen, predicted, stop, start == begin)
 
 
@@ -103,7 +103,7 @@ def _windows(chosen: Sequence[int], last: int, sight: Sight) -> Iterator[_Times]
             seen = range(run[-1] + sight.before, run[0] - sight.after - 1, -1)
             yield _Times([seen], [run[::-1]], run[-1] + 1, True)
         else:
-            yield _Times([_around(run, sight)], [run], run[-1] + 1, True)
+            yield _Times([sight.around(run)], [run], run[-1] + 1, True)
 
 
 def _runs(chosen: Sequence[int], last: int, sight: Sight) -> Iterator[tuple[list[int], bool]]:
@@ -119,13 +119,3 @@ def _runs(chosen: Sequence[int], last: int, sight: Sight) -> Iterator[tuple[list
         before = backwards
     if run:
         yield run, before
-
-
-def _around(predicted: Sequence[int], sight: Sight) -> list[int]:
-    """The times of predicted frames, with those that a network sees before and after them."""
-    first, last = predicted[0], predicted[-1]
-    return [
-        *range(first - sight.before, first),
-        *predicted,
-        *range(last + 1, last + 1 + sight.after),
-    ]

@@ -34,7 +34,9 @@ def try_networks(cfg: Config, folder: Path) -> None:
     command = [sys.executable, "-m", "pipeline.training.contract", json.dumps(given)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(done.stderr.strip().splitlines()[-1])
+        # A process that was killed has no last words.
+        words = done.stderr.strip().splitlines() or [f"status {done.returncode}; rerun"]
+        sys.exit(words[-1])
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(sorted(tried | new)))
 

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby, pairwise, starmap
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.sight import Sight, sight_of
+from model.sight import Sight, sees_time, sight_of
 from pipeline.config.training import Clip, Training
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FRAMES
 from pipeline.stores.reading import open_store
+from pipeline.training.networks import enter
 from pipeline.training.samples import Batch, Place, TrainingSamples
 
 
@@ -29,15 +29,7 @@ class ClipSamples(TrainingSamples):
     """
 
     def __init__(
-        self,
-        frames: Sequence[Path],
-        flow: Sequence[Path],
-        gaze: Sequence[Path],
-        density: Sequence[Path],
-        *,
-        sight: Sight,
-        clip: Clip,
-        overlapping: bool = True,
+        self, *parts: Sequence[Path], sight: Sight, clip: Clip, overlapping: bool = True
     ) -> None:
         """Opens the parts as `TrainingSamples` does; without overlap, clips are those in a row.
 
@@ -45,7 +37,7 @@ class ClipSamples(TrainingSamples):
             InputError: There is no frame with gaze, a window of frames that are not neighbours is
                 asked for, or an order for a network without a state.
         """
-        super().__init__(frames, flow, gaze, density)
+        super().__init__(*parts)
         self.sight, self.clip, self.step = sight, clip, clip.step or sight.step
         self.in_order = overlapping and clip.in_order
         if self.in_order and not sight.carries:
@@ -101,15 +93,11 @@ class ClipSamples(TrainingSamples):
             (number, name, self._predicted(start), len(self._pixels[number, name]) - 1)
             for number, name, start in clips
         ]
-        before, after, fields = self.sight.before, self.sight.after, max(1, self.sight.flows)
+        fields = max(1, self.sight.flows)
         seen: list[Place] = [
             (number, name, min(max(time, 0), last))
             for number, name, times, last in every
-            for time in (
-                *range(times[0] - before, times[0]),
-                *times,
-                *range(times[-1] + 1, times[-1] + 1 + after),
-            )
+            for time in self.sight.around(times)
         ]
         moving: list[Place] = [
             (number, name, min(time + ahead, last))
@@ -218,7 +206,7 @@ def samples_for(
     names = [*dict.fromkeys(map(dataset_of, parts[0]))]
     by_video = settings.mix == "datasets"
     mixed = by_video or (len(names) > 1 and hasattr(network, "enter"))
-    found, batches = {}, []
+    found, batches = dict[str, TrainingSamples](), []
     for name in names if mixed else names[:1]:
         given = parts
         if mixed:
@@ -229,11 +217,11 @@ def samples_for(
             clip = clip.model_copy(update={"frames": 1})
             batch = settings.images or batch
         batches.append(batch)
-        sight = sight_of(network)
-        if getattr(network, "sight", None) is None:
-            found[name] = TrainingSamples(*given)
-        else:
+        if sees_time(network):
+            sight = sight_of(network)
             found[name] = ClipSamples(*given, sight=sight, clip=clip, overlapping=overlapping)
+        else:
+            found[name] = TrainingSamples(*given)
     if not mixed:
         return found[names[0]]
     return MixedSamples(found, batches, settings.batch, by_video=by_video)
@@ -247,16 +235,3 @@ def dataset_of(manifest: Path) -> str:
 def _are_stills(frames: Sequence[Path]) -> bool:
     parts = [open_store(FRAMES, manifest) for manifest in frames]
     return all(facts["shape"][0] == 1 for part in parts for facts in part.clips.values())
-
-
-def enter(network: Any, dataset: str) -> None:
-    """Let a network work in the domain of a dataset, if it has domains.
-
-    Raises:
-        InputError: It has none for this dataset.
-    """
-    if hasattr(network, "enter"):
-        try:
-            network.enter(dataset)
-        except ValueError as error:
-            raise InputError(f"config.yaml: networks: {error}") from error

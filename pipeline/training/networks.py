@@ -59,3 +59,16 @@ def load_network(arguments: dict[str, Any], weights: list[Path]) -> nn.Module:
         remedy = f"rerun what makes them, with: snakemake --force {file}"
         load_into(network.load_state_dict, file, "this model", remedy)
     return network.to(device()).eval()
+
+
+def enter(network: Any, dataset: str) -> None:
+    """Let a network work in the domain of a dataset, if it has domains.
+
+    Raises:
+        InputError: It has none for this dataset.
+    """
+    if hasattr(network, "enter"):
+        try:
+            network.enter(dataset)
+        except ValueError as error:
+            raise InputError(f"config.yaml: networks, or a model of them: {error}") from error

@@ -21,8 +21,9 @@ from pipeline.runtime.errors import InputError
 from pipeline.runtime.processes import Processes
 from pipeline.training import loop
 from pipeline.training.batches import MixedOrder, Order, Samples, part
-from pipeline.training.clips import ClipSamples, MixedSamples, enter
+from pipeline.training.clips import ClipSamples, MixedSamples
 from pipeline.training.frame_trainer import FrameTrainer
+from pipeline.training.networks import enter
 from pipeline.training.samples import Batch, Sample, on_device
 from pipeline.training.tensorboard import Board
 from pipeline.training.trainer import Run
