@@ -71,4 +71,4 @@ def enter(network: Any, dataset: str) -> None:
         try:
             network.enter(dataset)
         except ValueError as error:
-            raise InputError(f"config.yaml: networks, or a model of them: {error}") from error
+            raise InputError(f"config.yaml: networks: {error}") from error
