@@ -17,7 +17,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -265,12 +265,16 @@ def page(kept: Kept) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Measures and writes bench/results/learning.md."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    variants = [model for model, entry in CFG.models.items() if entry.network == "gfsalnet"]
+def run(
+    name: str,
+    models: Sequence[str],
+    learnt: Callable[[str, int, Path, Kept], None],
+    page: Callable[[Kept], str],
+) -> None:
+    """Measures models, seed by seed, and writes bench/results/<name>.md after each."""
+    parser = argparse.ArgumentParser(description=f"Measures and writes bench/results/{name}.md.")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--models", nargs="*", default=variants)
+    parser.add_argument("--models", nargs="*", default=models)
     parser.add_argument("--kept", type=Path, help="a file to keep scores in, and to go on from")
     given = parser.parse_args()
     kept = Kept(given.kept and given.kept.resolve())
@@ -281,8 +285,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             for model in given.models:
                 learnt(model, seed, Path(folder), kept)
-        publish("learning", page(kept))
+        publish(name, page(kept))
 
 
 if __name__ == "__main__":
-    main()
+    VARIANTS = [model for model, entry in CFG.models.items() if entry.network == "gfsalnet"]
+    run("learning", VARIANTS, learnt, page)

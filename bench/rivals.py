@@ -9,27 +9,22 @@ mean map and a centre bias need no training. Writes bench/results/rivals.md.
 
 from __future__ import annotations
 
-import argparse
-import os
-import tempfile
 from functools import partial
 from pathlib import Path
 
-import torch
 from learning import (
     CFG,
     DIEM,
-    ROOT,
     THREADS,
     clip_scores,
     cpu_seconds,
     finetuned,
-    make_stores,
     mean_map,
     of_network,
+    run,
 )
 from measured import Kept, Scores, line, table
-from pages import publish, today
+from pages import today
 
 from model.sight import sees_time
 from pipeline.config.training import Clip
@@ -120,23 +115,5 @@ def page(kept: Kept) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Measures and writes bench/results/rivals.md."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--models", nargs="*", default=RIVALS)
-    parser.add_argument("--kept", type=Path, help="a file to keep scores in, and to go on from")
-    given = parser.parse_args()
-    kept = Kept(given.kept and given.kept.resolve())
-    os.chdir(ROOT)
-    make_stores()
-    torch.set_num_threads(THREADS)
-    for seed in range(given.seeds):
-        with tempfile.TemporaryDirectory() as folder:
-            for model in given.models:
-                learnt(model, seed, Path(folder), kept)
-        publish("rivals", page(kept))
-
-
 if __name__ == "__main__":
-    main()
+    run("rivals", RIVALS, learnt, page)

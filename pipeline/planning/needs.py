@@ -100,7 +100,10 @@ def without_weights(cfg: Config, model: str) -> str | None:
         return None
     names = " and ".join(file.name for file in absent)
     if absent[0].parent == Path(cfg.pathvars["raw"], "released"):
-        return f"authors' weights that are not in {absent[0].parent}; docs/rivals.md says whose are"
+        # In the same words for every row, so that a page names the rows together.
+        return (
+            f"no file of these weights in {absent[0].parent}; docs/rivals.md says how to get them"
+        )
     return f"its weights are not there: put {names} at {absent[0].parent}"
 
 

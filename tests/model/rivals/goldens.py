@@ -6,6 +6,7 @@ They lie beside the checkout; where they are absent the tests that need them are
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,15 @@ def standin(system: str) -> dict[str, np.ndarray]:
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return dict(module.ALL[system]())
+
+
+def load_keras(network: Any, system: str) -> None:
+    """Load the stand-in weights of a file of Keras, whose order must be the network's."""
+    weights = standin(system)
+    layout = json.loads((FOLDER / system / "h5_layout.json").read_text())
+    tensors = {f"{group}/{name}": weights[name] for group, name, _ in layout}
+    assert [source.name for source in network.released().tensors.values()] == list(tensors)
+    load_released(network, tensors)
 
 
 def load_released(network: Any, tensors: dict[str, np.ndarray]) -> None:

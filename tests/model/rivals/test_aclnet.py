@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from copy import deepcopy
 from math import log
@@ -18,7 +17,8 @@ from model.rivals.aclnet import ACLNet, AttentiveMaps
 from model.rivals.parts import recurrent, vgg
 from model.rivals.parts.keras_loss import targets
 from model.sight import see
-from tests.model.rivals.goldens import FOLDER, golden, load_released, standin
+from tests.model.rivals.goldens import golden, load_keras
+from tests.model.rivals.steps import losses_of
 
 PAPER: dict[str, Any] = {
     "backbone": "vgg16",
@@ -128,21 +128,7 @@ def test_loss_is_ten_kl_less_two_cc_less_nss_of_map_and_attention() -> None:
 
 
 def test_training_lowers_the_loss_and_reaches_every_parameter() -> None:
-    network, frames = small().train(), clip(2, 2)
-    density, fixated = torch.zeros(2, 4, 1, 48, 64)
-    density[..., 10:20, 30:40], fixated[..., 15, 35] = 1, 1
-    optimiser = torch.optim.Adam(network.parameters(), 1e-3)
-    losses = []
-    for step in range(8):
-        maps, _ = see(network, frames, None)
-        flat = AttentiveMaps(*(part.flatten(0, 1) for part in maps))
-        loss = network.authors_loss(flat, density, fixated)
-        optimiser.zero_grad()
-        loss.backward()
-        if not step:
-            assert all(parameter.grad is not None for parameter in network.parameters())
-        optimiser.step()
-        losses.append(loss.item())
+    losses = losses_of(small(), clip(2, 2), None, steps=8)
     assert losses[-1] < losses[0]
 
 
@@ -164,12 +150,8 @@ def test_released_names_every_tensor_once() -> None:
 @pytest.fixture(scope="module")
 def released() -> ACLNet:
     """The published network with stand-in weights, by the layout of the authors' file."""
-    weights = standin("aclnet")
-    layout = json.loads((FOLDER / "aclnet/h5_layout.json").read_text())
-    tensors = {f"{group}/{name}": weights[name] for group, name, _ in layout}
     network = ACLNet(**PAPER)
-    assert [source.name for source in network.released().tensors.values()] == list(tensors)
-    load_released(network, tensors)
+    load_keras(network, "aclnet")
     return network.eval()
 
 

@@ -18,18 +18,9 @@ from model.rivals import om_cnn
 from model.rivals.om_cnn import OMCNN
 from model.rivals.parts import object_motion, two_c_lstm
 from tests.model.rivals.goldens import FOLDER, golden, load_released, standin
+from tests.model.rivals.test_om_cnn import PAPER
 
 pytestmark = pytest.mark.shared
-PAPER: dict[str, Any] = {
-    "size": (448, 448),
-    "width": 1.0,
-    "recurrent": True,
-    "frozen": False,
-    "gates": "released",
-    "keep": 0.25,
-    "passes": 100,
-    "restart": 16,
-}
 MAPS = {"released": "as_demo_gain4", "expectation": "gain1"}
 """Reading of the gates -> the program's maps with it."""
 

@@ -14,6 +14,7 @@ from model.classical.gaussian import blurred
 from model.rivals.parts.keras_loss import targets
 from model.rivals.stra_net import Depth, Priors, ResidualMaps, STRANet, enlarged, rewrapped
 from model.sight import see
+from tests.model.rivals.steps import losses_of
 
 PAPER: dict[str, Any] = {
     "backbone": "resnet50",
@@ -187,21 +188,7 @@ def test_loss_is_that_of_the_map_and_of_each_side_map() -> None:
 
 
 def test_training_lowers_the_loss_and_reaches_every_parameter() -> None:
-    network, (frames, flow) = small().train(), clip(1, 2)
-    density, fixated = torch.zeros(2, 2, 1, 48, 64)
-    density[..., 10:20, 30:40], fixated[..., 15, 35] = 1, 1
-    optimiser = torch.optim.Adam(network.parameters(), 1e-3)
-    losses = []
-    for step in range(6):
-        maps, _ = see(network, frames, flow)
-        flat = ResidualMaps(*(part.flatten(0, 1) for part in maps))
-        loss = network.authors_loss(flat, density, fixated)
-        optimiser.zero_grad()
-        loss.backward()
-        if not step:
-            assert all(parameter.grad is not None for parameter in network.parameters())
-        optimiser.step()
-        losses.append(loss.item())
+    losses = losses_of(small(), *clip(1, 2), steps=6)
     assert losses[-1] < losses[0]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from copy import deepcopy
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from model.rivals.stra_net import DilatedResNet, STRANet, enlarged
-from tests.model.rivals.goldens import FOLDER, golden, load_released, standin
+from tests.model.rivals.goldens import golden, load_keras
 from tests.model.rivals.test_stranet import PAPER
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
@@ -27,12 +26,8 @@ MASK = 1e-7
 @pytest.fixture(scope="module")
 def released() -> STRANet:
     """The published network with stand-in weights, by the layout of the authors' file."""
-    weights = standin("stranet")
-    layout = json.loads((FOLDER / "stranet/h5_layout.json").read_text())
-    tensors = {f"{group}/{name}": weights[name] for group, name, _ in layout}
     network = STRANet(**PAPER)
-    assert [source.name for source in network.released().tensors.values()] == list(tensors)
-    load_released(network, tensors)
+    load_keras(network, "stranet")
     return network.eval()
 
 

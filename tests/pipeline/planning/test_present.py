@@ -19,7 +19,7 @@ from pipeline.raw.splits import read_sheet
 from pipeline.runtime.errors import InputError
 from tests.builders import ROOT, configuration
 
-UNTRAINED = {"PQFT", "Fang et al.", "Observers", "UNISAL, released", "Centre bias", "Chance"}
+UNTRAINED = {"PQFT", "Fang et al.", "Observers", "UNISAL (released)", "Centre bias", "Chance"}
 
 
 def dhf1k(folder: Path, *clips: str, gaze: bool = True) -> None:

@@ -134,7 +134,7 @@ def test_twelve_tables_each_with_its_printed_sheet(run: str) -> None:
         rows = measured(cfg, table)
         assert rows.keys() - cfg.sanity.keys(), table
         # Files of authors' weights are the user's.
-        assert all(label.endswith(", released") for label in unmeasured(cfg, table)), table
+        assert all(label.endswith("(released)") for label in unmeasured(cfg, table)), table
 
 
 def test_observers_need_gaze_that_tells_them_apart() -> None:
