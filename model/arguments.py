@@ -1,4 +1,4 @@
-"""Checks of what a network is given: its options, its images' sizes, weights to start from."""
+"""What networks are given: checks of options, of sizes, of weights to start from; and widths."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeVar
@@ -53,3 +53,8 @@ def check_single_stream(parts: Iterable[str]) -> None:
         raise ValueError(
             f"expected the weights of one stream, got keys that start with {sorted(found)}"
         )
+
+
+def at_width(channels: int, width: float) -> int:
+    """Return a layer's number of channels at a factor of it, at least one."""
+    return max(1, round(channels * width))

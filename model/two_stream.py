@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.arguments import STREAMS, Streams, check_sides, check_single_stream, pick
+from model.arguments import STREAMS, Streams, at_width, check_sides, check_single_stream, pick
 from model.flow.encoding import ENCODINGS, FlowEncoding
 from model.losses import MIDDLE, RANGE, uncentred
 from model.outputs import Maps
@@ -259,7 +259,7 @@ def segment(layer: Layer, inputs: int, outputs: int) -> Segment:
 
 def filters(layer: Layer, width: float) -> int:
     """Return the number of filters of a layer (other than the last) at a width."""
-    return max(1, round(layer.filters * width))
+    return at_width(layer.filters, width)
 
 
 def segments(first: int, last: int, width: float) -> nn.Sequential:

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from model.arguments import pick
+from model.arguments import at_width, pick
 from model.classical.gaussian import blurred
 from model.released import Released
 from model.rivals.parts.keras import Sources, convolution, glorot, letterbox, recurrent
 from model.rivals.parts.keras_loss import cc, kl, nss, targets
 from model.rivals.parts.recurrent import ConvLSTM
-from model.rivals.parts.vgg import CONVOLUTIONS, VGG, filters
+from model.rivals.parts.vgg import CONVOLUTIONS, VGG
 from model.sight import Sight, State
 
 STRIDE = 32
@@ -77,7 +77,7 @@ class ACLNet(nn.Module):
         self.view, self.blur = letterbox(size), blur
         self.trunk = trunk(width=width, seen=self.view, dense=True)
         self.attention = attention(self.trunk.channels, width)
-        hidden = filters(256, width)
+        hidden = at_width(256, width)
         self.memory = ConvLSTM(self.trunk.channels, hidden, dropout=dropout)
         self.out = glorot(nn.Conv2d(hidden, 1, 1))
 
@@ -152,7 +152,7 @@ class ACLNet(nn.Module):
 
 def attention(channels: int, width: float) -> nn.Sequential:
     """Chain the attention module: from features [M, C, h, w] to [M, 1, h/4, w/4] in 0..1."""
-    narrow, wide = filters(64, width), filters(128, width)
+    narrow, wide = at_width(64, width), at_width(128, width)
     layers = nn.Sequential()
     for number, inputs in ((1, channels), (3, wide)):
         layers.add_module(f"pool{number}", nn.MaxPool2d(2))

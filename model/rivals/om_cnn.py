@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.arguments import pick
+from model.arguments import at_width, pick
 from model.losses import kl_loss
 from model.released import Layout, Released, Source
-from model.rivals.parts.object_motion import STRIDE, Layer, Motion, Objectness, Plan, chain, scaled
+from model.rivals.parts.object_motion import STRIDE, Layer, Motion, Objectness, Plan, chain
 from model.rivals.parts.two_c_lstm import Masks, TwoCLSTM, drawn
 from model.rivals.parts.view import View, resized
 from model.sight import Sight, State
@@ -233,8 +233,8 @@ class Core(nn.Module):
         self.motion = Motion(width)
         joined = self.objectness.channels + self.motion.channels
         self.joint = chain(joined, JOINT, width)
-        self.lstm = TwoCLSTM(scaled(128, width)) if recurrent else None
-        self.readout = chain(scaled(128, width), READOUT, width)
+        self.lstm = TwoCLSTM(at_width(128, width)) if recurrent else None
+        self.readout = chain(at_width(128, width), READOUT, width)
 
     def features(self, frames: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
         """Return features [B, N, 128 * width, h/16, w/16] and coarse maps [B, N, 1, h/4, w/4].

@@ -18,10 +18,10 @@ from torch.nn.functional import (
     softplus,
 )
 
-from model.arguments import check_sides
+from model.arguments import at_width, check_sides
 from model.losses import mean_of
 from model.released import Released, Source
-from model.rivals.parts.vgg import BLOCKS, CAFFE_MEAN, CONVOLUTIONS, VGG, convolutions, filters
+from model.rivals.parts.vgg import BLOCKS, CAFFE_MEAN, CONVOLUTIONS, VGG, convolutions
 from model.rivals.parts.view import View
 
 STRIDE = 16
@@ -176,7 +176,7 @@ class Decoder(nn.Module):
         super().__init__()
         blocks = OrderedDict[str, nn.Module]()
         for number in range(len(BLOCKS), 0, -1):
-            outputs = [filters(count, width) for count in BLOCKS[number - 1]]
+            outputs = [at_width(count, width) for count in BLOCKS[number - 1]]
             layers = convolutions(inputs, outputs)
             if number > 1:
                 layers["enlarge"] = nn.Upsample(scale_factor=2)
@@ -206,7 +206,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, *, size: tuple[int, int], width: float) -> None:
         super().__init__()
-        few, more = filters(32, width), filters(64, width)
+        few, more = at_width(32, width), at_width(64, width)
         self.merge = nn.Conv2d(4, 3, 1)
         self.conv1 = nn.Conv2d(3, few, 3, padding=1)
         self.conv2_1, self.conv2_2 = (
@@ -214,7 +214,7 @@ class Discriminator(nn.Module):
         )
         self.conv3_1, self.conv3_2 = NormedConvolution(more), NormedConvolution(more)
         cells = (size[0] // STRIDE) * (size[1] // STRIDE)
-        hidden = filters(100, width)
+        hidden = at_width(100, width)
         self.dense = nn.Sequential(
             nn.Linear(more * cells, hidden), nn.Tanh(), nn.Linear(hidden, 2), nn.Tanh()
         )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from model.arguments import at_width
 from model.classical.gaussian import blurred
 from model.losses import mean_of
 from model.rivals.parts.view import View, resized
@@ -92,7 +93,7 @@ class Core(nn.Module):
         blocks = OrderedDict[str, nn.Module]()
         inputs, sides = 3, list(size)
         for name, filters, kernel in CONVOLUTIONS:
-            outputs = max(1, round(filters * width))
+            outputs = at_width(filters, width)
             blocks[name] = Block(inputs, outputs, kernel)
             inputs, sides = outputs, [(side - kernel + 1) // 2 for side in sides]
         if size[0] % 2 or size[1] % 2 or min(sides) < 1:

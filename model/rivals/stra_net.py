@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.arguments import pick
+from model.arguments import at_width, pick
 from model.classical.gaussian import blurred
 from model.released import Released, Source
 from model.rivals.parts.dilated_resnet import STRIDE, DilatedResNet, Names, Normalisation, layers
@@ -29,7 +29,6 @@ from model.rivals.parts.keras import (
 from model.rivals.parts.keras_loss import EPS, cc, kl, nss, sim, targets
 from model.rivals.parts.legacy_resize import legacy_resized
 from model.rivals.parts.recurrent import ConvGRU
-from model.rivals.parts.vgg import filters
 from model.rivals.parts.view import resized
 from model.sight import Sight, State
 
@@ -100,7 +99,7 @@ class STRANet(nn.Module):
         self.depth3 = Depth(third, None)
         self.depth4 = Depth(fourth, fourth + third)
         self.depth5 = Depth(fifth, fifth + fourth + third)
-        hidden = filters(256, width)
+        hidden = at_width(256, width)
         self.memory = ConvGRU(fifth, hidden)
         self.norm = Normalisation(hidden)
         self.priors = Priors()

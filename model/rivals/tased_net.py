@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, max_unpool2d
 
-from model.arguments import check_sides, pick
+from model.arguments import at_width, check_sides, pick
 from model.classical.gaussian import blurred
 from model.losses import per_frame
 from model.outputs import Maps
@@ -160,7 +160,7 @@ class Decoder(nn.Module):
     def __init__(self, channels: Sequence[int], *, width: float) -> None:
         super().__init__()
         first, second, third, fourth = channels
-        few, fewer = max(1, round(64 * width)), 4
+        few, fewer = at_width(64, width), 4
         # The first is no transposed convolution: released_shape is the same, its axes are not.
         self.convtsp1 = nn.Sequential(
             *(nn.Conv2d(fourth, fourth, 1, bias=False), batch_norm(fourth), nn.ReLU(inplace=True)),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
-from model.arguments import pick
+from model.arguments import at_width, pick
 from model.backbones import IMAGENET_MEAN, IMAGENET_STD, STRIDE, MobileNetTrunk, load_imagenet
 from model.losses import mean_of, nss_loss, per_frame
 from model.released import Released, Source
@@ -63,7 +63,7 @@ class Core(nn.Module):
     def __init__(self, width: float) -> None:
         """Take the factor of all channels, 1 for the authors' network."""
         super().__init__()
-        deep, middle, shallow = (max(1, round(channels * width)) for channels in CHANNELS)
+        deep, middle, shallow = (at_width(channels, width) for channels in CHANNELS)
         self.trunk = MobileNetTrunk(width)
         for index in HALVING:
             self.trunk.features[index].conv[1][0].stride = (1, 1)

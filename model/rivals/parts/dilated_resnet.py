@@ -10,9 +10,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from model.arguments import at_width
 from model.backbones import load_imagenet
 from model.rivals.parts.keras import glorot
-from model.rivals.parts.vgg import as_seen, filters
+from model.rivals.parts.vgg import as_seen
 from model.rivals.parts.view import View
 
 BLOCKS = (3, 4, 6, 3)
@@ -75,13 +76,13 @@ class DilatedResNet(nn.Module):
 
     def __init__(self, *, inputs: int, width: float) -> None:
         super().__init__()
-        channels = filters(64, width)
+        channels = at_width(64, width)
         self.conv1 = glorot(nn.Conv2d(inputs, channels, 7, stride=2))
         self.bn1 = Normalisation(channels)
         self.relu, self.maxpool = nn.ReLU(inplace=True), nn.MaxPool2d(3, stride=2, padding=1)
         self.channels = []
         for stage, (blocks, dilation) in enumerate(zip(BLOCKS, DILATIONS, strict=True)):
-            layer, narrow = nn.Sequential(), filters(64 * 2**stage, width)
+            layer, narrow = nn.Sequential(), at_width(64 * 2**stage, width)
             for block in range(blocks):
                 stride = 2 if stage == 1 and block == 0 else 1
                 layer.append(Bottleneck(channels, narrow, stride=stride, dilation=dilation))

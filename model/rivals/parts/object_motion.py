@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, max_pool2d
 
+from model.arguments import at_width
 from model.rivals.parts.legacy_resize import legacy_resized
 
 STRIDE = 64
@@ -64,7 +65,7 @@ class Layer(nn.Sequential):
     """A convolution, its normalisation if any, and leaky ReLU unless it is the last of all."""
 
     def __init__(self, inputs: int, plan: Plan, width: float, *, normalised: bool = False) -> None:
-        outputs = scaled(plan.filters, width)
+        outputs = 1 if plan.filters == 1 else at_width(plan.filters, width)
         conv: nn.Conv2d | nn.ConvTranspose2d
         if plan.doubles:
             conv = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)
@@ -76,11 +77,6 @@ class Layer(nn.Sequential):
         if plan.filters > 1:
             parts["relu"] = nn.LeakyReLU(SLOPE, inplace=True)
         super().__init__(parts)
-
-
-def scaled(filters: int, width: float) -> int:
-    """Return the number of filters of a layer at a width; a map stays one."""
-    return filters if filters == 1 else max(1, round(filters * width))
 
 
 def started(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> nn.Module:
@@ -95,7 +91,7 @@ def chain(inputs: int, plans: Iterable[Plan], width: float) -> nn.Sequential:
     parts = OrderedDict[str, nn.Module]()
     for plan in plans:
         parts[plan.name] = Layer(inputs, plan, width)
-        inputs = scaled(plan.filters, width)
+        inputs = at_width(plan.filters, width)
     return nn.Sequential(parts)
 
 
@@ -111,22 +107,22 @@ class Objectness(nn.Module):
 
     def __init__(self, size: tuple[int, int], width: float) -> None:
         super().__init__()
-        shown = scaled(SHOWN, width)
+        shown = at_width(SHOWN, width)
         inputs = 3
         for number, filters in DETECTOR.items():
             name = f"conv{number}"
             self.add_module(name, Layer(inputs, Plan(name, filters), width, normalised=True))
-            inputs = scaled(filters, width)
+            inputs = at_width(filters, width)
         for number in CELLS:
             name = f"conv{number}"
             self.add_module(name, Layer(inputs, Plan(name, 1024), width))
-            inputs = scaled(1024, width)
+            inputs = at_width(1024, width)
         for number, filters in SHOWN_BY_1X1.items():
             plan = Plan(f"conv_{number}_2", SHOWN, 1)
-            self.add_module(plan.name, Layer(scaled(filters, width), plan, width))
+            self.add_module(plan.name, Layer(at_width(filters, width), plan, width))
         self.cells = size[0] // STRIDE, size[1] // STRIDE
         cells = self.cells[0] * self.cells[1]
-        few, many = scaled(256, width), scaled(4096, width)
+        few, many = at_width(256, width), at_width(4096, width)
         self.fc16 = started(nn.Linear(inputs * cells, few))
         self.fc17 = started(nn.Linear(few, many))
         self.fc18 = started(nn.Linear(many, ANSWERS * cells))
@@ -169,13 +165,13 @@ class Motion(nn.Module):
         inputs = 6
         for plan in MOTION:
             self.add_module(plan.name, Layer(inputs, plan, width))
-            inputs = scaled(plan.filters, width)
+            inputs = at_width(plan.filters, width)
         filters = {plan.name: plan.filters for plan in MOTION}
         for level in LEVELS:
-            inputs = scaled(filters[f"conv{level}"], width)
+            inputs = at_width(filters[f"conv{level}"], width)
             plan = Plan(f"Downconv_{level}", SHOWN)
             self.add_module(plan.name, Layer(inputs, plan, width))
-        self.channels = len(LEVELS) * scaled(SHOWN, width)
+        self.channels = len(LEVELS) * at_width(SHOWN, width)
 
     def forward(self, pair: Tensor, mask: Tensor) -> Tensor:
         """Return features [B, 4 * 128 * width, h/16, w/16].

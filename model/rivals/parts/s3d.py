@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from model.arguments import at_width
 from model.released import Layout, arranged, released_shape
 from model.rivals.parts.sliding import Centre, Columns, Convolution, Maximum
 
@@ -162,7 +163,7 @@ class S3D(nn.Module):
         super().__init__()
 
         def n(channels: int) -> int:
-            return max(1, round(channels * width))
+            return at_width(channels, width)
 
         self.base1 = nn.Sequential(
             Separable(3, n(64), 7, 2),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad
 
+from model.arguments import at_width
 from model.backbones import CLASSIFIER, IMAGENET_MEAN, IMAGENET_STD
 from model.rivals.parts.view import View
 
@@ -53,7 +54,7 @@ class VGG(nn.Module):
         super().__init__()
         inputs = 3
         for number, block in enumerate(BLOCKS, 1):
-            outputs = [filters(count, width) for count in block]
+            outputs = [at_width(count, width) for count in block]
             layers = convolutions(inputs, outputs)
             if number < len(BLOCKS):
                 same = dense and number == len(BLOCKS) - 1
@@ -123,11 +124,6 @@ def convolutions(inputs: int, outputs: list[int]) -> OrderedDict[str, nn.Module]
         layers[f"conv{number}"], layers[f"relu{number}"] = conv, nn.ReLU(inplace=True)
         inputs = channels
     return layers
-
-
-def filters(count: int, width: float) -> int:
-    """Return the number of filters of a layer at a width, at least one."""
-    return max(1, round(count * width))
 
 
 def as_seen(weight: Tensor, bias: Tensor, seen: View) -> tuple[Tensor, Tensor]:
