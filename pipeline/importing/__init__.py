@@ -1,1 +1,1 @@
-"""Weights that a network's authors released, read without the program that wrote them."""
+"""Weights that others made: fetched, or read without the program that wrote them."""

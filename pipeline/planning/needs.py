@@ -8,7 +8,7 @@ from pipeline.config.config import Config
 from pipeline.config.data import Flow, ImageFlowEstimator, PwcnetFlow, Test
 from pipeline.config.section import BACKBONE, GIVEN, MAIN_FLOW, PRETRAINING, Split
 from pipeline.config.training import Loss, Training
-from pipeline.planning.distributed import distributed_file
+from pipeline.planning.fetchable import fetchable_file
 from pipeline.raw.presence import present_clips
 from pipeline.raw.splits import SheetClip, part_names
 from pipeline.raw.splits import parts as parts_of
@@ -94,7 +94,7 @@ def released_files(cfg: Config, model: str) -> list[str]:
 def without_weights(cfg: Config, model: str) -> str | None:
     """Why a model's released weights cannot be imported; None if they are there or fetched."""
     files = released_files(cfg, model) if imported(cfg, model) else []
-    fetched = distributed_file(cfg.pathvars["raw"], cfg.models[model].network or "")
+    fetched = fetchable_file(cfg.pathvars["raw"], cfg.models[model].network or "")
     absent = [Path(file) for file in files if file != fetched and not Path(file).is_file()]
     if not absent:
         return None

@@ -43,7 +43,7 @@ rule imagenet:
     conda:
         "../../envs/torch.yaml"
     shell:
-        "python -m pipeline.training.imagenet --weights {output.weights:q} &> {log:q}"
+        "python -m pipeline.importing.imagenet --weights {output.weights:q} &> {log:q}"
 
 
 rule released:
@@ -59,5 +59,5 @@ rule released:
     conda:
         "../../envs/torch.yaml"
     shell:
-        "python -m pipeline.training.released --network {wildcards.network:q}"
+        "python -m pipeline.importing.released --network {wildcards.network:q}"
         " --weights {output.weights:q} &> {log:q}"

@@ -14,12 +14,12 @@ import torch
 
 from model.backbones import BACKBONES, torchvision_models
 from model.registry import build
-from pipeline.planning.distributed import DISTRIBUTED, Distributed, distributed_file
+from pipeline.importing.imagenet import SERVER, imagenet
+from pipeline.importing.released import released
+from pipeline.planning.fetchable import FETCHABLE, Fetchable, fetchable_file
 from pipeline.planning.load import configured
 from pipeline.planning.needs import TORCHVISION, backbone_file, network_arguments
 from pipeline.runtime.errors import InputError
-from pipeline.training.imagenet import SERVER, imagenet
-from pipeline.training.released import released
 
 
 def test_the_names_are_torchvisions() -> None:
@@ -40,7 +40,7 @@ def served(folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, begin:
     """A folder that plays the server, and where a file of it is wanted."""
     (folder / "server").mkdir()
     (folder / f"server/net-{begin}.pth").write_bytes(content)
-    monkeypatch.setattr("pipeline.training.imagenet.SERVER", (folder / "server").as_uri())
+    monkeypatch.setattr("pipeline.importing.imagenet.SERVER", (folder / "server").as_uri())
     return folder / f"raw/imagenet/net-{begin}.pth"
 
 
@@ -109,9 +109,9 @@ def authors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where an authors' file is wanted; a folder plays their server."""
     file = tmp_path / "server.pth"
     file.write_bytes(b"weights")
-    kept = Distributed(file.as_uri(), hashlib.sha256(b"weights").hexdigest())
-    monkeypatch.setitem(DISTRIBUTED, "net", kept)
-    found = distributed_file(str(tmp_path / "raw"), "net")
+    kept = Fetchable(file.as_uri(), hashlib.sha256(b"weights").hexdigest())
+    monkeypatch.setitem(FETCHABLE, "net", kept)
+    found = fetchable_file(str(tmp_path / "raw"), "net")
     assert found is not None
     return Path(found)
 
@@ -119,7 +119,7 @@ def authors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_authors_file_is_fetched_and_checked(authors: Path) -> None:
     released(network="net", weights=authors)
     assert authors.read_bytes() == b"weights"
-    assert authors.parts[-2:] == ("released", f"net-{DISTRIBUTED['net'].sha256[:8]}.pth")
+    assert authors.parts[-2:] == ("released", f"net-{FETCHABLE['net'].sha256[:8]}.pth")
 
 
 def test_other_bytes_of_an_author_are_not_kept(authors: Path, tmp_path: Path) -> None:
@@ -135,19 +135,19 @@ def test_what_cannot_be_fetched_has_a_remedy(authors: Path, tmp_path: Path) -> N
         released(network="net", weights=authors)
     with pytest.raises(InputError, match=r"no weights of 'salgan' are known .* only of unisal"):
         released(network="salgan", weights=authors)
-    assert distributed_file("raw", "salgan") is None
+    assert fetchable_file("raw", "salgan") is None
 
 
 def test_addresses_are_pinned_and_the_networks_know_the_files() -> None:
     sizes = dict.fromkeys(("DHF1K", "Hollywood", "UCFSports", "SALICON"), (64, 96))
     settings = {"domains": {"dhf1k": "DHF1K"}, "sizes": sizes, "width": 0.125}
     network = build("unisal", backbone="mobilenet_v2", **settings)
-    assert network.released().sha256 == (DISTRIBUTED["unisal"].sha256,)  # type: ignore[operator]
-    for address, sha256 in DISTRIBUTED.values():
+    assert network.released().sha256 == (FETCHABLE["unisal"].sha256,)  # type: ignore[operator]
+    for address, sha256 in FETCHABLE.values():
         assert len(sha256) == 64
         assert any(len(part) == 40 for part in address.split("/"))
 
 
 def test_planning_needs_no_torch() -> None:
-    check = "import pipeline.planning.distributed, sys; sys.exit('torch' in sys.modules)"
+    check = "import pipeline.planning.fetchable, sys; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipeline.planning.distributed import DISTRIBUTED
+from pipeline.importing.imagenet import download
+from pipeline.planning.fetchable import FETCHABLE
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.training.imagenet import download
 
 
 def released(*, network: str, weights: Path) -> None:
@@ -14,12 +14,12 @@ def released(*, network: str, weights: Path) -> None:
     Raises:
         InputError: No such file is known, it cannot be fetched, or it has another digest.
     """
-    if network not in DISTRIBUTED:
+    if network not in FETCHABLE:
         raise InputError(
             f"{weights}: no weights of {network!r} are known that anyone may fetch, only of "
-            f"{', '.join(DISTRIBUTED)}; name a file of yours in models (weights) of config.yaml"
+            f"{', '.join(FETCHABLE)}; name a file of yours in models (weights) of config.yaml"
         )
-    address, sha256 = DISTRIBUTED[network]
+    address, sha256 = FETCHABLE[network]
     download(address, weights, sha256, "models (weights)")
 
 
