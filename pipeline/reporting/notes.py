@@ -177,23 +177,26 @@ def _by_reason(whys: Iterable[tuple[str, str]]) -> str:
 def counted(pages: Sequence[Page], settings: TablesSettings) -> str:
     """Return how many rows the papers print, how many were measured, and why not the others."""
     printed = [
-        (settings.tables[page.name], page.name, row)
+        (page.name, row)
         for page in pages
         for row in page.rows
         if any(cell.printed is not None for cell in row.cells)
     ]
-    whys = []
-    for table, name, row in printed:
-        if not row.measured:
-            why = settings.left_out.get(table.dataset) or settings.lacking.get(name, {}).get(
-                row.method
-            )
-            whys.append((row.method, why or settings.quoted.get(row.method, "only quoted")))
+    whys = [
+        (row.method, _why(name, row.method, settings)) for name, row in printed if not row.measured
+    ]
     text = (
         f"Of the {len(printed)} rows that the papers print, {len(printed) - len(whys)} have a "
         "value of this run beside them"
     )
     return f"{text}; not measured: {_by_reason(whys)}." if whys else f"{text}."
+
+
+def _why(name: str, method: str, settings: TablesSettings) -> str:
+    """Why a printed row of a table was not measured."""
+    dataset = settings.tables[name].dataset
+    lacking = settings.quoted | settings.lacking.get(name, {})
+    return settings.left_out.get(dataset) or lacking.get(method, "only quoted")
 
 
 def of_run(run: str) -> tuple[str, ...]:
