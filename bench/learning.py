@@ -43,7 +43,7 @@ from pipeline.preprocessing.fixations import pixels_by_frame
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
 from pipeline.stores.reading import Store, open_parts
 from pipeline.training.finetune import finetune
-from pipeline.training.networks import load_network
+from pipeline.training.networks import enter, load_network
 from pipeline.training.pretrain import pretrain
 from pipeline.training.trainer import iterations_of
 
@@ -129,8 +129,9 @@ def finetuned(
 
 
 def of_network(model: str, *weights: Path, **changes: Any) -> Predict:
-    """A network, with the weights of its training if it has one."""
+    """A network, with the weights of its training if it has one, as it sees the clips."""
     network = load_network(network_arguments(CFG, model) | changes, list(weights))
+    enter(network, "diem")
 
     def predict(frames: Store, flow: Store | None, clip: str) -> Iterator[Map]:
         count = frames[clip].shape[0]

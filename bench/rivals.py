@@ -37,9 +37,17 @@ RIVALS = tuple(
     if entry.start and (entry.recipe or model in ("stsconv", "two_stream_spatial", "gfsalnet"))
 )
 RECIPE = DIEM.model_copy(
-    update={"learning_rate": 1e-3, "batch_norm": "train", "clip": Clip(frames=4, step=1)}
+    update={
+        "learning_rate": 1e-3,
+        "batch_norm": "train",
+        "batch_norm_share": 0.1,
+        "clip": Clip(frames=4, step=1),
+    }
 )
 """That of `run: real`, at a rate for random starts, in which no statistics are kept yet."""
+GENTLY = {"learning_rate": 3e-4, "gradient_norm": 1.0}
+GENTLE = ("aclnet", "salema")
+"""Deep, without normalisation and recurrent: at the rate of the others they diverge."""
 NARROW = CFG.trainings["two_stream_diem"]
 FRAMES = 8
 """Frames of an iteration: as many clips as make them up."""
@@ -54,9 +62,10 @@ def learnt(model: str, seed: int, folder: Path, kept: Kept) -> None:
     clips = sees_time(build_network(network_arguments(CFG, model)))
     batch = FRAMES // RECIPE.clip.frames if clips else FRAMES
     changes = {"batch": batch, "iterations": ITERATIONS, "epochs": None}
+    gently = GENTLY if model in GENTLE else {}
     # Maps of the predecessor's networks may fall below 0: they have a loss of their own.
     densities = CFG.models[model].network == "two_stream"
-    settings = (NARROW if densities else RECIPE).model_copy(update=changes)
+    settings = (NARROW if densities else RECIPE).model_copy(update=changes | gently)
     weights = folder / f"{model}.safetensors"
     before = cpu_seconds()
     finetuned(model, [], seed, weights, settings)
@@ -99,8 +108,11 @@ def page(kept: Kept) -> str:
         f"{today()}, threads: {THREADS}. Seven clips in DIEM's layout to learn from, three to be",
         f"tested on, at {CFG.frames.width}x{CFG.frames.height}; {ITERATIONS} iterations of",
         f"{FRAMES} frames (clips of {RECIPE.clip.frames} predicted frames for networks that see",
-        f"time), Eq. (6), Adam at {RECIPE.learning_rate:g}, for all alike but the predecessor's",
-        "networks, whose loss is Euclidean (SGD); networks and sizes are those of `run: real`.",
+        f"time), Eq. (6), Adam at {RECIPE.learning_rate:g}, for all alike but",
+        f"{' and '.join(GENTLE)} ({GENTLY['learning_rate']:g}, gradients of norm",
+        f"{GENTLY['gradient_norm']:g} at most) and the predecessor's networks, whose loss is",
+        "Euclidean (SGD). Networks and sizes are those of",
+        "`run: real`, and batch normalisation takes a tenth of its statistics from each batch.",
         "Means over seeds (each seed) [95 % over clips, bootstrap of the means over seeds]. The",
         "last column says whether the lower bound of NSS lies above both floors in every seed.",
         "`python bench/rivals.py`.",

@@ -30,6 +30,13 @@ def freeze(network: nn.Module) -> None:
             module.eval()
 
 
+def share(network: nn.Module, of_batch: float) -> None:
+    """Let the statistics become, with each batch, those of that batch by this share (0 to 1]."""
+    for module in network.modules():
+        if isinstance(module, KINDS):
+            module.momentum = of_batch
+
+
 @torch.no_grad()
 def fold(network: nn.Module) -> list[Folded]:
     """Replace each convolution and its normalisation by one; return what ``unfold`` restores.

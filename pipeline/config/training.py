@@ -226,6 +226,9 @@ class Recipe(Section):
     at one rate."""
     gradient_norm: PositiveFloat | None = None
     """Largest norm of the gradient; longer ones are shortened to it; null: any."""
+    batch_norm_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of each batch in the statistics of `batch_norm: train`; null: each layer's own share.
+    Some authors' is 0.001, from which a random start needs thousands of iterations."""
     mix: Literal["datasets"] | None = None
     """`datasets`: batches of one dataset each, whose epoch has a random clip of every video; null:
     batches of all datasets together."""

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from model.backbones import BACKBONES
-from model.batch_norm import fold, freeze, unfold
+from model.batch_norm import fold, freeze, share, unfold
 
 
 def worn(name: str) -> nn.Module:
@@ -78,3 +78,11 @@ def test_frozen_statistics_stay_and_the_rest_learns() -> None:
 def test_what_cannot_be_folded_is_refused(network: nn.Module) -> None:
     with pytest.raises(ValueError, match="follows no convolution of its own"):
         fold(network)
+
+
+def test_statistics_take_a_share_of_each_batch() -> None:
+    trunk, image = worn("resnet18").train(), torch.rand(2, 3, 64, 64, dtype=torch.float64)
+    share(trunk, 1.0)
+    trunk(image)
+    expected = trunk.conv1(image).mean((0, 2, 3))
+    torch.testing.assert_close(trunk.bn1.running_mean, expected)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from model.outputs import Maps
 from pipeline.config.training import Sgd
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples
@@ -84,6 +85,22 @@ def test_folded_starts_where_frozen_does(large: TrainingSamples, tmp_path: Path)
     statistics = {k: v for k, v in frozen.state_dict().items() if "running" in k}
     assert statistics
     assert all(torch.equal(v, light().state_dict()[k]) for k, v in statistics.items())
+
+
+def test_statistics_from_scratch_need_a_large_share(
+    samples: TrainingSamples, tmp_path: Path
+) -> None:
+    """With a share as small as some authors' they are still those that layers are born with."""
+    far = []
+    for name, share in {"own": None, "half": 0.5}.items():
+        network = nn.Sequential(slow := nn.BatchNorm2d(5, momentum=0.001), small().layers)
+        network.forward = lambda frame, flow, net=network: Maps(  # type: ignore[method-assign]
+            nn.Sequential.forward(net, torch.cat([frame, flow], 1))
+        )
+        run = run_in(tmp_path / name, batch_norm="train", batch_norm_share=share)
+        train(network, samples, run)
+        far.append(float(slow.running_var.sub(1).abs().max()))
+    assert far[0] < 0.1 < 0.9 < far[1]
 
 
 def test_a_reading_process_changes_nothing(large: TrainingSamples, tmp_path: Path) -> None:
