@@ -35,6 +35,7 @@ RIVALS = tuple(
     model
     for model, entry in CFG.models.items()
     if entry.start and (entry.recipe or model in ("stsconv", "two_stream_spatial", "gfsalnet"))
+    if model != "salgan_content"  # here no other training than SalGAN's
 )
 RECIPE = DIEM.model_copy(
     update={
@@ -49,6 +50,8 @@ GENTLY = {"learning_rate": 3e-4, "gradient_norm": 1.0}
 GENTLE = ("aclnet", "salema")
 """Deep, without normalisation and recurrent: at the rate of the others they diverge."""
 NARROW = CFG.trainings["two_stream_diem"]
+FIRST = {"om_cnn": "om_cnn_still"}
+"""Of what is trained in two stages, the first one, which the second leaves as it is."""
 FRAMES = 8
 """Frames of an iteration: as many clips as make them up."""
 ITERATIONS = 200
@@ -68,7 +71,11 @@ def learnt(model: str, seed: int, folder: Path, kept: Kept) -> None:
     settings = (NARROW if densities else RECIPE).model_copy(update=changes | gently)
     weights = folder / f"{model}.safetensors"
     before = cpu_seconds()
-    finetuned(model, [], seed, weights, settings)
+    start = []
+    if model in FIRST:
+        start = [folder / f"{FIRST[model]}.safetensors"]
+        finetuned(FIRST[model], [], seed, start[0], settings)
+    finetuned(model, start, seed, weights, settings)
     spent = {"training": cpu_seconds() - before}
     before = cpu_seconds()
     kept.get(key, lambda: clip_scores(of_network(model, weights)))
