@@ -41,11 +41,11 @@ RECIPE = DIEM.model_copy(
     update={
         "learning_rate": 1e-3,
         "batch_norm": "train",
-        "batch_norm_share": 0.1,
+        "batch_norm_momentum": 0.1,
         "clip": Clip(frames=4, step=1),
     }
 )
-"""That of `run: real`, at a rate for random starts, in which no statistics are kept yet."""
+"""That of `run: real`, at a rate and a momentum of batch normalisation for random starts."""
 GENTLY = {"learning_rate": 3e-4, "gradient_norm": 1.0}
 GENTLE = ("aclnet", "salema")
 """Deep, without normalisation and recurrent: at the rate of the others they diverge."""
@@ -118,8 +118,9 @@ def page(kept: Kept) -> str:
         f"time), Eq. (6), Adam at {RECIPE.learning_rate:g}, for all alike but",
         f"{' and '.join(GENTLE)} ({GENTLY['learning_rate']:g}, gradients of norm",
         f"{GENTLY['gradient_norm']:g} at most) and the predecessor's networks, whose loss is",
-        "Euclidean (SGD). Networks and sizes are those of",
-        "`run: real`, and batch normalisation takes a tenth of its statistics from each batch.",
+        "Euclidean (SGD). Networks and sizes are those of `run: real`; batch normalisation has a",
+        f"momentum of {RECIPE.batch_norm_momentum:g}. OM-CNN's first stage is trained before its",
+        "second, and counted in its seconds.",
         "Means over seeds (each seed) [95 % over clips, bootstrap of the means over seeds]. The",
         "last column says whether the lower bound of NSS lies above both floors in every seed.",
         "`python bench/rivals.py`.",

@@ -31,7 +31,7 @@ from pipeline.planning.needs import network_arguments, sees_motion
 from pipeline.stores.kinds import FLOW, FRAMES
 from pipeline.stores.weights import save_weights
 from pipeline.stores.writing import write_store
-from pipeline.training.networks import build_network
+from pipeline.training.networks import build_network, enter
 
 PAPER, DEMO = configured("paper"), configured("demo")
 MODELS = tuple(
@@ -48,6 +48,7 @@ def given(model: str, frames: int, *, device: str = "cpu") -> tuple[Any, Any, An
     """A network of the paper's run, and a clip and flow of so many predicted frames."""
     with torch.device(device):
         network = build_network(network_arguments(PAPER, model)).eval()
+        enter(network, "dhf1k")
         sight = sight_of(network)
         size = (PAPER.frames.height, PAPER.frames.width)
         clip = torch.rand(1, sight.before + frames + sight.after, 3, *size)

@@ -30,11 +30,11 @@ def freeze(network: nn.Module) -> None:
             module.eval()
 
 
-def share(network: nn.Module, of_batch: float) -> None:
-    """Let the statistics become, with each batch, those of that batch by this share (0 to 1]."""
+def set_momentum(network: nn.Module, momentum: float) -> None:
+    """Give every normalisation this weight of a new batch in its running statistics, in (0, 1]."""
     for module in network.modules():
         if isinstance(module, KINDS):
-            module.momentum = of_batch
+            module.momentum = momentum
 
 
 @torch.no_grad()

@@ -226,9 +226,10 @@ class Recipe(Section):
     at one rate."""
     gradient_norm: PositiveFloat | None = None
     """Largest norm of the gradient; longer ones are shortened to it; null: any."""
-    batch_norm_share: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Share of each batch in the statistics of `batch_norm: train`; null: each layer's own share.
-    Some authors' is 0.001, from which a random start needs thousands of iterations."""
+    batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Weight of each new batch in the running statistics of `batch_norm: train`, as torch counts
+    momentum; null: each layer's own. At 0.001, as some authors have it, a random start needs
+    thousands of iterations."""
     mix: Literal["datasets"] | None = None
     """`datasets`: batches of one dataset each, whose epoch has a random clip of every video; null:
     batches of all datasets together."""
@@ -296,11 +297,16 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
-    def _statistics_are_taken_once(self) -> Self:
+    def _statistics_are_taken_once_or_kept(self) -> Self:
         if self.recompute and self.batch_norm == "train":
             raise ValueError(
                 "recompute: would count every batch twice in the statistics of batch_norm: train; "
                 "choose frozen or folded"
+            )
+        if self.batch_norm_momentum is not None and self.batch_norm != "train":
+            raise ValueError(
+                f"batch_norm_momentum: batch_norm: {self.batch_norm} keeps its statistics; choose "
+                "train, or leave it null"
             )
         return self
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from model.batch_norm import Folded, fold, freeze, share, unfold
+from model.batch_norm import Folded, fold, freeze, set_momentum, unfold
 from pipeline.config.training import Training
 from pipeline.runtime.processes import Processes
 from pipeline.training.batches import AnyBatch
@@ -34,8 +34,8 @@ class FrameTrainer(Trainer[AnyBatch]):
         network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.settings.batch_norm == "folded":
             self.folded = fold(network)
-        if self.settings.batch_norm_share is not None:
-            share(network, self.settings.batch_norm_share)
+        if self.settings.batch_norm_momentum is not None:
+            set_momentum(network, self.settings.batch_norm_momentum)
         if self.settings.recompute:
             # Only the inputs of segments are kept; the rest is computed again when it is needed.
             for segment in network.segments():  # type: ignore[operator]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from model.backbones import BACKBONES
-from model.batch_norm import fold, freeze, share, unfold
+from model.batch_norm import fold, freeze, set_momentum, unfold
 
 
 def worn(name: str) -> nn.Module:
@@ -80,9 +80,9 @@ def test_what_cannot_be_folded_is_refused(network: nn.Module) -> None:
         fold(network)
 
 
-def test_statistics_take_a_share_of_each_batch() -> None:
+def test_at_a_momentum_of_1_the_statistics_are_the_last_batchs() -> None:
     trunk, image = worn("resnet18").train(), torch.rand(2, 3, 64, 64, dtype=torch.float64)
-    share(trunk, 1.0)
+    set_momentum(trunk, 1.0)
     trunk(image)
     expected = trunk.conv1(image).mean((0, 2, 3))
     torch.testing.assert_close(trunk.bn1.running_mean, expected)

@@ -66,6 +66,10 @@ def test_runs_share_no_folder() -> None:
             "{frame} stands before the suffix",
         ),
         (
+            {"pretraining": {"batch_norm": "folded", "batch_norm_momentum": 0.1}},
+            "batch_norm_momentum: batch_norm: folded keeps its statistics",
+        ),
+        (
             {"pretraining": {"recompute": True}},
             "recompute: would count every batch twice in the statistics of batch_norm: train",
         ),

@@ -87,17 +87,17 @@ def test_folded_starts_where_frozen_does(large: TrainingSamples, tmp_path: Path)
     assert all(torch.equal(v, light().state_dict()[k]) for k, v in statistics.items())
 
 
-def test_statistics_from_scratch_need_a_large_share(
+def test_statistics_from_scratch_need_a_large_momentum(
     samples: TrainingSamples, tmp_path: Path
 ) -> None:
-    """With a share as small as some authors' they are still those that layers are born with."""
+    """At a momentum as small as some authors' they stay near those of a new layer."""
     far = []
-    for name, share in {"own": None, "half": 0.5}.items():
+    for name, momentum in {"own": None, "half": 0.5}.items():
         network = nn.Sequential(slow := nn.BatchNorm2d(5, momentum=0.001), small().layers)
         network.forward = lambda frame, flow, net=network: Maps(  # type: ignore[method-assign]
             nn.Sequential.forward(net, torch.cat([frame, flow], 1))
         )
-        run = run_in(tmp_path / name, batch_norm="train", batch_norm_share=share)
+        run = run_in(tmp_path / name, batch_norm="train", batch_norm_momentum=momentum)
         train(network, samples, run)
         far.append(float(slow.running_var.sub(1).abs().max()))
     assert far[0] < 0.1 < 0.9 < far[1]
