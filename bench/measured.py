@@ -75,6 +75,7 @@ def lowest(seeds: list[Scores]) -> str:
     return f"{min(v['NSS'] for one in seeds for v in one.by_clip.values()):.2f}"
 
 
-def table(last: str) -> list[str]:
-    """Head of a table."""
-    return ["", f"| model | {' | '.join(SHOWN)} | {last} |", "|---|" + "---|" * (len(SHOWN) + 1)]
+def table(*last: str) -> list[str]:
+    """Head of a table with these columns after the scores."""
+    names = ["model", *SHOWN, *last]
+    return ["", f"| {' | '.join(names)} |", "|" + "---|" * len(names)]

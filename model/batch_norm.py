@@ -53,8 +53,9 @@ def fold(network: nn.Module) -> list[Folded]:
                 or last.out_channels != module.num_features
                 or last.bias is not None
             ):
+                whole = next(path for path, one in network.named_modules() if one is module)
                 raise ValueError(
-                    f"{name}: this normalisation follows no convolution of its own (of its width,"
+                    f"{whole}: this normalisation follows no convolution of its own (of its width,"
                     " without bias), so it cannot be folded; choose batch_norm: frozen"
                 )
             folded.append(Folded(last, parent, name, module))

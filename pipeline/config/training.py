@@ -305,8 +305,8 @@ class Recipe(Section):
             )
         if self.batch_norm_momentum is not None and self.batch_norm != "train":
             raise ValueError(
-                f"batch_norm_momentum: batch_norm: {self.batch_norm} keeps its statistics; choose "
-                "train, or leave it null"
+                f"batch_norm_momentum does nothing where batch_norm is {self.batch_norm}; set it "
+                "to null, or batch_norm to train"
             )
         return self
 

@@ -26,7 +26,12 @@ MARKER = "<!-- All below is generated: python -m pipeline.planning.configuration
 """Line of the page that parts what is written by hand from what is generated."""
 
 _KINDS = {"string": "text", "boolean": "`true` or `false`", "null": "`null`", "object": "mapping"}
-_LIMITS = {"exclusiveMinimum": "above", "minimum": "at least", "exclusiveMaximum": "below"}
+_LIMITS = {
+    "exclusiveMinimum": "above",
+    "minimum": "at least",
+    "exclusiveMaximum": "below",
+    "maximum": "at most",
+}
 
 
 def docstrings(model: type[BaseModel]) -> dict[str, str]:

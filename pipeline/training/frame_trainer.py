@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from model.batch_norm import Folded, fold, freeze, set_momentum, unfold
 from pipeline.config.training import Training
+from pipeline.runtime.errors import InputError
 from pipeline.runtime.processes import Processes
 from pipeline.training.batches import AnyBatch
 from pipeline.training.trainer import Run, Trainer
@@ -33,7 +34,13 @@ class FrameTrainer(Trainer[AnyBatch]):
         """The network in channels-last memory, as frames are stored."""
         network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.settings.batch_norm == "folded":
-            self.folded = fold(network)
+            try:
+                self.folded = fold(network)
+            except ValueError as error:
+                raise InputError(
+                    f"config.yaml: batch_norm: folded, of a training of {type(network).__name__}: "
+                    f"{error}"
+                ) from error
         if self.settings.batch_norm_momentum is not None:
             set_momentum(network, self.settings.batch_norm_momentum)
         if self.settings.recompute:

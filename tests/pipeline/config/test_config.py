@@ -67,7 +67,7 @@ def test_runs_share_no_folder() -> None:
         ),
         (
             {"pretraining": {"batch_norm": "folded", "batch_norm_momentum": 0.1}},
-            "batch_norm_momentum: batch_norm: folded keeps its statistics",
+            "batch_norm_momentum does nothing where batch_norm is folded; set it to null",
         ),
         (
             {"pretraining": {"recompute": True}},

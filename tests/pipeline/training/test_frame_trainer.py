@@ -13,6 +13,7 @@ from torch import nn
 
 from model.outputs import Maps
 from pipeline.config.training import Sgd
+from pipeline.runtime.errors import InputError
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples
 from pipeline.training.trainer import iterations_of
@@ -85,6 +86,12 @@ def test_folded_starts_where_frozen_does(large: TrainingSamples, tmp_path: Path)
     statistics = {k: v for k, v in frozen.state_dict().items() if "running" in k}
     assert statistics
     assert all(torch.equal(v, light().state_dict()[k]) for k, v in statistics.items())
+
+
+def test_a_network_that_cannot_be_folded_is_named(samples: TrainingSamples, tmp_path: Path) -> None:
+    network = nn.Sequential(nn.BatchNorm2d(5), small().layers)
+    with pytest.raises(InputError, match=r"batch_norm: folded, of a training of Sequential: 0: .*"):
+        train(network, samples, run_in(tmp_path, batch_norm="folded"))
 
 
 def test_statistics_from_scratch_need_a_large_momentum(
