@@ -203,16 +203,15 @@ class Rectangles:
         for folder in folders:
             lines = (folder / "roi.jsonl").read_text(encoding="utf-8").splitlines()
             ends.append((json.loads(lines[0]), json.loads(lines[-1]), folder))
-        for shot, pieces in itertools.groupby(ends, key=lambda piece: piece[0]["shot"]):
-            (first, last, folder), *rest = pieces
-            density = np.load(folder / "roi.npy")
-            for _, last, folder in rest:
-                density += np.load(folder / "roi.npy")
+        for shot, group in itertools.groupby(ends, key=lambda piece: piece[0]["shot"]):
+            pieces = list(group)
+            first, last = pieces[0][0]["index"], pieces[-1][1]["index"]
+            density = sum(np.load(folder / "roi.npy") for *_, folder in pieces)
             yield {
                 "index": shot,
-                "first": first["index"],
-                "last": last["index"],
-                "seconds": times(self._film, first["index"], last["index"]),
+                "first": first,
+                "last": last,
+                "seconds": times(self._film, first, last),
                 "rectangles": rectangles(density, (self._film.height, self._film.width)),
             }
 
