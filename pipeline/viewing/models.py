@@ -5,7 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from model.sight import sight_of
 from pipeline.config.config import Config
@@ -26,6 +28,7 @@ from pipeline.runtime.devices import device as usual_device
 from pipeline.runtime.errors import InputError, meant
 from pipeline.stores.weights import weights_facts
 from pipeline.training.networks import build_network, enter, load_into
+from pipeline.viewing.arrays import predicted
 from pipeline.viewing.fetched import cached, fetched
 from pipeline.viewing.fitting import (
     FILMS,
@@ -99,6 +102,33 @@ class Model:
         sight = paced(sight_of(network), rate)
         again = partial(with_step, network, sight)
         return Fitted(self._kept(("sight", still, size, sight), again), sight, size)
+
+    def predict(
+        self,
+        frames: ArrayLike | torch.Tensor,
+        *,
+        rate: float = 25.0,
+        every: int = 1,
+        still: bool | None = None,
+    ) -> NDArray[np.float32]:
+        """Return where people look: a map for each frame [t, y, x], on its grid, with the peak 1.
+
+        A map is a density over its peak, or what the network has in its place: only ratios within
+        a map have a meaning. A map of zeros stays zero.
+
+        Args:
+            frames: RGB of one shot: an array [t, y, x, 3] or a picture [y, x, 3], or a tensor
+                [t, 3, y, x] or [3, y, x]; uint8, or floats in 0..1. Frames of another shot are to
+                be given in a call of their own.
+            rate: Frames per second.
+            every: The network sees each so many-th frame; maps between two are mixed linearly.
+            still: Whether each frame is a picture of its own, that is, without motion and without
+                memory; None: a single picture [y, x, 3] or [3, y, x] is.
+
+        Raises:
+            InputError: The frames have another shape, or values beyond 0..1.
+        """
+        return predicted(self.at, self.flow, frames, rate=rate, every=every, still=still)
 
     def _kept(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """What was made for a key before, or is made now."""
