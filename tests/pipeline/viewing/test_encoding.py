@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
@@ -213,6 +214,17 @@ def test_sound_stays_where_it_was(
     assert tone(tmp_path / f"b.{suffix}") == (kept, pytest.approx(1 - (start or 0), abs=0.03))
 
 
+def test_sound_that_begins_before_the_pictures(tmp_path: Path, heard: Path) -> None:
+    late = tmp_path / "late.mkv"
+    both = ("-itsoffset", 0.5, "-i", heard, "-i", heard, "-map", "0:v", "-map", "1:a")
+    ffmpeg(*both, "-c", "copy", late)
+    film = open_film(late, start=0.2)
+    assert film.begins == Fraction(7, 10)
+    write_part(tmp_path / "p", film, 0, [BLACK] * len(film), size=(48, 64))
+    join_parts([tmp_path / "p"], film, tmp_path / "b.mp4", sound=True)
+    assert tone(tmp_path / "b.mp4") == ("aac", pytest.approx(1 - 0.7, abs=0.03))
+
+
 def test_sound_may_be_left_out(tmp_path: Path, heard: Path) -> None:
     assert not open_film(written(open_film(heard), tmp_path / "b.mp4", sound=False)).sound
 
@@ -287,3 +299,16 @@ def test_a_disk_that_refuses_is_one_line(tmp_path: Path, heard: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="something of that name is in the way"):
         written(open_film(heard), tmp_path / "file" / "b.mp4")
+
+
+def test_a_disk_that_fills_up_is_one_line(tmp_path: Path, heard: Path) -> None:
+    film = open_film(heard)
+    noise = np.random.default_rng(0).integers(0, 256, (50, 48, 64, 3), "u1")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(InputError, match=r"p: larger than its disk or `ulimit -f` allows"):
+            write_part(tmp_path / "p", film, 0, noise, size=(48, 64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
