@@ -10,7 +10,8 @@ pixel of the map standing for all of it.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -33,6 +34,7 @@ _DIGITS = 6
 PART = "numbers.jsonl"
 """File in a piece's folder: a line for each frame."""
 _AVERAGED = ("centre", "deviation", "spread", "gate")
+_BY_REGION = ("regions", "gates")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Place = tuple[Share, Share]
@@ -67,20 +69,11 @@ class Source(_Record):
     pixel_aspect: str
     """Width of a pixel / its height, as a fraction."""
     frames: int
-    """Number of chosen frames."""
+    """Number of frames: those that were chosen, as far as they could be read."""
     rate: str | None
     """Frames per second, as a fraction; null: frames last differently, and only `seconds` count."""
     seconds: float
     """Length of the chosen part."""
-
-
-class InRegion(_Record):
-    """What one region gets."""
-
-    share: Share | None
-    """Share of the density that lies inside; null: the map is empty."""
-    gate: float | None
-    """Mean of the motion gate over the region; null: the network has none."""
 
 
 class Moments(_Record):
@@ -96,8 +89,11 @@ class Moments(_Record):
     gate: float | None
     """G_T, the weight of the motion stream against that of the appearance stream (GFSalNet,
     Sec. III-C, Fig. 6), averaged over the frame; null: the network has no gate."""
-    regions: dict[str, InRegion]
-    """By name; a region is absent while it is not shown."""
+    regions: dict[str, Share | None]
+    """Name of a region -> share of the density that lies inside; null where the map is empty. A
+    region is absent while it is not shown."""
+    gates: dict[str, float]
+    """Name of a region -> mean of G_T over it; empty where the network has no gate."""
 
 
 class Frame(Moments):
@@ -140,13 +136,21 @@ class Document(_Record):
     shots: list[Shot]
 
 
+def densities(maps: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return maps [t, y, x] divided by their sums, and which of them have one; others stay 0.
+
+    What is not finite counts as 0.
+    """
+    maps = np.nan_to_num(maps.astype(np.float64), posinf=0.0).clip(0)
+    sums = maps.sum(axis=(1, 2))
+    seen = sums > 0
+    return maps / np.where(seen, sums, 1)[:, None, None], seen
+
+
 def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
     """Return the numbers of each frame of a piece, as `Frame` has them, rounded."""
     height, width = piece.maps.shape[1:]
-    maps = np.nan_to_num(piece.maps.astype(np.float64), posinf=0.0).clip(0)
-    sums = maps.sum(axis=(1, 2))
-    seen = sums > 0
-    density = maps / np.where(seen, sums, 1)[:, None, None]
+    density, seen = densities(piece.maps)
     x, y = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
     across, down = density.sum(axis=1), density.sum(axis=2)
     centre = np.stack([across @ x, down @ y], axis=1)
@@ -159,7 +163,7 @@ def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
     )
     sides = np.array([film.width * float(film.aspect), film.height]) ** 2
     spread = np.sqrt(variance @ sides / sides.sum())
-    row, column = np.divmod(maps.reshape(len(maps), -1).argmax(axis=1), width)
+    row, column = np.divmod(density.reshape(len(density), -1).argmax(axis=1), width)
     weights = regions.weights(height, width)
     shares = np.einsum("tyx,ryx->tr", density, weights)
     gate = piece.sides.get("gate_motion")
@@ -170,9 +174,10 @@ def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
         mean = gate.mean(axis=(1, 2))
         inside = np.einsum("tyx,ryx->tr", gate, weights) / weights.sum(axis=(1, 2))
     found = []
-    for t in range(len(maps)):
+    for t in range(len(density)):
         seconds = film.seconds(piece.first + t)
         known = bool(seen[t])
+        shown = [r for r, region in enumerate(regions) if region.shown(seconds)]
         found.append(
             {
                 "index": piece.first + t,
@@ -184,13 +189,12 @@ def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
                 "peak": _rounded(np.array([x[column[t]], y[row[t]]])) if known else None,
                 "gate": None if mean is None else _rounded(mean[t]),
                 "regions": {
-                    region.name: {
-                        "share": _rounded(min(shares[t, r], 1.0)) if known else None,
-                        "gate": None if inside is None else _rounded(inside[t, r]),
-                    }
-                    for r, region in enumerate(regions)
-                    if region.shown(seconds)
+                    regions[r].name: _rounded(min(shares[t, r], 1.0)) if known else None
+                    for r in shown
                 },
+                "gates": {}
+                if inside is None
+                else {regions[r].name: _rounded(inside[t, r]) for r in shown},
             }
         )
     return found
@@ -201,17 +205,17 @@ def _rounded(value: Any) -> Any:
     return (np.round(np.asarray(value, np.float64), _DIGITS) + 0.0).tolist()
 
 
-def source_of(film: Film) -> dict[str, Any]:
-    """Return the facts about a film, as `Source` has them."""
+def source_of(film: Film, frames: int) -> dict[str, Any]:
+    """Return the facts about a film, as `Source` has them, of which so many frames were read."""
     rate = film.timing.rate
     return {
         "name": film.source.name,
         "width": film.width,
         "height": film.height,
         "pixel_aspect": str(film.aspect),
-        "frames": len(film),
+        "frames": frames,
         "rate": None if rate is None else str(rate),
-        "seconds": round(film.timing.seconds, _DIGITS),
+        "seconds": times(film, 0, frames - 1)[1],
     }
 
 
@@ -243,22 +247,52 @@ class Numbers:
         """
         head = {
             "schema": "gfsalnet/moments/1",
-            "source": source_of(self._film),
+            "source": source_of(self._film, count(folders, PART)),
             "model": self._about.model_dump(),
             "regions": {region.name: _rounded(region.area) for region in self._regions},
         }
         shots = _Shots(self._film)
-        with atomic(self._out) as partial, partial.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(head, indent=1)[: -len("\n}")] + ',\n "frames": [')
-            between = "\n  "
-            for folder in folders:
-                with (folder / PART).open(encoding="utf-8") as lines:
-                    for line in lines:
-                        file.write(between + line.rstrip("\n"))
-                        shots.add(json.loads(line))
-                        between = ",\n  "
-            written = (json.dumps(shot) for shot in shots.means())
-            file.write('\n ],\n "shots": [\n  ' + ",\n  ".join(written) + "\n ]\n}\n")
+        write_document(self._out, head, folders, PART, shots.means(), shots.add)
+
+
+def write_document(
+    out: Path,
+    head: Mapping[str, Any],
+    folders: Sequence[Path],
+    part: str,
+    shots: Iterable[Mapping[str, Any]],
+    seen: Callable[[dict[str, Any]], None] = lambda frame: None,
+) -> None:
+    """Write a document with a head, `frames` and `shots`, a line for each, and with flat memory.
+
+    Args:
+        out: Where to.
+        head: What stands before the frames.
+        folders: Of the pieces, in order.
+        part: Name of the file in each with a line for each frame.
+        shots: Asked for after the last frame.
+        seen: Called with each frame.
+
+    Raises:
+        InputError: The disk refuses it.
+    """
+    with atomic(out) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(head, indent=1)[: -len("\n}")] + ',\n "frames": [')
+        between = "\n  "
+        for folder in folders:
+            with (folder / part).open(encoding="utf-8") as lines:
+                for line in lines:
+                    file.write(between + line.rstrip("\n"))
+                    seen(json.loads(line))
+                    between = ",\n  "
+        written = (json.dumps(shot) for shot in shots)
+        file.write('\n ],\n "shots": [\n  ' + ",\n  ".join(written) + "\n ]\n}\n")
+
+
+def count(folders: Sequence[Path], part: str) -> int:
+    """Return the number of frames of which there are lines."""
+    last = (folders[-1] / part).read_text(encoding="utf-8").splitlines()[-1]
+    return int(json.loads(last)["index"]) + 1
 
 
 class _Mean:
@@ -277,37 +311,40 @@ class _Mean:
         return _rounded(self._sum / self._count) if self._count else None
 
 
+_Means = defaultdict[str, _Mean]
+
+
 class _Shots:
     """Means over the frames of each shot; frames come in order."""
 
     def __init__(self, film: Film) -> None:
         self._film = film
-        self._shots: dict[int, tuple[list[int], dict[str, _Mean], dict[str, Any]]] = {}
+        self._shots: dict[int, tuple[list[int], _Means, dict[str, _Means]]] = {}
 
     def add(self, frame: Mapping[str, Any]) -> None:
-        ends, means, regions = self._shots.setdefault(
-            frame["shot"],
-            ([frame["index"], 0], {name: _Mean() for name in _AVERAGED}, {}),
-        )
+        shot = frame["shot"]
+        if shot not in self._shots:
+            by_region: dict[str, _Means] = {key: defaultdict(_Mean) for key in _BY_REGION}
+            self._shots[shot] = [frame["index"], 0], defaultdict(_Mean), by_region
+        ends, means, inside = self._shots[shot]
         ends[1] = frame["index"]
-        for name, mean in means.items():
-            mean.add(frame[name])
-        for name, inside in frame["regions"].items():
-            both = regions.setdefault(name, {"share": _Mean(), "gate": _Mean()})
-            for key, mean in both.items():
-                mean.add(inside[key])
+        for key in _AVERAGED:
+            means[key].add(frame[key])
+        for key, regions in inside.items():
+            for name, value in frame[key].items():
+                regions[name].add(value)
 
     def means(self) -> Iterator[dict[str, Any]]:
-        for index, (ends, means, regions) in self._shots.items():
+        for index, (ends, means, inside) in self._shots.items():
             yield {
                 "index": index,
                 "first": ends[0],
                 "last": ends[1],
                 "seconds": list(times(self._film, *ends)),
                 **{name: mean.value() for name, mean in means.items()},
-                "regions": {
-                    name: {key: mean.value() for key, mean in regions[name].items()}
-                    for name in sorted(regions)
+                **{
+                    key: {name: mean.value() for name, mean in sorted(regions.items())}
+                    for key, regions in inside.items()
                 },
             }
 
