@@ -33,8 +33,9 @@ class SteadyPeaks:
     """What maps of a film are divided by, so that brightness does not flicker between frames.
 
     It is the mean of the largest values up to a frame, the later the heavier, not too far from the
-    frame's own, and begins at every shot. What lies above is drawn like the peak. Frames still to come are not looked at, and the
-    state goes into the folder of each piece, so a run that was stopped goes on as if it had not.
+    frame's own, and begins at every shot. What lies above is drawn like the peak. Frames still to
+    come are not looked at, and the state goes into the folder of each piece, so a run that was
+    stopped goes on as if it had not.
     """
 
     def __init__(self, film: Film, name: str) -> None:
