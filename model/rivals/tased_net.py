@@ -46,7 +46,7 @@ class TASEDNet(nn.Module):
             what the network sees; the authors' program has one of 7. 0: none.
     """
 
-    sight = Sight(before=WINDOW - 1, edge="reverse", together=16)
+    sight = Sight(before=WINDOW - 1, edge="reverse", together=32)
 
     def __init__(
         self, *, size: tuple[int, int], width: float, backbone: Literal["s3d"], blur: float
