@@ -1,0 +1,85 @@
+"""Frames as players show them: RGB of 8 bits, upright, whatever a film or a picture holds.
+
+Interlaced frames lose their combs, high dynamic range (PQ, HLG) is brought to the standard one, and
+what is transparent is black. Pixels stay as they are, square or not.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from pipeline.raw.ffmpeg import VideoFacts
+from pipeline.raw.video import DAMAGED, opened, read_picture
+from pipeline.runtime.errors import InputError
+
+_HIGH_RANGE = {"smpte2084", "arib-std-b67"}
+"""Transfer functions of high dynamic range: PQ and HLG."""
+_WHITE = 203
+"""Luminance of white paper in HDR, in cd/m2 (ITU-R BT.2408): what becomes white in SDR."""
+_BRIGHTEST = 1000
+"""Luminance that is still told from brighter ones, in cd/m2: the peak of HLG and of most PQ."""
+_HIGH_DEFINITION = 576
+"""Lines above which a film that states no matrix has that of BT.709, as players take it."""
+_MATRICES = {
+    *("bt709", "bt470bg", "smpte170m", "smpte240m", "fcc"),
+    *("bt2020nc", "bt2020c", "gbr", "ycgco", "ictcp"),
+}
+"""ffmpeg's names of the matrices between RGB and YCbCr."""
+
+
+_INTERLACED = {
+    *("top first", "bottom first", "top coded first (swapped)", "bottom coded first (swapped)"),
+}
+"""What ffmpeg says of films whose frames are two fields."""
+
+
+def filters(
+    facts: VideoFacts, size: tuple[int, int]
+) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any]]]:
+    """Yield name, arguments and options of what ffmpeg does to each frame of a film.
+
+    The result has a height and a width, and is RGB of 8 bits.
+    """
+    said = {word for words in facts.colours for word in words.split("/")}
+    if _INTERLACED & set(facts.colours):
+        yield "bwdif", ("send_frame",), {"deint": "interlaced"}
+    if re.search(r"^(?:yuva|gbrap|rgba|bgra|argb|abgr|ya\d)", facts.pixel_format):
+        yield "format", ("gbrap",), {}
+        yield "premultiply", (), {"inplace": 1}
+    scale = {"flags": "area"}
+    stated = {words.split("/")[0] for words in facts.colours}
+    if facts.pixel_format.startswith(("yuv", "nv", "p01")) and not _MATRICES & stated:
+        scale["in_color_matrix"] = "bt709" if facts.height > _HIGH_DEFINITION else "bt601"
+    yield "scale", (size[1], size[0]), scale
+    if high := _HIGH_RANGE & said:
+        yield "format", ("yuv444p10le",), {}
+        yield "zscale", (), {"transfer": "linear", "npl": _WHITE, "transferin": high.pop()}
+        yield "format", ("gbrpf32le",), {}
+        yield "zscale", (), {"primaries": "bt709"}
+        yield "tonemap", ("mobius",), {"peak": _BRIGHTEST / _WHITE}
+        yield "zscale", (), {"transfer": "bt709"}
+        yield "format", ("gbrp",), {}
+    yield "format", ("rgb24",), {}
+
+
+def on_black(file: Path) -> NDArray[np.uint8]:
+    """Return a picture in RGB [y, x, 3], upright, what is transparent on black.
+
+    Raises:
+        InputError: It is damaged, or in numbers of which nobody knows the brightest.
+    """
+    try:
+        with opened(file) as image:
+            clear = image.has_transparency_data
+            if clear:
+                shown = ImageOps.exif_transpose(image).convert("RGBA")
+                ground = Image.new("RGBA", shown.size, "black")
+                return np.array(Image.alpha_composite(ground, shown).convert("RGB"))
+    except DAMAGED as error:
+        raise InputError(f"{file}: broken image ({error}); check the file") from error
+    return np.array(read_picture(file))
