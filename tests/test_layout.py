@@ -115,6 +115,15 @@ def test_imports_point_one_way(path: Path) -> None:
     assert not imported & stages, "a stage is run, never imported"
 
 
+def test_the_front_door_is_thin() -> None:
+    """What people import is in pipeline/, and nothing there comes back through the door."""
+    door = sorted((ROOT / "gfsalnet").rglob("*.py"))
+    assert [path.name for path in door] == ["__init__.py", "__main__.py"]
+    imported = {name.split(".")[0] for path in door for name in imports(path)}
+    assert imported <= {"pipeline", *sys.stdlib_module_names}
+    assert not [path for path in MODULES for name in imports(path) if name.startswith("gfsalnet")]
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     modules = {dotted(path) for path in MODULES}
     graph = {dotted(path): set(imports(path)) & modules for path in MODULES}

@@ -1,7 +1,6 @@
 """Stage predict: saliency maps of the test frames (Sec. III)."""
 
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from model.sight import see, sight_of
 from pipeline.evaluation.frame_lists import listed_frames
-from pipeline.evaluation.watching import watched
+from pipeline.evaluation.watching import found
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import FLOW, FRAMES, SALIENCY
@@ -26,7 +24,6 @@ from pipeline.stores.writing import write_store
 from pipeline.training.networks import enter, load_network
 
 
-@torch.inference_mode()
 def saliency_maps(
     network: nn.Module, frames: Any, flow: Any, chosen: list[int]
 ) -> Iterator[NDArray[np.float16]]:
@@ -35,20 +32,9 @@ def saliency_maps(
     Raises:
         FloatingPointError: A map is not finite.
     """
-    held = chain(network.parameters(), network.buffers())
-    where = next((tensor.device for tensor in held), torch.device("cpu"))
-    state = None
-    for clip, motion, kept, afresh in watched(frames, flow, chosen, sight_of(network)):
-        given = clip.to(where), motion.to(where)
-        maps, state = see(network, *given, None if afresh else state)
-        if not kept:
-            continue
-        clips, times = zip(*kept, strict=True)
-        saliency = maps.saliency[list(clips), list(times), 0].float().cpu()
-        if not torch.isfinite(saliency).all():
-            raise FloatingPointError("a map of the network is not finite")
+    for maps, _ in found(network, frames, flow, chosen):
         # float16 ends at 65,504; a map's scale carries no meaning for any metric.
-        yield saliency.clamp(-6e4, 6e4).numpy().astype(np.float16)
+        yield maps["saliency"].clamp(-6e4, 6e4).numpy().astype(np.float16)
 
 
 def predict(

@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from model.sight import Sight
+from model.sight import Sight, State, see, sight_of
 from pipeline.preprocessing.tensors import flow_tensor, frame_tensor
 
 
@@ -37,18 +37,66 @@ class _Times(NamedTuple):
     afresh: bool
 
 
-def watched(frames: Any, flow: Any, chosen: Sequence[int], sight: Sight) -> Iterator[Watched]:
+class Found(NamedTuple):
+    """What a network found in chosen frames that it was given at once."""
+
+    maps: dict[str, Tensor]
+    """By their field of the network's maps, as far as it has them: float32 [B, y, x] in memory."""
+    state: State | None
+    """What the network carries to the next frames."""
+
+
+@torch.inference_mode()
+def found(
+    network: Any,
+    frames: Any,
+    flow: Any,
+    chosen: Sequence[int],
+    *,
+    fields: Sequence[str] = ("saliency",),
+    state: State | None = None,
+    begin: int = 0,
+) -> Iterator[Found]:
+    """Yield what a network finds in a video's chosen frames, in their order; see `watched`.
+
+    `fields` are maps of the network that have the size of the frames. With the state behind the
+    frame before `begin` a network that carries one goes on there.
+
+    Raises:
+        FloatingPointError: A map is not finite.
+    """
+    held = [*network.parameters(), *network.buffers()] if isinstance(network, nn.Module) else []
+    where = held[0].device if held else torch.device("cpu")
+    for clip, motion, kept, afresh in watched(frames, flow, chosen, sight_of(network), begin):
+        maps, state = see(network, clip.to(where), motion.to(where), None if afresh else state)
+        if not kept:
+            continue
+        clips, times = (list(places) for places in zip(*kept, strict=True))
+        present = {field: getattr(maps, field, None) for field in fields}
+        wanted = {
+            field: tensor[clips, times, 0].float().cpu()
+            for field, tensor in present.items()
+            if tensor is not None
+        }
+        if not all(torch.isfinite(tensor).all() for tensor in wanted.values()):
+            raise FloatingPointError("a map of the network is not finite")
+        yield Found(wanted, state)
+
+
+def watched(
+    frames: Any, flow: Any, chosen: Sequence[int], sight: Sight, begin: int = 0
+) -> Iterator[Watched]:
     """Yield what a network sees of a video to predict its chosen frames, whose times ascend.
 
     `frames` is an array of the frames, `flow` one of their flow, or None. A network without a state
-    sees the chosen frames and those around them; one with a state sees every frame up to the last
-    one that was chosen. A frame is read once.
+    sees the chosen frames and those around them; one with a state sees every frame from `begin` up
+    to the last one that was chosen. A frame is read once.
     """
     if not chosen:
         return
     last, wanted = frames.shape[0] - 1, set(chosen)
     if sight.carries:
-        batches = _in_turn(chosen[-1] + 1, sight)
+        batches = _in_turn(begin, chosen[-1] + 1, sight)
     elif sight.before or sight.after:
         batches = _windows(chosen, last, sight)
     else:
@@ -83,17 +131,34 @@ def _within(time: int, last: int) -> int:
     return min(max(time, 0), last)
 
 
-def _in_turn(count: int, sight: Sight) -> Iterator[_Times]:
-    """So many frames one after the other; the clips are those that do not share a state."""
-    stretch = max(1, sight.together // sight.step) * sight.step
+def _in_turn(begin: int, count: int, sight: Sight) -> Iterator[_Times]:
+    """The frames up to a count, one after the other; the clips are those that share no state."""
     restarts = [*range(0, count, sight.restart or count), count]
-    for begin, end in pairwise(restarts):
-        for start in range(begin, end, stretch):
-            stop = min(start + stretch, end)
+    for first, end in pairwise(restarts):
+        for start in range(max(first, begin), end, _stretch(sight)):
+            stop = min(start + _stretch(sight), end)
             ends = start + -(-(stop - start) // sight.step) * sight.step
             predicted = [range(start + k, ends, sight.step) for k in range(sight.step)]
             seen = [sight.around(one) for one in predicted]
-            yield _Times(seen, predicted, stop, start == begin)
+            yield _Times(seen, predicted, stop, start == first)
+
+
+def _stretch(sight: Sight) -> int:
+    """Frames that a network with a state is given at once."""
+    return max(1, sight.together // sight.step) * sight.step
+
+
+def whole_calls(sight: Sight) -> tuple[int, int]:
+    """Return after how many frames, and every how many further ones, a call of a network ends.
+
+    A video that is watched in pieces of such lengths gives the same maps to the last digit as in
+    one stretch: how many frames are predicted at once changes how sums are rounded.
+    """
+    if sight.carries:
+        every = sight.restart or _stretch(sight)
+        return every, every
+    before = sight.before if sight.edge == "reverse" else 0
+    return before + sight.together, sight.together
 
 
 def _windows(chosen: Sequence[int], last: int, sight: Sight) -> Iterator[_Times]:

@@ -24,7 +24,7 @@ from pipeline.planning.needs import (
     pretraining_name,
     without_absent,
 )
-from pipeline.planning.provenance import ROOT
+from pipeline.planning.provenance import CODE, ROOT
 from pipeline.planning.yaml_file import read_yaml
 from pipeline.runtime.errors import InputError, meant
 from pipeline.runtime.sheets import read_rows
@@ -35,8 +35,8 @@ RIVALS = "workflow/published/rivals.csv"
 
 def own(path: str | Path) -> str:
     """A path of the working folder if it exists there, else the workflow's file of that name."""
-    ours = ROOT / path
-    return str(path) if Path(path).exists() or not ours.exists() else str(ours)
+    ours = next((home / path for home in (ROOT, CODE) if (home / path).exists()), None)
+    return str(path) if Path(path).exists() or ours is None else str(ours)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

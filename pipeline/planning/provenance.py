@@ -7,8 +7,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-"""The workflow's folder: that of the Snakefile."""
+CODE = Path(__file__).resolve().parents[2]
+"""The folder of the packages `pipeline` and `model`."""
+ROOT = CODE if (CODE / "Snakefile").is_file() else CODE / "gfsalnet/share"
+"""The workflow's folder, that of the Snakefile: the checkout, or its copy in an installed wheel."""
 _PACKAGES = ("pipeline", "model")
 _UNCOUNTED = (
     "pipeline.config",  # types: the sections that a stage is given are params of its rule
@@ -20,7 +22,7 @@ _TEMPLATES = "jinja2"
 
 
 def _file(module: str) -> Path | None:
-    path = ROOT.joinpath(*module.split("."))
+    path = CODE.joinpath(*module.split("."))
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
@@ -53,7 +55,7 @@ def _parsed(module: str) -> tuple[str, frozenset[str]]:
     """What a module computes, as text, and the counted modules that it imports."""
     path = _file(module)
     if path is None:
-        raise ModuleNotFoundError(f"no module {module} below {ROOT}")
+        raise ModuleNotFoundError(f"no module {module} below {CODE}")
     tree = ast.parse(path.read_text())
     imported = _imports(tree)
     text = ast.dump(_WithoutDocstrings().visit(tree))
@@ -67,11 +69,12 @@ def use_this_python() -> None:
     """Make `python` in shell commands this interpreter, and let it find the workflow's packages.
 
     Nobody needs to activate its environment or to work in the workflow's folder. `--sdm conda` puts
-    its own environment before it again.
+    its own environment before it again, which finds the packages of a checkout, not of a wheel.
     """
     before = os.environ.get("PATH", os.defpath), os.environ.get("PYTHONPATH")
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before[0]])
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), before[1]]))
+    if ROOT == CODE:  # an installed copy is found already, beside packages of this Python alone
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CODE), before[1]]))
 
 
 @cache

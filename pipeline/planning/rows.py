@@ -11,7 +11,7 @@ from pipeline.config.data import ReleasedDensity
 from pipeline.config.evaluation import Coverage, Measured, ScoredDataset, Table, TablesSettings
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.planning import needs, paths
-from pipeline.planning.provenance import ROOT
+from pipeline.planning.provenance import CODE, ROOT
 from pipeline.raw.splits import SheetClip, known_totals, part_names
 from pipeline.raw.splits import parts as parts_of
 
@@ -245,5 +245,5 @@ def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesS
 def config_digest(cfg: Config) -> str:
     """Eight hex digits that tell one configuration from another; folders do not count."""
     # The workflow's own files count by their names, wherever the workflow lies.
-    text = cfg.model_dump_json(exclude={"pathvars"}).replace(f"{ROOT}/", "")
+    text = cfg.model_dump_json(exclude={"pathvars"}).replace(f"{ROOT}/", "").replace(f"{CODE}/", "")
     return hashlib.sha256(text.encode()).hexdigest()[:8]

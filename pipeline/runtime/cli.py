@@ -14,7 +14,8 @@ import io
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -104,27 +105,44 @@ def main(
         values = vars(parser.parse_args(_words(sys.argv[1:] if arguments is None else arguments)))
     except InputError as error:
         sys.exit(f"{parser.prog}: {error}")
+    with in_a_line(parser.prog, _paths(values.values()), damage):
+        function(**values)
+
+
+@contextmanager
+def in_a_line(
+    prog: str, paths: list[Path], damage: Callable[[list[Path]], str] | None = None
+) -> Iterator[None]:
+    """Turn what a user can mend within the block into one line that begins with `prog`.
+
+    Args:
+        prog: The command that was called.
+        paths: What it reads and writes; an error of the disk is about one of them.
+        damage: See `main`.
+
+    Raises:
+        SystemExit: With the line.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # so that the log can name every file
             stream.reconfigure(errors="backslashreplace")
     try:
-        function(**values)
+        yield
     except (ValidationError, InputError) as error:
-        sys.exit(f"{parser.prog}: {error}")
+        sys.exit(f"{prog}: {error}")
     except OSError as error:
         if not of_the_disk(error):
             raise
-        where = blamed(error, _paths(values.values()))
-        sys.exit(f"{parser.prog}: {explain(error, where)}")
+        sys.exit(f"{prog}: {explain(error, blamed(error, paths))}")
     except tuple(_LIMITS) as error:
         what = next(what for kind, what in _LIMITS.items() if isinstance(error, kind))
-        sys.exit(f"{parser.prog}: {what} ({_named(error)})")
+        sys.exit(f"{prog}: {what} ({_named(error)})")
     except (RuntimeError, ValueError) as error:
         if damage is not None and _CHECKED.search(str(error)):
-            sys.exit(f"{parser.prog}: {damage(_paths(values.values()))}")
+            sys.exit(f"{prog}: {damage(paths)}")
         for words, what in _OF_THE_MACHINE.items():
             if words in str(error):
-                sys.exit(f"{parser.prog}: {what} ({_named(error)})")
+                sys.exit(f"{prog}: {what} ({_named(error)})")
         raise
 
 

@@ -19,10 +19,8 @@ from pipeline.raw.ffmpeg import FfmpegError, VideoFacts, open_video, probe_video
 from pipeline.raw.timing import STILL, StampError, Timing
 from pipeline.raw.video import picture_size
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.showing import filters, on_black
+from pipeline.viewing.showing import PICTURES, filters, on_black, pictures_of
 
-_STILL = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
-"""Suffixes of still pictures; a GIF is a film."""
 _RATE = 25.0
 """Frames per second of a folder of pictures, where none is given."""
 _FASTEST = 1000.0
@@ -104,7 +102,7 @@ def open_film(
     if rate is not None and not 0 < rate <= _FASTEST:
         raise InputError(f"a rate of {rate:g}: give frames per second, up to {_FASTEST:g}")
     if source.is_dir():
-        width, height, files = _pictures_of(source)
+        width, height, files = pictures_of(source)
         exact = Fraction(rate or _RATE).limit_denominator(1_001_000)
         whole = Timing(np.arange(len(files), dtype=np.int64), 1 / exact, exact, 1)
         return _between(source, "pictures", (width, height), whole, start, end, files=files)
@@ -114,7 +112,7 @@ def open_film(
         raise InputError(f"{source}: no regular file; save the film to one first")
     if not os.access(source, os.R_OK):
         raise InputError(f"{source}: no permission to read it; change its permissions")
-    if source.suffix.lower() in _STILL:
+    if source.suffix.lower() in PICTURES:
         if (rate, start, end) != (None, None, None):
             raise InputError(f"{source}: a still picture has neither times nor a rate; give none")
         return _between(source, "picture", picture_size(source), STILL, files=(source,))
@@ -136,30 +134,6 @@ def _check_name(name: str) -> None:
         )
     if re.match(r"[a-z]{2,}://", name):
         raise InputError(f"{name}: an address, not a file; download the film first")
-
-
-def _pictures_of(folder: Path) -> tuple[int, int, tuple[Path, ...]]:
-    """Width and height of the pictures in a folder, and the pictures."""
-    inside = [file for file in folder.iterdir() if not file.name.startswith(".")]
-    files = [file for file in inside if file.suffix.lower() in _STILL and file.is_file()]
-    if not files:
-        others = sorted(file.name for file in inside if file.is_file())
-        remedy = f"; give one film, for example {folder / others[0]}" if others else ""
-        raise InputError(f"{folder}: no picture in this folder{remedy}")
-    files.sort(key=_natural)
-    sizes: dict[tuple[int, int], Path] = {}
-    for file in files:
-        sizes.setdefault(picture_size(file), file)
-    if len(sizes) > 1:
-        found = ", ".join(f"{w} x {h} ({file.name})" for (w, h), file in sizes.items())
-        raise InputError(f"{folder}: pictures of several sizes, {found[:300]}; make them equal")
-    return (*next(iter(sizes)), tuple(files))
-
-
-def _natural(file: Path) -> tuple[list[tuple[int, int, str]], str]:
-    """The order in which people number files: 2 before 10."""
-    parts = re.findall(r"\d+|\D+", file.name.casefold())
-    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts], file.name
 
 
 def _between(

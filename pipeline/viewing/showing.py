@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from pipeline.raw.ffmpeg import VideoFacts
-from pipeline.raw.video import DAMAGED, opened, read_picture
+from pipeline.raw.video import DAMAGED, opened, picture_size, read_picture
 from pipeline.runtime.errors import InputError
 
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+"""Suffixes of still pictures; a GIF is a film."""
 _HIGH_RANGE = {"smpte2084", "arib-std-b67"}
 """Transfer functions of high dynamic range: PQ and HLG."""
 _WHITE = 203
@@ -30,8 +32,6 @@ _MATRICES = {
     *("bt2020nc", "bt2020c", "gbr", "ycgco", "ictcp"),
 }
 """ffmpeg's names of the matrices between RGB and YCbCr."""
-
-
 _INTERLACED = {
     *("top first", "bottom first", "top coded first (swapped)", "bottom coded first (swapped)"),
 }
@@ -83,3 +83,31 @@ def on_black(file: Path) -> NDArray[np.uint8]:
     except DAMAGED as error:
         raise InputError(f"{file}: broken image ({error}); check the file") from error
     return np.array(read_picture(file))
+
+
+def pictures_of(folder: Path) -> tuple[int, int, tuple[Path, ...]]:
+    """Return width and height of the pictures in a folder, and the pictures, sorted naturally.
+
+    Raises:
+        InputError: There is none, one is no picture, or their sizes differ.
+    """
+    inside = [file for file in folder.iterdir() if not file.name.startswith(".")]
+    files = [file for file in inside if file.suffix.lower() in PICTURES and file.is_file()]
+    if not files:
+        others = sorted(file.name for file in inside if file.is_file())
+        remedy = f"; give one film, for example {folder / others[0]}" if others else ""
+        raise InputError(f"{folder}: no picture in this folder{remedy}")
+    files.sort(key=_natural)
+    sizes: dict[tuple[int, int], Path] = {}
+    for file in files:
+        sizes.setdefault(picture_size(file), file)
+    if len(sizes) > 1:
+        found = ", ".join(f"{w} x {h} ({file.name})" for (w, h), file in sizes.items())
+        raise InputError(f"{folder}: pictures of several sizes, {found[:300]}; make them equal")
+    return (*next(iter(sizes)), tuple(files))
+
+
+def _natural(file: Path) -> tuple[list[tuple[int, int, str]], str]:
+    """The order in which people number files: 2 before 10."""
+    parts = re.findall(r"\d+|\D+", file.name.casefold())
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts], file.name

@@ -1,0 +1,5 @@
+"""`python -m gfsalnet`, the same as the command `gfsalnet`."""
+
+from pipeline.commands.main import main
+
+main()

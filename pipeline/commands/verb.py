@@ -1,0 +1,92 @@
+"""A task of the command line: its name, help, options, and what it does."""
+
+import argparse
+import os
+import textwrap
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A task. Its module imports little: what computes is imported by `run`."""
+
+    name: str
+    about: str
+    """What it does, in a line of the list of all tasks."""
+    examples: tuple[str, ...]
+    """Command lines as one types them, the commonest first; `#` begins a remark."""
+    options: Callable[[ArgumentParser], None]
+    """Adds its options to its parser."""
+    run: Callable[[Namespace], None]
+    """Does it; raises InputError for what a user can mend."""
+    details: str = ""
+    """Paragraphs below `about` in its own help."""
+    passes_on: bool = False
+    """Whether words after `--` go to Snakemake."""
+
+    def describe(self, parser: ArgumentParser) -> None:
+        """Add help and options to its parser."""
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        paragraphs = [self.about, *self.details.strip().split("\n\n")]
+        parser.description = "\n\n".join(textwrap.fill(one, 79) for one in paragraphs if one)
+        parser.epilog = "\n".join(["examples:", *(f"  {example}" for example in self.examples)])
+        self.options(parser)
+
+
+def share(text: str) -> float:
+    """Parse a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ArgumentTypeError(f"expected a number from 0 to 1, found {text!r}")
+    return value
+
+
+def whole(text: str) -> int:
+    """Parse a whole number of at least 1."""
+    if not (text.isdecimal() and text.isascii() and int(text[:9]) > 0):
+        raise ArgumentTypeError(f"expected a whole number from 1 on, found {text!r}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Parse a time: seconds, minutes:seconds or hours:minutes:seconds."""
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or not all(0 <= part < float("inf") for part in parts):
+        raise ArgumentTypeError(f"expected seconds or [hours:]minutes:seconds, found {text!r}")
+    return sum(part * unit for part, unit in zip(reversed(parts), (1, 60, 3600), strict=False))
+
+
+def threads() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def free(path: Path, *, force: bool, option: str) -> Path:
+    """Return the path of an output that may be written, and see that its folder is there.
+
+    Raises:
+        InputError: Something is there already and not to be overwritten, or nothing can be written
+            there; the message names `option` as the remedy.
+    """
+    from pipeline.runtime.errors import InputError
+
+    if path.exists() and not force:
+        raise InputError(f"{path}: is there already; add --force, or choose another {option}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path.parent}: no such folder can be made ({error.strerror}); choose another {option}"
+        ) from None
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path.parent}: cannot be written to; choose another {option}")
+    return path
