@@ -23,8 +23,21 @@ FETCHABLE = {
 }
 """Name of a network in model/registry.py -> the file of its weights."""
 
+WHEELS = {
+    # A wheel under MIT; the file in it is the authors', with their licence (Apache-2.0) beside it.
+    "unisal": (
+        "pyautoflip==0.2.1",
+        "pyautoflip/3rd_party_libs/unisal/training_runs/pretrained_unisal/weights_best.pth",
+    ),
+}
+"""Name of a network -> a wheel of the Python package index that holds the same bytes, and where."""
+
+
+def fetchable_name(network: str) -> str:
+    """Name of the file of a network's weights, with the first digits of its digest."""
+    return f"{network}-{FETCHABLE[network].sha256[:8]}.pth"
+
 
 def fetchable_file(raw: str, network: str) -> str | None:
     """Path below the raw data where rule `released` puts a network's weights, if it has any."""
-    known = FETCHABLE.get(network)
-    return known and f"{raw}/released/{network}-{known.sha256[:8]}.pth"
+    return f"{raw}/released/{fetchable_name(network)}" if network in FETCHABLE else None

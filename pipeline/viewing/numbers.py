@@ -11,7 +11,7 @@ pixel of the map standing for all of it.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -136,13 +136,21 @@ class Document(_Record):
     shots: list[Shot]
 
 
+def densities(maps: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return maps [t, y, x] divided by their sums, and which of them have one; others stay 0.
+
+    What is not finite counts as 0.
+    """
+    maps = np.nan_to_num(maps.astype(np.float64), posinf=0.0).clip(0)
+    sums = maps.sum(axis=(1, 2))
+    seen = sums > 0
+    return maps / np.where(seen, sums, 1)[:, None, None], seen
+
+
 def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
     """Return the numbers of each frame of a piece, as `Frame` has them, rounded."""
     height, width = piece.maps.shape[1:]
-    maps = np.nan_to_num(piece.maps.astype(np.float64), posinf=0.0).clip(0)
-    sums = maps.sum(axis=(1, 2))
-    seen = sums > 0
-    density = maps / np.where(seen, sums, 1)[:, None, None]
+    density, seen = densities(piece.maps)
     x, y = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
     across, down = density.sum(axis=1), density.sum(axis=2)
     centre = np.stack([across @ x, down @ y], axis=1)
@@ -155,7 +163,7 @@ def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
     )
     sides = np.array([film.width * float(film.aspect), film.height]) ** 2
     spread = np.sqrt(variance @ sides / sides.sum())
-    row, column = np.divmod(maps.reshape(len(maps), -1).argmax(axis=1), width)
+    row, column = np.divmod(density.reshape(len(density), -1).argmax(axis=1), width)
     weights = regions.weights(height, width)
     shares = np.einsum("tyx,ryx->tr", density, weights)
     gate = piece.sides.get("gate_motion")
@@ -166,7 +174,7 @@ def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
         mean = gate.mean(axis=(1, 2))
         inside = np.einsum("tyx,ryx->tr", gate, weights) / weights.sum(axis=(1, 2))
     found = []
-    for t in range(len(maps)):
+    for t in range(len(density)):
         seconds = film.seconds(piece.first + t)
         known = bool(seen[t])
         shown = [r for r, region in enumerate(regions) if region.shown(seconds)]
@@ -239,27 +247,51 @@ class Numbers:
         """
         head = {
             "schema": "gfsalnet/moments/1",
-            "source": source_of(self._film, _count(folders)),
+            "source": source_of(self._film, count(folders, PART)),
             "model": self._about.model_dump(),
             "regions": {region.name: _rounded(region.area) for region in self._regions},
         }
         shots = _Shots(self._film)
-        with atomic(self._out) as partial, partial.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(head, indent=1)[: -len("\n}")] + ',\n "frames": [')
-            between = "\n  "
-            for folder in folders:
-                with (folder / PART).open(encoding="utf-8") as lines:
-                    for line in lines:
-                        file.write(between + line.rstrip("\n"))
-                        shots.add(json.loads(line))
-                        between = ",\n  "
-            written = (json.dumps(shot) for shot in shots.means())
-            file.write('\n ],\n "shots": [\n  ' + ",\n  ".join(written) + "\n ]\n}\n")
+        write_document(self._out, head, folders, PART, shots.means(), shots.add)
 
 
-def _count(folders: Sequence[Path]) -> int:
-    """Number of frames of which there are numbers."""
-    last = (folders[-1] / PART).read_text(encoding="utf-8").splitlines()[-1]
+def write_document(
+    out: Path,
+    head: Mapping[str, Any],
+    folders: Sequence[Path],
+    part: str,
+    shots: Iterable[Mapping[str, Any]],
+    seen: Callable[[dict[str, Any]], None] = lambda frame: None,
+) -> None:
+    """Write a document with a head, `frames` and `shots`, a line for each, and with flat memory.
+
+    Args:
+        out: Where to.
+        head: What stands before the frames.
+        folders: Of the pieces, in order.
+        part: Name of the file in each with a line for each frame.
+        shots: Asked for after the last frame.
+        seen: Called with each frame.
+
+    Raises:
+        InputError: The disk refuses it.
+    """
+    with atomic(out) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(head, indent=1)[: -len("\n}")] + ',\n "frames": [')
+        between = "\n  "
+        for folder in folders:
+            with (folder / part).open(encoding="utf-8") as lines:
+                for line in lines:
+                    file.write(between + line.rstrip("\n"))
+                    seen(json.loads(line))
+                    between = ",\n  "
+        written = (json.dumps(shot) for shot in shots)
+        file.write('\n ],\n "shots": [\n  ' + ",\n  ".join(written) + "\n ]\n}\n")
+
+
+def count(folders: Sequence[Path], part: str) -> int:
+    """Return the number of frames of which there are lines."""
+    last = (folders[-1] / part).read_text(encoding="utf-8").splitlines()[-1]
     return int(json.loads(last)["index"]) + 1
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.importing.import_weights import imported
 from pipeline.importing.opening import opened
+from pipeline.importing.released_state import imported
 from pipeline.runtime.errors import InputError
 from tests.pipeline.importing.tiny import Tiny
 

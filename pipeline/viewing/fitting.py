@@ -1,0 +1,119 @@
+"""A network fitted to a film: the size of the frames that it is given, the pace of its state."""
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from model.backbones import STRIDE
+from model.sight import Sight, State, sight_of
+from pipeline.stores.kinds import QUARTER
+
+PACE = 6.0
+"""Frames per second at which a state that leaves out frames goes on (UNISAL, Sec. 4.1)."""
+FILMS, STILLS = "dhf1k", "salicon"
+"""Datasets in whose domains a network with domains works."""
+_AREA_WEIGHT = 0.5
+"""What a deviation of the area counts for, beside one of the aspect."""
+_SHRUNK = 4
+"""Times the working size of a network that shrinks its frames, at most, are they given at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A network as a film of one size and rate is given to it."""
+
+    network: Any
+    """Called by `model.sight.see`; in evaluation mode, in the domain of films or of pictures."""
+    sight: Sight
+    """What it sees of the frames that it is given."""
+    size: tuple[int, int]
+    """Height and width of these frames, multiples of 4 pixels."""
+
+
+class _Paced(nn.Module):
+    """A network that sees time, with another step between the frames that share a state."""
+
+    def __init__(self, network: nn.Module, sight: Sight) -> None:
+        super().__init__()
+        self.network, self.sight = network, sight
+
+    def forward(self, clip: Tensor, flow: Tensor | None, state: State | None) -> Any:
+        return self.network(clip, flow, state)
+
+
+def paced(sight: Sight, rate: float) -> Sight:
+    """Return what a network sees of so many frames per second.
+
+    A step that leaves out frames is chosen so that the state goes on about PACE times a second, as
+    it did in training, whatever the rate.
+    """
+    if sight.step == 1:
+        return sight
+    return sight._replace(step=max(1, round(rate / PACE)))
+
+
+def with_step(network: nn.Module, sight: Sight) -> nn.Module:
+    """Return a network that is called as one of this sight."""
+    return network if sight == sight_of(network) else _Paced(network, sight)
+
+
+def grid(height: int, width: int, area: int, multiple: int) -> tuple[int, int]:
+    """Return the height and width, multiples of so many pixels, that are nearest to an aspect.
+
+    Of about `area` pixels: logarithms of the aspect count twice as much as those of the area.
+    """
+    aspect = width / height
+
+    def cost(size: tuple[int, int]) -> float:
+        shape, pixels = size[1] / size[0] / aspect, size[0] * size[1] / area
+        return abs(math.log(shape)) + _AREA_WEIGHT * abs(math.log(pixels))
+
+    def widths(side: int) -> Iterator[int]:
+        """Of the two nearest shapes."""
+        nearest, most = int(side * aspect / multiple), 2 * area // (side * multiple)
+        yield from (multiple * max(1, min(count, most)) for count in (nearest, nearest + 1))
+
+    # Twice the area and no more, so that a strip gets a grid as well.
+    tallest = min(2 * math.sqrt(area / aspect), 2 * area / multiple) / multiple
+    sides = [multiple * rows for rows in range(1, max(1, math.ceil(tallest)) + 1)]
+    return min(((side, width) for side in sides for width in widths(side)), key=cost)
+
+
+def has_domains(network: Any) -> bool:
+    """Return whether a network sees films and pictures each in a way of their own."""
+    return hasattr(network, "views")
+
+
+def size_for(network: Any, height: int, width: int, trained: tuple[int, int]) -> tuple[int, int]:
+    """Return height and width of the frames of a film that a network is given.
+
+    They have the film's aspect, nearly. A network of trunks that shrink 32 times gets about the
+    area that it was trained at; one that brings frames to a size of its own, or needs none, gets at
+    most that area, and never more pixels than the film has.
+    """
+    area = trained[0] * trained[1]
+    if has_domains(network):
+        return grid(height, width, math.prod(network.views[network.core.domain].size), STRIDE)
+    if hasattr(network, "load_stream") and not hasattr(network, "view"):
+        return grid(height, width, area, STRIDE)
+    scale = min(1.0, math.sqrt(area / (height * width)))
+    if working := getattr(network, "longer_side", None):
+        scale = min(scale, _SHRUNK * working / max(height, width))
+    rows, columns = (max(1, round(scale * side / QUARTER)) for side in (height, width))
+    return QUARTER * rows, QUARTER * columns
+
+
+def at_size(network: Any, size: tuple[int, int]) -> Any:
+    """Return a network with domains that sees frames of this size as they are.
+
+    It shares its weights with the given one.
+    """
+    shared = {id(one): one for one in (*network.parameters(), *network.buffers())}
+    fitted = copy.deepcopy(network, shared)
+    for view in fitted.views.values():
+        view.size = size
+    return fitted

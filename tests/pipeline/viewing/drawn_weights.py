@@ -1,0 +1,71 @@
+"""Files of weights with drawn numbers, in the place of those that are trained or fetched."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from model.registry import build
+from model.rivals import unisal
+from pipeline.planning.fetchable import FETCHABLE, Fetchable
+from pipeline.planning.load import configured
+from pipeline.planning.needs import network_arguments
+from pipeline.stores.weights import save_weights
+
+NARROW: dict[str, Any] = {
+    "network": "gfsalnet",
+    "streams": "both",
+    "fusion": "gated",
+    "backbone": "mobilenet_v2",
+    "spatial_attention": True,
+    "channel_attention": True,
+    "multi_level": True,
+    "main_channels": [8, 4],
+    "side_channels": [8, 8, 4],
+    "multi_level_channels": [8, 8, 8],
+    "attention_reduction": 4,
+    "last_bias": 1.0,
+    "flow_encoding": "colorwheel",
+    "flow_scale": 20.0,
+}
+"""Arguments of a small network of ours."""
+
+
+def ours(file: Path, *, frames: dict[str, int] | None = None, **keys: Any) -> Path:
+    """A file of weights of ours, of a small network."""
+    arguments = NARROW | keys
+    torch.manual_seed(0)
+    network = build(**arguments)
+    # As after a training: statistics that are not those of the start.
+    with torch.no_grad():
+        for name, buffer in network.named_buffers():
+            if name.endswith("running_mean"):
+                buffer.normal_(std=0.1)
+    facts: dict[str, Any] = {"network": arguments}
+    save_weights(file, network, facts | ({"frames": frames} if frames else {}))
+    return file
+
+
+def official(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """A file in the layout of UNISAL's authors, which then is the known one, in a cache of its own.
+
+    The network is as wide as theirs: config.yaml says so.
+    """
+    torch.manual_seed(0)
+    network: Any = build(**network_arguments(configured("paper"), "unisal_released"))
+    known, state = network.released(), network.state_dict()
+    released = {source.name: state[key].clone() for key, source in known.tensors.items()}
+    file = folder / "authors.pth"
+    torch.save(released, file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    patch.setattr(unisal, "SHA256", digest)
+    address = (folder / "nowhere/weights.pth").as_uri()
+    patch.setitem(FETCHABLE, "unisal", Fetchable(address, digest))
+    patch.setenv("GFSALNET_HOME", str(folder / "home"))
+    (folder / "home").mkdir()
+    file.rename(folder / f"home/unisal-{digest[:8]}.pth")
+    return folder / f"home/unisal-{digest[:8]}.pth"

@@ -1,0 +1,102 @@
+"""Models by name: which there are, and what is said of them and of those there are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.sight import see
+from pipeline.runtime.errors import InputError
+from pipeline.viewing import models
+from pipeline.viewing.models import load
+from tests.pipeline.viewing.drawn_weights import NARROW, official, ours
+
+
+@pytest.fixture(autouse=True)
+def nothing_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network, no cache, and no weights in the package."""
+    monkeypatch.setenv("GFSALNET_OFFLINE", "1")
+    monkeypatch.setenv("GFSALNET_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr(models, "WEIGHTS", str(tmp_path / "packed"))
+
+
+def refused(*given: object, **keys: object) -> str:
+    with pytest.raises(InputError) as caught:
+        load(*given, **keys)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["spectral_residual", "itti", "gbvs", "pqft", "fang", "centre_bias"]
+)
+def test_classical_models_need_no_weights(name: str) -> None:
+    model = load(name)
+    assert model.flows == (name == "fang")
+    fitted = model.at(72, 128, 25.0, False)
+    assert fitted.size == (72, 128)
+    frames = torch.rand(1, 2 + fitted.sight.before, 3, *fitted.size)
+    maps, _ = see(fitted.network, frames, torch.rand(1, 2, 1, 2, *fitted.size))
+    assert maps.saliency.shape == (1, 2, 1, 72, 128)
+    assert maps.saliency.min() >= 0
+
+
+def test_unisal_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = official(tmp_path, monkeypatch)
+    model = load("unisal")
+    assert file.name in model.about
+    assert "Apache-2.0" in model.about
+    again = load("unisal", weights=file)
+    for one, other in zip(model.network.parameters(), again.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_default_is_the_best_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = load("default")
+    assert none.name == "spectral_residual"
+    assert "needs no weights" in none.about
+    assert "GFSALNET_OFFLINE" in none.about
+    official(tmp_path, monkeypatch)
+    assert load("default").name == "unisal"
+    ours(tmp_path / "packed/gfsalnet-light.safetensors")
+    light = load("default")
+    assert light.name == "gfsalnet-light"
+    assert "comes with the package" in light.about
+
+
+def test_weights_in_the_package_are_a_name(tmp_path: Path) -> None:
+    ours(tmp_path / "packed/gfsalnet-light.safetensors", frames={"height": 192, "width": 320})
+    assert models.known_names()[0] == "gfsalnet-light"
+    model = load("gfsalnet-light")
+    assert model.flows
+    assert model.at(720, 1280, 25.0, False).size == (192, 320)
+    alone = ours(tmp_path / "alone.safetensors", streams="appearance")
+    assert not load(alone).flows
+    assert load("gfsalnet", weights=alone).network.motion is None
+
+
+def test_what_is_not_known_gets_one_line(tmp_path: Path) -> None:
+    assert "did you mean unisal?" in refused("unisl")
+    assert "known are default" in refused("unisl")
+    assert "TASED_updated.pt" in refused("tased_net")
+    assert "needs no weights" in refused("itti", weights=tmp_path / "a.pth")
+    assert "no such file" in refused(tmp_path / "a.safetensors")
+    assert "cannot be fetched" in refused("unisal")
+    assert "is trained by this workflow" in refused("gfsalnet")
+    assert "device tpu9" in refused("itti", device="tpu9")
+    mine = ours(tmp_path / "mine.safetensors")
+    assert "weights of gfsalnet, not of unisal" in refused("unisal", weights=mine)
+    assert "give one of them" in refused(mine, weights=mine)
+
+
+def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
+    from model.registry import build
+    from pipeline.stores.weights import save_weights
+
+    wider = build(**NARROW | {"main_channels": [16, 4]})
+    save_weights(tmp_path / "a.safetensors", wider, {"network": NARROW})
+    assert "not weights of the network that it names" in refused(tmp_path / "a.safetensors")
