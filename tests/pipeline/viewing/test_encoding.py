@@ -97,6 +97,26 @@ def test_one_frame(tmp_path: Path) -> None:
     assert stamps(written(open_film(path), tmp_path / "b.mp4")) == stamps(path)
 
 
+def test_many_short_parts(tmp_path: Path, heard: Path) -> None:
+    film = open_film(heard)
+    every = frames(film)
+    parts = [tmp_path / f"{first}.part" for first in range(0, 50, 7)]
+    for first, part in zip(range(0, 50, 7), parts, strict=True):
+        write_part(part, film, first, every[first : first + 7], size=(48, 64))
+    join_parts(parts, film, tmp_path / "b.mp4", sound=True)
+    assert stamps(tmp_path / "b.mp4") == stamps(heard)
+    assert np.abs(frames(open_film(tmp_path / "b.mp4")).astype(int) - every).mean() < 6
+
+
+def test_pictures_of_a_folder_become_a_film(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 48), (100 * number, 0, 0)).save(tmp_path / "in" / f"{number}.png")
+    out = written(open_film(tmp_path / "in", rate=29.97), tmp_path / "b.mp4")
+    assert stamps(out) == [Fraction(100 * k, 2997) for k in range(4)]
+    assert np.diff(frames(open_film(out))[:, 24, 32, 0].astype(int)) == pytest.approx(100, abs=4)
+
+
 def test_equal_frames_give_equal_bytes(tmp_path: Path, heard: Path) -> None:
     film = open_film(heard)
     for suffix in ("mp4", "mkv"):
