@@ -119,7 +119,8 @@ class Reframed:
         film_format(out)
         self._film, self._out, self._json, self._aspect = film, out, json_out, str(aspect)
         self._window = Window.of(film, aspect)
-        self._bars, self._keep, self._progress = bars, keep, progress
+        self._bars, self._keep = bars, keep
+        self._console = Console(stderr=True, quiet=not progress)
 
     def add(self, piece: Piece, folder: Path) -> None:
         """Remember where the attention of a piece's frames lies along the window's way.
@@ -146,12 +147,11 @@ class Reframed:
         # A part of another path, which a run with other options has left, has another name.
         name = f"reframe_{hashlib.sha256((document + self._bars).encode()).hexdigest()[:12]}.mkv"
         parts = [folder / name for folder in folders]
-        console = Console(stderr=True)
-        shown = self._progress and console.is_terminal
+        hidden = not self._console.is_terminal
         size = (self._window.height, self._window.width)
         with Reader(self._film) as reader:
             for folder in track(
-                folders, "writing", console=console, transient=True, disable=not shown
+                folders, "writing", console=self._console, transient=True, disable=hidden
             ):
                 if (folder / name).exists():
                     continue
