@@ -131,8 +131,7 @@ def delta_qp(maps: NDArray[Any], height: int, width: int) -> NDArray[np.int8]:
     To make the error of the picture, weighted by attention w, least for a number of bits, the QP of
     a block is that of the frame minus 3 log2 w: the square of the quantiser's step grows with
     2^(QP/3), and with it the error. The differences of a frame are shifted so that their mean over
-    its area is zero up to rounding, which at high rates leaves the number of bits as it is; where a
-    map is empty they are zero.
+    its area is zero up to rounding; where a map is empty they are zero.
 
     Args:
         maps: [t, y, x], of any grid that covers the frame.
