@@ -260,6 +260,16 @@ def test_the_chart_breaks_at_cuts_and_marks_them(tab: Tab) -> None:
     np.testing.assert_allclose([float(one.rstrip("%")) for one in lefts], wanted, atol=0.01)
 
 
+def test_a_film_that_no_browser_can_play_is_a_line_on_the_page(
+    browser: Browser, page: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.html"
+    broken.write_text(page.read_text().replace('class="film">', 'class="film">AAAA'))
+    with Tab(browser, broken) as tab:
+        line = tab.until("document.getElementById('fault').innerText")
+        assert line.startswith("This browser cannot play the film")
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_screen(
