@@ -251,7 +251,7 @@ def _pictures(
             if _facts(source) != facts:
                 raise InputError(f"{part}: made with other settings than {parts[0]}; remove both")
             for packet in source.demux(video=0):
-                if packet.pts is None:  # the end; FFmpeg may not know the dts of a short part
+                if packet.pts is None:  # the end; dts is unknown in parts that begin later
                     continue
                 packet.stream = stream
                 packet.time_base = clock

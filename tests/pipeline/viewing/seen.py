@@ -27,17 +27,27 @@ def shot(seed: int, count: int) -> list[Any]:
     return [wide[:, min(k, wide.shape[1] - SIZE[1]) :][:, : SIZE[1]] for k in range(count)]
 
 
-def drawn_film(*counts: int) -> Any:
+class Drawn(SimpleNamespace):
+    """What `open_film` returns, of a film that is not in a file."""
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def drawn_film(*counts: int, source: Path = Path("drawn.mp4")) -> Any:
     """A film of shots of so many frames, which `Frames` reads."""
     frames = [frame for seed, count in enumerate(counts) for frame in shot(seed, count)]
     stamps = np.arange(max(1, len(frames)), dtype=np.int64)
-    return SimpleNamespace(
-        source=Path("drawn.mp4"),
+    return Drawn(
+        source=source,
         kind="film",
         height=SIZE[0],
         width=SIZE[1],
         timing=Timing(stamps, Fraction(1, 30), Fraction(30), 1),
         frames=frames,
+        files=(),
+        before=0,
+        rate=None,
     )
 
 

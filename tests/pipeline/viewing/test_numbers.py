@@ -12,9 +12,9 @@ import jsonschema
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pipeline.viewing.film import Film
 
 from pipeline.raw.timing import Timing
+from pipeline.viewing.film import Film
 from pipeline.viewing.numbers import SCHEMA, About, Document, Numbers, moments, schema
 from pipeline.viewing.piece import Piece
 from pipeline.viewing.regions import Region, Regions
