@@ -113,7 +113,7 @@ def probe_video(video: Path) -> VideoFacts:
     if min(turn, 180 - turn, abs(turn - 90)) >= 1:  # what is within a degree, ffmpeg takes for it
         raise FfmpegError(f"ffmpeg: it is to be turned by {turn:g} degrees, which is no quarter")
     pixels = re.search(r"Video: \w+(?: \([^)]*\))*, (\w+)(?:\(([^)]*)\))?", about)
-    sound = re.search(r"^  Stream #0:\d+\S*: Audio: (?!none)", said, re.MULTILINE)
+    sound = re.search(r"\[info\]   Stream #0:\d+\S*: Audio: (?!none)", said)
     width, height = map(int, head["dimensions"].split("x"))
     try:
         chunks = avi_chunks(video, int(stream[1])) if form == "avi" else None

@@ -48,7 +48,6 @@ class About(_Record):
     """What made the maps."""
 
     name: str
-    """Name of the model."""
     about: str
     """One sentence: which weights, their licence and their source."""
     weights: str | None = None
@@ -154,25 +153,19 @@ def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
     x, y = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
     across, down = density.sum(axis=1), density.sum(axis=2)
     centre = np.stack([across @ x, down @ y], axis=1)
-    variance = np.stack(
-        [
-            (across * (x - centre[:, :1]) ** 2).sum(axis=1),
-            (down * (y - centre[:, 1:]) ** 2).sum(axis=1),
-        ],
-        axis=1,
-    )
+    off = (across * (x - centre[:, :1]) ** 2, down * (y - centre[:, 1:]) ** 2)
+    variance = np.stack([one.sum(axis=1) for one in off], axis=1)
     sides = np.array([film.width * float(film.aspect), film.height]) ** 2
     spread = np.sqrt(variance @ sides / sides.sum())
     row, column = np.divmod(density.reshape(len(density), -1).argmax(axis=1), width)
     weights = regions.weights(height, width)
-    shares = np.einsum("tyx,ryx->tr", density, weights)
-    gate = piece.sides.get("gate_motion")
-    mean, inside = None, None
-    if gate is not None:
-        gate = gate.astype(np.float64)
-        weights = regions.weights(*gate.shape[1:])
-        mean = gate.mean(axis=(1, 2))
-        inside = np.einsum("tyx,ryx->tr", gate, weights) / weights.sum(axis=(1, 2))
+    shares = np.einsum("tyx,ryx->tr", density, weights).clip(0, 1)
+    names = [region.name for region in regions]
+    gated = "gate_motion" in piece.sides
+    gate = piece.sides.get("gate_motion", np.zeros((len(density), 1, 1))).astype(np.float64)
+    weights = regions.weights(*gate.shape[1:])
+    mean = gate.mean(axis=(1, 2))
+    inside = np.einsum("tyx,ryx->tr", gate, weights) / weights.sum(axis=(1, 2))
     found = []
     for t in range(len(density)):
         seconds = film.seconds(piece.first + t)
@@ -187,14 +180,9 @@ def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
                 "deviation": _rounded(np.sqrt(variance[t])) if known else None,
                 "spread": _rounded(spread[t]) if known else None,
                 "peak": _rounded(np.array([x[column[t]], y[row[t]]])) if known else None,
-                "gate": None if mean is None else _rounded(mean[t]),
-                "regions": {
-                    regions[r].name: _rounded(min(shares[t, r], 1.0)) if known else None
-                    for r in shown
-                },
-                "gates": {}
-                if inside is None
-                else {regions[r].name: _rounded(inside[t, r]) for r in shown},
+                "gate": _rounded(mean[t]) if gated else None,
+                "regions": {names[r]: _rounded(shares[t, r]) if known else None for r in shown},
+                "gates": {names[r]: _rounded(inside[t, r]) for r in shown} if gated else {},
             }
         )
     return found
@@ -265,13 +253,8 @@ def write_document(
 ) -> None:
     """Write a document with a head, `frames` and `shots`, a line for each, and with flat memory.
 
-    Args:
-        out: Where to.
-        head: What stands before the frames.
-        folders: Of the pieces, in order.
-        part: Name of the file in each with a line for each frame.
-        shots: Asked for after the last frame.
-        seen: Called with each frame.
+    The file `part` in each of the folders has a line for each frame, which `seen` is called with;
+    `shots` are asked for after the last one.
 
     Raises:
         InputError: The disk refuses it.
@@ -311,20 +294,17 @@ class _Mean:
         return _rounded(self._sum / self._count) if self._count else None
 
 
-_Means = defaultdict[str, _Mean]
-
-
 class _Shots:
     """Means over the frames of each shot; frames come in order."""
 
     def __init__(self, film: Film) -> None:
         self._film = film
-        self._shots: dict[int, tuple[list[int], _Means, dict[str, _Means]]] = {}
+        self._shots: dict[int, tuple[list[int], dict[str, _Mean], dict[str, Any]]] = {}
 
     def add(self, frame: Mapping[str, Any]) -> None:
         shot = frame["shot"]
         if shot not in self._shots:
-            by_region: dict[str, _Means] = {key: defaultdict(_Mean) for key in _BY_REGION}
+            by_region = {key: defaultdict[str, _Mean](_Mean) for key in _BY_REGION}
             self._shots[shot] = [frame["index"], 0], defaultdict(_Mean), by_region
         ends, means, inside = self._shots[shot]
         ends[1] = frame["index"]

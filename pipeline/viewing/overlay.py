@@ -24,14 +24,18 @@ _TOGETHER: Final = 8
 _STEADY: Final = 0.5
 """Seconds after which a peak counts 1/e in a film's brightness: shorter than a fixation and the
 saccade to the next one take, longer than a network's flicker."""
+_FREEDOM: Final = 1.5
+"""How far a steady peak may lie from a frame's own, as a factor: where a map suddenly becomes
+another one, as after a fade from black, it should neither drown in one colour nor vanish."""
 
 
 class SteadyPeaks:
     """What maps of a film are divided by, so that brightness does not flicker between frames.
 
-    It is the mean of the largest values up to a frame, the later the heavier, and begins at every
-    shot. What lies above is drawn like the peak. Frames still to come are not looked at, and the
-    state goes into the folder of each piece, so a run that was stopped goes on as if it had not.
+    It is the mean of the largest values up to a frame, the later the heavier, not too far from the
+    frame's own, and begins at every shot. What lies above is drawn like the peak. Frames still to
+    come are not looked at, and the state goes into the folder of each piece, so a run that was
+    stopped goes on as if it had not.
     """
 
     def __init__(self, film: Film, name: str) -> None:
@@ -71,6 +75,7 @@ class SteadyPeaks:
                 passed = self._film.seconds(time) - self._film.seconds(time - 1)
                 kept = math.exp(-passed / _STEADY)
                 peak = kept * peak + (1 - kept) * value
+                peak = min(max(peak, value / _FREEDOM), value * _FREEDOM)
             elif value:
                 peak = value
             found[index] = peak

@@ -32,10 +32,6 @@ _MATRICES = {
     *("bt2020nc", "bt2020c", "gbr", "ycgco", "ictcp"),
 }
 """ffmpeg's names of the matrices between RGB and YCbCr."""
-_INTERLACED = {
-    *("top first", "bottom first", "top coded first (swapped)", "bottom coded first (swapped)"),
-}
-"""What ffmpeg says of films whose frames are two fields."""
 
 
 def filters(
@@ -46,12 +42,13 @@ def filters(
     The result has a height and a width, and is RGB of 8 bits.
     """
     said = {word for words in facts.colours for word in words.split("/")}
-    if _INTERLACED & set(facts.colours):
+    if any("first" in word for word in facts.colours):  # the top or the bottom field
         yield "bwdif", ("send_frame",), {"deint": "interlaced"}
     if re.search(r"^(?:yuva|gbrap|rgba|bgra|argb|abgr|ya\d)", facts.pixel_format):
         yield "format", ("gbrap",), {}
         yield "premultiply", (), {"inplace": 1}
-    scale = {"flags": "area"}
+    # Without the latter two, colour loses half its resolution, or the mean of what is small.
+    scale = {"flags": "area+full_chroma_inp+full_chroma_int"}
     stated = {words.split("/")[0] for words in facts.colours}
     if facts.pixel_format.startswith(("yuv", "nv", "p01")) and not _MATRICES & stated:
         scale["in_color_matrix"] = "bt709" if facts.height > _HIGH_DEFINITION else "bt601"

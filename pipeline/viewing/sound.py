@@ -43,7 +43,7 @@ def sound_of(source: Any, film: Film, target: Any, form: str) -> Iterator[tuple[
     origin = Fraction(source.start_time or 0, av.time_base) + film.begins
     timing = film.timing
     length = (int(timing.stamps[-1] - timing.stamps[0]) + timing.last) * timing.tick
-    if heard.codec_context.name in _HOLDS.get(form, {heard.codec_context.name}):
+    if form not in _HOLDS or heard.codec_context.codec.canonical_name in _HOLDS[form]:
         stream = target.add_stream_from_template(heard)
         # Only where a film begins, MP4 can say that a part of the first packet is not heard.
         earliest = -1 if form != "matroska" and not film.before else 0
@@ -83,8 +83,11 @@ def _encoded(
     """Sound as AAC, cut to the sample."""
     rate = heard.codec_context.sample_rate
     rate = rate if rate in _AAC_RATES else _AAC_RATES[-1]
-    stream = target.add_stream("aac", rate=rate, layout=heard.codec_context.layout.name)
-    stream.bit_rate = _AAC_BITS * heard.codec_context.channels
+    channels = heard.codec_context.channels
+    # PCM may not say which channels it has.
+    layout = {1: "mono", 2: "stereo"}.get(channels, heard.codec_context.layout.name)
+    stream = target.add_stream("aac", rate=rate, layout=layout)
+    stream.bit_rate = _AAC_BITS * channels
     graph = av.filter.Graph()
     begin, stop = float(origin), float(origin + length)
     graph.link_nodes(
@@ -100,11 +103,17 @@ def _encoded(
 def _through(source: Any, heard: Any, graph: Any, stream: Any) -> Iterator[tuple[float, Any]]:
     """Seconds and packet of what comes out of a graph of filters and an encoder."""
     for packet in _packets(source, heard):
+        frames: list[Any] = []
         with suppress(av.error.InvalidDataError):  # a packet that is damaged is not heard
-            for frame in packet.decode():
+            frames = packet.decode()
+        try:
+            for frame in frames:
                 graph.push(frame)
+        except EOFError:  # what is behind the end is not wanted
+            break
         yield from _timed(stream, _pulled(graph))
-    graph.push(None)
+    with suppress(EOFError):
+        graph.push(None)
     yield from _timed(stream, [*_pulled(graph), None])
 
 

@@ -43,7 +43,7 @@ def steady(values: list[float], film: Film, folder: Path) -> np.ndarray:
 
 def test_peaks_follow_slowly_and_know_no_future(tmp_path: Path, film: Film) -> None:
     film, rng = film_at(film, [4 * index for index in range(100)]), np.random.default_rng(0)
-    values = rng.uniform(0.5, 1.5, 100).tolist()
+    values = rng.uniform(0.8, 1.2, 100).tolist()
     found = steady(values, film, tmp_path)
     assert np.abs(np.diff(found)).max() < np.abs(np.diff(values)).max() / 8
     changed = [*values[:50], *rng.uniform(5, 9, 50).tolist()]
@@ -54,10 +54,23 @@ def test_peaks_follow_slowly_and_know_no_future(tmp_path: Path, film: Film) -> N
 
 def test_peaks_follow_time_not_frames(tmp_path: Path, film: Film) -> None:
     """After half a second, e times less of the old peak, in however many frames."""
-    slow = steady([1.0, 2.0], film_at(film, [0, 50]), tmp_path)
-    quick = steady([1.0, *[2.0] * 10], film_at(film, [5 * index for index in range(11)]), tmp_path)
-    assert slow[-1] == pytest.approx(2 - np.exp(-1))
+    slow = steady([1.0, 1.2], film_at(film, [0, 50]), tmp_path)
+    quick = steady([1.0, *[1.2] * 10], film_at(film, [5 * index for index in range(11)]), tmp_path)
+    assert slow[-1] == pytest.approx(1.2 - 0.2 * np.exp(-1))
     assert quick[-1] == pytest.approx(slow[-1])
+
+
+def test_a_map_that_changes_altogether_is_neither_drowned_nor_lost(
+    tmp_path: Path, film: Film
+) -> None:
+    """As after a fade from black: half as bright again at most, and two thirds at least."""
+    values = [1e-5, 1.0, 1.0, 1e-3, 1e-3]
+    found = steady(values, film_at(film, [0, 4, 8, 12, 16]), tmp_path)
+    shares = np.array(values) / found
+    assert shares[1] == pytest.approx(1.5)
+    assert shares[3] == pytest.approx(1 / 1.5)
+    assert 1 < shares[2] < 1.5
+    assert 1 / 1.5 < shares[4] < 1
 
 
 def test_maps_of_nothing_leave_the_peak_as_it_is(tmp_path: Path, film: Film) -> None:
