@@ -51,19 +51,19 @@ def _models() -> Iterator[tuple[str, str]]:
     from pathlib import Path
 
     from pipeline.planning.fetchable import FETCHABLE
-    from pipeline.planning.load import configured
+    from pipeline.planning.load import of_the_papers
     from pipeline.planning.needs import imported
     from pipeline.viewing.fetched import cached
     from pipeline.viewing.models import known_names
 
-    entries = configured("paper").models
+    cfg = of_the_papers()
     for name in known_names():
         released = f"{name}_released"
         if name in FETCHABLE:
             file = cached(name)
             yield name, f"ready, {file}" if file else "fetched when it is first used"
-        elif released in entries and imported(configured("paper"), released):
-            file = Path(str(entries[released].weights))
+        elif released in cfg.models and imported(cfg, released):
+            file = Path(str(cfg.models[released].weights))
             yield name, f"needs --weights {file.name} of its authors (docs/rivals.md)"
         else:
             yield name, "ready"

@@ -59,8 +59,10 @@ def opened(given: Namespace) -> "Film":
         eaten = given.json or getattr(given, "html", None)
         why = f": {eaten} was taken for the name of an output" if eaten else ""
         raise InputError(f"no INPUT{why}; name the film first: gfsalnet {given.task} my.mp4")
+    from pipeline.runtime.files import write_elsewhere_by
     from pipeline.viewing.film import open_film
 
+    write_elsewhere_by("move the output with -o")
     return open_film(given.input, rate=given.rate, start=given.start, end=given.end)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from argparse import Namespace
@@ -146,3 +147,23 @@ def test_frames_that_are_looked_at(rate: float, options: dict[str, Any], every: 
 
 def test_colormaps_are_those_that_can_be_drawn() -> None:
     assert set(predict.COLORMAPS) == set(COLORMAPS)
+
+
+def test_another_programs_config_where_one_works(film: Path) -> None:
+    Path("config.yaml").write_text("models: [a]\n")
+    call(film, "--json", "-q")
+    main(["info"])
+    assert Path("it's a film_saliency.json").is_file()
+
+
+def test_a_full_disk_names_the_option(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not pathvars, of which whoever looks at a film has never heard."""
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pipeline.viewing.overlay.join_parts", full)
+    with pytest.raises(
+        SystemExit, match=r"no space left.*move the output with -o to another disk$"
+    ):
+        call(film)
