@@ -12,7 +12,6 @@ pixel of the map standing for all of it.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +23,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pipeline.planning.provenance import ROOT
 from pipeline.runtime.cli import main
 from pipeline.runtime.files import atomic
+from pipeline.runtime.version import VERSION
 from pipeline.viewing.film import Film
 from pipeline.viewing.piece import Piece
 from pipeline.viewing.regions import Regions, densities
@@ -52,7 +52,7 @@ class About(_Record):
     """One sentence: which weights, their licence and their source."""
     weights: str | None = None
     """SHA-256 of the file of weights, in hexadecimal digits; null: the model needs none."""
-    version: str = Field(default_factory=lambda: version("gfsalnet-workflow"))
+    version: str = Field(default_factory=lambda: VERSION)
     """Version of the package that wrote this file."""
 
 
