@@ -28,18 +28,25 @@ TIMES = [*(_STAMPS / 1000).tolist(), (_STAMPS[-1] + _STAMPS[-1] - _STAMPS[-2]) /
 """Seconds at which each frame appears, and the last one goes."""
 
 
-def coded_film(folder: Path) -> Path:
+def coded_film(folder: Path, *, sound: bool = False) -> Path:
     """Write a film whose frame k has the level 16 + 4 k everywhere, at a variable rate."""
     path = folder / "coded & <i>film.mkv"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=Fraction(1000))
         stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "gray"
+        heard = container.add_stream("aac", rate=48000, layout="mono") if sound else None
         for k, stamp in enumerate(_STAMPS.tolist()):
             values = np.full((HEIGHT, WIDTH), 16 + 4 * k, np.uint8)
             frame = av.VideoFrame.from_ndarray(values, format="gray")
             frame.pts, frame.time_base = stamp, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+        if heard:
+            tone = np.sin(np.arange(int(TIMES[-1] * 48000)) / 10).astype(np.float32)
+            heard_frame = av.AudioFrame.from_ndarray(tone[None], format="fltp", layout="mono")
+            heard_frame.sample_rate = 48000
+            container.mux(heard.encode(heard_frame))
+            container.mux(heard.encode())
     return path
 
 

@@ -23,7 +23,7 @@ from pipeline.viewing.page import Page
 from pipeline.viewing.piece import Piece
 from pipeline.viewing.regions import Region, Regions
 from tests.pipeline.reporting.conftest import Html
-from tests.pipeline.viewing.pages import COUNT, SHOTS, TIMES, coded_film, made, pieces
+from tests.pipeline.viewing.page.pages import COUNT, SHOTS, TIMES, coded_film, made, pieces
 
 ABOUT = About(name="coded & co", about="Weights of <nobody>, CC0.")
 HALF = Region("left </script> half", ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)))
