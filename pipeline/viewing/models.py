@@ -1,21 +1,17 @@
 """Networks by the name that a user gives: with weights that anyone may have, a user's, or none."""
 
-from collections.abc import Callable
-from functools import partial
+import hashlib
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 
 from model.sight import sight_of
 from pipeline.config.config import Config
-from pipeline.config.data import Flow
 from pipeline.importing.released_state import load_released
 from pipeline.planning.fetchable import FETCHABLE
-from pipeline.planning.load import complete, own
-from pipeline.planning.load import load as checked
+from pipeline.planning.load import of_the_papers, own
 from pipeline.planning.needs import (
     flow_name,
     flows,
@@ -26,20 +22,13 @@ from pipeline.planning.needs import (
 )
 from pipeline.runtime.devices import device as usual_device
 from pipeline.runtime.errors import InputError, meant
+from pipeline.runtime.version import VERSION
 from pipeline.stores.weights import weights_facts
-from pipeline.training.networks import build_network, enter, load_into
-from pipeline.viewing.arrays import predicted
-from pipeline.viewing.fetched import cached, fetched
-from pipeline.viewing.fitting import (
-    FILMS,
-    STILLS,
-    Fitted,
-    at_size,
-    has_domains,
-    paced,
-    size_for,
-    with_step,
-)
+from pipeline.training.networks import build_network, load_into
+from pipeline.viewing.network.fetched import cache, cached, fetched
+from pipeline.viewing.network.model import Model as Model
+from pipeline.viewing.network.onnx_export import refuse_others, write
+from pipeline.viewing.network.onnx_runtime import OnnxNetwork, needed
 
 WEIGHTS = "model/weights"
 """Folder of the weights that come with this package."""
@@ -47,94 +36,6 @@ DEFAULT = "gfsalnet-light"
 """Name of the weights in it that `default` stands for, once they are there."""
 _RELEASED = "_released"
 """Ending of the models of config.yaml that have their authors' weights; here it is left out."""
-
-
-class Model:
-    """A network that predicts where people look in a film or a picture."""
-
-    def __init__(
-        self,
-        name: str,
-        about: str,
-        network: Any,
-        *,
-        flow: Flow | None = None,
-        trained: tuple[int, int],
-    ) -> None:
-        """Take a network in evaluation mode.
-
-        Args:
-            name: What `load` was asked for.
-            about: A sentence: which weights, their licence and source.
-            network: A module that `model.sight.see` calls.
-            flow: How the optical flow that it looks at is estimated; None: it looks at none.
-            trained: Height and width of the frames that it was trained with, pixels.
-        """
-        self.name, self.about, self.network, self.flow = name, about, network, flow
-        self._trained = trained
-        self._fitted = dict[tuple[Any, ...], Any]()
-
-    @property
-    def flows(self) -> bool:
-        """Whether the network looks at optical flow."""
-        return self.flow is not None
-
-    def __repr__(self) -> str:
-        return f"<Model {self.name}: {self.about}>"
-
-    def at(self, height: int, width: int, rate: float, still: bool) -> Fitted:
-        """Return the network as a film is given to it.
-
-        Args:
-            height: Of the film's frames, pixels; with `width` it says their aspect.
-            width: Of the film's frames, pixels.
-            rate: Frames per second that the network is given: with every second frame of a film,
-                half of the film's rate.
-            still: Whether it is a picture, and not a film.
-        """
-        network = self.network
-        if has_domains(network):
-            enter(network, STILLS if still else FILMS)
-            size = size_for(network, height, width, self._trained)
-            network = self._kept(("size", still, size), partial(at_size, network, size))
-        else:
-            size = size_for(network, height, width, self._trained)
-        sight = paced(sight_of(network), rate)
-        again = partial(with_step, network, sight)
-        return Fitted(self._kept(("sight", still, size, sight), again), sight, size)
-
-    def predict(
-        self,
-        frames: ArrayLike | torch.Tensor,
-        *,
-        rate: float = 25.0,
-        every: int = 1,
-        still: bool | None = None,
-    ) -> NDArray[np.float32]:
-        """Return where people look: a map for each frame [t, y, x], on its grid, with the peak 1.
-
-        A map is a density over its peak, or what the network has in its place: only ratios within
-        a map have a meaning. A map of zeros stays zero.
-
-        Args:
-            frames: RGB of one shot: an array [t, y, x, 3] or a picture [y, x, 3], or a tensor
-                [t, 3, y, x] or [3, y, x]; uint8, or floats in 0..1. Frames of another shot are to
-                be given in a call of their own.
-            rate: Frames per second.
-            every: The network sees each so many-th frame; maps between two are mixed linearly.
-            still: Whether each frame is a picture of its own, that is, without motion and without
-                memory; None: a single picture [y, x, 3] or [3, y, x] is.
-
-        Raises:
-            InputError: The frames have another shape, or values beyond 0..1.
-        """
-        return predicted(self.at, self.flow, frames, rate=rate, every=every, still=still)
-
-    def _kept(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        """What was made for a key before, or is made now."""
-        if key not in self._fitted:
-            self._fitted[key] = make()
-        return self._fitted[key]
 
 
 def load(
@@ -148,10 +49,11 @@ def load(
     """Return a model by its name, or from a file of weights that says which network it is of.
 
     Args:
-        name_or_path: `default`, a name of `known_names`, or a .safetensors file of this project.
+        name_or_path: `default`, a name of `known_names`, or a file of this project: .safetensors
+            or .onnx.
         weights: A file of weights for the named network: its authors', or ours.
         device: As torch names it, such as `cpu` or `cuda:0`; None: a GPU if there is one.
-        runtime: Which program computes the network.
+        runtime: Which program computes the network; `onnx` takes GFSalNet and UNISAL, on a CPU.
         threads: Of the CPU; None: as torch is set.
 
     Raises:
@@ -159,10 +61,42 @@ def load(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    model = _loaded(str(name_or_path), weights)
+    if Path(name_or_path).suffix == ".onnx":
+        return _exported(Path(name_or_path), weights)
     where = usual_device() if device is None else _device(device)
+    model = _loaded(str(name_or_path), weights)
+    if runtime == "onnx":
+        refuse_others(model.network)
+        needed("onnxruntime")
+        model.compiled = _compiled
+        where = torch.device("cpu")
     model.network.to(where).eval()
     return model
+
+
+def _exported(file: Path, weights: Path | None) -> Model:
+    """A network that `onnx_export` wrote."""
+    if weights is not None:
+        raise InputError(f"{file}: has its weights; leave {weights} out")
+    network = OnnxNetwork(file, torch.get_num_threads())
+    cfg, facts = _config(), network.facts
+    flow = flows(cfg)["flow"] if facts["flow"] else None
+    about = f"{facts['about']}, as ONNX"
+    return Model(file.stem, about, network, flow=flow, trained=network.frame_size)
+
+
+def _compiled(model: Model, network: Any, size: tuple[int, int], still: bool) -> OnnxNetwork:
+    """The network as ONNX, which the cache keeps for each size."""
+    digest = hashlib.sha256(f"{VERSION} {torch.__version__} {network}".encode())
+    for tensor in network.state_dict().values():
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    kind = "pictures" if still else "films"
+    name = f"{model.name}-{digest.hexdigest()[:12]}-{size[0]}x{size[1]}-{kind}.onnx"
+    file = cache() / "onnx" / name
+    if not file.is_file():
+        print(f"{model.name}: translating it for ONNX Runtime, kept as {file}", file=sys.stderr)
+        write(model, network, size, file, still=still)
+    return OnnxNetwork(file, torch.get_num_threads())
 
 
 def known_names() -> list[str]:
@@ -175,7 +109,7 @@ def known_names() -> list[str]:
 
 def _config() -> Config:
     """The papers' configuration, which has the arguments of every network."""
-    return checked(complete({"run": "paper"}))
+    return of_the_papers()
 
 
 def _packed() -> dict[str, Path]:

@@ -35,6 +35,11 @@ NARROW: dict[str, Any] = {
 """Arguments of a small network of ours."""
 
 
+GAIN = 40.0
+"""Of the layer before UNISAL's logarithm of a density, which at the start is nearly the same
+everywhere."""
+
+
 def ours(file: Path, *, frames: dict[str, int] | None = None, **keys: Any) -> Path:
     """A file of weights of ours, of a small network."""
     arguments = NARROW | keys
@@ -57,6 +62,9 @@ def official(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     """
     torch.manual_seed(0)
     network: Any = build(**network_arguments(configured("paper"), "unisal_released"))
+    with torch.no_grad():  # so that its maps vary over the frame, and with what the state holds
+        for name, parameter in network.named_parameters():
+            parameter.mul_(GAIN if "adaptation" in name else 1)
     known, state = network.released(), network.state_dict()
     released = {source.name: state[key].clone() for key, source in known.tensors.items()}
     file = folder / "authors.pth"

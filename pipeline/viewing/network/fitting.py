@@ -37,7 +37,7 @@ class Fitted:
 class _Paced(nn.Module):
     """A network that sees time, with another step between the frames that share a state."""
 
-    def __init__(self, network: nn.Module, sight: Sight) -> None:
+    def __init__(self, network: Any, sight: Sight) -> None:
         super().__init__()
         self.network, self.sight = network, sight
 
@@ -56,7 +56,7 @@ def paced(sight: Sight, rate: float) -> Sight:
     return sight._replace(step=max(1, round(rate / PACE)))
 
 
-def with_step(network: nn.Module, sight: Sight) -> nn.Module:
+def with_step(network: Any, sight: Sight) -> Any:
     """Return a network that is called as one of this sight."""
     return network if sight == sight_of(network) else _Paced(network, sight)
 
@@ -95,6 +95,8 @@ def size_for(network: Any, height: int, width: int, trained: tuple[int, int]) ->
     area that it was trained at; one that brings frames to a size of its own, or needs none, gets at
     most that area, and never more pixels than the film has.
     """
+    if exported := getattr(network, "frame_size", None):
+        return (exported[0], exported[1])
     area = trained[0] * trained[1]
     if has_domains(network):
         return grid(height, width, math.prod(network.views[network.core.domain].size), STRIDE)

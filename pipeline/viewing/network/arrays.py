@@ -14,7 +14,7 @@ from pipeline.evaluation.watching import found
 from pipeline.preprocessing.flow_estimators import build_estimator
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import QUARTER
-from pipeline.viewing.fitting import Fitted
+from pipeline.viewing.network.fitting import Fitted
 
 _BLOCK = 32
 """Frames whose flow is estimated at once."""
