@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -35,9 +36,11 @@ from pipeline.viewing import models, overlay, run, watch
 from pipeline.viewing.film import open_film
 
 SIZE, RATE = (1280, 720), 30
+SHOWN = ("decode", "flow", "network", "draw", "encode", "other")
 PACE = 6
 """Frames per second that the fast setting shows to a network."""
-STAGES = ("decode", "flow", "network", "draw", "encode")
+STAGES = ("decode", "flow", "draw", "encode", "other")
+"""Whose CPU time is measured; the network's, which has threads of its own, is what is left."""
 SLOW = 16
 """Frames of the film that are seen by a network that takes about a second for one."""
 
@@ -106,14 +109,14 @@ def repeated(path: Path, times: int, out: Path) -> None:
     subprocess.run([*line, "-i", str(path), "-c", "copy", str(out)], check=True)
 
 
-def loaded(case: Case, weights: Path | None) -> Any:
+def loaded(case: Case, weights: Path | None, threads: int) -> Any:
     """The model of a case; GFSalNet with random weights, which take as long as any."""
     if case.model != "gfsalnet":
         given = weights if case.model == "unisal" else None
-        return models.load(case.model, weights=given, runtime=case.runtime, threads=1)
+        return models.load(case.model, weights=given, runtime=case.runtime, threads=threads)
     cfg = configured("paper")
     network: nn.Module = build_network(network_arguments(cfg, "gfsalnet")).eval()
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     return models.Model(
         "gfsalnet",
         "random weights",
@@ -123,17 +126,19 @@ def loaded(case: Case, weights: Path | None) -> Any:
     )
 
 
-def measured(case: Case, source: Path, weights: Path | None) -> dict[str, float]:
+def measured(case: Case, source: Path, weights: Path | None, threads: int) -> dict[str, float]:
     """Frames/s, seconds of each stage and MiB of a run in this process."""
     slow = case.model == "gfsalnet"
     film = open_film(source, end=SLOW / RATE if slow else None)
-    model = loaded(case, weights)
+    model = loaded(case, weights, threads)
     clock = Clock()
     clock.wrap(watch.Reader, "take", "decode")
     clock.wrap(overlay, "overlay", "draw")
     clock.wrap(overlay, "write_part", "encode")
     clock.wrap(watch._Flows, "_of", "flow")
-    clock.wrap(type(model.network), "__call__", "network")
+    clock.wrap(watch.Cuts, "add", "other")
+    clock.wrap(watch, "_between", "other")
+    clock.wrap(watch.Carried, "save", "other")
     every = 1 if case.pace == "all" else round(RATE / PACE)
     with tempfile.TemporaryDirectory() as name:
         out = Path(name) / "out.mp4"
@@ -153,13 +158,15 @@ def measured(case: Case, source: Path, weights: Path | None) -> dict[str, float]
         "cpu": own,
         "MiB": int(peak) / 1024,
         **clock.seconds,
+        "network": own - sum(clock.seconds.values()),
     }
 
 
-def apart(case: Case, source: Path, weights: Path | None) -> dict[str, float] | None:
+def apart(case: Case, source: Path, given: argparse.Namespace) -> dict[str, float] | None:
     """The same in a process of its own; None where it cannot be had."""
     line = [sys.executable, __file__, "--runs", ",".join(case), "--measure", str(source)]
-    line += ["--weights", str(weights)] if weights else []
+    line += ["--threads", str(given.threads)]
+    line += ["--weights", str(given.weights)] if given.weights else []
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     if done.returncode:
         print(case, done.stderr.strip().splitlines()[-1][:300], flush=True)
@@ -171,9 +178,8 @@ def apart(case: Case, source: Path, weights: Path | None) -> dict[str, float] | 
 
 def row(case: Case, one: dict[str, float]) -> str:
     """A line of the table."""
-    stages = [one[stage] for stage in STAGES]
-    shares = [*stages, max(0.0, one["cpu"] - sum(stages))]
-    cells = " | ".join(f"{100 * share / one['cpu']:.0f} %" if share else "" for share in shares)
+    shares = [one[stage] / one["cpu"] for stage in SHOWN]
+    cells = " | ".join(f"{100 * share:.0f} %" if share else "" for share in shares)
     every = "every frame" if case.pace == "all" else f"{PACE} a second"
     return (
         f"| {case.model} | {case.runtime} | {every} | {one['frames'] / one['seconds']:.1f} | "
@@ -181,7 +187,7 @@ def row(case: Case, one: dict[str, float]) -> str:
     )
 
 
-def page(rows: list[str], memory: list[dict[str, float]], seconds: float) -> str:
+def page(rows: list[str], memory: list[dict[str, float]], seconds: float, threads: int) -> str:
     """Everything that was measured, as Markdown."""
     short, long = memory
     lines = [
@@ -190,13 +196,12 @@ def page(rows: list[str], memory: list[dict[str, float]], seconds: float) -> str
         f"{today()}. A drawn film of {SIZE[0]}x{SIZE[1]}, {RATE} frames/s and {seconds:g} s, H.264",
         "in and out, becomes an overlay: decoding (once for the network, once to draw on), maps,",
         f"drawing, encoding. Of gfsalnet, whose weights are random, {SLOW} frames. One thread",
-        "decodes and computes maps, another draws and encodes. Shares are of CPU time; the rest is",
-        "cuts, maps between key frames, and files. `python bench/viewing.py`.",
+        f"decodes and computes maps, the network on {threads}; another draws and encodes. Shares",
+        "are of CPU time; other are cuts, maps between key frames, and what a stopped run needs to",
+        "go on. `python bench/viewing.py`.",
         "",
-        "| model | backend | sees | frames/s | CPU ms a frame | "
-        + " | ".join([*STAGES, "rest"])
-        + " |",
-        "|---|---|---|---|---|" + "---|" * (len(STAGES) + 1),
+        "| model | backend | sees | frames/s | CPU ms a frame | " + " | ".join(SHOWN) + " |",
+        "|---|---|---|---|---|" + "---|" * len(SHOWN),
         *rows,
         "",
         f"Peak memory of the process, unisal, {PACE} frames a second: {short['MiB']:.0f} MiB for",
@@ -211,23 +216,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--weights", type=Path, help="UNISAL's, instead of those of the cache")
     parser.add_argument("--seconds", type=float, default=10, help="length of the film")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the network")
     parser.add_argument("--times", type=int, default=10, help="length of the longer film, films")
     parser.add_argument("--runs", nargs="*", default=[",".join(case) for case in CASES])
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     cases = [Case(*text.split(",")) for text in options.runs]
     if options.measure:
-        print(json.dumps(measured(cases[0], options.measure, options.weights)))
+        print(json.dumps(measured(cases[0], options.measure, options.weights, options.threads)))
         return
     with tempfile.TemporaryDirectory() as name:
         film, long = Path(name) / "film.mp4", Path(name) / "long.mp4"
         drawn(film, options.seconds)
         repeated(film, options.times, long)
-        found = {case: apart(case, film, options.weights) for case in cases}
+        found = {case: apart(case, film, options) for case in cases}
         rows = [row(case, one) for case, one in found.items() if one]
-        memory = [apart(CASES[0], one, options.weights) for one in (film, long)]
+        memory = [apart(CASES[0], one, options) for one in (film, long)]
     if all(memory):
-        publish("viewing", page(rows, [one for one in memory if one], options.seconds))
+        publish(
+            "viewing", page(rows, [one for one in memory if one], options.seconds, options.threads)
+        )
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 SIDES = ("appearance", "motion", "gate_appearance", "gate_motion")
 """Further maps of a network that a piece has, as far as there are any."""
-LONGEST = 80
+LONGEST = 48
 """Frames of a piece, about, at most: at its ends a film keeps only one of two threads busy, for as
 long as a piece takes."""
 _MEMORY = 96 << 20

@@ -120,7 +120,8 @@ def test_it_goes_on_behind_any_piece(
         assert carried.first - Frames.begun[-1] <= max(3, windows)
 
 
-def test_pieces_follow_one_another_without_a_gap() -> None:
+def test_pieces_follow_one_another_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "LONGEST", 80)
     pieces = seen(drawn_film(*COUNTS), model_of(Network()), every=10)
     assert [piece.first for piece in pieces] == [0, 62, 78]
     assert [len(piece) for piece in pieces] == [*COUNTS]
@@ -174,7 +175,7 @@ def test_memory_is_bounded_by_the_size_of_frames() -> None:
     assert small.later == watching.LONGEST > 16 > large.later >= sight.together
     assert lengths(sight, 5, (224, 384), False).later * 5 <= watching.LONGEST
     # Even if the network could be given more at once.
-    assert lengths(sight, 100, (32, 48), False).later == 2
+    assert lengths(sight, watching.LONGEST // 2, (32, 48), False).later == 2
 
 
 def test_a_map_that_is_not_finite_is_refused() -> None:
