@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.files import atomic
+from pipeline.runtime.files import atomic, explain, of_the_disk
 from pipeline.viewing.film import Film
 from pipeline.viewing.sound import opened, sound_of
 
@@ -224,6 +224,9 @@ def _written(path: Path) -> Iterator[Path]:
         with atomic(path) as partial:
             yield partial
     except av.error.FFmpegError as error:
+        if isinstance(error, OSError) and of_the_disk(error):  # it names the path in its own way
+            refused = OSError(error.errno, error.strerror)
+            raise InputError(explain(refused, path)) from error
         raise InputError(f"{path}: it cannot be written ({error.strerror})") from error
 
 

@@ -26,7 +26,7 @@ from pipeline.runtime.files import atomic
 from pipeline.runtime.version import VERSION
 from pipeline.viewing.film import Film
 from pipeline.viewing.piece import Piece
-from pipeline.viewing.regions import Regions
+from pipeline.viewing.regions import Regions, densities
 
 SCHEMA = ROOT / "workflow/schemas/moments.schema.json"
 _DIGITS = 6
@@ -135,56 +135,47 @@ class Document(_Record):
     shots: list[Shot]
 
 
-def densities(maps: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return maps [t, y, x] divided by their sums, and which of them have one; others stay 0.
-
-    What is not finite counts as 0.
-    """
-    maps = np.nan_to_num(maps.astype(np.float64), posinf=0.0).clip(0)
-    sums = maps.sum(axis=(1, 2))
-    seen = sums > 0
-    return maps / np.where(seen, sums, 1)[:, None, None], seen
-
-
 def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
     """Return the numbers of each frame of a piece, as `Frame` has them, rounded."""
     height, width = piece.maps.shape[1:]
-    density, seen = densities(piece.maps)
     x, y = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
-    across, down = density.sum(axis=1), density.sum(axis=2)
-    centre = np.stack([across @ x, down @ y], axis=1)
-    off = (across * (x - centre[:, :1]) ** 2, down * (y - centre[:, 1:]) ** 2)
-    variance = np.stack([one.sum(axis=1) for one in off], axis=1)
+    weights, names = regions.weights(height, width), [region.name for region in regions]
     sides = np.array([film.width * float(film.aspect), film.height]) ** 2
-    spread = np.sqrt(variance @ sides / sides.sum())
-    row, column = np.divmod(density.reshape(len(density), -1).argmax(axis=1), width)
-    weights = regions.weights(height, width)
-    shares = np.einsum("tyx,ryx->tr", density, weights).clip(0, 1)
-    names = [region.name for region in regions]
-    gated = "gate_motion" in piece.sides
-    gate = piece.sides.get("gate_motion", np.zeros((len(density), 1, 1))).astype(np.float64)
-    weights = regions.weights(*gate.shape[1:])
-    mean = gate.mean(axis=(1, 2))
-    inside = np.einsum("tyx,ryx->tr", gate, weights) / weights.sum(axis=(1, 2))
+    gate = piece.sides.get("gate_motion")
+    gated = weights if gate is None else regions.weights(*gate.shape[1:])
     found = []
-    for t in range(len(density)):
-        seconds = film.seconds(piece.first + t)
-        known = bool(seen[t])
-        shown = [r for r, region in enumerate(regions) if region.shown(seconds)]
-        found.append(
-            {
-                "index": piece.first + t,
-                "seconds": round(seconds, _DIGITS),
-                "shot": piece.shot,
-                "centre": _rounded(centre[t]) if known else None,
-                "deviation": _rounded(np.sqrt(variance[t])) if known else None,
-                "spread": _rounded(spread[t]) if known else None,
-                "peak": _rounded(np.array([x[column[t]], y[row[t]]])) if known else None,
-                "gate": _rounded(mean[t]) if gated else None,
-                "regions": {names[r]: _rounded(shares[t, r]) if known else None for r in shown},
-                "gates": {names[r]: _rounded(inside[t, r]) for r in shown} if gated else {},
-            }
-        )
+    for begin, density, seen in densities(piece.maps):
+        across, down = density.sum(axis=1), density.sum(axis=2)
+        centre = np.stack([across @ x, down @ y], axis=1)
+        off = (across * (x - centre[:, :1]) ** 2, down * (y - centre[:, 1:]) ** 2)
+        variance = np.stack([one.sum(axis=1) for one in off], axis=1)
+        spread = np.sqrt(variance @ sides / sides.sum())
+        row, column = np.divmod(density.reshape(len(density), -1).argmax(axis=1), width)
+        peak = np.stack([x[column], y[row]], axis=1)
+        shares = np.einsum("tyx,ryx->tr", density, weights).clip(0, 1)
+        for t in range(len(density)):
+            index, known = piece.first + begin + t, bool(seen[t])
+            seconds = film.seconds(index)
+            shown = [r for r, region in enumerate(regions) if region.shown(seconds)]
+            one = None if gate is None else gate[begin + t].astype(np.float64)
+            found.append(
+                {
+                    "index": index,
+                    "seconds": round(seconds, _DIGITS),
+                    "shot": piece.shot,
+                    "centre": _rounded(centre[t]) if known else None,
+                    "deviation": _rounded(np.sqrt(variance[t])) if known else None,
+                    "spread": _rounded(spread[t]) if known else None,
+                    "peak": _rounded(peak[t]) if known else None,
+                    "gate": None if one is None else _rounded(one.mean()),
+                    "regions": {names[r]: _rounded(shares[t, r]) if known else None for r in shown},
+                    "gates": {}
+                    if one is None
+                    else {
+                        names[r]: _rounded((one * gated[r]).sum() / gated[r].sum()) for r in shown
+                    },
+                }
+            )
     return found
 
 

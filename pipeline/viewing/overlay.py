@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,6 +119,65 @@ class Frames:
             self._reader = None
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What is drawn of a film: another film with the source's sound or, of one frame, a picture.
+
+    Raises:
+        InputError: The name of the file has a suffix that no film has, or no picture either.
+    """
+
+    film: Film
+    """Whose time stamps and sound it has."""
+    out: Path
+    """File that is written."""
+    name: str
+    """How the names of its parts begin."""
+
+    def __post_init__(self) -> None:
+        if not self._still:
+            film_format(self.out)
+
+    @property
+    def _still(self) -> bool:
+        return len(self.film) == 1 and self.out.suffix.lower() in STILLS
+
+    @property
+    def _part(self) -> str:
+        return f"{self.name}{self.out.suffix.lower() if self._still else '.mkv'}"
+
+    def add(
+        self,
+        piece: Piece,
+        folder: Path,
+        pictures: Iterator[NDArray[np.uint8]],
+        size: tuple[int, int],
+    ) -> None:
+        """Write the part that a piece becomes, of pictures [y, x, 3] of a height and width.
+
+        Raises:
+            InputError: The disk refuses it.
+        """
+        part = folder / self._part
+        if self._still:
+            write_picture(part, next(pictures))
+        else:
+            write_part(part, self.film, piece.first, pictures, size=size)
+
+    def finish(self, folders: Sequence[Path]) -> None:
+        """Join the parts, or put the picture in its place.
+
+        Raises:
+            InputError: The disk refuses it.
+        """
+        parts = [folder / self._part for folder in folders]
+        if self._still:
+            with atomic(self.out) as partial:
+                shutil.copyfile(parts[0], partial)
+        else:
+            join_parts(parts, self.film, self.out, sound=self.film.sound)
+
+
 class Overlay:
     """A film of a film's maps in colours, of its size, time stamps and sound; or a picture.
 
@@ -134,14 +194,10 @@ class Overlay:
     def __init__(
         self, film: Film, out: Path, strength: float | None = 0.6, colormap: str = "inferno"
     ) -> None:
-        self._film, self._out = film, out
         self._strength, self._colormap = strength, colormap
-        self._name = "heat" if strength is None else "overlay"
-        self._frames, self._peaks = Frames(film), SteadyPeaks(film, self._name)
-        self._still = len(film) == 1 and out.suffix.lower() in STILLS
-        if not self._still:
-            film_format(out)
-        self._part = f"{self._name}{out.suffix.lower() if self._still else '.mkv'}"
+        name = "heat" if strength is None else "overlay"
+        self._shown, self._size = Shown(film, out, name), (film.height, film.width)
+        self._frames, self._peaks = Frames(film), SteadyPeaks(film, name)
 
     def add(self, piece: Piece, folder: Path) -> None:
         """Draw a piece's part of the film.
@@ -150,18 +206,12 @@ class Overlay:
             InputError: The film cannot be read, or the disk refuses the part.
         """
         peaks = self._peaks.add(piece, folder, {"map": np.array([top(one) for one in piece.maps])})
-        pictures = self._drawn(piece, peaks["map"].tolist())
-        if self._still:
-            write_picture(folder / self._part, next(pictures))
-        else:
-            size = (self._film.height, self._film.width)
-            write_part(folder / self._part, self._film, piece.first, pictures, size=size)
+        self._shown.add(piece, folder, self._drawn(piece, peaks["map"].tolist()), self._size)
 
     def _drawn(self, piece: Piece, peaks: Sequence[float]) -> Iterator[NDArray[np.uint8]]:
-        size = (self._film.height, self._film.width)
         if self._strength is None:
             for values, peak in zip(piece.maps, peaks, strict=True):
-                yield heat(values, self._colormap, size=size, peak=peak)
+                yield heat(values, self._colormap, size=self._size, peak=peak)
             return
         # A damaged film may end before it should.
         for frame, values, peak in zip(self._frames.of(piece), piece.maps, peaks, strict=False):
@@ -174,9 +224,4 @@ class Overlay:
             InputError: The disk refuses it.
         """
         self._frames.close()
-        parts = [folder / self._part for folder in folders]
-        if self._still:
-            with atomic(self._out) as partial:
-                shutil.copyfile(parts[0], partial)
-        else:
-            join_parts(parts, self._film, self._out, sound=self._film.sound)
+        self._shown.finish(folders)

@@ -59,7 +59,7 @@ _MEANINGS: Final = {
     "averaged over the frame, or over a region: 0 appearance alone, 1 motion alone.",
     "Spread": "Root mean square distance of the map from its centre, as a share of the picture's "
     "diagonal: 0 if all look at one point, 0.29 if they look everywhere alike.",
-    "Share of the map": "How much of the map lies inside a region; the mean is over time.",
+    "Share": "How much of the map lies inside a region; the mean is over time.",
 }
 """What each number is."""
 
@@ -273,7 +273,7 @@ def _words(*values: float | None) -> str:
 
 def _meanings(data: Mapping[str, Any]) -> dict[str, str]:
     """What is said of each number that the page shows."""
-    known = [*data["numbers"], *(["Share of the map"] if data["regions"] else [])]
+    known = [*data["numbers"], *(["Share"] if data["regions"] else [])]
     return {name: text for name, text in _MEANINGS.items() if name in known}
 
 

@@ -18,9 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 from model.flow.encoding import colorwheel
 from pipeline.viewing.colours import enlarged, heat, looked_up, table, top
 from pipeline.viewing.drawing import overlay
-from pipeline.viewing.encoding import film_format, join_parts, write_part
 from pipeline.viewing.film import Film
-from pipeline.viewing.overlay import Frames, SteadyPeaks
+from pipeline.viewing.overlay import Frames, Shown, SteadyPeaks
 from pipeline.viewing.piece import Piece
 
 _LABELS: Final = {
@@ -45,29 +44,28 @@ _GATE: Final = "viridis"
 
 
 class SideBySide:
-    """A film of panels, with the time stamps and the sound of its source.
+    """A film of panels, with the time stamps and the sound of its source; or a picture.
 
     Args:
-        film: The film.
-        out: Film that is written.
+        film: The film or picture.
+        out: Film or, of a single frame, also a picture that is written.
         strength: Lay the map over the frame in its panel, see `drawing.overlay`; None: the map
             alone.
         colormap: One of `colours.COLORMAPS`, for maps; the gate, a share, has a scale of its own.
 
     Raises:
-        InputError: The name has a suffix that no film has.
+        InputError: The name has another suffix, as that of a picture where there are more frames.
     """
 
     def __init__(
         self, film: Film, out: Path, strength: float | None = None, colormap: str = "inferno"
     ) -> None:
         # Letters are drawn in square pixels.
-        self._film, self._out = replace(film, aspect=Fraction(1)), out
+        self._shown = Shown(replace(film, aspect=Fraction(1)), out, "panels")
         self._strength, self._colormap = strength, colormap
         self._size = panel_size(max(1, round(film.width * film.aspect)), film.height)
         shrunk = self._size[0] <= film.height and self._size[1] <= film.width
         self._frames = Frames(film, self._size if shrunk else None)
-        film_format(out)
         self._peaks = SteadyPeaks(film, "panels")
 
     def add(self, piece: Piece, folder: Path) -> None:
@@ -79,7 +77,7 @@ class SideBySide:
         names = [name for name in _LABELS if name in {"frame", "map", *_beside(piece)}]
         sheet = Sheet([_LABELS[name] for name in names], self._size)
         drawn = (sheet.filled(panels) for panels in self._panels(piece, folder, names))
-        write_part(folder / "panels.mkv", self._film, piece.first, drawn, size=sheet.size)
+        self._shown.add(piece, folder, drawn, sheet.size)
 
     def _panels(
         self, piece: Piece, folder: Path, names: Sequence[str]
@@ -110,14 +108,13 @@ class SideBySide:
             yield [panels[name] for name in names]
 
     def finish(self, folders: Sequence[Path]) -> None:
-        """Join the parts to a film with the source's sound.
+        """Join the parts to a film with the source's sound, or put the picture in its place.
 
         Raises:
             InputError: The disk refuses it.
         """
         self._frames.close()
-        parts = [folder / "panels.mkv" for folder in folders]
-        join_parts(parts, self._film, self._out, sound=self._film.sound)
+        self._shown.finish(folders)
 
 
 def _beside(piece: Piece) -> set[str]:

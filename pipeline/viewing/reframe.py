@@ -25,8 +25,9 @@ from pipeline.runtime.files import atomic
 from pipeline.viewing.crop_path import attention, crop_path, keyframes
 from pipeline.viewing.encoding import film_format, join_parts, write_part
 from pipeline.viewing.film import Film, Reader
-from pipeline.viewing.numbers import densities, source_of, times
+from pipeline.viewing.numbers import source_of, times
 from pipeline.viewing.piece import Piece
+from pipeline.viewing.regions import densities
 from pipeline.viewing.run import view
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ KEEP = 0.6
 subjects apart it shows half, with one nearly all."""
 SMALLEST = 16
 """Pixels of a window's side, at least."""
+_CELLS = 128
+"""Cells along the window's way, at most: an hour without a cut takes 50 MB."""
 _BLUR = 24
 """Pixels along the shorter side of what is enlarged to blurred bars."""
 _DIM = 0.6
@@ -119,7 +122,8 @@ class Reframed:
         film_format(out)
         self._film, self._out, self._json, self._aspect = film, out, json_out, str(aspect)
         self._window = Window.of(film, aspect)
-        self._bars, self._keep, self._progress = bars, keep, progress
+        self._bars, self._keep = bars, keep
+        self._console = Console(stderr=True, quiet=not progress)
 
     def add(self, piece: Piece, folder: Path) -> None:
         """Remember where the attention of a piece's frames lies along the window's way.
@@ -127,9 +131,13 @@ class Reframed:
         Raises:
             InputError: The disk refuses it.
         """
-        density, _ = densities(piece.maps)
+        axis = self._window.axis
+        along = np.concatenate([attention(one, axis) for _, one, _ in densities(piece.maps)])
+        if along.shape[1] > _CELLS:  # the mean of what falls into a cell, but sums stay 1
+            scale = along.shape[1] / _CELLS
+            small = cv2.resize(along, (_CELLS, len(along)), interpolation=cv2.INTER_AREA)
+            along = small.astype(np.float32) * np.float32(scale)
         with atomic(folder / "reframe.npz") as part, part.open("wb") as file:
-            along = attention(density, self._window.axis)
             np.savez(file, first=piece.first, shot=piece.shot, along=along)
 
     def finish(self, folders: Sequence[Path]) -> None:
@@ -146,12 +154,11 @@ class Reframed:
         # A part of another path, which a run with other options has left, has another name.
         name = f"reframe_{hashlib.sha256((document + self._bars).encode()).hexdigest()[:12]}.mkv"
         parts = [folder / name for folder in folders]
-        console = Console(stderr=True)
-        shown = self._progress and console.is_terminal
+        hidden = not self._console.is_terminal
         size = (self._window.height, self._window.width)
         with Reader(self._film) as reader:
             for folder in track(
-                folders, "writing", console=console, transient=True, disable=not shown
+                folders, "writing", console=self._console, transient=True, disable=hidden
             ):
                 if (folder / name).exists():
                     continue

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from pipeline.runtime.files import atomic
 from pipeline.viewing.encoding import join_parts, write_part
 from pipeline.viewing.film import Film
-from pipeline.viewing.numbers import About, count, densities, source_of, times, write_document
+from pipeline.viewing.numbers import About, count, source_of, times, write_document
 from pipeline.viewing.piece import Piece, Product
+from pipeline.viewing.regions import densities
 
 BLOCK = 64
 """Pixels of the side of a coding tree unit, kvazaar's smallest area with a QP of its own."""
@@ -131,26 +132,33 @@ def delta_qp(maps: NDArray[Any], height: int, width: int) -> NDArray[np.int8]:
     To make the error of the picture, weighted by attention w, least for a number of bits, the QP of
     a block is that of the frame minus 3 log2 w: the square of the quantiser's step grows with
     2^(QP/3), and with it the error. The differences of a frame are shifted so that their mean over
-    its area is zero up to rounding, which at high rates leaves the number of bits as it is; where a
-    map is empty they are zero.
+    its area is zero up to rounding; where a map is empty they are zero.
 
     Args:
         maps: [t, y, x], of any grid that covers the frame.
         height: Pixels of the frame.
         width: Likewise.
     """
-    density, seen = densities(maps)
     down, across = _overlaps(maps.shape[1], height), _overlaps(maps.shape[2], width)
     area = np.outer(down.mean(axis=1), across.mean(axis=1))
-    attention = np.einsum("ry,tyx,cx->trc", down, density, across) / area
-    wish = -3 * np.log2(CHANCE + (1 - CHANCE) * attention)
+    grids = []
+    for _, density, seen in densities(maps):
+        attention = np.einsum("ry,tyx,cx->trc", down, density, across, optimize=True) / area
+        wish = -3 * np.log2(CHANCE + (1 - CHANCE) * attention)
+        found = _neutral(wish, area)
+        grids.append(np.where(seen[:, None, None], np.round(found), 0).astype(np.int8))
+    return np.concatenate(grids)
+
+
+def _neutral(wish: NDArray[np.float64], area: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Grids [t, rows, columns], each shifted so that, within the limits, its mean is zero."""
     low, high = wish.min(axis=(1, 2)) - LARGEST, wish.max(axis=(1, 2)) + LARGEST
     for _ in range(50):  # halving: the mean falls as the shift grows
         shift = (low + high) / 2
         mean = ((wish - shift[:, None, None]).clip(-LARGEST, LARGEST) * area).sum(axis=(1, 2))
         low, high = np.where(mean > 0, shift, low), np.where(mean > 0, high, shift)
-    found = (wish - ((low + high) / 2)[:, None, None]).clip(-LARGEST, LARGEST)
-    return np.where(seen[:, None, None], np.round(found), 0).astype(np.int8)
+    found: NDArray[np.float64] = wish - ((low + high) / 2)[:, None, None]
+    return found.clip(-LARGEST, LARGEST)
 
 
 def _overlaps(cells: int, pixels: int) -> NDArray[np.float64]:
@@ -174,13 +182,14 @@ class Rectangles:
             InputError: The disk refuses it.
         """
         size = (self._film.height, self._film.width)
-        density, _ = densities(piece.maps)
-        lines = []
-        for index, one in enumerate(density, start=piece.first):
-            facts = {"index": index, "seconds": times(self._film, index, index)[0]}
-            lines.append({**facts, "shot": piece.shot, "rectangles": rectangles(one, size)})
+        total, lines = np.zeros(piece.maps.shape[1:]), []
+        for begin, density, _ in densities(piece.maps):
+            total += density.sum(axis=0)
+            for index, one in enumerate(density, start=piece.first + begin):
+                facts = {"index": index, "seconds": times(self._film, index, index)[0]}
+                lines.append({**facts, "shot": piece.shot, "rectangles": rectangles(one, size)})
         with atomic(folder / "roi.npy") as part, part.open("wb") as file:
-            np.save(file, density.sum(axis=0))
+            np.save(file, total)
         with atomic(folder / "roi.jsonl") as part:
             part.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 

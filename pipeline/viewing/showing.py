@@ -41,21 +41,26 @@ def filters(
 
     The result has a height and a width, and is RGB of 8 bits.
     """
-    said = {word for words in facts.colours for word in words.split("/")}
-    if any("first" in word for word in facts.colours):  # the top or the bottom field
+    spaces = next((words.split("/") for words in facts.colours if words.count("/") == 2), [])
+    matrix = _MATRICES & {*facts.colours, *spaces[:1]}
+    high = spaces[2:] and spaces[2] in _HIGH_RANGE
+    if any("first" in words for words in facts.colours):  # the top or the bottom field
         yield "bwdif", ("send_frame",), {"deint": "interlaced"}
     if re.search(r"^(?:yuva|gbrap|rgba|bgra|argb|abgr|ya\d)", facts.pixel_format):
         yield "format", ("gbrap",), {}
         yield "premultiply", (), {"inplace": 1}
+    if high:
+        primaries = "bt2020" if spaces[1] == "unknown" else spaces[1]
+        known = {"color_primaries": primaries, "color_trc": spaces[2]}
+        yield "setparams", (), {"colorspace": next(iter(matrix), "bt2020nc"), **known}
     # Without the latter two, colour loses half its resolution, or the mean of what is small.
     scale = {"flags": "area+full_chroma_inp+full_chroma_int"}
-    stated = {words.split("/")[0] for words in facts.colours}
-    if facts.pixel_format.startswith(("yuv", "nv", "p01")) and not _MATRICES & stated:
+    if facts.pixel_format.startswith("yuv") and not matrix and not high:
         scale["in_color_matrix"] = "bt709" if facts.height > _HIGH_DEFINITION else "bt601"
     yield "scale", (size[1], size[0]), scale
-    if high := _HIGH_RANGE & said:
+    if high:
         yield "format", ("yuv444p10le",), {}
-        yield "zscale", (), {"transfer": "linear", "npl": _WHITE, "transferin": high.pop()}
+        yield "zscale", (), {"transfer": "linear", "npl": _WHITE}
         yield "format", ("gbrpf32le",), {}
         yield "zscale", (), {"primaries": "bt709"}
         yield "tonemap", ("mobius",), {"peak": _BRIGHTEST / _WHITE}

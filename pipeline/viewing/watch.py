@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 SIDES = ("appearance", "motion", "gate_appearance", "gate_motion")
 """Further maps of a network that a piece has, as far as there are any."""
-LONGEST = 240
-"""Frames of a piece, about, at most."""
+LONGEST = 80
+"""Frames of a piece, about, at most: at its ends a film keeps only one of two threads busy, for as
+long as a piece takes."""
 _MEMORY = 96 << 20
 """Bytes of a piece, about, at most: four of them are held at once while a film is worked on."""
 _FLOW = "flow"

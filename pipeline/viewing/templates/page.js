@@ -131,21 +131,22 @@
   };
 
   // The chart: x is time, so that frames that last differently are as wide as they last.
-  const wide = 1000, tall = 100, finest = 2000;
+  const wide = 1000, tall = 100;
+  const finest = 2000, most = 200; // steps of a line, and cuts, that can be told apart
+  const bundle = Math.ceil(count / finest);
   let cursor = null;
   const path = (values, top) => {
     const x = (index) => (wide * times[index] / times[count]).toFixed(2);
-    const y = (value) => (tall - tall * Math.min(1, value / top)).toFixed(2);
-    const step = Math.max(1, Math.ceil(count / finest)), cuts = new Set(data.shots);
+    const cuts = new Set(data.shots);
     let text = "", broken = true;
-    for (let start = 0; start < count; start += step) {
-      const stop = Math.min(start + step, count), some = values.slice(start, stop);
+    for (let start = 0; start < count; start += bundle) {
+      const stop = Math.min(start + bundle, count);
       for (let k = start; k < stop; k++) broken ||= cuts.has(k);
-      const known = some.filter((value) => value !== null);
+      const known = values.slice(start, stop).filter((value) => value !== null);
       if (!known.length) { broken = true; continue; }
-      const low = Math.min(...known), high = Math.max(...known);
-      text += `${broken ? "M" : "L"}${x(start)} ${y(low)}`;
-      text += low === high ? `H${x(stop)}` : `V${y(high)}H${x(stop)}`;
+      const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
+      text += `${broken ? "M" : "L"}${x(start)} ${(tall - tall * Math.min(1, mean / top)).toFixed(2)}`;
+      text += `H${x(stop)}`;
       broken = false;
     }
     return text;
@@ -170,7 +171,12 @@
       const text = every < 1 ? `${tick.toFixed(1)} s` : clock(tick).slice(0, -3);
       make(ticks, "span", {}, text).style.left = `${100 * tick / whole}%`;
     }
-    for (const first of data.shots.slice(1)) {
+    const cuts = data.shots.slice(1), marked = cuts.length <= most;
+    at("cuts").hidden = !marked || !cuts.length;
+    at("many").hidden = marked;
+    at("means").hidden = bundle === 1;
+    at("means").textContent = `A step is the mean of ${bundle} frames.`;
+    for (const first of marked ? cuts : []) {
       make(into, "div", { class: "cut" }).style.left = `${100 * times[first] / whole}%`;
     }
     cursor = make(into, "div", { class: "cursor" });

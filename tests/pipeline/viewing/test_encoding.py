@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
@@ -94,6 +95,26 @@ def test_part_of_a_film_begins_at_0(tmp_path: Path, heard: Path) -> None:
 def test_one_frame(tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4", *X264, "-frames:v", 1)
     assert stamps(written(open_film(path), tmp_path / "b.mp4")) == stamps(path)
+
+
+def test_many_short_parts(tmp_path: Path, heard: Path) -> None:
+    film = open_film(heard)
+    every = frames(film)
+    parts = [tmp_path / f"{first}.part" for first in range(0, 50, 7)]
+    for first, part in zip(range(0, 50, 7), parts, strict=True):
+        write_part(part, film, first, every[first : first + 7], size=(48, 64))
+    join_parts(parts, film, tmp_path / "b.mp4", sound=True)
+    assert stamps(tmp_path / "b.mp4") == stamps(heard)
+    assert np.abs(frames(open_film(tmp_path / "b.mp4")).astype(int) - every).mean() < 6
+
+
+def test_pictures_of_a_folder_become_a_film(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 48), (100 * number, 0, 0)).save(tmp_path / "in" / f"{number}.png")
+    out = written(open_film(tmp_path / "in", rate=29.97), tmp_path / "b.mp4")
+    assert stamps(out) == [Fraction(100 * k, 2997) for k in range(4)]
+    assert np.diff(frames(open_film(out))[:, 24, 32, 0].astype(int)) == pytest.approx(100, abs=4)
 
 
 def test_equal_frames_give_equal_bytes(tmp_path: Path, heard: Path) -> None:
@@ -213,6 +234,17 @@ def test_sound_stays_where_it_was(
     assert tone(tmp_path / f"b.{suffix}") == (kept, pytest.approx(1 - (start or 0), abs=0.03))
 
 
+def test_sound_that_begins_before_the_pictures(tmp_path: Path, heard: Path) -> None:
+    late = tmp_path / "late.mkv"
+    both = ("-itsoffset", 0.5, "-i", heard, "-i", heard, "-map", "0:v", "-map", "1:a")
+    ffmpeg(*both, "-c", "copy", late)
+    film = open_film(late, start=0.2)
+    assert film.begins == Fraction(7, 10)
+    write_part(tmp_path / "p", film, 0, [BLACK] * len(film), size=(48, 64))
+    join_parts([tmp_path / "p"], film, tmp_path / "b.mp4", sound=True)
+    assert tone(tmp_path / "b.mp4") == ("aac", pytest.approx(1 - 0.7, abs=0.03))
+
+
 def test_sound_may_be_left_out(tmp_path: Path, heard: Path) -> None:
     assert not open_film(written(open_film(heard), tmp_path / "b.mp4", sound=False)).sound
 
@@ -287,3 +319,16 @@ def test_a_disk_that_refuses_is_one_line(tmp_path: Path, heard: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="something of that name is in the way"):
         written(open_film(heard), tmp_path / "file" / "b.mp4")
+
+
+def test_a_disk_that_fills_up_is_one_line(tmp_path: Path, heard: Path) -> None:
+    film = open_film(heard)
+    noise = np.random.default_rng(0).integers(0, 256, (50, 48, 64, 3), "u1")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(InputError, match=r"p: larger than its disk or `ulimit -f` allows"):
+            write_part(tmp_path / "p", film, 0, noise, size=(48, 64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())

@@ -29,9 +29,22 @@ ABOUT = About(name="coded & co", about="Weights of <nobody>, CC0.")
 HALF = Region("left </script> half", ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)))
 
 
-@pytest.fixture
-def film(tmp_path: Path) -> Film:
-    return open_film(coded_film(tmp_path))
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
+    return open_film(coded_film(tmp_path_factory.mktemp("film")))
+
+
+@pytest.fixture(scope="module")
+def folders(film: Film, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The folders of the pieces of `page`."""
+    folder = tmp_path_factory.mktemp("page")
+    return made(Page(film, folder / "page.html", Regions([HALF]), ABOUT), film, folder)
+
+
+@pytest.fixture(scope="module")
+def page(folders: list[Path]) -> Path:
+    """A page of all of the film."""
+    return folders[0].parent / "page.html"
 
 
 def content(path: Path) -> dict[str, Any]:
@@ -50,21 +63,19 @@ def frames_of(path: Path, folder: Path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="gray8") for frame in container.decode(video=0)]
 
 
-def test_a_page_is_one_file_that_names_what_made_it(film: Film, tmp_path: Path) -> None:
-    made(Page(film, tmp_path / "page.html", Regions([HALF]), ABOUT), film, tmp_path)
-    text = (tmp_path / "page.html").read_text()
-    page = Html(text)
+def test_a_page_is_one_file_that_names_what_made_it(page: Path) -> None:
+    text = page.read_text()
+    found = Html(text)
     assert "<h1>coded &amp; &lt;i&gt;film.mkv</h1>" in text
     assert "<strong>coded &amp; co</strong>. Weights of &lt;nobody&gt;, CC0." in text
-    assert {tag for tag, _ in page.tags if tag in ("link", "img", "iframe", "object")} == set()
-    assert not [name for _, attrs in page.tags for name in ("src", "href") if name in attrs]
+    assert {tag for tag, _ in found.tags if tag in ("link", "img", "iframe", "object")} == set()
+    assert not [name for _, attrs in found.tags for name in ("src", "href") if name in attrs]
     assert re.findall(r"https?://(?!www\.w3\.org)", text) == []
     assert text.count("</script>") == text.count("<script")
 
 
-def test_numbers_shots_and_times_are_those_of_the_film(film: Film, tmp_path: Path) -> None:
-    made(Page(film, tmp_path / "page.html", Regions([HALF]), ABOUT), film, tmp_path)
-    data = content(tmp_path / "page.html")
+def test_numbers_shots_and_times_are_those_of_the_film(page: Path) -> None:
+    data = content(page)
     np.testing.assert_allclose(data["times"], TIMES, atol=1e-6)
     assert data["shots"] == list(SHOTS)
     (region,) = data["regions"]
@@ -96,10 +107,9 @@ def test_a_gate_has_a_lane_of_0_to_1_and_a_column_of_the_regions(
     np.testing.assert_allclose(data["times"], TIMES[: len(piece) + 1], atol=1e-6)
 
 
-def test_each_frame_has_its_picture_above_its_map(film: Film, tmp_path: Path) -> None:
-    made(Page(film, tmp_path / "page.html", Regions(), ABOUT), film, tmp_path)
-    data = content(tmp_path / "page.html")
-    frames = frames_of(tmp_path / "page.html", tmp_path)
+def test_each_frame_has_its_picture_above_its_map(page: Path, tmp_path: Path) -> None:
+    data = content(page)
+    frames = frames_of(page, tmp_path)
     place = data["map"]
     assert len(frames) == COUNT and place["top"] % 16 == 0
     maps = np.concatenate([piece.maps for piece in pieces(COUNT)])
@@ -109,16 +119,17 @@ def test_each_frame_has_its_picture_above_its_map(film: Film, tmp_path: Path) ->
         assert np.abs(found - 255 * maps[k] / maps[k].max()).mean() < 2
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_page(film: Film, tmp_path: Path) -> None:
-    folders = made(Page(film, tmp_path / "page.html", Regions([HALF]), ABOUT), film, tmp_path)
-    whole = (tmp_path / "page.html").read_bytes()
+def test_a_run_that_was_stopped_goes_on_to_the_same_page(
+    film: Film, folders: list[Path], page: Path, tmp_path: Path
+) -> None:
     again = Page(film, tmp_path / "again.html", Regions([HALF]), ABOUT)
-    for piece, folder in list(zip(pieces(len(film)), folders, strict=True))[3:]:
-        (folder / "page.mkv").unlink()
-        (folder / "page.json").unlink()
-        again.add(piece, folder)
-    again.finish(folders)
-    assert (tmp_path / "again.html").read_bytes() == whole
+    kept = folders[:3]
+    for piece in pieces(len(film))[len(kept) :]:
+        kept.append(tmp_path / str(piece.first))
+        kept[-1].mkdir()
+        again.add(piece, kept[-1])
+    again.finish(kept)
+    assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
     assert not list(tmp_path.rglob("*.mp4"))
 
 
@@ -180,6 +191,7 @@ def test_an_empty_map_has_no_numbers_and_no_colour(film: Film, tmp_path: Path) -
 @pytest.mark.parametrize(("limit", "said"), [(10**9, False), (1000, True)])
 def test_the_size_is_stated_and_the_remedy_where_it_is_much(
     film: Film,
+    folders: list[Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -187,15 +199,14 @@ def test_the_size_is_stated_and_the_remedy_where_it_is_much(
     said: bool,
 ) -> None:
     monkeypatch.setattr(page_module, "_LARGE", limit)
-    made(Page(film, tmp_path / "page.html", Regions(), ABOUT), film, tmp_path)
+    Page(film, tmp_path / "page.html", Regions(), ABOUT).finish(folders)
     line = capsys.readouterr().err
     assert re.search(r"page\.html: \d+\.\d kB", line)
     assert ("--start and --end" in line) == said
 
 
-def test_a_disk_that_refuses_is_one_line_and_leaves_nothing(film: Film, tmp_path: Path) -> None:
+def test_a_disk_that_refuses_is_one_line(film: Film, folders: list[Path], tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     product = Page(film, tmp_path / "taken/page.html", Regions(), ABOUT)
     with pytest.raises(InputError, match="taken: something of that name is in the way"):
-        made(product, film, tmp_path)
-    assert not list(tmp_path.glob("*.partial"))
+        product.finish(folders)

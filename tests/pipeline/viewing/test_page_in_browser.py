@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -258,6 +260,44 @@ def test_the_chart_breaks_at_cuts_and_marks_them(tab: Tab) -> None:
     lefts = tab.js("Array.from(document.querySelectorAll('.cut')).map((one) => one.style.left)")
     wanted = [100 * TIMES[first] / TIMES[-1] for first in SHOTS[1:]]
     np.testing.assert_allclose([float(one.rstrip("%")) for one in lefts], wanted, atol=0.01)
+
+
+def test_a_film_that_no_browser_can_play_is_a_line_on_the_page(
+    browser: Browser, page: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.html"
+    broken.write_text(page.read_text().replace('class="film">', 'class="film">AAAA'))
+    with Tab(browser, broken) as tab:
+        line = tab.until("document.getElementById('fault').innerText")
+        assert line.startswith("This browser cannot play the film")
+
+
+def test_a_long_film_has_a_chart_that_can_be_read(
+    browser: Browser, page: Path, tmp_path: Path
+) -> None:
+    text = page.read_text()
+    head, data, tail = re.split(r'(?<=id="data">)(.*?)(?=</script>)', text, maxsplit=1)
+    known, count = json.loads(data), 54_000
+    known["times"] = [k / 30 for k in range(count + 1)]
+    known["shots"] = list(range(0, count, 60))
+    for lane in known["lanes"]:
+        lane["values"] = lane["values"] and [0.5 * lane["top"]] * count
+    for name in known["numbers"]:
+        known["numbers"][name] = ["-"] * count
+    for region in known["regions"]:
+        region |= {"shares": [0.5] * count, "shown": [True] * count}
+    long = tmp_path / "long.html"
+    long.write_text(head + json.dumps(known).replace("<", "\\u003c") + tail)
+    with Tab(browser, long) as tab:
+        tab.until("document.getElementById('clock').textContent === '0:00.00 / 30:00.00'")
+        assert tab.js("document.querySelectorAll('.cut').length") == 0
+        hint = tab.js("document.querySelector('.hint').innerText")
+        assert "too many to mark" in hint and "the mean of 27 frames" in hint
+        lines = tab.js(
+            "Array.from(document.querySelectorAll('.lane path')).map((one) => one.outerHTML)"
+        )
+        assert all(line.count("H") == 2000 for line in lines)
+        assert tab.complaints() == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -9,8 +9,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.viewing.colours import table
+from pipeline.viewing.film import open_film
 from pipeline.viewing.panels import Sheet, SideBySide, flow_picture, gate_picture, panel_size
 from tests.pipeline.viewing.pieces import decoded, draw_film, pieces, produce
 
@@ -120,3 +122,12 @@ def test_letters_stand_in_square_pixels(tmp_path: Path) -> None:
         assert stream.sample_aspect_ratio == 1
         assert stream.width == 2 * 320 + 4
     assert panel_size(128, 72) == (180, 320)
+
+
+def test_panels_of_a_picture_are_a_picture(tmp_path: Path) -> None:
+    Image.fromarray(np.full((180, 320, 3), 128, np.uint8)).save(tmp_path / "in.png")
+    out = tmp_path / "out.png"
+    produce(SideBySide(open_film(tmp_path / "in.png"), out), pieces([1]), tmp_path / "run")
+    with Image.open(out) as opened:
+        assert opened.width == 2 * 320 + 4
+        assert np.unique(np.asarray(opened)[-180:, :320]).tolist() == [128]

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from pipeline.runtime.errors import InputError
 from pipeline.viewing.film import Film, open_film
+from pipeline.viewing.models import load
 from pipeline.viewing.piece import Piece
-from pipeline.viewing.reframe import Reframed, Window, letterbox
+from pipeline.viewing.reframe import Reframed, Window, letterbox, reframe
 
 HEIGHT, WIDTH = 90, 160
 SIDE = 12
@@ -122,6 +123,16 @@ def test_a_run_that_was_stopped_goes_on_and_gives_the_same(tmp_path: Path) -> No
     assert (tmp_path / "whole.mp4").read_bytes() == (tmp_path / "again.mp4").read_bytes()
     Reframed(film, tmp_path / "again.mp4", Fraction(1)).finish(folders)
     assert read(tmp_path / "again.mp4").shape == (20, 90, 90, 3), "parts of another path are not"
+
+
+def test_from_a_film_to_a_film(tmp_path: Path) -> None:
+    film = encoded(tmp_path / "in.mp4", drawn([[(120, 40)]] * 12))
+    out, document = tmp_path / "out.mp4", tmp_path / "out.json"
+    model, folder = load("spectral_residual"), tmp_path / "work"
+    reframe(film, model, Fraction(1), out, document, folder=folder, every=4, progress=False)
+    assert read(out).shape == (12, 90, 90, 3) and not folder.exists()
+    (shot,) = json.loads(document.read_text())["shots"]
+    assert shot["last"] == 11 and 0 <= shot["kept"] <= 1
 
 
 def test_a_portrait_becomes_wide_and_the_window_goes_down(tmp_path: Path) -> None:
