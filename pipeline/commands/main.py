@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
-from pipeline.commands import completion, export, info, predict, preflight, reframe
+from pipeline.commands import completion, export, export_onnx, info, predict, preflight, reframe
 from pipeline.commands import score as score_maps
 from pipeline.commands.verb import Verb
 from pipeline.commands.workflow import REPORT, TABLES, TRAIN
@@ -13,6 +13,7 @@ from pipeline.runtime.version import VERSION
 VERBS: tuple[Verb, ...] = (
     predict.VERB,
     reframe.VERB,
+    export_onnx.VERB,
     score_maps.VERB,
     TABLES,
     preflight.VERB,

@@ -26,7 +26,7 @@ def options(parser: ArgumentParser) -> None:
         "--model",
         default="default",
         metavar="NAME|FILE",
-        help="a name of `gfsalnet info`, or the .safetensors of a training",
+        help="a name of `gfsalnet info`, or a file: .safetensors of a training, or .onnx",
     )
     how.add_argument("--weights", type=Path, metavar="FILE", help="its authors' weights")
     how.add_argument("--runtime", choices=("torch", "onnx"), default="torch", help="default: torch")
