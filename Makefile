@@ -1,10 +1,12 @@
-# The two commands of the README. The first one called also builds .venv.
+# The two commands of the README, and what else there is. The first one called also builds .venv.
+#   make help                this list
 #   make tables              every table, from a cold checkout
 #   make tables RUN=real     another run of config.yaml; CORES=4 limits the cores
 #   make test                what a change must pass, in parallel; TESTS=tests/model for some of it
 #   make test-all            the slow proofs as well
 #   make faults              kills and full disks at random moments; KILLS=100 FAULTS_SEED=1
-#   make lint | report
+#   make lint                ruff, mypy, snakefmt, Snakemake's own
+#   make report              tables, pictures and training curves on one page, results/report.html
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUN ?=
@@ -18,8 +20,11 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(RUN),--config run=$(RUN))
 # The rules' shell commands say `python` and must meet the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: tables test test-all faults lint report
+.PHONY: help tables test test-all faults lint report
 .DEFAULT_GOAL := tables
+
+help:
+	@sed -n 's/^#   //p' Makefile
 
 # Never a part of the DAG: the stamp is younger than the files that the environment is made from.
 .venv/.installed: pyproject.toml envs/constraints.txt

@@ -18,7 +18,10 @@ WORKFLOW = {"Snakefile": 40, "workflow/rules/common.smk": 120}
 CHAPTERS = sorted(path.parent.name for path in ROOT.glob("pipeline/*/__init__.py"))
 PAGES = ("preprocessing", "training", "evaluation", "reporting")
 """Chapters that have a page of their name in docs/."""
-OTHER_PAGES = ("datasets", "models", "rivals", "cluster", "configuration", "decisions")
+OTHER_PAGES = (
+    *("datasets", "models", "rivals", "cluster", "configuration", "decisions"),
+    *("regions_of_interest", "reframing"),
+)
 TREES = ("pipeline", "model", "bench", "tests")
 
 

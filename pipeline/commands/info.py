@@ -3,30 +3,86 @@
 import platform
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 
 from pipeline.commands.verb import Verb, threads
 from pipeline.runtime.version import VERSION
 
 
 def _options(parser: ArgumentParser) -> None:
-    pass
+    """It has none."""
 
 
-def _run(given: Namespace) -> None:
+def _machine() -> Iterator[tuple[str, str]]:
+    """What the command runs with, and on."""
     import torch
 
     from pipeline.planning.provenance import CODE, ROOT
     from pipeline.runtime.devices import device
 
-    print(f"gfsalnet {VERSION} in {CODE}; workflow in {ROOT}")
-    print(f"Python {platform.python_version()} ({sys.executable}), torch {torch.__version__}")
-    print(f"device {device()}, {threads()} threads")
+    yield "gfsalnet", f"{VERSION}, in {CODE}; Snakefile and config.yaml in {ROOT}"
+    yield "Python", f"{platform.python_version()}, {sys.executable}"
+    yield "torch", torch.__version__
+    where = device()
+    name = torch.cuda.get_device_name(where) if where.type == "cuda" else platform.machine()
+    yield "device", f"{where} ({name}), {threads()} threads"
+
+
+def _programs() -> Iterator[tuple[str, str]]:
+    """What reads and writes films, and what other runtimes are there."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    import av
+    import imageio_ffmpeg
+
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    yield "ffmpeg", f"{imageio_ffmpeg.get_ffmpeg_version()}, {ffmpeg}"
+    codec = "libx264" if "libx264" in av.codecs_available else "no libx264: no film can be written"
+    yield "films", f"PyAV {av.__version__}, {codec}"
+    try:
+        runtime = version("onnxruntime")
+    except PackageNotFoundError:
+        runtime = "not installed; pip install 'gfsalnet-workflow[onnx]'"
+    yield "ONNX Runtime", runtime
+
+
+def _models() -> Iterator[tuple[str, str]]:
+    """Each model and what it needs."""
+    from pathlib import Path
+
+    from pipeline.planning.fetchable import FETCHABLE
+    from pipeline.planning.load import of_the_papers
+    from pipeline.planning.needs import imported
+    from pipeline.viewing.fetched import cached
+    from pipeline.viewing.models import known_names
+
+    cfg = of_the_papers()
+    for name in known_names():
+        released = f"{name}_released"
+        if name in FETCHABLE:
+            file = cached(name)
+            yield name, f"ready, {file}" if file else "fetched when it is first used"
+        elif released in cfg.models and imported(cfg, released):
+            file = Path(str(cfg.models[released].weights))
+            yield name, f"needs --weights {file.name} of its authors (docs/rivals.md)"
+        else:
+            yield name, "ready"
+
+
+def _run(given: Namespace) -> None:
+    from pipeline.viewing.fetched import cache
+
+    for name, value in (*_machine(), *_programs()):
+        print(f"{name:14}{value}")
+    print(f"\nmodels (weights that were fetched are kept in {cache()}):")
+    for name, value in _models():
+        print(f"  {name:20}{value}")
 
 
 VERB = Verb(
     name="info",
     about="print versions, device, ffmpeg, and which models can be used now",
-    examples=("gfsalnet info",),
+    examples=("gfsalnet info", "gfsalnet info | grep ready"),
     options=_options,
     run=_run,
 )

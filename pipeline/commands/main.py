@@ -4,13 +4,15 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
-from pipeline.commands import completion, export, info, preflight
+from pipeline.commands import completion, export, info, predict, preflight, reframe
 from pipeline.commands import score as score_maps
 from pipeline.commands.verb import Verb
 from pipeline.commands.workflow import REPORT, TABLES, TRAIN
 from pipeline.runtime.version import VERSION
 
 VERBS: tuple[Verb, ...] = (
+    predict.VERB,
+    reframe.VERB,
     score_maps.VERB,
     TABLES,
     preflight.VERB,

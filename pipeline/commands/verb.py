@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.runtime.errors import InputError
+
 
 @dataclass(frozen=True)
 class Verb:
@@ -77,8 +79,6 @@ def free(path: Path, *, force: bool, option: str) -> Path:
         InputError: Something is there already and not to be overwritten, or nothing can be written
             there; the message names `option` as the remedy.
     """
-    from pipeline.runtime.errors import InputError
-
     if path.exists() and not force:
         raise InputError(f"{path}: is there already; add --force, or choose another {option}")
     try:

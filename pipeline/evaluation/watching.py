@@ -54,20 +54,23 @@ def found(
     chosen: Sequence[int],
     *,
     fields: Sequence[str] = ("saliency",),
+    sight: Sight | None = None,
     state: State | None = None,
     begin: int = 0,
 ) -> Iterator[Found]:
     """Yield what a network finds in a video's chosen frames, in their order; see `watched`.
 
-    `fields` are maps of the network that have the size of the frames. With the state behind the
-    frame before `begin` a network that carries one goes on there.
+    `fields` are maps of the network that have the size of the frames, and `sight` is what it sees
+    if it is given fewer frames at once than it states. With the state behind the frame before
+    `begin` a network that carries one goes on there.
 
     Raises:
         FloatingPointError: A map is not finite.
     """
     held = [*network.parameters(), *network.buffers()] if isinstance(network, nn.Module) else []
     where = held[0].device if held else torch.device("cpu")
-    for clip, motion, kept, afresh in watched(frames, flow, chosen, sight_of(network), begin):
+    sight = sight or sight_of(network)
+    for clip, motion, kept, afresh in watched(frames, flow, chosen, sight, begin):
         maps, state = see(network, clip.to(where), motion.to(where), None if afresh else state)
         if not kept:
             continue
@@ -155,7 +158,8 @@ def whole_calls(sight: Sight) -> tuple[int, int]:
     one stretch: how many frames are predicted at once changes how sums are rounded.
     """
     if sight.carries:
-        every = sight.restart or _stretch(sight)
+        whole = _stretch(sight)
+        every = sight.restart if sight.restart and sight.restart % whole else whole
         return every, every
     before = sight.before if sight.edge == "reverse" else 0
     return before + sight.together, sight.together

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pipeline.raw.timing import Packet, StampError, Timing, avi_chunks, timing_of
 from pipeline.runtime.errors import InputError
 
-_CONTAINERS = (
+CONTAINERS = (
     *("apng", "asf", "avi", "dv", "flv", "gif", "h263", "h264", "hevc", "ivf", "m4v", "matroska"),
     *("mjpeg", "mov", "mpeg", "mpegts", "mpegvideo", "mxf", "nut", "obu", "ogg", "rm", "vc1"),
     *("wtv", "yuv4mpegpipe"),
@@ -59,6 +59,11 @@ class VideoFacts:
     pixel_format: str
     """As ffmpeg calls it, for example yuv420p10le."""
     timing: Timing
+    colours: tuple[str, ...] = ()
+    """Range, matrix/primaries/transfer and order of the fields, as far as ffmpeg states them."""
+    form: str = ""
+    """ffmpeg's name of the container, the first where it has several: "mov" for MP4 as well."""
+    sound: bool = False
 
     def shown(self, *, square: bool) -> tuple[int, int]:
         """Width and height of the picture that `open_video` gives, which is turned upright.
@@ -107,7 +112,8 @@ def probe_video(video: Path) -> VideoFacts:
     turn = float(turned[1]) % 180 if turned else 0.0
     if min(turn, 180 - turn, abs(turn - 90)) >= 1:  # what is within a degree, ffmpeg takes for it
         raise FfmpegError(f"ffmpeg: it is to be turned by {turn:g} degrees, which is no quarter")
-    pixels = re.search(r"Video: \w+(?: \([^)]*\))*, (\w+)", about)
+    pixels = re.search(r"Video: \w+(?: \([^)]*\))*, (\w+)(?:\(([^)]*)\))?", about)
+    sound = re.search(r"\[info\]   Stream #0:\d+\S*: Audio: (?!none)", said)
     width, height = map(int, head["dimensions"].split("x"))
     try:
         chunks = avi_chunks(video, int(stream[1])) if form == "avi" else None
@@ -123,6 +129,9 @@ def probe_video(video: Path) -> VideoFacts:
         aspect=Fraction(above, below) if above and below else Fraction(1),
         pixel_format=pixels[1] if pixels else "",
         timing=timing,
+        colours=tuple((pixels[2] or "").split(", ")) if pixels else (),
+        form=form,
+        sound=sound is not None,
     )
 
 
@@ -151,7 +160,7 @@ def _input(video: Path, **options: Any) -> Any:
     if not video.is_file():
         raise FfmpegError("ffmpeg: no regular file")
     # With the prefix, a colon in the name is no protocol.
-    allowed = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS)}
+    allowed = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS)}
     limits = {"max_pixels": LARGEST_FRAME}
     return ffmpeg.input(f"file:{video}", **allowed, **limits, **options)["V:0"]
 

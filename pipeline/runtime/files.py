@@ -13,6 +13,8 @@ from rich.filesize import decimal
 from pipeline.runtime.errors import InputError
 
 _MOVE = "move pathvars in config.yaml"
+_moves = [_MOVE]
+"""What the messages name as the way to write elsewhere."""
 _OTHER_DISK = f"free space there, or {_MOVE} to another disk"
 _FULL = {
     errno.ENOSPC: ("no space left on its disk", _OTHER_DISK),
@@ -39,6 +41,11 @@ _REFUSED = {
 }
 
 
+def write_elsewhere_by(remedy: str) -> None:
+    """Let messages name another way to write elsewhere than `pathvars`, in all of this process."""
+    _moves[:] = [remedy]
+
+
 def of_the_disk(error: OSError) -> bool:
     """Whether an error is the disk's or the machine's, not the code's."""
     return error.errno in _FULL or error.errno in _REFUSED
@@ -52,10 +59,14 @@ def explain(error: OSError, path: Path, needed: int | None = None) -> str:
     where = _culprit(error, path)
     if error.errno not in _FULL:
         what, remedy = _REFUSED[error.errno or 0]
-        return f"{where}: {what} ({error.strerror}); {remedy}"
+        return f"{where}: {what} ({error.strerror}); {_remedy(remedy)}"
     what, remedy = _FULL[error.errno]
     facts = _room(where) + ([f"up to {decimal(needed)} needed next"] if needed else [])
-    return f"{where}: {what} ({', '.join(facts) or error.strerror}); {remedy}"
+    return f"{where}: {what} ({', '.join(facts) or error.strerror}); {_remedy(remedy)}"
+
+
+def _remedy(usual: str) -> str:
+    return usual.replace(_MOVE, _moves[0])
 
 
 def _culprit(error: OSError, path: Path) -> Path:

@@ -11,8 +11,7 @@ from model.sight import sight_of
 from pipeline.config.config import Config
 from pipeline.importing.released_state import load_released
 from pipeline.planning.fetchable import FETCHABLE
-from pipeline.planning.load import complete, own
-from pipeline.planning.load import load as checked
+from pipeline.planning.load import of_the_papers, own
 from pipeline.planning.needs import (
     flow_name,
     flows,
@@ -110,7 +109,7 @@ def known_names() -> list[str]:
 
 def _config() -> Config:
     """The papers' configuration, which has the arguments of every network."""
-    return checked(complete({"run": "paper"}))
+    return of_the_papers()
 
 
 def _packed() -> dict[str, Path]:

@@ -10,8 +10,8 @@ pixel of the map standing for all of it.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,9 +23,10 @@ from pydantic.json_schema import GenerateJsonSchema
 from pipeline.planning.provenance import ROOT
 from pipeline.runtime.cli import main
 from pipeline.runtime.files import atomic
+from pipeline.runtime.version import VERSION
 from pipeline.viewing.film import Film
 from pipeline.viewing.piece import Piece
-from pipeline.viewing.regions import Regions
+from pipeline.viewing.regions import Regions, densities
 
 SCHEMA = ROOT / "workflow/schemas/moments.schema.json"
 _DIGITS = 6
@@ -33,6 +34,7 @@ _DIGITS = 6
 PART = "numbers.jsonl"
 """File in a piece's folder: a line for each frame."""
 _AVERAGED = ("centre", "deviation", "spread", "gate")
+_BY_REGION = ("regions", "gates")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Place = tuple[Share, Share]
@@ -46,12 +48,11 @@ class About(_Record):
     """What made the maps."""
 
     name: str
-    """Name of the model."""
     about: str
     """One sentence: which weights, their licence and their source."""
     weights: str | None = None
     """SHA-256 of the file of weights, in hexadecimal digits; null: the model needs none."""
-    version: str = Field(default_factory=lambda: version("gfsalnet-workflow"))
+    version: str = Field(default_factory=lambda: VERSION)
     """Version of the package that wrote this file."""
 
 
@@ -67,20 +68,11 @@ class Source(_Record):
     pixel_aspect: str
     """Width of a pixel / its height, as a fraction."""
     frames: int
-    """Number of chosen frames."""
+    """Number of frames: those that were chosen, as far as they could be read."""
     rate: str | None
     """Frames per second, as a fraction; null: frames last differently, and only `seconds` count."""
     seconds: float
     """Length of the chosen part."""
-
-
-class InRegion(_Record):
-    """What one region gets."""
-
-    share: Share | None
-    """Share of the density that lies inside; null: the map is empty."""
-    gate: float | None
-    """Mean of the motion gate over the region; null: the network has none."""
 
 
 class Moments(_Record):
@@ -96,8 +88,11 @@ class Moments(_Record):
     gate: float | None
     """G_T, the weight of the motion stream against that of the appearance stream (GFSalNet,
     Sec. III-C, Fig. 6), averaged over the frame; null: the network has no gate."""
-    regions: dict[str, InRegion]
-    """By name; a region is absent while it is not shown."""
+    regions: dict[str, Share | None]
+    """Name of a region -> share of the density that lies inside; null where the map is empty. A
+    region is absent while it is not shown."""
+    gates: dict[str, float]
+    """Name of a region -> mean of G_T over it; empty where the network has no gate."""
 
 
 class Frame(Moments):
@@ -143,56 +138,44 @@ class Document(_Record):
 def moments(piece: Piece, regions: Regions, film: Film) -> list[dict[str, Any]]:
     """Return the numbers of each frame of a piece, as `Frame` has them, rounded."""
     height, width = piece.maps.shape[1:]
-    maps = np.nan_to_num(piece.maps.astype(np.float64), posinf=0.0).clip(0)
-    sums = maps.sum(axis=(1, 2))
-    seen = sums > 0
-    density = maps / np.where(seen, sums, 1)[:, None, None]
     x, y = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
-    across, down = density.sum(axis=1), density.sum(axis=2)
-    centre = np.stack([across @ x, down @ y], axis=1)
-    variance = np.stack(
-        [
-            (across * (x - centre[:, :1]) ** 2).sum(axis=1),
-            (down * (y - centre[:, 1:]) ** 2).sum(axis=1),
-        ],
-        axis=1,
-    )
+    weights, names = regions.weights(height, width), [region.name for region in regions]
     sides = np.array([film.width * float(film.aspect), film.height]) ** 2
-    spread = np.sqrt(variance @ sides / sides.sum())
-    row, column = np.divmod(maps.reshape(len(maps), -1).argmax(axis=1), width)
-    weights = regions.weights(height, width)
-    shares = np.einsum("tyx,ryx->tr", density, weights)
     gate = piece.sides.get("gate_motion")
-    mean, inside = None, None
-    if gate is not None:
-        gate = gate.astype(np.float64)
-        weights = regions.weights(*gate.shape[1:])
-        mean = gate.mean(axis=(1, 2))
-        inside = np.einsum("tyx,ryx->tr", gate, weights) / weights.sum(axis=(1, 2))
+    gated = weights if gate is None else regions.weights(*gate.shape[1:])
     found = []
-    for t in range(len(maps)):
-        seconds = film.seconds(piece.first + t)
-        known = bool(seen[t])
-        found.append(
-            {
-                "index": piece.first + t,
-                "seconds": round(seconds, _DIGITS),
-                "shot": piece.shot,
-                "centre": _rounded(centre[t]) if known else None,
-                "deviation": _rounded(np.sqrt(variance[t])) if known else None,
-                "spread": _rounded(spread[t]) if known else None,
-                "peak": _rounded(np.array([x[column[t]], y[row[t]]])) if known else None,
-                "gate": None if mean is None else _rounded(mean[t]),
-                "regions": {
-                    region.name: {
-                        "share": _rounded(min(shares[t, r], 1.0)) if known else None,
-                        "gate": None if inside is None else _rounded(inside[t, r]),
-                    }
-                    for r, region in enumerate(regions)
-                    if region.shown(seconds)
-                },
-            }
-        )
+    for begin, density, seen in densities(piece.maps):
+        across, down = density.sum(axis=1), density.sum(axis=2)
+        centre = np.stack([across @ x, down @ y], axis=1)
+        off = (across * (x - centre[:, :1]) ** 2, down * (y - centre[:, 1:]) ** 2)
+        variance = np.stack([one.sum(axis=1) for one in off], axis=1)
+        spread = np.sqrt(variance @ sides / sides.sum())
+        row, column = np.divmod(density.reshape(len(density), -1).argmax(axis=1), width)
+        peak = np.stack([x[column], y[row]], axis=1)
+        shares = np.einsum("tyx,ryx->tr", density, weights).clip(0, 1)
+        for t in range(len(density)):
+            index, known = piece.first + begin + t, bool(seen[t])
+            seconds = film.seconds(index)
+            shown = [r for r, region in enumerate(regions) if region.shown(seconds)]
+            one = None if gate is None else gate[begin + t].astype(np.float64)
+            found.append(
+                {
+                    "index": index,
+                    "seconds": round(seconds, _DIGITS),
+                    "shot": piece.shot,
+                    "centre": _rounded(centre[t]) if known else None,
+                    "deviation": _rounded(np.sqrt(variance[t])) if known else None,
+                    "spread": _rounded(spread[t]) if known else None,
+                    "peak": _rounded(peak[t]) if known else None,
+                    "gate": None if one is None else _rounded(one.mean()),
+                    "regions": {names[r]: _rounded(shares[t, r]) if known else None for r in shown},
+                    "gates": {}
+                    if one is None
+                    else {
+                        names[r]: _rounded((one * gated[r]).sum() / gated[r].sum()) for r in shown
+                    },
+                }
+            )
     return found
 
 
@@ -201,17 +184,17 @@ def _rounded(value: Any) -> Any:
     return (np.round(np.asarray(value, np.float64), _DIGITS) + 0.0).tolist()
 
 
-def source_of(film: Film) -> dict[str, Any]:
-    """Return the facts about a film, as `Source` has them."""
+def source_of(film: Film, frames: int) -> dict[str, Any]:
+    """Return the facts about a film, as `Source` has them, of which so many frames were read."""
     rate = film.timing.rate
     return {
         "name": film.source.name,
         "width": film.width,
         "height": film.height,
         "pixel_aspect": str(film.aspect),
-        "frames": len(film),
+        "frames": frames,
         "rate": None if rate is None else str(rate),
-        "seconds": round(film.timing.seconds, _DIGITS),
+        "seconds": times(film, 0, frames - 1)[1],
     }
 
 
@@ -243,22 +226,47 @@ class Numbers:
         """
         head = {
             "schema": "gfsalnet/moments/1",
-            "source": source_of(self._film),
+            "source": source_of(self._film, count(folders, PART)),
             "model": self._about.model_dump(),
             "regions": {region.name: _rounded(region.area) for region in self._regions},
         }
         shots = _Shots(self._film)
-        with atomic(self._out) as partial, partial.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(head, indent=1)[: -len("\n}")] + ',\n "frames": [')
-            between = "\n  "
-            for folder in folders:
-                with (folder / PART).open(encoding="utf-8") as lines:
-                    for line in lines:
-                        file.write(between + line.rstrip("\n"))
-                        shots.add(json.loads(line))
-                        between = ",\n  "
-            written = (json.dumps(shot) for shot in shots.means())
-            file.write('\n ],\n "shots": [\n  ' + ",\n  ".join(written) + "\n ]\n}\n")
+        write_document(self._out, head, folders, PART, shots.means(), shots.add)
+
+
+def write_document(
+    out: Path,
+    head: Mapping[str, Any],
+    folders: Sequence[Path],
+    part: str,
+    shots: Iterable[Mapping[str, Any]],
+    seen: Callable[[dict[str, Any]], None] = lambda frame: None,
+) -> None:
+    """Write a document with a head, `frames` and `shots`, a line for each, and with flat memory.
+
+    The file `part` in each of the folders has a line for each frame, which `seen` is called with;
+    `shots` are asked for after the last one.
+
+    Raises:
+        InputError: The disk refuses it.
+    """
+    with atomic(out) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(head, indent=1)[: -len("\n}")] + ',\n "frames": [')
+        between = "\n  "
+        for folder in folders:
+            with (folder / part).open(encoding="utf-8") as lines:
+                for line in lines:
+                    file.write(between + line.rstrip("\n"))
+                    seen(json.loads(line))
+                    between = ",\n  "
+        written = (json.dumps(shot) for shot in shots)
+        file.write('\n ],\n "shots": [\n  ' + ",\n  ".join(written) + "\n ]\n}\n")
+
+
+def count(folders: Sequence[Path], part: str) -> int:
+    """Return the number of frames of which there are lines."""
+    last = (folders[-1] / part).read_text(encoding="utf-8").splitlines()[-1]
+    return int(json.loads(last)["index"]) + 1
 
 
 class _Mean:
@@ -285,29 +293,29 @@ class _Shots:
         self._shots: dict[int, tuple[list[int], dict[str, _Mean], dict[str, Any]]] = {}
 
     def add(self, frame: Mapping[str, Any]) -> None:
-        ends, means, regions = self._shots.setdefault(
-            frame["shot"],
-            ([frame["index"], 0], {name: _Mean() for name in _AVERAGED}, {}),
-        )
+        shot = frame["shot"]
+        if shot not in self._shots:
+            by_region = {key: defaultdict[str, _Mean](_Mean) for key in _BY_REGION}
+            self._shots[shot] = [frame["index"], 0], defaultdict(_Mean), by_region
+        ends, means, inside = self._shots[shot]
         ends[1] = frame["index"]
-        for name, mean in means.items():
-            mean.add(frame[name])
-        for name, inside in frame["regions"].items():
-            both = regions.setdefault(name, {"share": _Mean(), "gate": _Mean()})
-            for key, mean in both.items():
-                mean.add(inside[key])
+        for key in _AVERAGED:
+            means[key].add(frame[key])
+        for key, regions in inside.items():
+            for name, value in frame[key].items():
+                regions[name].add(value)
 
     def means(self) -> Iterator[dict[str, Any]]:
-        for index, (ends, means, regions) in self._shots.items():
+        for index, (ends, means, inside) in self._shots.items():
             yield {
                 "index": index,
                 "first": ends[0],
                 "last": ends[1],
                 "seconds": list(times(self._film, *ends)),
                 **{name: mean.value() for name, mean in means.items()},
-                "regions": {
-                    name: {key: mean.value() for key, mean in regions[name].items()}
-                    for name in sorted(regions)
+                **{
+                    key: {name: mean.value() for name, mean in sorted(regions.items())}
+                    for key, regions in inside.items()
                 },
             }
 

@@ -19,7 +19,7 @@ moment at which the region is gone.
 import itertools
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,6 +34,8 @@ from pipeline.runtime.text import read_text
 _BANDS = 8
 """Lines at which the sides of a region are looked at in each row of a map: cells that a slanting
 side crosses are right to about 1/100, and the whole of the region is exact."""
+_BLOCK = 16
+"""Maps that are worked on at once: a piece has hundreds, and these are of double precision."""
 _LEAST = 1e-6
 """Smallest share of the frame that a region may have: less is a line or a typing error."""
 _SLACK = 1e-9
@@ -114,6 +116,21 @@ class Regions(tuple[Region, ...]):
         """Return the share [region, y, x] of each cell of a map that lies inside each."""
         found = [region.weights(height, width) for region in self]
         return np.array(found).reshape(len(self), height, width)
+
+
+def densities(
+    maps: NDArray[Any],
+) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.bool_]]]:
+    """Yield maps [t, y, x] as densities, a few at once: the first's index, they, which are seen.
+
+    A density is a map divided by its sum; one that is zero everywhere stays so and is not seen.
+    What is not finite counts as 0.
+    """
+    for begin in range(0, len(maps), _BLOCK):
+        block = maps[begin : begin + _BLOCK].astype(np.float64)
+        block = np.nan_to_num(block, copy=False, posinf=0.0).clip(0)
+        sums = block.sum(axis=(1, 2))
+        yield begin, block / np.where(sums > 0, sums, 1)[:, None, None], sums > 0
 
 
 def read_regions(path: Path, *, width: int, height: int, seconds: float) -> Regions:

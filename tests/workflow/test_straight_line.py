@@ -1,4 +1,4 @@
-"""The README follows one clip to one cell: every path is there, and the cell is the mean."""
+"""docs/structure.md follows one clip to one cell: every path is there, and the cell is the mean."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def _line() -> list[list[str]]:
-    """Paths in backquotes of each row of the README's table, column by column joined."""
-    text = (ROOT / "README.md").read_text().split("## Straight line", 1)[1].split("\n## ", 1)[0]
+    """Paths in backquotes of each row of the page's table, column by column joined."""
+    page = (ROOT / "docs/structure.md").read_text()
+    text = page.split("## Straight line", 1)[1].split("\n## ", 1)[0]
     rows = [line for line in text.splitlines() if re.match(r"\| \d ", line)]
     return [re.findall(r"`([\w./-]+\.\w+)", row) for row in rows]
 

@@ -30,7 +30,7 @@ def _keys(name: str, *, given: bool = False) -> Iterator[str]:
     Only a name that is given, not a clip's own, is read without what a script added to it.
     """
     yield name
-    name = unicodedata.normalize("NFC", name)
+    name = unicodedata.normalize("NFC", name.removesuffix(".zarr") if given else name)
     yield name
     bare = name.lstrip("0") or "0"
     yield bare
@@ -209,7 +209,8 @@ def grouped(container: Container, expected: Mapping[str, Expected]) -> Grouping:
     folders: dict[str, list[str]] = {}
     for path in container.files():
         folder, _, file = path.rpartition("/")
-        if path in container.arrays or split_name(file)[1] in container.suffixes:
+        # Of fewer axes are coordinates, such as the times of frames.
+        if container.arrays.get(path, 0) > 1 or split_name(file)[1] in container.suffixes:
             folders.setdefault(folder + "/" if folder else "", []).append(file)
         else:
             grouping.others.append(path)

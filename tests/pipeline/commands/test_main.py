@@ -36,7 +36,8 @@ def test_every_example_of_the_help_is_understood(
 ) -> None:
     found = caught(monkeypatch)
     line = example.removeprefix('eval "$(').removesuffix(')"  # in ~/.bashrc')
-    program, *words = shlex.split(line.partition(" > ")[0], comments=True)
+    line = line.partition(" > ")[0].partition(" | ")[0]
+    program, *words = shlex.split(line, comments=True)
     assert program == "gfsalnet"
     command.main(words)
     assert [given.task for given in found] == [name]
@@ -84,7 +85,7 @@ def test_an_unknown_task(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main(["predcit", "my.mp4"])
     assert ended.value.code == 2
-    assert "'predcit' (choose from 'score', 'tables'," in capsys.readouterr().err
+    assert "'predcit' (choose from 'predict', 'reframe'," in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -160,3 +161,4 @@ def test_bash_completes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_other_shells_are_completed(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = completion(shell, capsys)
     assert [verb.name for verb in command.VERBS if verb.name not in text] == []
+    assert "side-by-side" in text

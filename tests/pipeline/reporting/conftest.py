@@ -36,7 +36,7 @@ Dynamic,Fang & al.,no,0.879,0.387,2.319,,2.012
 Ours (Gated),Setting 1,yes,0.914,0.526,3.333,,1.516
 Ours (Gated),Setting 2,yes,0.911,0.499,2.980,0.353,1.568
 """
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "input"}
 """Elements that have no end tag."""
 
 

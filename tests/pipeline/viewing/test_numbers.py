@@ -12,9 +12,9 @@ import jsonschema
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pipeline.viewing.film import Film
 
 from pipeline.raw.timing import Timing
+from pipeline.viewing.film import Film
 from pipeline.viewing.numbers import SCHEMA, About, Document, Numbers, moments, schema
 from pipeline.viewing.piece import Piece
 from pipeline.viewing.regions import Region, Regions
@@ -27,7 +27,9 @@ def film(
     frames: int, width: int = 160, height: int = 90, aspect: Fraction = Fraction(1), rate: int = 10
 ) -> Film:
     timing = Timing(np.arange(frames), Fraction(1, rate), Fraction(rate), 1)
-    return Film(Path("/some/where/a film.mp4"), "film", width, height, aspect, timing, False)
+    path = Path("/some/where/a film.mp4")
+    beginning = (timing, 0, Fraction(0), None, None)
+    return Film(path, "film", width, height, aspect, timing, False, *beginning)
 
 
 def piece(maps: Any, first: int = 0, shot: int = 0, gate: Any = None) -> Piece:
@@ -48,7 +50,7 @@ def test_one_point_has_its_place_and_no_spread() -> None:
     place = [round(47.5 / 64, 6), round(8.5 / 36, 6)]
     assert found["centre"] == found["peak"] == place
     assert found["deviation"] == [0, 0] and found["spread"] == 0
-    assert found["regions"] == {"left": {"share": 0, "gate": None}} and found["gate"] is None
+    assert found["regions"] == {"left": 0} and found["gates"] == {} and found["gate"] is None
 
 
 @pytest.mark.parametrize("shape", [(36, 64), (128, 8)])
@@ -57,7 +59,7 @@ def test_looking_everywhere_alike_has_the_same_spread_in_any_shape(shape: tuple[
     (found,) = moments(piece([np.full(shape, 0.3)]), Regions([LEFT]), shown)
     assert found["centre"] == [0.5, 0.5]
     assert found["spread"] == pytest.approx(12**-0.5, abs=3e-3)  # pixels are no points
-    assert found["regions"]["left"]["share"] == 0.5
+    assert found["regions"]["left"] == 0.5
 
 
 def test_spread_counts_in_the_shown_shape_of_pixels() -> None:
@@ -79,14 +81,15 @@ def test_an_empty_map_says_nothing_about_places() -> None:
     gate = np.full((1, 4, 4), 0.25)
     (found,) = moments(piece(np.zeros((1, 4, 4)), gate=gate), Regions([LEFT]), film(1))
     assert [found[key] for key in ("centre", "deviation", "spread", "peak")] == [None] * 4
-    assert found["gate"] == 0.25 and found["regions"]["left"] == {"share": None, "gate": 0.25}
+    assert found["gate"] == 0.25 and found["regions"] == {"left": None}
+    assert found["gates"] == {"left": 0.25}
 
 
 def test_the_gate_is_averaged_over_the_frame_and_over_each_region() -> None:
     gate = np.zeros((1, 4, 8))
     gate[:, :, :4], gate[:, :, 4:] = 0.9, 0.1
     (found,) = moments(piece(np.ones((1, 4, 8)), gate=gate), Regions([LEFT]), film(1))
-    assert found["gate"] == 0.5 and found["regions"]["left"]["gate"] == 0.9
+    assert found["gate"] == 0.5 and found["gates"] == {"left": 0.9}
 
 
 def write(out: Path, pieces: Sequence[Piece], shown: Film, regions: Regions) -> dict[str, Any]:
@@ -126,7 +129,8 @@ def test_the_document_has_each_frame_and_the_means_of_each_shot(
     assert (first["first"], first["last"], first["seconds"]) == (0, 2, [0, 0.3])
     assert (second["first"], second["last"], second["seconds"]) == (3, 4, [0.3, 0.5])
     assert first["centre"] == pytest.approx([20.5 / 64, 10.5 / 36], abs=1e-6)
-    assert first["regions"]["left"] == {"share": pytest.approx(2 / 3, abs=1e-6), "gate": 0.2}
+    assert first["regions"]["left"] == pytest.approx(2 / 3, abs=1e-6)
+    assert first["gates"]["left"] == 0.2
     assert second["centre"] == found["frames"][4]["centre"], "the empty frame does not count"
     assert second["gate"] == 0.45
     assert list(found["frames"][2]["regions"]) == ["late", "left"]
@@ -162,3 +166,11 @@ def test_a_frame_is_a_line(tmp_path: Path, pieces: list[Piece]) -> None:
     write(tmp_path / "out.json", pieces, film(5), Regions())
     lines = (tmp_path / "out.json").read_text().splitlines()
     assert sum(line.startswith('  {"index": ') for line in lines) == 5 + 2
+
+
+def test_a_film_that_breaks_off_has_the_frames_that_were_read(
+    tmp_path: Path, pieces: list[Piece]
+) -> None:
+    found = write(tmp_path / "out.json", pieces, film(9), Regions())
+    assert (found["source"]["frames"], found["source"]["seconds"]) == (5, 0.5)
+    assert found["shots"][-1]["seconds"] == [0.3, 0.5]
