@@ -53,8 +53,8 @@ def _models() -> Iterator[tuple[str, str]]:
     from pipeline.planning.fetchable import FETCHABLE
     from pipeline.planning.load import of_the_papers
     from pipeline.planning.needs import imported
-    from pipeline.viewing.fetched import cached
     from pipeline.viewing.models import known_names
+    from pipeline.viewing.network.fetched import cached
 
     cfg = of_the_papers()
     for name in known_names():
@@ -70,7 +70,7 @@ def _models() -> Iterator[tuple[str, str]]:
 
 
 def _run(given: Namespace) -> None:
-    from pipeline.viewing.fetched import cache
+    from pipeline.viewing.network.fetched import cache
 
     for name, value in (*_machine(), *_programs()):
         print(f"{name:14}{value}")
