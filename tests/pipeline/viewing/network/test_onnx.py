@@ -17,7 +17,7 @@ from pipeline.runtime.errors import InputError
 from pipeline.viewing.models import Model, load
 from pipeline.viewing.network.onnx_export import export
 from pipeline.viewing.network.onnx_runtime import OnnxNetwork
-from tests.pipeline.viewing.drawn_weights import official, ours
+from tests.pipeline.viewing.network.drawn_weights import official, ours
 
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 pytest.importorskip("onnxscript", reason="the extra onnx is not installed")

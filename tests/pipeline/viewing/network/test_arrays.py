@@ -17,7 +17,7 @@ from pipeline.config.data import DisFlow
 from pipeline.runtime.errors import InputError
 from pipeline.viewing.models import Model, load
 from pipeline.viewing.network.arrays import Pictures, flow_of
-from tests.pipeline.viewing.drawn_weights import official, ours
+from tests.pipeline.viewing.network.drawn_weights import official, ours
 
 
 @pytest.fixture(scope="module")
