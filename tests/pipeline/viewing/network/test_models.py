@@ -11,7 +11,7 @@ from model.sight import see
 from pipeline.runtime.errors import InputError
 from pipeline.viewing import models
 from pipeline.viewing.models import load
-from tests.pipeline.viewing.drawn_weights import NARROW, official, ours
+from tests.pipeline.viewing.network.drawn_weights import NARROW, official, ours
 
 
 @pytest.fixture(autouse=True)

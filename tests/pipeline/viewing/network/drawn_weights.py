@@ -35,9 +35,8 @@ NARROW: dict[str, Any] = {
 """Arguments of a small network of ours."""
 
 
-GAIN = 40.0
-"""Of the layer before UNISAL's logarithm of a density, which at the start is nearly the same
-everywhere."""
+SPREAD = 0.3
+"""Variance that UNISAL's normalisations have met: with the 1 of the start, values fade away."""
 
 
 def ours(file: Path, *, frames: dict[str, int] | None = None, **keys: Any) -> Path:
@@ -63,8 +62,9 @@ def official(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     torch.manual_seed(0)
     network: Any = build(**network_arguments(configured("paper"), "unisal_released"))
     with torch.no_grad():  # so that its maps vary over the frame, and with what the state holds
-        for name, parameter in network.named_parameters():
-            parameter.mul_(GAIN if "adaptation" in name else 1)
+        for name, buffer in network.named_buffers():
+            if name.endswith("running_var"):
+                buffer.fill_(SPREAD)
     known, state = network.released(), network.state_dict()
     released = {source.name: state[key].clone() for key, source in known.tensors.items()}
     file = folder / "authors.pth"

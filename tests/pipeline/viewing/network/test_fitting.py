@@ -10,7 +10,7 @@ import torch
 from model.sight import see
 from pipeline.viewing.models import Model, load
 from pipeline.viewing.network.fitting import grid, paced
-from tests.pipeline.viewing.drawn_weights import official
+from tests.pipeline.viewing.network.drawn_weights import official
 
 
 @pytest.fixture(scope="module")
