@@ -51,8 +51,8 @@ GENTLY = {"learning_rate": 3e-4, "gradient_norm": 1.0}
 GENTLE = ("aclnet", "salema")
 """Deep, without normalisation and recurrent: at the rate of the others they diverge."""
 NARROW = CFG.trainings["two_stream_diem"]
-FIRST = {"om_cnn": "om_cnn_still"}
-"""Of what is trained in two stages, the first one, which the second leaves as it is."""
+FIRST = {"om_cnn": "om_cnn_still", "stsconv": "two_stream_spatial"}
+"""Of what is trained in two stages, the first one, with whose weights the second begins."""
 FRAMES = 8
 """Frames of an iteration: as many clips as make them up."""
 ITERATIONS = 200
@@ -123,10 +123,10 @@ def page(kept: Kept) -> str:
         "the predecessor's networks, whose loss is Euclidean (SGD). Networks and sizes are those "
         "of `run: real`; batch normalisation has a momentum of "
         f"{RECIPE.batch_norm_momentum:g}. GFSalNet and UNISAL start from ImageNet weights of "
-        "MobileNetV2, all others at random; none is pretrained on images. OM-CNN's first stage is "
-        "trained before its second, and counted in its seconds. Means over seeds (each seed) [95 % "
-        "over clips, bootstrap of the means over seeds]. The last column says whether the lower "
-        "bound of NSS lies above both floors in every seed. `python bench/rivals.py`."
+        "MobileNetV2, all others at random; none is pretrained on images. OM-CNN and STSConvNet "
+        "are trained in two stages, both counted in their seconds. Means over seeds (each seed) "
+        "[95 % over clips, bootstrap of the means over seeds]. The last column says whether the "
+        "lower bound of NSS lies above both floors in every seed. `python bench/rivals.py`."
     )
     reading = (
         "A yes shows that a network, its samples and its streaming prediction work, not which is "

