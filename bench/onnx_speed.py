@@ -19,7 +19,7 @@ from pages import publish, today
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.sight import see
-from pipeline.viewing.models import load
+from pipeline.viewing.network.load import load
 from pipeline.viewing.network.onnx_export import export
 from pipeline.viewing.network.onnx_runtime import OnnxNetwork
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.viewing.film import Reader, open_film
+from pipeline.viewing.media.film import Reader, open_film
 
 DOCS = Path(__file__).parents[1] / "docs"
 WORK = DOCS.parent / "results/pictures"

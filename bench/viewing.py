@@ -32,8 +32,11 @@ from torch import nn
 from pipeline.planning.load import configured
 from pipeline.planning.needs import flow_name, flows, network_arguments
 from pipeline.training.networks import build_network
-from pipeline.viewing import models, overlay, run, watch
-from pipeline.viewing.film import open_film
+from pipeline.viewing import run, watch
+from pipeline.viewing.media.film import open_film
+from pipeline.viewing.network.load import load
+from pipeline.viewing.network.model import Model
+from pipeline.viewing.products import overlay
 
 SIZE, RATE = (1280, 720), 30
 SHOWN = ("decode", "flow", "network", "draw", "encode", "other")
@@ -113,11 +116,11 @@ def loaded(case: Case, weights: Path | None, threads: int) -> Any:
     """The model of a case; GFSalNet with random weights, which take as long as any."""
     if case.model != "gfsalnet":
         given = weights if case.model == "unisal" else None
-        return models.load(case.model, weights=given, runtime=case.runtime, threads=threads)
+        return load(case.model, weights=given, runtime=case.runtime, threads=threads)
     cfg = configured("paper")
     network: nn.Module = build_network(network_arguments(cfg, "gfsalnet")).eval()
     torch.set_num_threads(threads)
-    return models.Model(
+    return Model(
         "gfsalnet",
         "random weights",
         network,

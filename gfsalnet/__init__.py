@@ -15,14 +15,14 @@ from pipeline.runtime import version
 
 if TYPE_CHECKING:
     from pipeline.evaluation.one_map import score
-    from pipeline.viewing.drawing import overlay
-    from pipeline.viewing.models import load
+    from pipeline.viewing.network.load import load
+    from pipeline.viewing.products.drawing import overlay
 
 __all__ = ["__version__", "load", "overlay", "score"]
 __version__ = version.VERSION
 _HOMES = {
-    "load": "pipeline.viewing.models",
-    "overlay": "pipeline.viewing.drawing",
+    "load": "pipeline.viewing.network.load",
+    "overlay": "pipeline.viewing.products.drawing",
     "score": "pipeline.evaluation.one_map",
 }
 """Name -> its module, which is imported when the name is first used: torch takes two seconds."""

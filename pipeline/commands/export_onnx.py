@@ -34,7 +34,7 @@ def _options(parser: ArgumentParser) -> None:
 
 def _run(given: Namespace) -> None:
     out = free(given.out or Path(f"{Path(given.model).stem}.onnx"), force=given.force, option="-o")
-    from pipeline.viewing.models import load
+    from pipeline.viewing.network.load import load
     from pipeline.viewing.network.onnx_export import export
 
     model = load(given.model, weights=given.weights, device="cpu")

@@ -53,8 +53,8 @@ def _models() -> Iterator[tuple[str, str]]:
     from pipeline.planning.fetchable import FETCHABLE
     from pipeline.planning.load import of_the_papers
     from pipeline.planning.needs import imported
-    from pipeline.viewing.models import known_names
     from pipeline.viewing.network.fetched import cached
+    from pipeline.viewing.network.load import known_names
 
     cfg = of_the_papers()
     for name in known_names():

@@ -10,12 +10,12 @@ from pipeline.commands.outputs import Wanted, placed, wanted
 from pipeline.commands.verb import Verb, free, share
 
 if TYPE_CHECKING:
-    from pipeline.viewing.film import Film
-    from pipeline.viewing.models import Model
+    from pipeline.viewing.media.film import Film
+    from pipeline.viewing.network.load import Model
     from pipeline.viewing.piece import Product
 
 COLORMAPS = ("inferno", "viridis", "jet", "turbo", "magma", "hot", "grey")
-"""As in `pipeline.viewing.colours`, which is slow to import."""
+"""As in `pipeline.viewing.products.colours`, which is slow to import."""
 _STRENGTH = 0.6
 """Of an overlay: the frame stays visible below the brightest spot."""
 
@@ -100,13 +100,13 @@ def products(
     Raises:
         InputError: The regions cannot be read, or a file has an ending that its product has not.
     """
-    from pipeline.viewing.maps import MapFiles
-    from pipeline.viewing.numbers import About, Numbers
-    from pipeline.viewing.overlay import Overlay
-    from pipeline.viewing.page import Page
-    from pipeline.viewing.panels import SideBySide
-    from pipeline.viewing.regions import Regions, read_regions
-    from pipeline.viewing.roi import roi
+    from pipeline.viewing.products.maps import MapFiles
+    from pipeline.viewing.products.numbers import About, Numbers
+    from pipeline.viewing.products.overlay import Overlay
+    from pipeline.viewing.products.page import Page
+    from pipeline.viewing.products.panels import SideBySide
+    from pipeline.viewing.products.regions import Regions, read_regions
+    from pipeline.viewing.products.roi import roi
 
     about = About(name=model.name, about=model.about)
     strength = _STRENGTH if given.overlay is None else given.overlay

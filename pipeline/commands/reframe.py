@@ -8,7 +8,7 @@ from pipeline.commands import seeing
 from pipeline.commands.verb import Verb, free, share
 
 KEEP = 0.6
-"""As in `pipeline.viewing.reframe`, which is slow to import."""
+"""As in `pipeline.viewing.products.reframe`, which is slow to import."""
 
 
 def aspect(text: str) -> Fraction:
@@ -66,7 +66,7 @@ def _run(given: Namespace) -> None:
     model = seeing.loaded(given)
 
     def work() -> int:
-        from pipeline.viewing.reframe import reframe
+        from pipeline.viewing.products.reframe import reframe
 
         with seeing.working_folder(out) as folder:
             reframe(

@@ -11,8 +11,8 @@ from pipeline.commands.verb import seconds, whole
 from pipeline.runtime.errors import InputError
 
 if TYPE_CHECKING:
-    from pipeline.viewing.film import Film
-    from pipeline.viewing.models import Model
+    from pipeline.viewing.media.film import Film
+    from pipeline.viewing.network.load import Model
 
 _LOOKS = 8
 """Maps a second of the fast setting: two or three in a fixation, which lasts a third of a second;
@@ -60,7 +60,7 @@ def opened(given: Namespace) -> "Film":
         why = f": {eaten} was taken for the name of an output" if eaten else ""
         raise InputError(f"no INPUT{why}; name the film first: gfsalnet {given.task} my.mp4")
     from pipeline.runtime.files import write_elsewhere_by
-    from pipeline.viewing.film import open_film
+    from pipeline.viewing.media.film import open_film
 
     write_elsewhere_by("move the output with -o")
     return open_film(given.input, rate=given.rate, start=given.start, end=given.end)
@@ -72,7 +72,7 @@ def loaded(given: Namespace) -> "Model":
     Raises:
         InputError: There is none, or its weights cannot be had.
     """
-    from pipeline.viewing.models import load
+    from pipeline.viewing.network.load import load
 
     model = load(
         given.model,

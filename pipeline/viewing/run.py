@@ -23,12 +23,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from pipeline.runtime.files import atomic, disk_errors, remove
-from pipeline.viewing.film import Film
+from pipeline.viewing.media.film import Film
 from pipeline.viewing.piece import Piece, Product
 from pipeline.viewing.watch import Carried, watch
 
 if TYPE_CHECKING:
-    from pipeline.viewing.models import Model
+    from pipeline.viewing.network.load import Model
 
 MADE_FROM = "made_from.json"
 CARRIED = "carried.safetensors"

@@ -29,12 +29,12 @@ from pipeline.preprocessing.flow_estimators import Estimator, build_estimator
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
 from pipeline.stores.kinds import QUARTER
-from pipeline.viewing.film import Film, Reader
+from pipeline.viewing.media.film import Film, Reader
 from pipeline.viewing.piece import Piece
 from pipeline.viewing.shots import LEAD, Cuts
 
 if TYPE_CHECKING:
-    from pipeline.viewing.models import Model
+    from pipeline.viewing.network.load import Model
 
 SIDES = ("appearance", "motion", "gate_appearance", "gate_motion")
 """Further maps of a network that a piece has, as far as there are any."""

@@ -102,7 +102,7 @@ def predicted(
     every: int,
     still: bool | None,
 ) -> NDArray[np.float32]:
-    """Return the maps of frames; see `pipeline.viewing.models.Model.predict`."""
+    """Return the maps of frames; see `pipeline.viewing.network.load.Model.predict`."""
     frames, single = frames_of(given)
     if every < 1 or not rate > 0:
         raise InputError(f"expected every >= 1 and a rate above 0, got {every} and {rate:g}")

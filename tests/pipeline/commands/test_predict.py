@@ -17,8 +17,8 @@ from PIL import Image
 from pipeline.commands import predict, seeing
 from pipeline.commands.main import main
 from pipeline.raw.ffmpeg import write_frames
-from pipeline.viewing.colours import COLORMAPS
-from pipeline.viewing.film import open_film
+from pipeline.viewing.media.film import open_film
+from pipeline.viewing.products.colours import COLORMAPS
 
 
 def draw(path: Path, frames: int = 12) -> None:
@@ -162,7 +162,7 @@ def test_a_full_disk_names_the_option(film: Path, monkeypatch: pytest.MonkeyPatc
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pipeline.viewing.overlay.join_parts", full)
+    monkeypatch.setattr("pipeline.viewing.products.overlay.join_parts", full)
     with pytest.raises(
         SystemExit, match=r"no space left.*move the output with -o to another disk$"
     ):

@@ -14,8 +14,8 @@ from pipeline.commands import reframe
 from pipeline.commands.main import main
 from pipeline.raw.ffmpeg import write_frames
 from pipeline.stores.kinds import DENSITY
-from pipeline.viewing.film import open_film
-from pipeline.viewing.reframe import KEEP
+from pipeline.viewing.media.film import open_film
+from pipeline.viewing.products.reframe import KEEP
 from tests.builders import store
 
 

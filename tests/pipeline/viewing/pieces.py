@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from pipeline.raw.ffmpeg import write_frames
-from pipeline.viewing.film import Film, open_film
+from pipeline.viewing.media.film import Film, open_film
 from pipeline.viewing.piece import Piece, Product
 
 GRID = (24, 32)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from model.sight import Sight
 from pipeline.config.data import DisFlow
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.models import Model, load
 from pipeline.viewing.network.arrays import Pictures, flow_of
+from pipeline.viewing.network.load import Model, load
 from tests.pipeline.viewing.network.drawn_weights import official, ours
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from model.sight import see
-from pipeline.viewing.models import Model, load
 from pipeline.viewing.network.fitting import grid, paced
+from pipeline.viewing.network.load import Model, load
 from tests.pipeline.viewing.network.drawn_weights import official
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from model.sight import Sight, see
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.models import Model, load
+from pipeline.viewing.network.load import Model, load
 from pipeline.viewing.network.onnx_export import export
 from pipeline.viewing.network.onnx_runtime import OnnxNetwork
 from tests.pipeline.viewing.network.drawn_weights import official, ours

@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from pipeline.viewing.film import Film
-from pipeline.viewing.page import Page
+from pipeline.viewing.media.film import Film
 from pipeline.viewing.piece import Piece
+from pipeline.viewing.products.page import Page
 
 COUNT = 48
 """Frames."""

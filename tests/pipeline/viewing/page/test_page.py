@@ -14,16 +14,16 @@ import av
 import cv2
 import numpy as np
 import pytest
+from tests.pipeline.viewing.products.page.pages import COUNT, SHOTS, TIMES, coded_film, made, pieces
 
 from pipeline.runtime.errors import InputError
-from pipeline.viewing import page as page_module
-from pipeline.viewing.film import Film, open_film
-from pipeline.viewing.numbers import About
-from pipeline.viewing.page import Page
+from pipeline.viewing.media.film import Film, open_film
 from pipeline.viewing.piece import Piece
-from pipeline.viewing.regions import Region, Regions
+from pipeline.viewing.products import page as page_module
+from pipeline.viewing.products.numbers import About
+from pipeline.viewing.products.page import Page
+from pipeline.viewing.products.regions import Region, Regions
 from tests.pipeline.reporting.conftest import Html
-from tests.pipeline.viewing.page.pages import COUNT, SHOTS, TIMES, coded_film, made, pieces
 
 ABOUT = About(name="coded & co", about="Weights of <nobody>, CC0.")
 HALF = Region("left </script> half", ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)))

@@ -10,16 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from pipeline.viewing import page as page_module
-from pipeline.viewing.film import open_film
-from pipeline.viewing.numbers import About
-from pipeline.viewing.page import Page
-from pipeline.viewing.regions import Region, Regions
-from tests.pipeline.viewing.page import chromium
-from tests.pipeline.viewing.page.chromium import Browser, Tab
-from tests.pipeline.viewing.page.pages import COUNT, HEIGHT, SHOTS, TIMES, WIDTH, coded_film, made
-from tests.pipeline.viewing.page.screen import (
+from tests.pipeline.viewing.products.page import chromium
+from tests.pipeline.viewing.products.page.chromium import Browser, Tab
+from tests.pipeline.viewing.products.page.pages import (
+    COUNT,
+    HEIGHT,
+    SHOTS,
+    TIMES,
+    WIDTH,
+    coded_film,
+    made,
+)
+from tests.pipeline.viewing.products.page.screen import (
     PIXEL,
     SEEN,
     box,
@@ -29,6 +31,12 @@ from tests.pipeline.viewing.page.screen import (
     on_chart,
     shown,
 )
+
+from pipeline.viewing.media.film import open_film
+from pipeline.viewing.products import page as page_module
+from pipeline.viewing.products.numbers import About
+from pipeline.viewing.products.page import Page
+from pipeline.viewing.products.regions import Region, Regions
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="no Chromium on this machine")
 REGIONS = Regions(

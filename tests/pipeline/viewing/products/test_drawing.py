@@ -11,8 +11,8 @@ import torch
 from matplotlib import colormaps
 
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.colours import COLORMAPS, heat, levels, table, top
-from pipeline.viewing.drawing import map_of, overlay, picture_of
+from pipeline.viewing.products.colours import COLORMAPS, heat, levels, table, top
+from pipeline.viewing.products.drawing import map_of, overlay, picture_of
 
 
 def photograph(height: int = 72, width: int = 128) -> np.ndarray:
@@ -47,7 +47,8 @@ def test_a_colour_map_that_is_not_known_is_named_with_the_one_that_may_be_meant(
 
 
 def test_colours_are_imported_without_matplotlib() -> None:
-    code = "import sys, pipeline.viewing.drawing; print({'matplotlib', 'torch'} & set(sys.modules))"
+    module = "pipeline.viewing.products.drawing"
+    code = f"import sys, {module}; print({{'matplotlib', 'torch'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -12,8 +12,8 @@ from PIL import Image
 from pipeline.evaluation.external_maps.findings import Expected
 from pipeline.evaluation.external_maps.reader import ExternalMaps, open_maps
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.maps import FORMS, MapFiles
 from pipeline.viewing.piece import Piece
+from pipeline.viewing.products.maps import FORMS, MapFiles
 from tests.pipeline.viewing.pieces import GRID, draw_film, pieces, produce
 
 NAMES = {"npy": "clip.npy", "png": "clip", "zarr": "clip.zarr", "mp4": "clip.mp4"}

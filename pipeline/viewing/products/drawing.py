@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.colours import levels, looked_up, table
+from pipeline.viewing.products.colours import levels, looked_up, table
 
 
 def overlay(

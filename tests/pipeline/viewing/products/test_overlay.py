@@ -12,13 +12,13 @@ from PIL import Image
 
 from pipeline.raw.timing import Timing
 from pipeline.runtime.errors import InputError
-from pipeline.viewing import overlay as module
-from pipeline.viewing.colours import heat
-from pipeline.viewing.drawing import overlay
-from pipeline.viewing.film import Film, Reader, open_film
-from pipeline.viewing.overlay import Overlay, SteadyPeaks
-from pipeline.viewing.panels import SideBySide
+from pipeline.viewing.media.film import Film, Reader, open_film
 from pipeline.viewing.piece import Piece
+from pipeline.viewing.products import overlay as module
+from pipeline.viewing.products.colours import heat
+from pipeline.viewing.products.drawing import overlay
+from pipeline.viewing.products.overlay import Overlay, SteadyPeaks
+from pipeline.viewing.products.panels import SideBySide
 from tests.pipeline.viewing.pieces import blobs, decoded, draw_film, pieces, produce
 
 

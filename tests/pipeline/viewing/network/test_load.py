@@ -9,8 +9,8 @@ import torch
 
 from model.sight import see
 from pipeline.runtime.errors import InputError
-from pipeline.viewing import models
-from pipeline.viewing.models import load
+from pipeline.viewing.network import load as loading
+from pipeline.viewing.network.load import known_names, load
 from tests.pipeline.viewing.network.drawn_weights import NARROW, official, ours
 
 
@@ -19,7 +19,7 @@ def nothing_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No network, no cache, and no weights in the package."""
     monkeypatch.setenv("GFSALNET_OFFLINE", "1")
     monkeypatch.setenv("GFSALNET_HOME", str(tmp_path / "empty"))
-    monkeypatch.setattr(models, "WEIGHTS", str(tmp_path / "packed"))
+    monkeypatch.setattr(loading, "WEIGHTS", str(tmp_path / "packed"))
 
 
 def refused(*given: object, **keys: object) -> str:
@@ -70,7 +70,7 @@ def test_the_default_is_the_best_that_is_there(
 
 def test_weights_in_the_package_are_a_name(tmp_path: Path) -> None:
     ours(tmp_path / "packed/gfsalnet-light.safetensors", frames={"height": 192, "width": 320})
-    assert models.known_names()[0] == "gfsalnet-light"
+    assert known_names()[0] == "gfsalnet-light"
     model = load("gfsalnet-light")
     assert model.flows
     assert model.at(720, 1280, 25.0, False).size == (192, 320)

@@ -9,7 +9,7 @@ from typing import Any
 import av
 
 from pipeline.raw.ffmpeg import CONTAINERS
-from pipeline.viewing.film import Film
+from pipeline.viewing.media.film import Film
 
 _HOLDS = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"},

@@ -11,9 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.viewing.colours import table
-from pipeline.viewing.film import open_film
-from pipeline.viewing.panels import Sheet, SideBySide, flow_picture, gate_picture, panel_size
+from pipeline.viewing.media.film import open_film
+from pipeline.viewing.products.colours import table
+from pipeline.viewing.products.panels import (
+    Sheet,
+    SideBySide,
+    flow_picture,
+    gate_picture,
+    panel_size,
+)
 from tests.pipeline.viewing.pieces import decoded, draw_film, pieces, produce
 
 

@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.raw.timing import Timing
-from pipeline.viewing.film import Film
-from pipeline.viewing.numbers import SCHEMA, About, Document, Numbers, moments, schema
+from pipeline.viewing.media.film import Film
 from pipeline.viewing.piece import Piece
-from pipeline.viewing.regions import Region, Regions
+from pipeline.viewing.products.numbers import SCHEMA, About, Document, Numbers, moments, schema
+from pipeline.viewing.products.regions import Region, Regions
 
 LEFT = Region("left", ((0, 0), (0.5, 0), (0.5, 1), (0, 1)))
 LATE = Region("late", ((0, 0), (1, 0), (1, 0.25), (0, 0.25)), since=0.15, until=0.25)
@@ -139,7 +139,7 @@ def test_the_document_has_each_frame_and_the_means_of_each_shot(
 
 
 def test_the_document_fits_its_schema(tmp_path: Path, pieces: list[Piece]) -> None:
-    remedy = "call: python -m pipeline.viewing.numbers"
+    remedy = "call: python -m pipeline.viewing.products.numbers"
     assert SCHEMA.read_text(encoding="utf-8") == schema(), remedy
     for name, regions in {"with": Regions([LEFT, LATE]), "without": Regions()}.items():
         found = write(tmp_path / f"{name}.json", pieces, film(5), regions)

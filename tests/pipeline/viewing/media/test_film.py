@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.film import Reader, open_film, seconds_of
-from tests.pipeline.viewing.clips import LOSSLESS, X264, clip, ffmpeg, frames, sounding
+from pipeline.viewing.media.film import Reader, open_film, seconds_of
+from tests.pipeline.viewing.media.clips import LOSSLESS, X264, clip, ffmpeg, frames, sounding
 
 
 @pytest.fixture(scope="module")

@@ -25,13 +25,13 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from pipeline.runtime.files import atomic
-from pipeline.viewing.colours import COLORMAPS, enlarged, levels, table
-from pipeline.viewing.encoding import join_parts, write_part, write_picture
-from pipeline.viewing.film import Film, Reader
-from pipeline.viewing.numbers import About, moments, times
+from pipeline.viewing.media.encoding import join_parts, write_part, write_picture
+from pipeline.viewing.media.film import Film, Reader
+from pipeline.viewing.media.sound import opened
 from pipeline.viewing.piece import Piece
-from pipeline.viewing.regions import Regions
-from pipeline.viewing.sound import opened
+from pipeline.viewing.products.colours import COLORMAPS, enlarged, levels, table
+from pipeline.viewing.products.numbers import About, moments, times
+from pipeline.viewing.products.regions import Regions
 
 _LONGEST: Final = 960
 """Pixels of the longer side of the picture, at most."""
@@ -308,7 +308,7 @@ def _environment() -> Environment:
     """Templates of this chapter, and for their style those of `pipeline.reporting`."""
     return Environment(
         loader=ChoiceLoader(
-            [PackageLoader("pipeline.viewing"), PackageLoader("pipeline.reporting")]
+            [PackageLoader("pipeline.viewing.products"), PackageLoader("pipeline.reporting")]
         ),
         autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.regions import Region, Regions, read_regions
+from pipeline.viewing.products.regions import Region, Regions, read_regions
 
 
 def read(tmp_path: Path, content: object, **changes: Any) -> Regions:

@@ -1,8 +1,9 @@
 """Where people look in a film, in numbers: a file of JSON with a record of each frame and shot.
 
 The types below are its schema, which is also `workflow/schemas/moments.schema.json`; call
-`python -m pipeline.viewing.numbers` after a change. One film gives the same bytes each time on the
-same machine: numbers are rounded, keys have an order, and neither a date nor a folder is written.
+`python -m pipeline.viewing.products.numbers` after a change. One film gives the same bytes each
+time on the same machine: numbers are rounded, keys have an order, and neither a date nor a folder
+is written.
 
 A map counts as a density: divided by its sum, so that only places count, not its scale. Places are
 shares of the width and the height of the picture (0 to 1; x to the right, y down), the middle of a
@@ -24,9 +25,9 @@ from pipeline.planning.provenance import ROOT
 from pipeline.runtime.cli import main
 from pipeline.runtime.files import atomic
 from pipeline.runtime.version import VERSION
-from pipeline.viewing.film import Film
+from pipeline.viewing.media.film import Film
 from pipeline.viewing.piece import Piece
-from pipeline.viewing.regions import Regions, densities
+from pipeline.viewing.products.regions import Regions, densities
 
 SCHEMA = ROOT / "workflow/schemas/moments.schema.json"
 _DIGITS = 6

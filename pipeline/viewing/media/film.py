@@ -19,7 +19,7 @@ from pipeline.raw.ffmpeg import FfmpegError, VideoFacts, open_video, probe_video
 from pipeline.raw.timing import STILL, StampError, Timing
 from pipeline.raw.video import picture_size
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.showing import PICTURES, filters, on_black, pictures_of
+from pipeline.viewing.media.showing import PICTURES, filters, on_black, pictures_of
 
 _RATE = 25.0
 """Frames per second of a folder of pictures, where none is given."""

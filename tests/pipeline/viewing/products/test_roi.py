@@ -14,10 +14,18 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.raw.timing import Timing
-from pipeline.viewing.film import Film
-from pipeline.viewing.numbers import About
+from pipeline.viewing.media.film import Film
 from pipeline.viewing.piece import Piece, Product
-from pipeline.viewing.roi import LARGEST, DeltaQp, Rectangles, delta_qp, grey, rectangles, roi
+from pipeline.viewing.products.numbers import About
+from pipeline.viewing.products.roi import (
+    LARGEST,
+    DeltaQp,
+    Rectangles,
+    delta_qp,
+    grey,
+    rectangles,
+    roi,
+)
 
 ABOUT = About(name="drawn", about="Spots.")
 

@@ -12,8 +12,17 @@ import pytest
 from PIL import ExifTags, Image
 
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.film import Reader, open_film
-from tests.pipeline.viewing.clips import LOSSLESS, TONE, X264, clip, drawn, ffmpeg, frames, plain
+from pipeline.viewing.media.film import Reader, open_film
+from tests.pipeline.viewing.media.clips import (
+    LOSSLESS,
+    TONE,
+    X264,
+    clip,
+    drawn,
+    ffmpeg,
+    frames,
+    plain,
+)
 
 X265 = ("-c:v", "libx265", "-x265-params", "log-level=none")
 

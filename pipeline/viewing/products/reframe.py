@@ -22,16 +22,16 @@ from rich.progress import track
 
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
-from pipeline.viewing.crop_path import attention, crop_path, keyframes
-from pipeline.viewing.encoding import film_format, join_parts, write_part
-from pipeline.viewing.film import Film, Reader
-from pipeline.viewing.numbers import source_of, times
+from pipeline.viewing.media.encoding import film_format, join_parts, write_part
+from pipeline.viewing.media.film import Film, Reader
 from pipeline.viewing.piece import Piece
-from pipeline.viewing.regions import densities
+from pipeline.viewing.products.crop_path import attention, crop_path, keyframes
+from pipeline.viewing.products.numbers import source_of, times
+from pipeline.viewing.products.regions import densities
 from pipeline.viewing.run import view
 
 if TYPE_CHECKING:
-    from pipeline.viewing.models import Model
+    from pipeline.viewing.network.load import Model
 
 KEEP = 0.6
 """Share of the attention that a window shows at least, on average over a shot: with two equal

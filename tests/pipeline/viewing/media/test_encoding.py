@@ -16,9 +16,9 @@ from PIL import Image
 
 from pipeline.raw.ffmpeg import probe_video
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.encoding import check_output, join_parts, write_part, write_picture
-from pipeline.viewing.film import Film, open_film
-from tests.pipeline.viewing.clips import LOSSLESS, X264, clip, drawn, ffmpeg, frames, sounding
+from pipeline.viewing.media.encoding import check_output, join_parts, write_part, write_picture
+from pipeline.viewing.media.film import Film, open_film
+from tests.pipeline.viewing.media.clips import LOSSLESS, X264, clip, drawn, ffmpeg, frames, sounding
 
 BLACK = np.zeros((48, 64, 3), np.uint8)
 

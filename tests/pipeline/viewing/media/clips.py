@@ -8,7 +8,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 
-from pipeline.viewing.film import Film, Reader
+from pipeline.viewing.media.film import Film, Reader
 
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 LOSSLESS = ("-c:v", "ffv1")

@@ -27,10 +27,10 @@ from PIL import Image
 from pipeline.runtime.errors import InputError, meant
 from pipeline.runtime.files import atomic, remove
 from pipeline.stores.kinds import ENCODINGS, SHARD
-from pipeline.viewing.colours import levels
-from pipeline.viewing.encoding import join_parts, write_part
-from pipeline.viewing.film import Film
+from pipeline.viewing.media.encoding import join_parts, write_part
+from pipeline.viewing.media.film import Film
 from pipeline.viewing.piece import Piece
+from pipeline.viewing.products.colours import levels
 
 Form = Literal["npy", "png", "zarr", "mp4"]
 FORMS: Final[tuple[Form, ...]] = get_args(Form)

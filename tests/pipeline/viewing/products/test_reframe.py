@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.film import Film, open_film
-from pipeline.viewing.models import load
+from pipeline.viewing.media.film import Film, open_film
+from pipeline.viewing.network.load import load
 from pipeline.viewing.piece import Piece
-from pipeline.viewing.reframe import Reframed, Window, letterbox, reframe
+from pipeline.viewing.products.reframe import Reframed, Window, letterbox, reframe
 
 HEIGHT, WIDTH = 90, 160
 SIDE = 12

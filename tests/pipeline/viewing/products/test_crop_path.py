@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.viewing.crop_path import FASTEST, HARDEST, attention, crop_path, keyframes
+from pipeline.viewing.products.crop_path import FASTEST, HARDEST, attention, crop_path, keyframes
 
 SIZE = 0.316
 """Of a window of 9:16 in a frame of 16:9."""

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.files import atomic
-from pipeline.viewing.encoding import join_parts, write_part
-from pipeline.viewing.film import Film
-from pipeline.viewing.numbers import About, count, source_of, times, write_document
+from pipeline.viewing.media.encoding import join_parts, write_part
+from pipeline.viewing.media.film import Film
 from pipeline.viewing.piece import Piece, Product
-from pipeline.viewing.regions import densities
+from pipeline.viewing.products.numbers import About, count, source_of, times, write_document
+from pipeline.viewing.products.regions import densities
 
 BLOCK = 64
 """Pixels of the side of a coding tree unit, kvazaar's smallest area with a QP of its own."""

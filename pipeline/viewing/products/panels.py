@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from model.flow.encoding import colorwheel
-from pipeline.viewing.colours import enlarged, heat, looked_up, table, top
-from pipeline.viewing.drawing import overlay
-from pipeline.viewing.film import Film
-from pipeline.viewing.overlay import Frames, Shown, SteadyPeaks
+from pipeline.viewing.media.film import Film
 from pipeline.viewing.piece import Piece
+from pipeline.viewing.products.colours import enlarged, heat, looked_up, table, top
+from pipeline.viewing.products.drawing import overlay
+from pipeline.viewing.products.overlay import Frames, Shown, SteadyPeaks
 
 _LABELS: Final = {
     "frame": "frame",

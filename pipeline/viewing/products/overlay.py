@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.runtime.files import atomic
-from pipeline.viewing.colours import heat, top
-from pipeline.viewing.drawing import overlay
-from pipeline.viewing.encoding import film_format, join_parts, write_part, write_picture
-from pipeline.viewing.film import Film, Reader
+from pipeline.viewing.media.encoding import film_format, join_parts, write_part, write_picture
+from pipeline.viewing.media.film import Film, Reader
 from pipeline.viewing.piece import Piece
+from pipeline.viewing.products.colours import heat, top
+from pipeline.viewing.products.drawing import overlay
 
 STILLS: Final = (".png", ".jpg", ".jpeg")
 """Suffixes of pictures."""

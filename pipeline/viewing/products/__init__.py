@@ -1,0 +1,1 @@
+"""What is made of a film's pieces: films, maps, numbers, pages."""
