@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tests.pipeline.viewing.products.page.chromium import Tab
-from tests.pipeline.viewing.products.page.pages import TIMES
+from tests.pipeline.viewing.page.chromium import Tab
+from tests.pipeline.viewing.page.pages import TIMES
 
 PIXEL = """(x, y) => {
   const screen = document.getElementById("screen");

@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from tests.pipeline.viewing.products.page.pages import COUNT, SHOTS, TIMES, coded_film, made, pieces
+from tests.pipeline.viewing.page.pages import COUNT, SHOTS, TIMES, coded_film, made, pieces
 
 from pipeline.runtime.errors import InputError
 from pipeline.viewing.media.film import Film, open_film

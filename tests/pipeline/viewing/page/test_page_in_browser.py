@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.pipeline.viewing.products.page import chromium
-from tests.pipeline.viewing.products.page.chromium import Browser, Tab
-from tests.pipeline.viewing.products.page.pages import (
+from tests.pipeline.viewing.page import chromium
+from tests.pipeline.viewing.page.chromium import Browser, Tab
+from tests.pipeline.viewing.page.pages import (
     COUNT,
     HEIGHT,
     SHOTS,
@@ -21,7 +21,7 @@ from tests.pipeline.viewing.products.page.pages import (
     coded_film,
     made,
 )
-from tests.pipeline.viewing.products.page.screen import (
+from tests.pipeline.viewing.page.screen import (
     PIXEL,
     SEEN,
     box,
