@@ -173,12 +173,23 @@ def _to_export(
         flow = {"flow": torch.rand(1, 2, *size)} if network.motion is not None else {}
         given = {"frame": frame, **flow}
         maps = network(frame, flow.get("flow"))
-        fields = [field for field in _FIELDS if getattr(maps, field) is not None]
+        same = _same(network)
+        fields = [f for f in _FIELDS if f not in same and getattr(maps, f) is not None]
         return _Frame(network, fields).eval(), given, fields
     maps, state = network(frame[:, None], None, None)
     carried = {} if still else {"state": torch.zeros_like(state[0])}
     names = [*type(maps)._fields, *(["next_state"] if carried else [])]
     return _Step(network).eval(), {"frame": frame, **carried}, names
+
+
+def _same(network: nn.Module) -> list[str]:
+    """Fields of a network's maps that are its saliency map: of a single stream, its own map.
+
+    The exporter would give two outputs that are one tensor the same name.
+    """
+    if not isinstance(network, GFSalNet) or network.fusion is not None:
+        return []
+    return ["motion" if network.appearance is None else "appearance"]
 
 
 def refuse_others(network: Any) -> None:
@@ -210,6 +221,7 @@ def _facts(model: Model, network: nn.Module, size: tuple[int, int], still: bool)
         "maps": "DensityMaps" if isinstance(network, UNISAL) else "Maps",
         "name": model.name,
         "opset": OPSET,
+        "same": _same(network),
         "sight": sight and sight._asdict(),
         "size": [*size],
         "torch": torch.__version__,

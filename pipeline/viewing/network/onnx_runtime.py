@@ -99,7 +99,9 @@ class OnnxNetwork:
     def _stacked(self, found: list[dict[str, Tensor]]) -> Any:
         """The network's NamedTuple of maps that came one after the other."""
         names = [name for name in found[0] if found[0][name] is not None]
-        return self._kind(**{name: torch.stack([one[name] for one in found]) for name in names})
+        maps = {name: torch.stack([one[name] for one in found]) for name in names}
+        same = {name: maps["saliency"] for name in self.facts["same"]}
+        return self._kind(**maps, **same)
 
     def _run(self, frame: Tensor, flow: Tensor | None, state: Tensor | None) -> dict[str, Tensor]:
         """Maps [1, H, W] of a frame [3, H, W], and the next state, by name."""
