@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -55,8 +56,8 @@ def row(name: str, possible: float) -> str:
     with TemporaryDirectory() as folder:
         apart = export(model, Path(folder, "a.onnx"), *fitted.size)
         exported = OnnxNetwork(Path(folder, "a.onnx"), 1)
-        ours = fastest(lambda: see(fitted.network, clip, flow))
-        theirs = fastest(lambda: see(exported, clip, flow))
+        ours = fastest(partial(see, fitted.network, clip, flow))
+        theirs = fastest(partial(see, exported, clip, flow))
     size = f"{fitted.size[1]}x{fitted.size[0]}"
     shares = (f"{1000 * t:.1f} ms ({work / t / possible:.0%})" for t in (ours, theirs))
     cells = [model.name, size, f"{work:.2f}", *shares, f"{ours / theirs:.2f}", f"{apart:.0e}"]

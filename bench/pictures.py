@@ -70,23 +70,21 @@ def frames(film: Path, indices: tuple[int, ...]) -> list[NDArray[np.uint8]]:
 def sheet(rows: list[list[NDArray[np.uint8]]], width: int, out: Path) -> None:
     """Write pictures in rows, each `width` pixels wide, as one JPEG."""
     gap = 6
-    whole = []
-    for row in rows:
-        small = []
-        for picture in row:
-            image = Image.fromarray(picture)
-            small.append(image.resize((width, round(width * image.height / image.width))))
-        whole.append(small)
-    across = max(sum(one.width + gap for one in row) for row in whole) - gap
-    down = sum(max(one.height for one in row) + gap for row in whole) - gap
+    whole = [[Image.fromarray(picture) for picture in row] for row in rows]
+    whole = [
+        [image.resize((width, round(width * image.height / image.width))) for image in row]
+        for row in whole
+    ]
+    across = max(sum(image.width + gap for image in row) for row in whole) - gap
+    down = sum(max(image.height for image in row) + gap for row in whole) - gap
     canvas = Image.new("RGB", (across, down), "white")
     top = 0
-    for row in whole:
+    for images in whole:
         left = 0
-        for one in row:
-            canvas.paste(one, (left, top))
-            left += one.width + gap
-        top += max(one.height for one in row) + gap
+        for image in images:
+            canvas.paste(image, (left, top))
+            left += image.width + gap
+        top += max(image.height for image in images) + gap
     canvas.save(out, quality=85)
 
 

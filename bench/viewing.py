@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import imageio_ffmpeg
 import torch
@@ -52,7 +52,7 @@ class Case(NamedTuple):
     """A model, what computes it, and how many frames it sees."""
 
     model: str
-    runtime: str
+    runtime: Literal["torch", "onnx"]
     pace: str
     """`all`: every frame; `fast`: `PACE` a second."""
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from pipeline.runtime.errors import InputError
 
 _MAPS = {"npy": "_maps.npy", "png": "_maps", "zarr": "_maps.zarr", "mp4": "_maps.mp4"}
-_FILMS = (".mp4", ".mkv", ".mov", ".webm", ".gif")
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+_FILMS = (".mp4", ".mkv", ".mov")
+_PICTURES = (".png", ".jpg", ".jpeg")
 _SHOWN = ("overlay", "heat", "panels")
 _ROI = {"x264": "_roi.mp4", "kvazaar": "_roi.roi", "json": "_roi.json"}
 

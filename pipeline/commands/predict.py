@@ -108,7 +108,7 @@ def products(
     from pipeline.viewing.products.regions import Regions, read_regions
     from pipeline.viewing.products.roi import roi
 
-    about = About(name=model.name, about=model.about)
+    about = About(name=model.name, about=model.about, weights=model.sha256)
     strength = _STRENGTH if given.overlay is None else given.overlay
     regions = Regions()
     if given.regions is not None:

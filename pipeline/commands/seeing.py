@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pipeline.viewing.media.film import Film
     from pipeline.viewing.network.load import Model
 
-_LOOKS = 8
-"""Maps a second of the fast setting: two or three in a fixation, which lasts a third of a second;
-what lies between is interpolated. UNISAL learnt from six a second."""
+_LOOKS = 6
+"""Maps a second of the fast setting: about two in a fixation, which lasts a third of a second; what
+lies between is interpolated. UNISAL learnt from six a second, too."""
 
 
 def options(parser: ArgumentParser) -> None:
@@ -82,7 +82,8 @@ def loaded(given: Namespace) -> "Model":
         threads=given.threads,
     )
     if not given.quiet:
-        print(f"{model.name}: {model.about}", flush=True)
+        why = f"; the default, since {model.why}" if model.why else ""
+        print(f"model: {model.about}{why}", flush=True)
     return model
 
 

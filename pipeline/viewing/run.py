@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
+from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic, disk_errors, remove
 from pipeline.viewing.media.film import Film
 from pipeline.viewing.piece import Piece, Product
@@ -99,6 +100,10 @@ def _begun(folder: Path, facts: dict[str, str]) -> list[Path]:
         if changed:
             if before:
                 print(f"{folder}: another {changed[0]}; begins from scratch", file=sys.stderr)
+            elif not file.is_file() and (not folder.is_dir() or any(folder.iterdir())):
+                raise InputError(
+                    f"{folder}: is no working folder of a run; move it away, or give another output"
+                )
             remove(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic(file) as partial:
@@ -127,7 +132,7 @@ def _made_from(
     chosen = (film.before, len(film), film.rate)
     facts = {
         "film": [source, chosen],
-        "model": [model.name, model.about, _weights(model.network)],
+        "model": [model.name, model.about, model.sha256, _weights(model.network)],
         "every": every,
         "product or option": [[type(one).__name__, _plain(vars(one))] for one in products],
     }

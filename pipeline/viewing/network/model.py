@@ -39,17 +39,22 @@ class Model:
         *,
         flow: Flow | None = None,
         trained: tuple[int, int],
+        sha256: str | None = None,
     ) -> None:
         """Take a network in evaluation mode.
 
         Args:
             name: What `load` was asked for.
-            about: A sentence: which weights, their licence and source.
+            about: Which network with which weights, their licence and source: a part of a sentence.
             network: A module that `model.sight.see` calls.
             flow: How the optical flow that it looks at is estimated; None: it looks at none.
             trained: Height and width of the frames that it was trained with, pixels.
+            sha256: Of the file of its weights; None: it has none.
         """
         self.name, self.about, self.network, self.flow = name, about, network, flow
+        self.sha256 = sha256
+        self.why = ""
+        """Why it is the default, where nobody named a model."""
         self._trained = trained
         self.compiled: Compiled | None = None
         self._fitted = dict[tuple[Any, ...], Any]()

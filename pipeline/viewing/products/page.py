@@ -330,11 +330,12 @@ def _digest(text: str) -> str:
 
 
 def _report(out: Path) -> None:
-    """Say how large a page is, and what helps if that is much."""
+    """Warn of a page that is large, and say what helps."""
     size = out.stat().st_size
-    remedy = ""
     if size > _LARGE:
-        remedy = "; that is much for a browser: choose a part of the film with --start and --end"
-    Console(stderr=True, soft_wrap=True).print(
-        f"{out}: {decimal(size)}{remedy}", markup=False, highlight=False
-    )
+        Console(stderr=True, soft_wrap=True).print(
+            f"{out}: {decimal(size)} are much for a browser; choose a part of the film with "
+            "--start and --end",
+            markup=False,
+            highlight=False,
+        )

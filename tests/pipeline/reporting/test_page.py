@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tomllib
 
 import pytest
 from jinja2 import UndefinedError
@@ -23,7 +22,6 @@ from pipeline.reporting.page import (
 )
 from pipeline.reporting.rendering import latex_label, latex_text, markdown, render
 from pipeline.runtime.errors import InputError
-from tests.builders import ROOT
 from tests.pipeline.reporting.conftest import SETTING_2, Html, sealed, settings
 
 
@@ -243,12 +241,3 @@ def test_content_of_something_else_is_refused(text, tmp_path):
         (tmp_path / "pages.json").write_text(text)
     with pytest.raises(InputError, match=r"pages\.json: no pages of tables .*snakemake --force"):
         read_pages(tmp_path)
-
-
-def test_templates_are_installed_with_the_package():
-    """Package data of setuptools: without it only a checkout would find them."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    patterns = project["tool"]["setuptools"]["package-data"]["pipeline.reporting"]
-    folder = ROOT / "pipeline" / "reporting"
-    installed = {path for pattern in patterns for path in folder.glob(pattern)}
-    assert installed == {*(folder / "templates").iterdir()}

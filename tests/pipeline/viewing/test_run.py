@@ -164,6 +164,14 @@ def test_a_folder_that_says_nothing_is_begun_from_scratch(place: Place) -> None:
     assert place.view().added[0] == 0
 
 
+def test_a_folder_of_somebody_else_is_left_alone(place: Place) -> None:
+    place.parts.mkdir()
+    (place.parts / "thesis.tex").write_text("all of it")
+    with pytest.raises(InputError, match="no working folder of a run; move it away"):
+        place.view()
+    assert (place.parts / "thesis.tex").read_text() == "all of it"
+
+
 def test_an_error_of_the_network_comes_out_once(place: Place) -> None:
     place.model.network.weight.fill_(torch.nan)
     with pytest.raises(InputError, match="not finite"):

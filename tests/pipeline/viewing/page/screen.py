@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from tests.pipeline.viewing.page.chromium import Tab
 from tests.pipeline.viewing.page.pages import TIMES
 

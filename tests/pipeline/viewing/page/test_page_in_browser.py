@@ -10,6 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from pipeline.viewing.media.film import open_film
+from pipeline.viewing.products import page as page_module
+from pipeline.viewing.products.numbers import About
+from pipeline.viewing.products.page import Page
+from pipeline.viewing.products.regions import Region, Regions
 from tests.pipeline.viewing.page import chromium
 from tests.pipeline.viewing.page.chromium import Browser, Tab
 from tests.pipeline.viewing.page.pages import (
@@ -31,12 +37,6 @@ from tests.pipeline.viewing.page.screen import (
     on_chart,
     shown,
 )
-
-from pipeline.viewing.media.film import open_film
-from pipeline.viewing.products import page as page_module
-from pipeline.viewing.products.numbers import About
-from pipeline.viewing.products.page import Page
-from pipeline.viewing.products.regions import Region, Regions
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="no Chromium on this machine")
 REGIONS = Regions(
