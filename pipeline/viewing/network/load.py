@@ -28,7 +28,7 @@ from pipeline.training.networks import build_network, load_into
 from pipeline.viewing.network.fetched import cache, cached, fetched
 from pipeline.viewing.network.model import Model as Model
 from pipeline.viewing.network.onnx_export import refuse_others, write
-from pipeline.viewing.network.onnx_runtime import OnnxNetwork, needed
+from pipeline.viewing.network.onnx_runtime import FORMAT, OnnxNetwork, needed
 
 WEIGHTS = "model/weights"
 """Folder of the weights that come with this package."""
@@ -89,7 +89,7 @@ def _exported(file: Path, weights: Path | None) -> Model:
 
 def _compiled(model: Model, network: Any, size: tuple[int, int], still: bool) -> OnnxNetwork:
     """The network as ONNX, which the cache keeps for each size."""
-    digest = hashlib.sha256(f"{VERSION} {torch.__version__} {network}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {VERSION} {torch.__version__} {network}".encode())
     for tensor in network.state_dict().values():
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     kind = "pictures" if still else "films"

@@ -29,7 +29,7 @@ from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
 from pipeline.viewing.network.fitting import FILMS, STILLS
 from pipeline.viewing.network.model import Model
-from pipeline.viewing.network.onnx_runtime import FACTS, OnnxNetwork, needed
+from pipeline.viewing.network.onnx_runtime import FACTS, FORMAT, OnnxNetwork, needed
 
 OPSET = 18
 """Version of ONNX's operators: the first with the antialiased resizing that torch's exporter may
@@ -218,6 +218,7 @@ def _facts(model: Model, network: nn.Module, size: tuple[int, int], still: bool)
         "about": model.about,
         "domain": (STILLS if still else FILMS) if sight else None,
         "flow": model.flows,
+        "format": FORMAT,
         "maps": "DensityMaps" if isinstance(network, UNISAL) else "Maps",
         "name": model.name,
         "opset": OPSET,

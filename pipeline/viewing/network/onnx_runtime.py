@@ -17,6 +17,8 @@ from pipeline.runtime.errors import InputError
 
 FACTS = "gfsalnet"
 """Key of a file's metadata: JSON with all that is needed to run it."""
+FORMAT = 2
+"""Counts up with each change of what a file holds."""
 _NEXT = "next_state"
 _KINDS = {"Maps": Maps, "DensityMaps": DensityMaps}
 
@@ -59,6 +61,8 @@ class OnnxNetwork:
             raise InputError(
                 f"{file}: no network of this project ({reason}); make it with gfsalnet export-onnx"
             ) from error
+        if told.get("format") != FORMAT:
+            raise InputError(f"{file}: of another version; make it again with gfsalnet export-onnx")
         self.facts: Mapping[str, Any] = told
         """What `onnx_export` says of the file."""
         height, width = told["size"]

@@ -106,5 +106,11 @@ def model_of(network: nn.Module, flow: Any = None) -> Any:
         return SimpleNamespace(network=network, sight=sight, size=(height, width))
 
     return SimpleNamespace(
-        name="net", about="a network", network=network, flow=flow, flows=flow is not None, at=at
+        name="net",
+        about="a network",
+        sha256=None,
+        network=network,
+        flow=flow,
+        flows=flow is not None,
+        at=at,
     )

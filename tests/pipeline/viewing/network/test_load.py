@@ -58,14 +58,14 @@ def test_the_default_is_the_best_that_is_there(
 ) -> None:
     none = load("default")
     assert none.name == "spectral_residual"
-    assert "needs no weights" in none.about
-    assert "GFSALNET_OFFLINE" in none.about
+    assert "needs no weights" in none.why
+    assert "GFSALNET_OFFLINE" in none.why
     official(tmp_path, monkeypatch)
     assert load("default").name == "unisal"
     ours(tmp_path / "packed/gfsalnet-light.safetensors")
     light = load("default")
     assert light.name == "gfsalnet-light"
-    assert "comes with the package" in light.about
+    assert "comes with the package" in light.why
 
 
 def test_weights_in_the_package_are_a_name(tmp_path: Path) -> None:
