@@ -24,6 +24,14 @@ def test_ten_steps() -> None:
     assert all(_line())
 
 
+def test_the_code_that_a_film_meets_is_there() -> None:
+    page = (ROOT / "docs/structure.md").read_text()
+    text = page.split("## Straight line: one film", 1)[1].split("\n## ", 1)[0]
+    paths = re.findall(r"`([\w./-]+\.py)`", text)
+    assert len(paths) > 8
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_every_path_of_the_straight_line_exists(project: Any) -> None:
     missing = [
         path
