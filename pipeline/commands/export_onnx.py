@@ -33,7 +33,9 @@ def _options(parser: ArgumentParser) -> None:
 
 
 def _run(given: Namespace) -> None:
-    out = free(given.out or Path(f"{Path(given.model).stem}.onnx"), force=given.force, option="-o")
+    out = given.out or Path(f"{Path(given.model).stem}.onnx")
+    reads = [Path(given.model), *([given.weights] if given.weights else [])]
+    free(out, force=given.force, option="-o", reads=reads)
     from pipeline.viewing.network.load import load
     from pipeline.viewing.network.onnx_export import export
 

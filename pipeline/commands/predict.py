@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands import seeing
 from pipeline.commands.outputs import Wanted, placed, wanted
 from pipeline.commands.verb import Verb, free, share
+from pipeline.runtime.errors import InputError
 
 if TYPE_CHECKING:
     from pipeline.viewing.media.film import Film
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 COLORMAPS = ("inferno", "viridis", "jet", "turbo", "magma", "hot", "grey")
 """As in `pipeline.viewing.products.colours`, which is slow to import."""
+_OPTIONS = {"numbers": "--json", "page": "--html"}
+"""Options that name a file, by what it holds."""
 _STRENGTH = 0.6
 """Of an overlay: the frame stays visible below the brightest spot."""
 
@@ -23,10 +26,13 @@ _STRENGTH = 0.6
 def strength(text: str) -> float:
     """Parse the strength of an overlay."""
     try:
-        return share(text)
+        found = share(text)
     except ArgumentTypeError as error:
         remedy = "; put INPUT before --overlay" if Path(text).exists() else ""
         raise ArgumentTypeError(f"{error}{remedy}") from None
+    if not found:
+        raise ArgumentTypeError("at 0 nothing would be seen; give a number above 0, up to 1")
+    return found
 
 
 def _options(parser: ArgumentParser) -> None:
@@ -52,7 +58,7 @@ def _options(parser: ArgumentParser) -> None:
         const=_STRENGTH,
         type=strength,
         metavar="STRENGTH",
-        help=f"the map in colours above the film; from 0 to 1 (default: {_STRENGTH})",
+        help=f"the map in colours over the film; above 0, up to 1 (default: {_STRENGTH})",
     )
     made.add_argument("--heat", action="store_true", help="the map in colours alone")
     made.add_argument("--colormap", choices=COLORMAPS, default="inferno", help="default: inferno")
@@ -129,9 +135,14 @@ def products(
 
 def _run(given: Namespace) -> None:
     film = seeing.opened(given)
+    if given.regions is not None and given.json is None and given.html is None:
+        raise InputError("--regions: only --json and --html count what falls on them; add one")
+    reads = seeing.reads(given, film)
     places = placed(wanted(given, film.kind == "picture"), given.input, given.out)
     for one, path in places.items():
-        free(path, force=given.force, option=f"--{one.kind}" if one.path else "-o")
+        option = _OPTIONS.get(one.kind, "-o") if one.path else "-o"
+        folder = one.kind == "maps" and given.maps in ("png", "zarr")
+        free(path, force=given.force, option=option, reads=reads, folder=folder)
     model = seeing.loaded(given)
     made = products(film, model, given, places)
 
@@ -139,8 +150,8 @@ def _run(given: Namespace) -> None:
         from pipeline.viewing.run import view
 
         every = seeing.stride(given, film)
-        with seeing.working_folder(next(iter(places.values()))) as folder:
-            view(film, model, made, folder=folder, every=every, progress=not given.quiet)
+        folder = seeing.working_folder(next(iter(places.values())))
+        view(film, model, made, folder=folder, every=every, progress=not given.quiet)
         return len(film)
 
     seeing.timed(given, work, list(places.values()))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.commands import seeing
 from pipeline.commands.verb import Verb, free, share
+from pipeline.runtime.errors import InputError
 
 KEEP = 0.6
 """As in `pipeline.viewing.products.reframe`, which is slow to import."""
@@ -59,28 +60,30 @@ def _run(given: Namespace) -> None:
     film = seeing.opened(given)
     shape = f"{given.aspect.numerator}x{given.aspect.denominator}"
     out = given.out or Path(f"{given.input.resolve().stem}_{shape}.mp4")
-    places = [free(out, force=given.force, option="-o")]
+    reads = seeing.reads(given, film)
+    places = [free(out, force=given.force, option="-o", reads=reads)]
     if given.json is not None:
         path = Path(given.json) if given.json else out.with_suffix(".json")
-        places.append(free(path, force=given.force, option="--json"))
+        if path.resolve() == out.resolve():
+            raise InputError(f"{path}: the name of two outputs; give one of them another")
+        places.append(free(path, force=given.force, option="--json", reads=reads))
     model = seeing.loaded(given)
 
     def work() -> int:
         from pipeline.viewing.products.reframe import reframe
 
-        with seeing.working_folder(out) as folder:
-            reframe(
-                film,
-                model,
-                given.aspect,
-                out,
-                places[1] if len(places) > 1 else None,
-                folder=folder,
-                every=seeing.stride(given, film),
-                bars=given.bars,
-                keep=given.keep,
-                progress=not given.quiet,
-            )
+        reframe(
+            film,
+            model,
+            given.aspect,
+            out,
+            places[1] if len(places) > 1 else None,
+            folder=seeing.working_folder(out),
+            every=seeing.stride(given, film),
+            bars=given.bars,
+            keep=given.keep,
+            progress=not given.quiet,
+        )
         return len(film)
 
     seeing.timed(given, work, places)

@@ -2,8 +2,7 @@
 
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +65,12 @@ def opened(given: Namespace) -> "Film":
     return open_film(given.input, rate=given.rate, start=given.start, end=given.end)
 
 
+def reads(given: Namespace, film: "Film") -> list[Path]:
+    """Return the files that a command line names as inputs."""
+    named = [given.weights, Path(given.model), getattr(given, "regions", None)]
+    return [film.source, *film.files, *(one for one in named if one is not None)]
+
+
 def loaded(given: Namespace) -> "Model":
     """Return the model that is asked for, and print which weights it has.
 
@@ -96,21 +101,12 @@ def stride(given: Namespace, film: "Film") -> int:
     return max(1, round(film.timing.mean_rate / _LOOKS))
 
 
-@contextmanager
-def working_folder(output: Path) -> Iterator[Path]:
-    """Give the folder in which what is finished is kept until the output is there.
+def working_folder(output: Path) -> Path:
+    """Return the folder in which what is finished is kept until the output is there.
 
-    It is hidden beside the output, and stays where something in it can be gone on with.
+    It is hidden beside the output.
     """
-    from pipeline.runtime.files import remove
-    from pipeline.viewing.run import CARRIED
-
-    folder = output.with_name(f".{output.name}.pieces")
-    try:
-        yield folder
-    finally:
-        if not any(folder.glob(f"*/{CARRIED}")):
-            remove(folder)
+    return output.with_name(f".{output.name}.pieces")
 
 
 def timed(given: Namespace, work: Callable[[], int], places: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ import argparse
 import os
 import textwrap
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,13 +72,26 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def free(path: Path, *, force: bool, option: str) -> Path:
+def free(
+    path: Path, *, force: bool, option: str, reads: Sequence[Path] = (), folder: bool = False
+) -> Path:
     """Return the path of an output that may be written, and see that its folder is there.
+
+    Args:
+        path: Of the output.
+        force: Whether what is there is overwritten.
+        option: What the messages name as the remedy.
+        reads: Files that are read, which are never overwritten.
+        folder: Whether the output is a folder.
 
     Raises:
         InputError: Something is there already and not to be overwritten, or nothing can be written
-            there; the message names `option` as the remedy.
+            there.
     """
+    if path.exists() and any(one.exists() and path.samefile(one) for one in reads):
+        raise InputError(f"{path}: is an input; choose another {option}")
+    if path.is_dir() and not folder:
+        raise InputError(f"{path}: a folder is where a file should be; choose another {option}")
     if path.exists() and not force:
         raise InputError(f"{path}: is there already; add --force, or choose another {option}")
     try:

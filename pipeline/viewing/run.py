@@ -4,8 +4,11 @@ One thread decodes the film and computes maps, the other makes products of them.
 lies in a working folder, a folder for each piece, until all products are written.
 """
 
+import errno
+import fcntl
 import hashlib
 import json
+import os
 import queue
 import sys
 import threading
@@ -55,15 +58,30 @@ def view(
         film: What is seen.
         model: What sees it.
         products: What is made of its maps.
-        folder: A working folder of this run alone; it is removed at the end. One that a run with
-            the same arguments has left behind is gone on with.
+        folder: A working folder of this run alone; it is removed at the end, and if nothing in it
+            can be gone on with. One that a run with the same arguments has left behind is gone on
+            with.
         every: Film frames from one that the network sees to the next.
         progress: Whether standard error shows how far it is.
 
     Raises:
-        InputError: The film cannot be read, or the disk refuses something.
+        InputError: The film cannot be read, the disk refuses something, or the folder is another
+            run's or somebody else's.
         KeyboardInterrupt: Somebody stopped it; the working folder stays.
     """
+    with _held(folder):
+        _view(film, model, products, folder, every, progress)
+
+
+def _view(
+    film: Film,
+    model: "Model",
+    products: Sequence[Product],
+    folder: Path,
+    every: int,
+    progress: bool,
+) -> None:
+    """Do what `view` describes, in a folder that is ours."""
     with disk_errors(folder):
         done = _begun(folder, _made_from(film, model, products, every))
         after = Carried.load(done[-1] / CARRIED) if done else None
@@ -88,10 +106,41 @@ def view(
     remove(folder)
 
 
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a working folder, so that no other run works in it.
+
+    It is there within the block, and afterwards where something in it can be gone on with.
+    """
+    with disk_errors(folder):
+        ours = not folder.exists() or (folder / MADE_FROM).is_file()
+        if not ours and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(
+                f"{folder}: is no working folder of a run; move it away, or give another output"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it ends with the process
+        except OSError as error:
+            if error.errno == errno.EWOULDBLOCK:  # not that the disk has no locks
+                raise InputError(
+                    f"{folder}: another run works in it; wait for it, or give another output"
+                ) from error
+        try:
+            yield
+        finally:
+            if not any(folder.glob(f"*/{CARRIED}")):
+                remove(folder)
+    finally:
+        os.close(handle)
+
+
 def _begun(folder: Path, facts: dict[str, str]) -> list[Path]:
-    """Folders of the pieces that are finished, in a working folder that is there now."""
+    """Folders of the pieces that are finished, in a working folder that is there."""
     file = folder / MADE_FROM
-    if folder.exists():
+    if file.is_file():
         try:
             before = json.loads(file.read_text())
         except (OSError, ValueError):
@@ -100,12 +149,8 @@ def _begun(folder: Path, facts: dict[str, str]) -> list[Path]:
         if changed:
             if before:
                 print(f"{folder}: another {changed[0]}; begins from scratch", file=sys.stderr)
-            elif not file.is_file() and (not folder.is_dir() or any(folder.iterdir())):
-                raise InputError(
-                    f"{folder}: is no working folder of a run; move it away, or give another output"
-                )
-            remove(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+            for inside in folder.iterdir():  # not the folder, which is held
+                remove(inside)
     with atomic(file) as partial:
         partial.write_text(json.dumps(facts, indent=1))
     done: list[Path] = []

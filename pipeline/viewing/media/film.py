@@ -118,10 +118,13 @@ def open_film(
         return _between(source, "picture", picture_size(source), STILL, files=(source,))
     try:
         facts = probe_video(source)
-        whole = facts.timing if rate is None else facts.timing.resampled(rate)
     except (FfmpegError, StampError) as error:
         why = str(error).removeprefix("ffmpeg: ")
         raise InputError(f"{source}: no film that can be read ({why}); check the file") from error
+    try:
+        whole = facts.timing if rate is None else facts.timing.resampled(rate)
+    except StampError as error:
+        raise InputError(f"{source}: {error}; give another rate") from error
     size = (facts.height, facts.width) if facts.quarter else (facts.width, facts.height)
     return _between(source, "film", size, whole, start, end, rate=rate, facts=facts)
 
@@ -132,7 +135,7 @@ def _check_name(name: str) -> None:
         raise InputError(
             "-: a film is read more than once, so not from a pipe; save it to a file first"
         )
-    if re.match(r"[a-z]{2,}://", name):
+    if re.match(r"[a-z]{2,}:/", name) and not Path(name).exists():  # Path leaves one slash of two
         raise InputError(f"{name}: an address, not a file; download the film first")
 
 

@@ -1,6 +1,7 @@
 """Networks by the name that a user gives: with weights that anyone may have, a user's, or none."""
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -60,7 +61,8 @@ def load(
         InputError: The name is not known, or its weights are missing, damaged or another network's.
     """
     if threads is not None:
-        torch.set_num_threads(threads)
+        # More than there are cores only wait; for many thousands there is no memory.
+        torch.set_num_threads(min(threads, os.cpu_count() or 1))
     if Path(name_or_path).suffix == ".onnx":
         return _exported(Path(name_or_path), weights)
     where = usual_device() if device is None else _device(device)

@@ -194,6 +194,8 @@ def _problem(error: ValidationError, content: Any) -> str:
             what = f"not known; known are {', '.join(known)}{meant(problem['loc'][-1], known)}"
         case "missing" if problem["loc"] == ("regions",):
             what = 'missing; {"regions": {"name": {"rectangle": [x, y, x, y]}}} is expected'
+        case "model_type" | "too_short" if len(problem["loc"]) < 2:
+            what = 'no regions; {"regions": {"name": {"rectangle": [x, y, x, y]}}} is expected'
         case "missing":
             what = "a number is missing; a rectangle has four, a corner two"
         case "too_short" if problem["loc"][-1] == "polygon":

@@ -35,7 +35,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("--maps png", {"maps": "my_maps"}),
         ("--maps zarr --roi json", {"maps": "my_maps.zarr", "roi": "my_roi.json"}),
         ("--html page.html", {"page": "page.html"}),
-        ("-o out.webm", {"overlay": "out.webm"}),
         ("-o there", {"overlay": "there/my_saliency.mp4"}),
         ("-o new/", {"overlay": "new/my_saliency.mp4"}),
         ("-o new", {"overlay": "new/my_saliency.mp4"}),

@@ -52,7 +52,7 @@ def test_all_products_come_from_one_run(film: Path, capsys: pytest.CaptureFixtur
     endings += ("saliency.json", "saliency.html")
     assert names == {f"it's a film_{ending}" for ending in endings}, "and nothing else is left"
     said = capsys.readouterr().out
-    assert said.startswith("spectral_residual: ")
+    assert said.startswith("model: spectral_residual, ")
     assert all(f"{name}  " in said for name in names)
     assert "12 frames in" in said
     made = open_film(Path("it's a film_saliency.mp4"))
@@ -100,6 +100,17 @@ def test_nothing_is_left_of_a_call_that_fails(film: Path) -> None:
     assert list(Path().iterdir()) == []
 
 
+def test_a_hidden_folder_of_somebody_else_is_left_alone(film: Path) -> None:
+    theirs = Path(".out.mp4.pieces/thesis.tex")
+    theirs.parent.mkdir()
+    theirs.write_text("all of it")
+    with pytest.raises(SystemExit, match="is no working folder of a run; move it away"):
+        call(film, "-o", "out.mp4")
+    with pytest.raises(SystemExit, match="is no working folder of a run; move it away"):
+        main(["reframe", str(film), "--model", "spectral_residual", "-o", "out.mp4"])
+    assert theirs.read_text() == "all of it"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_to(film: Path) -> None:
     Path().chmod(0o500)
@@ -114,6 +125,7 @@ def test_a_folder_that_cannot_be_written_to(film: Path) -> None:
         ([], "no INPUT; name the film first"),
         (["-"], "save it to a file first"),
         (["nothing.mp4"], "nothing.mp4: no such file"),
+        (["https://a.org/my.mp4"], "an address, not a file; download the film first"),
     ],
 )
 def test_no_input(words: list[str], says: str) -> None:
@@ -128,12 +140,50 @@ def test_a_film_is_no_strength(film: Path, capsys: pytest.CaptureFixture[str]) -
     assert "put INPUT before --overlay" in capsys.readouterr().err
 
 
+def test_no_strength(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        call(film, "--overlay", "0")
+    assert ended.value.code == 2
+    assert "give a number above 0" in capsys.readouterr().err
+
+
+def test_what_is_read_is_never_overwritten(film: Path) -> None:
+    regions = Path("regions.json")
+    regions.write_text('{"regions": {"a": {"rectangle": [0, 0, 1, 1]}}}')
+    linked = Path("linked.mp4")
+    linked.hardlink_to(film)
+    before = film.read_bytes()
+    for words in (["-o", str(film)], ["-o", "linked.mp4"], ["--json", str(film)]):
+        with pytest.raises(SystemExit, match=r"is (the|an) input; "):
+            call(film, *words, "-f")
+        with pytest.raises(SystemExit, match=r"is an input; choose another (-o|--json)"):
+            main(["reframe", str(film), "--model", "spectral_residual", *words, "-f"])
+    with pytest.raises(SystemExit, match=r"^gfsalnet predict: regions\.json: is an input"):
+        call(film, "--json", "regions.json", "--regions", "regions.json", "-f")
+    assert film.read_bytes() == before
+    assert "rectangle" in regions.read_text()
+
+
+def test_a_folder_is_no_file(film: Path) -> None:
+    Path("folder").mkdir()
+    with pytest.raises(SystemExit, match=r"folder: a folder is where a file should be; .* --json"):
+        call(film, "--json", "folder", "-f")
+    call(film, "--maps", "png", "-q")
+    call(film, "--maps", "png", "-q", "-f")
+
+
+def test_regions_that_nothing_counts(film: Path) -> None:
+    Path("regions.json").write_text('{"regions": {"a": {"rectangle": [0, 0, 1, 1]}}}')
+    with pytest.raises(SystemExit, match="only --json and --html count what falls on them"):
+        call(film, "--regions", "regions.json")
+
+
 @pytest.mark.parametrize(
     ("rate", "options", "every"),
     [
-        (25, {}, 3),
-        (30, {}, 4),
-        (120, {}, 15),
+        (25, {}, 4),
+        (30, {}, 5),
+        (120, {}, 20),
         (5, {}, 1),
         (25, {"exact": True}, 1),
         (25, {"every": 7}, 7),

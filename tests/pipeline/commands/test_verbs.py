@@ -37,6 +37,11 @@ def noted(monkeypatch: pytest.MonkeyPatch, place: str, result: Any = None) -> li
     return found
 
 
+def write_still(path: Path) -> None:
+    with write_frames(path, (64, 96, 3), 10, vcodec="libx264") as write:
+        write(np.full((64, 96, 3), 40, np.uint8))
+
+
 def test_reframe() -> None:
     with write_frames(Path("my.mp4"), (64, 96, 3), 10, vcodec="libx264") as write:
         for place in range(8):
@@ -48,6 +53,12 @@ def test_reframe() -> None:
     made = open_film(Path("my_1x1.mp4"))
     assert (made.width, made.height, len(made)) == (64, 64, 8)
     assert json.loads(Path("my_1x1.json").read_text())
+
+
+def test_reframe_has_two_names_for_two_outputs() -> None:
+    write_still(Path("my.mp4"))
+    with pytest.raises(SystemExit, match="the name of two outputs"):
+        main(["reframe", "my.mp4", "-o", "b.mp4", "--json", "b.mp4"])
 
 
 def test_reframe_is_refused_where_something_is() -> None:

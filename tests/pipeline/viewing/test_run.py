@@ -172,6 +172,28 @@ def test_a_folder_of_somebody_else_is_left_alone(place: Place) -> None:
     assert (place.parts / "thesis.tex").read_text() == "all of it"
 
 
+def test_no_two_runs_work_in_one_folder(place: Place) -> None:
+    refused: list[str] = []
+
+    def another() -> None:
+        with pytest.raises(InputError, match="another run works in it; wait for it") as error:
+            place.view()
+        refused.append(str(error.value))
+
+    for option in (0, 1):  # from scratch, and where another run has left something
+        first = place.view({1: another, 3: another}, option=option)
+        assert len(place.maps()) == sum(COUNTS)
+        assert first.added == sorted(set(first.added)), "the other one took nothing away"
+        stopped_after_three(place)
+    assert len(refused) == 4
+
+
+def test_what_cannot_be_gone_on_with_is_removed(place: Place) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        place.view({1: interrupt})
+    assert not place.parts.exists()
+
+
 def test_an_error_of_the_network_comes_out_once(place: Place) -> None:
     place.model.network.weight.fill_(torch.nan)
     with pytest.raises(InputError, match="not finite"):

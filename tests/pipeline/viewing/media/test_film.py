@@ -103,6 +103,11 @@ def test_an_absurd_rate_is_refused(video: Path, rate: float) -> None:
         open_film(video, rate=rate)
 
 
+def test_a_rate_at_which_a_film_has_no_frame(video: Path) -> None:
+    with pytest.raises(InputError, match="give another rate"):
+        open_film(video, rate=0.01)
+
+
 def test_frames_are_brought_to_a_size_by_their_mean(video: Path) -> None:
     film = open_film(video)
     whole, small = frames(film).astype(float), frames(film, (12, 16))

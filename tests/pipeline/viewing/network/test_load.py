@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,12 @@ def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
     wider = build(**NARROW | {"main_channels": [16, 4]})
     save_weights(tmp_path / "a.safetensors", wider, {"network": NARROW})
     assert "not weights of the network that it names" in refused(tmp_path / "a.safetensors")
+
+
+def test_more_threads_than_cores_are_not_begun() -> None:
+    before = torch.get_num_threads()
+    try:
+        load("spectral_residual", threads=100_000)
+        assert torch.get_num_threads() <= (os.cpu_count() or 1)
+    finally:
+        torch.set_num_threads(before)

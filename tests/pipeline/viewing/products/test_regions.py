@@ -98,6 +98,8 @@ BOX = {"rectangle": [0.1, 0.1, 0.2, 0.2]}
         ([], "the file: "),
         ({"regions": {}}, "regions: "),
         ({"region": {"a": BOX}}, "regions: missing; .* is expected"),
+        ([], "the file: no regions; .* is expected"),
+        ({"regions": {}}, "regions: no regions; .* is expected"),
         ({"regions": {"a": BOX}, "units": "shares"}, "units: not known.*did you mean unit"),
         ({"regions": {"a": BOX}, "unit": "cm"}, "unit: input should be 'shares' or 'pixels'"),
         ({"regions": {"a": {**BOX, "form": 2}}}, "regions.a.form: not known.*did you mean from"),
