@@ -42,7 +42,7 @@ _RELEASED = "_released"
 def load(
     name_or_path: str | Path,
     *,
-    weights: Path | None = None,
+    weights: Path | str | None = None,
     device: str | None = None,
     runtime: Literal["torch", "onnx"] = "torch",
     threads: int | None = None,
@@ -58,9 +58,15 @@ def load(
         threads: Of the CPU; None: as torch is set.
 
     Raises:
-        InputError: The name is not known, or its weights are missing, damaged or another network's.
+        InputError: The name or another argument is not known, or its weights are missing, damaged
+            or another network's.
     """
+    weights = None if weights is None else Path(weights)
+    if runtime not in ("torch", "onnx"):
+        raise InputError(f"runtime {runtime!r}: known are torch and onnx")
     if threads is not None:
+        if threads < 1:
+            raise InputError(f"{threads} threads: give 1 or more")
         # More than there are cores only wait; for many thousands there is no memory.
         torch.set_num_threads(min(threads, os.cpu_count() or 1))
     if Path(name_or_path).suffix == ".onnx":
@@ -124,7 +130,15 @@ def _packed() -> dict[str, Path]:
 
 def _network_of(file: Path) -> dict[str, Any]:
     """Arguments of the network that a file's facts name; empty where they name none."""
-    network = weights_facts(file).get("network")
+    if not file.is_file():
+        raise InputError(f"{file}: no such file of weights; check its name")
+    try:
+        network = weights_facts(file).get("network")
+    except InputError as error:  # its remedy is for files of the workflow
+        raise InputError(
+            f"{file}: no weights of a training of this project can be read from it; choose another "
+            "file, or a name that `gfsalnet info` lists"
+        ) from error
     return network if isinstance(network, dict) else {}
 
 
@@ -145,7 +159,7 @@ def _loaded(name: str, weights: Path | None) -> Model:
     entry = next((one for one in (f"{name}{_RELEASED}", name) if one in cfg.models), None)
     if entry is not None and cfg.models[entry].network is not None:
         return _named(cfg, name, entry, weights)
-    if (file := Path(name)).suffix or file.exists():
+    if (file := Path(name)).is_file() or (file.suffix and not file.is_dir()):
         if weights is not None:
             raise InputError(f"{name}: a file of weights, and {weights} another; give one of them")
         return _ours(file.stem, file)
@@ -177,6 +191,8 @@ def _named(cfg: Config, name: str, entry: str, weights: Path | None) -> Model:
     arguments = network_arguments(cfg, entry)
     flow = flows(cfg)[flow_name(cfg, entry)] if sees_motion(cfg, entry) else None
     trained = (cfg.frames.height, cfg.frames.width)
+    if weights is not None and not (_without_weights(cfg, entry) or weights.is_file()):
+        raise InputError(f"{weights}: no such file of weights; check its name")
     if weights is not None and weights.suffix == ".safetensors":
         found = _network_of(weights).get("network")
         if found != arguments["network"]:

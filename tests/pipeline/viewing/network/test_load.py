@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -110,3 +111,27 @@ def test_more_threads_than_cores_are_not_begun() -> None:
         assert torch.get_num_threads() <= (os.cpu_count() or 1)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("", {}, "no such model, nor a file; known are default"),
+        (".", {}, "no such model, nor a file"),
+        ("gone.safetensors", {}, "no such file of weights; check its name"),
+        ("notes.txt", {}, r"notes\.txt: no weights .* choose another file"),
+        ("unisal", {"weights": "gone.pth"}, r"gone\.pth: no such file of weights"),
+        ("unisal", {"weights": "notes.safetensors"}, r"notes\.safetensors: no weights of a train"),
+        ("spectral_residual", {"runtime": "tensorrt"}, "known are torch and onnx"),
+        ("spectral_residual", {"threads": 0}, "0 threads: give 1 or more"),
+    ],
+)
+def test_arguments_that_lead_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: Any, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file in ("notes.txt", "notes.safetensors"):
+        Path(file).write_text("no weights")
+    with pytest.raises(InputError, match=says) as error:
+        load(name, **options)
+    assert "snakemake" not in str(error.value), "the remedy is one of this command"
