@@ -120,7 +120,8 @@ def timed(given: Namespace, work: Callable[[], int], places: Sequence[Path]) -> 
 
     for path in places:
         print(f"{path}  {decimal(_size(path))}")
-    print(f"{frames} frames in {passed:.1f} s, {frames / passed:.1f} frames/s")
+    plural = "" if frames == 1 else "s"
+    print(f"{frames} frame{plural} in {passed:.1f} s, {frames / passed:.1f} frames/s")
 
 
 def _size(path: Path) -> int:

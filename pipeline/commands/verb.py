@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import textwrap
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
@@ -56,15 +57,19 @@ def whole(text: str) -> int:
     return int(text)
 
 
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
+"""[[hours:]minutes:]seconds."""
+
+
 def seconds(text: str) -> float:
-    """Parse a time: seconds, minutes:seconds or hours:minutes:seconds."""
-    try:
-        parts = [float(part) for part in text.split(":")]
-    except ValueError:
-        parts = []
-    if not 1 <= len(parts) <= 3 or not all(0 <= part < float("inf") for part in parts):
-        raise ArgumentTypeError(f"expected seconds or [hours:]minutes:seconds, found {text!r}")
-    return sum(part * unit for part, unit in zip(reversed(parts), (1, 60, 3600), strict=False))
+    """Parse a time: 90, 90.5, 1:30, 0:01:30.5."""
+    if parts := _CLOCK.fullmatch(text.strip()):
+        hours, minutes, rest = (float(part or 0) for part in parts.groups())
+        if (parts[2] is None or rest < 60) and (parts[1] is None or minutes < 60):
+            return 3600 * hours + 60 * minutes + rest
+    raise ArgumentTypeError(
+        f"expected seconds (90.5) or [hours:]minutes:seconds (1:30.5), found {text!r}"
+    )
 
 
 def threads() -> int:

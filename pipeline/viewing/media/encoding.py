@@ -11,7 +11,6 @@ computers show that; some phones and Safari do not.
 """
 
 import heapq
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
@@ -194,28 +193,6 @@ def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
     with _written(path) as partial:
         # At 95, JPEG shows no blocks; more only makes files larger (Pillow's documentation).
         Image.fromarray(picture).save(partial, kind, quality=95)
-
-
-def check_output(out: Path, film: Film, *, force: bool) -> None:
-    """Refuse an output before any work is done for it: one that exists, unless it is forced.
-
-    Raises:
-        InputError: It exists, is the film itself, or nothing may be written there.
-    """
-    if out.exists():
-        if out.samefile(film.source) or any(out.samefile(file) for file in film.files):
-            raise InputError(f"{out}: this is what is read; give another output")
-        if out.is_dir():
-            raise InputError(f"{out}: a folder is where a file should be; give another output")
-        if not force:
-            raise InputError(
-                f"{out}: exists already; give another output, or --force to replace it"
-            )
-    above = next(folder for folder in out.absolute().parents if folder.exists())
-    if not above.is_dir():
-        raise InputError(f"{out}: {above} is a file, not a folder; give another output")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise InputError(f"{out}: no permission to write in {above}; give another output")
 
 
 @contextmanager

@@ -25,7 +25,6 @@ _RATE = 25.0
 """Frames per second of a folder of pictures, where none is given."""
 _FASTEST = 1000.0
 """Most frames per second: Matroska counts milliseconds."""
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
 _SLACK = 1e-6
 """Seconds by which a time may miss the frame that it means: what a typed decimal is off by."""
 _SEEKS = {"mov", "matroska"}
@@ -191,23 +190,6 @@ def _chosen(source: Path, whole: Timing, start: float | None, end: float | None)
         raise InputError(f"--end {stop:g}: {source} ends at {lasts:.10g} s; leave --end out")
     first = int(np.searchsorted(appear, begin + _SLACK, side="right")) - 1
     return first, int(np.searchsorted(appear, stop - _SLACK, side="left"))
-
-
-def seconds_of(text: str) -> float:
-    """Return the seconds that a time means: 90, 90.5, 1:30, 00:01:30.5.
-
-    Raises:
-        InputError: It is no time.
-    """
-    parts = _CLOCK.fullmatch(text.strip())
-    if parts is None:
-        raise InputError(
-            f"{text}: no time; write seconds (90.5) or hours:minutes:seconds (0:01:30.5)"
-        )
-    hours, minutes, seconds = parts.groups()
-    if minutes is not None and (float(seconds) >= 60 or (hours is not None and int(minutes) >= 60)):
-        raise InputError(f"{text}: no time; after a colon, minutes and seconds are below 60")
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
 class Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,10 +124,24 @@ def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("90", 90), ("1:30", 90), ("0:01:30.5", 90.5), ("1:00:00", 3600)]
+    ("text", "value"),
+    [
+        ("90", 90),
+        (".5", 0.5),
+        ("1:30", 90),
+        ("0:01:30.5", 90.5),
+        ("1:00:00", 3600),
+        ("100:00", 6000),
+    ],
 )
 def test_times(text: str, value: float) -> None:
     assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1:60", "1:60:00", "1:2:3:4", "1h", "nan", "1e3"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="expected seconds"):
+        seconds(text)
 
 
 def test_score_knows_all_protocols() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 from collections.abc import Callable
 from fractions import Fraction
@@ -16,9 +15,9 @@ from PIL import Image
 
 from pipeline.raw.ffmpeg import probe_video
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.media.encoding import check_output, join_parts, write_part, write_picture
+from pipeline.viewing.media.encoding import join_parts, write_part, write_picture
 from pipeline.viewing.media.film import Film, open_film
-from tests.pipeline.viewing.media.clips import LOSSLESS, X264, clip, drawn, ffmpeg, frames, sounding
+from tests.pipeline.viewing.media.clips import X264, clip, drawn, ffmpeg, frames, sounding
 
 BLACK = np.zeros((48, 64, 3), np.uint8)
 
@@ -290,29 +289,6 @@ def test_pictures_are_written(tmp_path: Path, suffix: str) -> None:
 def test_pictures_of_other_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"pictures are written as \.png or \.jpg"):
         write_picture(tmp_path / "a.gif", np.zeros((5, 7, 3), np.uint8))
-
-
-def test_outputs_are_checked_before_any_work(tmp_path: Path) -> None:
-    film = open_film(clip(tmp_path / "a.mkv", *LOSSLESS, seconds=0.2))
-    (tmp_path / "there.mp4").touch()
-    check_output(tmp_path / "there.mp4", film, force=True)
-    check_output(tmp_path / "new" / "folder" / "b.mp4", film, force=False)
-    for out, force, words in (
-        (tmp_path / "there.mp4", False, "exists already; .*--force"),
-        (tmp_path / "a.mkv", True, "this is what is read"),
-        (tmp_path, True, "a folder is where a file should be"),
-        (tmp_path / "a.mkv" / "b.mp4", False, "is a file, not a folder"),
-    ):
-        with pytest.raises(InputError, match=words):
-            check_output(out, film, force=force)
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
-def test_no_permission_to_write(tmp_path: Path) -> None:
-    film = open_film(clip(tmp_path / "a.mkv", *LOSSLESS, seconds=0.2))
-    (tmp_path / "locked").mkdir(mode=0o500)
-    with pytest.raises(InputError, match=r"no permission to write in .*locked"):
-        check_output(tmp_path / "locked" / "b.mp4", film, force=False)
 
 
 def test_a_disk_that_refuses_is_one_line(tmp_path: Path, heard: Path) -> None:

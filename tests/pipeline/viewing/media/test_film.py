@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.media.film import Reader, open_film, seconds_of
+from pipeline.viewing.media.film import Reader, open_film
 from tests.pipeline.viewing.media.clips import LOSSLESS, X264, clip, ffmpeg, frames, sounding
 
 
@@ -67,28 +67,6 @@ def test_times_beyond_a_film_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=words):
         open_film(video, start=start, end=end)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("90", 90),
-        ("90.5", 90.5),
-        (".5", 0.5),
-        ("1:30", 90),
-        ("0:01:30.25", 90.25),
-        ("02:00:00", 7200),
-        ("100:00", 6000),
-    ],
-)
-def test_times_are_written_in_two_ways(text: str, seconds: float) -> None:
-    assert seconds_of(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "x", "-1", "1:60", "1:60:00", "1:2:3:4", "1h", "nan", "1e3"])
-def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="no time"):
-        seconds_of(text)
 
 
 def test_a_film_is_resampled(video: Path) -> None:
