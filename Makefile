@@ -7,7 +7,7 @@
 #   make faults              kills and full disks at random moments; KILLS=100 FAULTS_SEED=1
 #   make lint                ruff, mypy, snakefmt, Snakemake's own
 #   make pictures            the pictures of docs/, by the commands that they show
-#   make report              tables, pictures and training curves on one page, results/report.html
+#   make report              tables, pictures and training curves: results/<run>/report.html
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUN ?=

@@ -110,7 +110,7 @@ def rivals(out: Path) -> None:
     axes.set_yticks(range(len(order)), [NAMES.get(name, name) for name in order])
     axes.set_xlabel("NSS on three unseen clips, a dot per seed (higher is better)")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlim(left=0)
+    axes.set_xlim(left=min(0, *(min(values) for values in found.values())) - 0.1)
     figure.savefig(out, dpi=130)
 
 

@@ -42,7 +42,7 @@ def _programs() -> Iterator[tuple[str, str]]:
     try:
         runtime = version("onnxruntime")
     except PackageNotFoundError:
-        runtime = "not installed; pip install 'gfsalnet-workflow[onnx]'"
+        runtime = "not installed; pip install onnx onnxruntime onnxscript"
     yield "ONNX Runtime", runtime
 
 

@@ -12,7 +12,9 @@ _MAPS = {"npy": "_maps.npy", "png": "_maps", "zarr": "_maps.zarr", "mp4": "_maps
 _FILMS = (".mp4", ".mkv", ".mov")
 _PICTURES = (".png", ".jpg", ".jpeg")
 _SHOWN = ("overlay", "heat", "panels")
-_ROI = {"x264": "_roi.mp4", "kvazaar": "_roi.roi", "json": "_roi.json"}
+_GRIDS = (".txt", ".roi", ".bin")
+"""Of `--roi kvazaar`: text, or in a .bin binary."""
+_ROI = {"x264": "_roi.mp4", "kvazaar": "_roi.txt", "json": "_roi.json"}
 
 
 def _path(given: str) -> Path | None:
@@ -98,6 +100,8 @@ def _like(free: list[Wanted], path: Path) -> Wanted:
         usual = Path(one.ending).suffix
         alike = _PICTURES if one.kind in _SHOWN and usual == ".png" else _FILMS
         if ending == usual or (usual in (".mp4", ".png") and ending in alike):
+            return one
+        if usual == ".txt" and ending in _GRIDS:
             return one
     usual = ", ".join(dict.fromkeys(Path(one.ending).suffix or "a folder" for one in free))
     raise InputError(f"-o {path}: no output is a file of that kind ({usual}); choose another name")

@@ -167,7 +167,7 @@ VERB = Verb(
         "gfsalnet predict my.mp4 --start 1:30 --end 1:40 --exact --side-by-side",
         "gfsalnet predict photo.jpg --model spectral_residual",
         "gfsalnet predict my.mp4 --json numbers.json --regions regions.json",
-        "gfsalnet predict my.mp4 --model tased_net --weights TASED_v2.pt --every 2",
+        "gfsalnet predict my.mp4 --model tased_net --weights TASED_updated.pt --every 2",
     ),
     options=_options,
     run=_run,

@@ -58,6 +58,8 @@ def _options(parser: ArgumentParser) -> None:
 
 def _run(given: Namespace) -> None:
     film = seeing.opened(given)
+    if film.kind == "picture":
+        raise InputError(f"{given.input}: a picture, and only films are cut; give a film")
     shape = f"{given.aspect.numerator}x{given.aspect.denominator}"
     out = given.out or Path(f"{given.input.resolve().stem}_{shape}.mp4")
     reads = seeing.reads(given, film)

@@ -119,7 +119,7 @@ def missing_message(cfg: Config) -> str | None:
     lines += [
         "Layouts: docs/datasets.md. Another folder: pathvars.raw in config.yaml.",
         "Everything that is there, missing, short or unreadable:  "
-        f"snakemake --cores 2 --config run={cfg.run} -- preflight",
+        f"gfsalnet preflight --run {cfg.run}",
     ]
     if not cfg.datasets.keys() <= {*missing, *cfg.without}:  # then none would be left
         lines.append(f"To leave them out:  without: [{', '.join(missing)}]  in config.yaml.")

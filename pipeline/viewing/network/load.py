@@ -178,7 +178,7 @@ def _default(weights: Path | None) -> Model:
         why = "its weights are in the cache" if cached("unisal") else "its weights could be fetched"
         return _chosen(_loaded("unisal", None), why)
     except InputError as error:
-        return _chosen(_loaded("spectral_residual", None), f"it needs no weights, and {error}")
+        return _chosen(_loaded("spectral_residual", None), f"it needs none. {error}")
 
 
 def _chosen(model: Model, why: str) -> Model:

@@ -33,7 +33,7 @@ def needed(package: str) -> Any:
         return import_module(package)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"ONNX needs the package {error.name}; pip install 'gfsalnet-workflow[onnx]'"
+            f"ONNX needs the package {error.name}; pip install onnx onnxruntime onnxscript"
         ) from error
 
 

@@ -72,3 +72,9 @@ def test_pictures() -> None:
 def test_names_that_do_not_fit(line: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         places(line)
+
+
+@pytest.mark.parametrize("name", ["my.txt", "my.roi", "my.bin"])
+def test_grids_for_kvazaar_are_text_or_binary(name: str) -> None:
+    one = Wanted("roi", "_roi.txt", None)
+    assert placed([one], Path("film.mp4"), name) == {one: Path(name)}

@@ -31,7 +31,7 @@ def test_missing_raw_data_is_listed_whole(tmp_path: Path) -> None:
         assert dataset.source.obtain in message
         assert dataset.source.licence in message
     assert "without: [" not in message  # nothing would be left
-    for word in (str(tmp_path / "dhf1k"), "--config run=paper -- preflight", "run=demo"):
+    for word in (str(tmp_path / "dhf1k"), "gfsalnet preflight --run paper", "run=demo"):
         assert word in message
 
 

@@ -60,7 +60,7 @@ def test_the_default_is_the_best_that_is_there(
 ) -> None:
     none = load("default")
     assert none.name == "spectral_residual"
-    assert "needs no weights" in none.why
+    assert "needs none" in none.why
     assert "GFSALNET_OFFLINE" in none.why
     official(tmp_path, monkeypatch)
     assert load("default").name == "unisal"
