@@ -125,7 +125,7 @@ TABLES = _verb(
     "tables",
     "compute every table of the two papers",
     (
-        "gfsalnet tables --run demo  # draws its own raw data; about a quarter of an hour on two cores",
+        "gfsalnet tables --run demo  # draws its own raw data; a quarter of an hour",
         "gfsalnet tables --run paper --cores 16",
         "gfsalnet tables --run demo --cores 2 -- --dry-run  # what would be made",
     ),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands.main import build_parser
-from pipeline.commands.outputs import placed, wanted
+from pipeline.commands.outputs import Wanted, placed, wanted
 from pipeline.runtime.errors import InputError
 
 
