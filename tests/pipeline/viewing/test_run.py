@@ -79,6 +79,8 @@ def threads() -> list[str]:
 
 
 def interrupt() -> None:
+    # What a shell starts in the background ignores the signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.raise_signal(signal.SIGINT)
 
 
