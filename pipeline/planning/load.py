@@ -35,7 +35,7 @@ RIVALS = "workflow/published/rivals.csv"
 
 def own(path: str | Path) -> str:
     """A path of the working folder if it exists there, else the workflow's file of that name."""
-    # In a wheel, what the packages hold (weights) lies with them, all else in the workflow's folder.
+    # In a wheel, weights lie in the package, all else in the workflow's folder.
     homes = (ROOT, CODE) if Path(path).parts[:1] == ("model",) else (ROOT,)
     ours = next((home / path for home in homes if (home / path).exists()), None)
     return str(path) if Path(path).exists() or ours is None else str(ours)
