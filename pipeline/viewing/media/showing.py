@@ -24,7 +24,7 @@ _HIGH_RANGE = {"smpte2084", "arib-std-b67"}
 _WHITE = 203
 """Luminance of white paper in HDR, in cd/m2 (ITU-R BT.2408): what becomes white in SDR."""
 _BRIGHTEST = 1000
-"""Luminance that is still told from brighter ones, in cd/m2: the peak of HLG and of most PQ."""
+"""Luminance above which all is white, in cd/m2: the peak of HLG and of most PQ."""
 _HIGH_DEFINITION = 576
 """Lines above which a film that states no matrix has that of BT.709, as players take it."""
 _MATRICES = {

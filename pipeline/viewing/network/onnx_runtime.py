@@ -55,20 +55,20 @@ class OnnxNetwork:
             self._session = runtime.InferenceSession(
                 str(file), options, providers=["CPUExecutionProvider"]
             )
-            told = json.loads(self._session.get_modelmeta().custom_metadata_map[FACTS])
+            facts = json.loads(self._session.get_modelmeta().custom_metadata_map[FACTS])
         except Exception as error:  # the runtime has a class for each of its errors
             reason = " ".join(str(error).split())[:100]
             raise InputError(
                 f"{file}: no network of this project ({reason}); make it with gfsalnet export-onnx"
             ) from error
-        if told.get("format") != FORMAT:
+        if facts.get("format") != FORMAT:
             raise InputError(f"{file}: of another version; make it again with gfsalnet export-onnx")
-        self.facts: Mapping[str, Any] = told
+        self.facts: Mapping[str, Any] = facts
         """What `onnx_export` says of the file."""
-        height, width = told["size"]
+        height, width = facts["size"]
         self.frame_size: tuple[int, int] = (height, width)
-        self.sight: Sight | None = told["sight"] and Sight(**told["sight"])
-        self._kind = _KINDS[told["maps"]]
+        self.sight: Sight | None = facts["sight"] and Sight(**facts["sight"])
+        self._kind = _KINDS[facts["maps"]]
         self._inputs = {one.name: one.shape for one in self._session.get_inputs()}
         self._outputs = [one.name for one in self._session.get_outputs()]
 

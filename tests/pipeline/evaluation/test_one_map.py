@@ -41,7 +41,7 @@ def test_tensors_are_welcome() -> None:
 
 
 def test_negatives_of_the_shuffled_auc() -> None:
-    """A map that is high where one looks and low where others look is told from them."""
+    """Others' fixations count against a map that is high where this one looks."""
     saliency = np.zeros((36, 48))
     saliency[:, :24] = 1
     left, right = [(3, 4), (10, 30)], [(40, 4), (30, 30)]

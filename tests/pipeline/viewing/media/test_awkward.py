@@ -112,7 +112,7 @@ def test_high_dynamic_range_is_mapped(tmp_path: Path, signal: object, transfer: 
         assert max(red, green, blue) - min(red, green, blue) <= 2
         shown[share] = int(green)
     assert shown[0.18] == pytest.approx(255 * 0.18 ** (1 / 2.4), abs=3)  # a screen of BT.1886
-    assert shown[0.18] + 50 < shown[1.0] < shown[4.0] <= 255  # lights are told from white
+    assert shown[0.18] + 50 < shown[1.0] < shown[4.0] <= 255  # lights differ from white
 
 
 @pytest.mark.parametrize("matrix", ["bt709", "smpte170m"])

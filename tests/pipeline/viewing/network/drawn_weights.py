@@ -15,25 +15,7 @@ from pipeline.planning.fetchable import FETCHABLE, Fetchable
 from pipeline.planning.load import configured
 from pipeline.planning.needs import network_arguments
 from pipeline.stores.weights import save_weights
-
-NARROW: dict[str, Any] = {
-    "network": "gfsalnet",
-    "streams": "both",
-    "fusion": "gated",
-    "backbone": "mobilenet_v2",
-    "spatial_attention": True,
-    "channel_attention": True,
-    "multi_level": True,
-    "main_channels": [8, 4],
-    "side_channels": [8, 8, 4],
-    "multi_level_channels": [8, 8, 8],
-    "attention_reduction": 4,
-    "last_bias": 1.0,
-    "flow_encoding": "colorwheel",
-    "flow_scale": 20.0,
-}
-"""Arguments of a small network of ours."""
-
+from tests.builders import NETWORK
 
 SPREAD = 0.3
 """Variance that UNISAL's normalisations have met: with the 1 of the start, values fade away."""
@@ -41,7 +23,7 @@ SPREAD = 0.3
 
 def ours(file: Path, *, frames: dict[str, int] | None = None, **keys: Any) -> Path:
     """A file of weights of ours, of a small network."""
-    arguments = NARROW | keys
+    arguments = NETWORK | keys
     torch.manual_seed(0)
     network = build(**arguments)
     # As after a training: statistics that are not those of the start.

@@ -13,7 +13,8 @@ from model.sight import see
 from pipeline.runtime.errors import InputError
 from pipeline.viewing.network import load as loading
 from pipeline.viewing.network.load import known_names, load
-from tests.pipeline.viewing.network.drawn_weights import NARROW, official, ours
+from tests.builders import NETWORK
+from tests.pipeline.viewing.network.drawn_weights import official, ours
 
 
 @pytest.fixture(autouse=True)
@@ -99,8 +100,8 @@ def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
     from model.registry import build
     from pipeline.stores.weights import save_weights
 
-    wider = build(**NARROW | {"main_channels": [16, 4]})
-    save_weights(tmp_path / "a.safetensors", wider, {"network": NARROW})
+    wider = build(**NETWORK | {"main_channels": [16, 4]})
+    save_weights(tmp_path / "a.safetensors", wider, {"network": NETWORK})
     assert "not weights of the network that it names" in refused(tmp_path / "a.safetensors")
 
 

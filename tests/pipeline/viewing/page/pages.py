@@ -1,4 +1,4 @@
-"""A film whose frames can be told apart on a screen, and its pieces, as a page takes them."""
+"""A film whose frames can be recognised on a screen, and its pieces, as a page takes them."""
 
 from __future__ import annotations
 
