@@ -55,6 +55,7 @@ def fetched(network: str) -> Path:
         return file
     file = cache() / fetchable_name(network)
     address, sha256 = FETCHABLE[network]
+    damaged = [f"{file} is damaged"] if file.exists() else []
     reasons = [f"{OFFLINE} is set"] if os.environ.get(OFFLINE) else []
     if not reasons:
         print(f"{network}: fetching its weights, {address}", file=sys.stderr)
@@ -66,8 +67,9 @@ def fetched(network: str) -> Path:
                 except InputError as error:
                     reasons.append(str(error))
     raise InputError(
-        f"{network}: its weights cannot be fetched ({'; '.join(reasons)}); fetch {address} (sha256 "
-        f"{sha256[:8]}...) on a connected machine and name the file as weights, or put it at {file}"
+        f"{network}: its weights cannot be fetched ({'; '.join(damaged + reasons)}); fetch "
+        f"{address} (sha256 {sha256[:8]}...) on a connected machine, and put it at {file} or name "
+        f"it: --model {network} --weights FILE"
     )
 
 

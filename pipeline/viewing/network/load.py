@@ -171,7 +171,9 @@ def _loaded(name: str, weights: Path | None) -> Model:
 def _default(weights: Path | None) -> Model:
     """The best that can be had without a question."""
     if weights is not None:
-        raise InputError(f"{weights}: name the model that these weights are of, instead of default")
+        raise InputError(
+            f"{weights}: weights of which model? Name it as well, as in --model unisal"
+        )
     if DEFAULT in _packed():
         return _chosen(_loaded(DEFAULT, None), "it comes with the package")
     try:

@@ -77,6 +77,17 @@ def test_a_damaged_file_is_fetched_again(tmp_path: Path) -> None:
     assert fetched("unisal").read_bytes() == CONTENT
 
 
+def test_a_damaged_file_is_named_where_nothing_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path)
+    file = fetched("unisal")
+    file.write_bytes(CONTENT[:-1])
+    monkeypatch.setenv("GFSALNET_OFFLINE", "1")
+    with pytest.raises(InputError, match="is damaged; GFSALNET_OFFLINE is set"):
+        fetched("unisal")
+
+
 def test_from_a_wheel_where_the_authors_are_out_of_reach(tmp_path: Path) -> None:
     wheel(tmp_path)
     assert fetched("unisal").read_bytes() == CONTENT
@@ -97,7 +108,7 @@ def test_where_nobody_has_it_the_remedy_is_named(
     assert "authors' repository: " in message
     assert "package index: " in message
     assert f"put it at {tmp_path / 'home/unisal-'}" in message
-    assert "name the file as weights" in message
+    assert "or name it: --model unisal --weights FILE" in message
     monkeypatch.setenv("GFSALNET_OFFLINE", "1")
     monkeypatch.setattr(subprocess, "run", None)
     publish(tmp_path)
