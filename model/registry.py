@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NETWORKS = {
     "gfsalnet": "model.gfsalnet:GFSalNet",
+    "gfsalnet_light": "model.light:GFSalNetLight",
     "two_stream": "model.two_stream:TwoStream",
     "centre_bias": "model.baselines:CentreBias",
     "chance": "model.baselines:Chance",

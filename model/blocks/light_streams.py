@@ -1,0 +1,169 @@
+"""The streams and the gate of the light network: what each makes of its input, at stride 8."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from model.backbones import MobileNetTrunk
+from model.blocks.channel_attention import ChannelAttention
+from model.blocks.spatial_attention import SpatialAttention
+from model.flow.camera import camera_motion
+
+LEVELS = (6, 13, 18)
+"""Index of the trunk's last layer at stride 8, 16 and 32."""
+REDUCTION = 4
+"""Channels per hidden unit of the channel attention, as the paper has it (Sec. III-B)."""
+PRIOR = (6, 8)
+"""Cells of the location prior: coarse, since gaze falls off smoothly towards the border."""
+HIDDEN = 16
+"""Channels that the gate makes of both streams' features."""
+
+
+def convolution(inputs: int, outputs: int, side: int = 1, stride: int = 1) -> nn.Sequential:
+    """Return a convolution that keeps the size at stride 1, with normalisation and ReLU6."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, side, stride, padding=side // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU6(inplace=True),
+    )
+
+
+def separable(channels: int) -> nn.Sequential:
+    """Return a 3x3 convolution in two steps: each channel by itself, then across channels."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU6(inplace=True),
+        *convolution(channels, channels),
+    )
+
+
+class Finer(nn.Module):
+    """One step down the levels (Sec. III-A): enlarge, concatenate, mix, and look around."""
+
+    def __init__(self, deep: int, shallow: int, outputs: int) -> None:
+        """Take the channels of the deep features, the shallow ones and the result."""
+        super().__init__()
+        self.mix, self.around = convolution(deep + shallow, outputs), separable(outputs)
+
+    def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
+        """Return features on the grid of the shallow ones, [B, outputs, h, w]."""
+        deep = interpolate(deep, shallow.shape[-2:], mode="bilinear")
+        mixed = self.mix(torch.cat([deep, shallow], 1))
+        found: Tensor = mixed + self.around(mixed)
+        return found
+
+
+class Level(nn.Module):
+    """Features to the logarithm of a density, up to a constant, with a prior of location."""
+
+    def __init__(self, channels: int) -> None:
+        """Take the number of channels; the first map is uniform."""
+        super().__init__()
+        self.channel_attention = ChannelAttention(channels, reduction=REDUCTION, bias=1.0)
+        self.conv = nn.Conv2d(channels, 1, 1)
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+        self.prior = nn.Parameter(torch.zeros(1, 1, *PRIOR))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return a level [B, 1, h, w] for features [B, C, h, w]."""
+        prior = interpolate(self.prior, features.shape[-2:], mode="bilinear")
+        level: Tensor = self.conv(self.channel_attention(features)) + prior
+        return level
+
+
+class LightAppearance(nn.Module):
+    """MobileNetV2 and the multi-level information of its features."""
+
+    def __init__(self, layers: int, channels: tuple[int, ...]) -> None:
+        """Take the number of the trunk's layers and the channels from the deepest to stride 8.
+
+        Raises:
+            ValueError: The trunk does not end at one of its levels, or the numbers do not fit.
+        """
+        super().__init__()
+        kept = [level for level in LEVELS if level < layers]
+        if layers - 1 not in kept or len(channels) != len(kept):
+            raise ValueError(
+                f"layers: expected {', '.join(str(level + 1) for level in LEVELS)}, with 1, 2 or 3 "
+                f"channels; got {layers} with {len(channels)}"
+            )
+        self.levels = kept
+        trunk = MobileNetTrunk()
+        trunk.features = trunk.features[:layers]
+        self.trunk = trunk
+        *finer, deepest = (trunk.features[level].out_channels for level in kept)
+        self.spatial_attention = SpatialAttention(deepest)
+        self.deepest = convolution(deepest, channels[0])
+        steps = zip(channels[:-1], reversed(finer), channels[1:], strict=True)
+        self.finer = nn.ModuleList(Finer(*step) for step in steps)
+        self.level = Level(channels[-1])
+
+    def train(self, mode: bool = True) -> "LightAppearance":
+        """Switch to training or evaluation; the trunk's normalisation always evaluates."""
+        super().train(mode)
+        self.trunk.eval()
+        return self
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the level [B, 1, h, w] and the features at stride 8 of images [B, 3, H, W]."""
+        taken = []
+        for index, layer in enumerate(self.trunk.features):
+            image = layer(image)
+            if index in self.levels:
+                taken.append(image)
+        deepest = taken.pop()
+        features = self.deepest(deepest * self.spatial_attention(deepest))
+        for finer in self.finer:
+            features = finer(features, taken.pop())
+        return self.level(features), features
+
+
+class LightMotion(nn.Module):
+    """A few convolutions over flow, with and without the camera's share."""
+
+    def __init__(self, channels: tuple[int, int, int], spread: float) -> None:
+        """Take the channels at stride 4, 8 and 16, and the unit of flow."""
+        super().__init__()
+        first, second, third = channels
+        self.spread = spread
+        self.first = convolution(6, first, 3)
+        self.second = nn.Sequential(convolution(first, second, 3, 2), separable(second))
+        self.third = nn.Sequential(
+            convolution(second, third, 3, 2), separable(third), separable(third)
+        )
+        self.spatial_attention = SpatialAttention(third)
+        self.finer = Finer(third, second, second)
+        self.level = Level(second)
+
+    def forward(self, flow: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the level and the features at stride 8 of flow [B, 2, H/4, W/4]."""
+        flow = flow / self.spread
+        # Logarithms of both, so that a walk and a car race fit the same scale.
+        alone = flow - camera_motion(flow, 1.0)
+        seen = torch.cat([flow, alone, *(f.norm(dim=1, keepdim=True) for f in (flow, alone))], 1)
+        second = self.second(self.first(seen.sign() * seen.abs().log1p()))
+        third = self.third(second)
+        features = self.finer(third * self.spatial_attention(third), second)
+        return self.level(features), features
+
+
+class LightGate(nn.Module):
+    """The gate of Sec. III-C, from the streams' features; it starts at P = 0.5 everywhere."""
+
+    def __init__(self, channels: int) -> None:
+        """Take the number of channels of both streams' features together."""
+        super().__init__()
+        self.hidden = convolution(channels, HIDDEN)
+        self.around = separable(HIDDEN)
+        self.conv = nn.Conv2d(HIDDEN, 1, 1)
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, features_A: Tensor, features_T: Tensor) -> Tensor:
+        """Return the logarithm of the odds P / (1 - P), [B, 1, h, w], of both features."""
+        features_T = interpolate(features_T, features_A.shape[-2:], mode="bilinear")
+        hidden = self.hidden(torch.cat([features_A, features_T], 1))
+        odds: Tensor = self.conv(hidden + self.around(hidden))
+        return odds

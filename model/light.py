@@ -1,0 +1,206 @@
+"""GFSalNet's design for processors: two streams and a gate, at a hundredth of the work.
+
+What the paper has (Sec. III): an appearance and a motion stream, spatial and channel-wise
+attention, multi-level information, and a gate that weighs both maps by location. What differs, all
+of it our choice: MobileNetV2 in place of ResNet-50; a motion stream of a few convolutions on the
+grid that flow comes in, which also sees flow without the camera's share; maps that are densities,
+so that a mixture of both is one; a gate that sees the streams' features beside their maps; no
+motion stream where nothing moves, so that a picture is seen by the appearance stream alone.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from model.arguments import STREAMS, Streams, check_single_stream, pick
+from model.backbones import IMAGENET_MEAN, IMAGENET_STD, STRIDE, MobileNetTrunk, load_imagenet
+from model.blocks.light_streams import LightAppearance, LightGate, LightMotion
+from model.losses import mean_of, nss_loss, per_frame
+from model.rivals.parts.view import View
+from model.rivals.unisal import EPS, correlation, released_name
+
+CELL = 4
+"""Side of the cells, in pixels of the network's own size, that the motion stream sees flow in."""
+
+
+class LightMaps(NamedTuple):
+    """The saliency map and what it was made of, all [B, 1, H, W]."""
+
+    saliency: Tensor
+    """The density over its peak."""
+    log_density: Tensor
+    """Natural logarithm; the exponentials of a frame sum to 1."""
+    appearance: Tensor | None = None
+    """S_A, in the unit of `saliency`."""
+    motion: Tensor | None = None
+    """S_T, in the unit of `saliency`."""
+    gate_appearance: Tensor | None = None
+    """G_A = P; 1 where nothing moves."""
+    gate_motion: Tensor | None = None
+    """G_T = 1 - P."""
+
+
+class GFSalNetLight(nn.Module):
+    """Gated fusion of a small appearance and a small motion stream.
+
+    Args:
+        streams: Both streams, or one alone.
+        size: Height and width that the network sees, multiples of 32 pixels.
+        backbone: The appearance stream's trunk; for its weights see load_backbone.
+        layers: Of the trunk's 19 layers, the first so many: all, or 14 for stride 16.
+        channels: Of the appearance stream's features, from the deepest to those at stride 8.
+        motion_channels: Of the motion stream's features at stride 4, 8 and 16.
+        spread: Departure from the camera's motion, as a share of the frame's width, that counts as
+            moving by itself; the motion stream sees logarithms of flow in this unit.
+        aside: Weight of the loss of each stream by itself, beside that of the merged map.
+    """
+
+    def __init__(
+        self,
+        *,
+        streams: Streams,
+        size: tuple[int, int],
+        backbone: Literal["mobilenet_v2"],
+        layers: int,
+        channels: tuple[int, ...],
+        motion_channels: tuple[int, int, int],
+        spread: float,
+        aside: float,
+    ) -> None:
+        super().__init__()
+        pick("backbone", backbone, {"mobilenet_v2": MobileNetTrunk})
+        if any(side % STRIDE or side < STRIDE for side in size):
+            raise ValueError(f"size: height and width must be multiples of {STRIDE} pixels: {size}")
+        present = pick("streams", streams, STREAMS)
+        self.view = View(size=size, resizing="area", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+        self.appearance = LightAppearance(layers, channels) if "appearance" in present else None
+        self.motion = LightMotion(motion_channels, spread) if "motion" in present else None
+        self.gate: LightGate | None = None
+        if len(present) == 2:
+            self.gate = LightGate(channels[-1] + motion_channels[1])
+        self.aside = aside
+
+    def forward(self, frame: Tensor, flow: Tensor | None) -> LightMaps:
+        """Predict from RGB frames [B, 3, H, W] in [0, 1] and flow [B, 2, H, W], px per frame.
+
+        Flow is right and down. A frame whose flow is 0 everywhere, as that of a picture is, or a
+        batch without flow, has no motion: its map is the appearance stream's.
+
+        Raises:
+            ValueError: There is no flow, and no appearance stream either.
+        """
+        size = (frame.shape[-2], frame.shape[-1])
+        if self.motion is None or (flow is None and self.appearance is not None):
+            assert self.appearance is not None
+            level, _ = self.appearance(self.view(frame))
+            return finished(log_density(level, size))
+        if flow is None:
+            raise ValueError("a network with a motion stream alone needs flow, got None")
+        level_T, features_T = self.motion(self.seen_flow(flow))
+        if self.appearance is None or self.gate is None:
+            return finished(log_density(level_T, size))
+        level_A, features_A = self.appearance(self.view(frame))
+        log_A, log_T = log_density(level_A, size), log_density(level_T, size)
+        moves = flow.abs().amax((1, 2, 3))[:, None, None, None] > 0
+        level = self.gate(features_A, features_T)
+        P = torch.where(moves, interpolate(level, size, mode="bilinear").sigmoid(), 1.0)
+        # Eq. (1) to (3); the mixture's mass is brought to 1, as every density's is.
+        S_A, S_T = log_A.exp(), log_T.exp()
+        S = S_A * P + S_T * (1 - P)
+        S = S / S.sum((-2, -1), keepdim=True)
+        maps = finished(torch.log(S.clamp_min(torch.finfo(S.dtype).tiny)))
+        peak = S.detach().amax((-2, -1), keepdim=True)
+        return maps._replace(
+            appearance=S_A / peak, motion=S_T / peak, gate_appearance=P, gate_motion=1 - P
+        )
+
+    def seen_flow(self, flow: Tensor) -> Tensor:
+        """Return flow [B, 2, H, W] by cells of the view, as shares of the frame's width."""
+        height, width = self.view.size
+        rows, columns = height // CELL, width // CELL
+        step = (flow.shape[-2] // rows, flow.shape[-1] // columns)
+        if min(step) > 1:
+            flow = avg_pool2d(flow, step)
+        return interpolate(flow / flow.shape[-1], (rows, columns), mode="bilinear")
+
+    def authors_loss(self, maps: LightMaps, density: Tensor, fixated: Tensor) -> Tensor:
+        """Return KL - 0.1 CC - 0.1 NSS of the merged map, and of each stream at weight `aside`."""
+        total = density_loss(maps.log_density, density, fixated)
+        for stream in (maps.appearance, maps.motion):
+            if stream is not None:
+                level = stream / stream.sum((-2, -1), keepdim=True)
+                log = torch.log(level.clamp_min(torch.finfo(level.dtype).tiny))
+                total = total + self.aside * density_loss(log, density, fixated)
+        return total
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return all parameters but the trunk's, and the trunk's, at a tenth of the rate."""
+        trunk = [] if self.appearance is None else [*self.appearance.trunk.parameters()]
+        slow = set(trunk)
+        others = [parameter for parameter in self.parameters() if parameter not in slow]
+        return [
+            {"params": others, "rate": 1.0},
+            *([{"params": trunk, "rate": 0.1}] if trunk else []),
+        ]
+
+    def load_backbone(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Start the trunk from torchvision's weights of MobileNetV2, or from those of UNISAL.
+
+        Raises:
+            ValueError: The weights are neither.
+        """
+        if self.appearance is None:
+            return
+        trunk = MobileNetTrunk()
+        names = {key: released_name(f"core.trunk.{key}") for key in trunk.state_dict()}
+        if names[FIRST] in state_dict:
+            state_dict = {key: state_dict[name] for key, name in names.items()}
+        load_imagenet(trunk, state_dict)
+        own = self.appearance.trunk
+        own.load_state_dict({key: trunk.state_dict()[key] for key in own.state_dict()})
+
+    def load_stream(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Start the appearance stream from that of a network of it alone, trained on pictures.
+
+        Raises:
+            ValueError: The weights are of another layout, or not of the appearance stream.
+        """
+        check_single_stream({key.split(".", 1)[0] for key in state_dict})
+        own = self.state_dict()
+        if unknown := [key for key in state_dict if key not in own]:
+            raise ValueError(f"these weights are of another layout: {unknown[0]} is not known here")
+        self.load_state_dict(own | dict(state_dict))
+
+    def segments(self) -> list[nn.Module]:
+        """Return the parts whose activations fill the memory in training: those of the trunk."""
+        return [] if self.appearance is None else self.appearance.trunk.segments()
+
+
+FIRST = "features.0.0.weight"
+"""A tensor that every MobileNetV2 has."""
+
+
+def log_density(level: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the log density [B, 1, *size] of a level [B, 1, h, w], in float32."""
+    level = interpolate(level.float(), size, mode="bilinear")
+    return level.flatten(1).log_softmax(1).view_as(level)
+
+
+def finished(found: Tensor) -> LightMaps:
+    """Return the maps of a log density."""
+    return LightMaps(torch.exp(found - found.detach().amax((-2, -1), True)), found)
+
+
+def density_loss(log_density: Tensor, density: Tensor, fixated: Tensor) -> Tensor:
+    """Return KL - 0.1 CC - 0.1 NSS, each a mean over the frames [B, 1, H, W] that have gaze."""
+    found, S = per_frame(log_density, density)
+    counted = S.sum(1) > 0
+    shares = S / S.sum(1, keepdim=True).clamp_min(EPS)
+    kl = (torch.xlogy(shares, shares) - shares * found).sum(1)
+    P = (found - found.detach().amax(1, keepdim=True)).exp()
+    cc = correlation(P, shares * shares.shape[1])
+    nss = nss_loss(P, fixated.flatten(1), EPS)  # minus NSS
+    return mean_of(kl, counted, None) + 0.1 * nss - 0.1 * mean_of(cc, counted, None)
