@@ -25,6 +25,9 @@ from model.rivals.unisal import EPS, correlation, released_name
 CELL = 4
 """Side of the cells, in pixels of the network's own size, that the motion stream sees flow in."""
 
+NOISE = 0.01
+"""Standard deviation of grey in a cell, in [0, 1], that may well be noise."""
+
 
 class LightMaps(NamedTuple):
     """The saliency map and what it was made of, all [B, 1, H, W]."""
@@ -112,7 +115,7 @@ class GFSalNetLight(nn.Module):
             return finished(log_density(level, size))
         if flow is None:
             raise ValueError("a network with a motion stream alone needs flow, got None")
-        level_T, features_T = self.motion(self.seen_flow(flow))
+        level_T, features_T = self.motion(self.seen_flow(flow), self.contrast(frame))
         if self.appearance is None or self.gate is None:
             return finished(log_density(level_T, size))
         level_A, features_A = self.appearance(self.view(frame))
@@ -138,6 +141,12 @@ class GFSalNetLight(nn.Module):
         if min(step) > 1:
             flow = avg_pool2d(flow, step)
         return interpolate(flow / flow.shape[-1], (rows, columns), mode="bilinear")
+
+    def contrast(self, frame: Tensor) -> Tensor:
+        """Return the logarithm of the contrast in cells of the view, [B, 1, h, w], about 0 to 3."""
+        grey = self.view.framed(frame).mean(1, keepdim=True)
+        mean, square = avg_pool2d(grey, CELL), avg_pool2d(grey.square(), CELL)
+        return torch.log1p((square - mean.square()).clamp_min(0) ** 0.5 / NOISE)
 
     def authors_loss(self, maps: LightMaps, density: Tensor, fixated: Tensor) -> Tensor:
         """Return KL - 0.1 CC - 0.1 NSS of the merged map, and of each stream at weight `aside`."""
