@@ -142,7 +142,9 @@ class LightMotion(nn.Module):
         flow = flow / self.spread
         # Logarithms of both, so that a walk and a car race fit the same scale.
         alone = flow - camera_motion(flow, 1.0)
-        seen = torch.cat([flow, alone, *(f.norm(dim=1, keepdim=True) for f in (flow, alone))], 1)
+        # Not norm(dim=1), which takes sixty times as long on processors.
+        speeds = (f.square().sum(1, keepdim=True).sqrt() for f in (flow, alone))
+        seen = torch.cat([flow, alone, *speeds], 1)
         second = self.second(self.first(seen.sign() * seen.abs().log1p()))
         third = self.third(second)
         features = self.finer(third * self.spatial_attention(third), second)

@@ -10,7 +10,7 @@ the pieces of a shot have the maps of the shot in one stretch, to the last digit
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,14 +27,12 @@ from pipeline.runtime.files import atomic
 from pipeline.stores.kinds import QUARTER
 from pipeline.viewing.keys import Flows, Keys, Source
 from pipeline.viewing.media.film import Film, Reader
-from pipeline.viewing.piece import Piece
+from pipeline.viewing.piece import SIDES, Piece
 from pipeline.viewing.shots import LEAD, Cuts
 
 if TYPE_CHECKING:
     from pipeline.viewing.network.load import Model
 
-SIDES = ("appearance", "motion", "gate_appearance", "gate_motion")
-"""Further maps of a network that a piece has, as far as there are any."""
 LONGEST = 48
 """Frames of a piece, about, at most: at its ends a film keeps only one of two threads busy, for as
 long as a piece takes."""
@@ -129,6 +127,7 @@ def watch(
     model: "Model",
     *,
     every: int = 1,
+    sides: Collection[str] = SIDES,
     after: Carried | None = None,
     tick: Callable[[int], None] = lambda seen: None,
 ) -> Iterator[tuple[Piece, Carried]]:
@@ -138,6 +137,7 @@ def watch(
         film: What is seen.
         model: What sees it.
         every: Film frames from one that the network sees to the next.
+        sides: Maps that the pieces have beside the saliency map, as far as the network has them.
         after: What came with the last piece that is there already; None: begin with the first.
         tick: Called after every call of the network, with how many frames were seen by then.
 
@@ -174,7 +174,8 @@ def watch(
             if flows is not None:
                 flows.source, flows.place = source, range(now.start, end, every)
                 flows.known = {key - 1: now.last[_FLOW]} if now.last else {}
-            calls = _calls(fitted.network, keys, flows, chosen, sight, now)
+            fields = ("saliency", *sides)
+            calls = _calls(fitted.network, keys, flows, chosen, fields, sight, now)
             try:
                 arrays, state = _joined(calls, now.first, every, tick)
             except FloatingPointError as error:
@@ -187,7 +188,7 @@ def watch(
             piece = Piece(
                 first=now.first,
                 shot=now.shot,
-                frames=np.stack([source[frame] for frame in range(now.first, stop)]),
+                frames=[source[frame] for frame in range(now.first, stop)],
                 flow=spread.pop(_FLOW, None),
                 maps=spread.pop("saliency"),
                 sides=spread,
@@ -204,14 +205,19 @@ def watch(
 
 
 def _calls(
-    network: Any, keys: Keys, flows: Flows | None, chosen: range, sight: Sight, now: Carried
+    network: Any,
+    keys: Keys,
+    flows: Flows | None,
+    chosen: range,
+    fields: Sequence[str],
+    sight: Sight,
+    now: Carried,
 ) -> Iterator[Found]:
     """What a network finds in key frames that follow one another; see `found`.
 
     One that sees each frame by itself is not given those that repeat the one before, flow and all:
     they have its map.
     """
-    fields = ("saliency", *SIDES)
     if sight.carries or sight.before or sight.after or sight.flows > 1:
         how: dict[str, Any] = {"sight": sight, "state": now.state, "begin": chosen.start}
         yield from found(network, keys, flows, chosen, fields=fields, **how)
@@ -263,6 +269,8 @@ def _between(
     before: Carried, arrays: dict[str, NDArray[np.float32]], frames: range, every: int
 ) -> dict[str, NDArray[np.float32]]:
     """Maps of film frames from those of key frames: the last one before, and those among them."""
+    if every == 1:
+        return dict(arrays)
     first = -(-(before.first - before.start) // every)  # the first key frame among them
     spread = {}
     for field in arrays or before.last:

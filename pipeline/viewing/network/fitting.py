@@ -21,8 +21,8 @@ FILMS, STILLS = "dhf1k", "salicon"
 """Datasets in whose domains a network with domains works."""
 _AREA_WEIGHT = 0.5
 """What a deviation of the area counts for, beside one of the aspect."""
-_FEW = 2
-"""Frames that a light network is given at once: of more, its features leave the caches."""
+_AT_ONCE = 1 << 18
+"""Pixels that a light network is given at once, about: of more, its features leave the caches."""
 _SHRUNK = 4
 """Times the working size of a network that shrinks its frames, at most, are they given at."""
 
@@ -100,9 +100,11 @@ def by_appearance(network: Any) -> bool:
     return isinstance(network, GFSalNetLight) and network.appearance is not None
 
 
-def at_once(network: Any, sight: Sight) -> Sight:
-    """Return what a network sees, in as many frames at once as are fastest."""
-    return sight._replace(together=_FEW) if isinstance(network, GFSalNetLight) else sight
+def at_once(network: Any, sight: Sight, size: tuple[int, int]) -> Sight:
+    """Return what a network sees of frames of a size, in as many at once as are fastest."""
+    if not isinstance(network, GFSalNetLight):
+        return sight
+    return sight._replace(together=max(1, _AT_ONCE // math.prod(size)))
 
 
 def views(network: Any) -> list[View]:

@@ -93,7 +93,7 @@ class Model:
         sight = paced(sight_of(network), rate)
         again = partial(with_step, network, sight)
         network = self._kept(("sight", still, size, sight), again)
-        return Fitted(network, at_once(self.network, sight), size, self.flow_of(still))
+        return Fitted(network, at_once(self.network, sight, size), size, self.flow_of(still))
 
     def flow_of(self, still: bool) -> Flow | None:
         """Return how the flow is estimated that the network looks at; None: it looks at none."""
