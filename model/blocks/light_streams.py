@@ -146,7 +146,8 @@ class LightMotion(nn.Module):
         flow = flow / self.spread
         # Logarithms of both, so that a walk and a car race fit the same scale.
         alone = flow - camera_motion(flow, 1.0)
-        speed, own = (field.norm(dim=1, keepdim=True) for field in (flow, alone))
+        # Not norm(dim=1), which takes sixty times as long on processors.
+        speed, own = (f.square().sum(1, keepdim=True).sqrt() for f in (flow, alone))
         seen = torch.cat([flow, alone, speed, own], 1)
         seen = torch.cat([seen.sign() * seen.abs().log1p(), contrast, contrast * own.log1p()], 1)
         first = self.first(seen)
