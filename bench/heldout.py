@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from model.sight import sight_of
 from pipeline.config.config import Config
 from pipeline.evaluation.scoring import GroundTruth, Request, ground_truth, score_frames
 from pipeline.planning.load import complete, load
+from pipeline.planning.needs import network_arguments
 from pipeline.planning.paths import parts
 from pipeline.reporting.intervals import (
     ClipSums,
@@ -33,6 +35,7 @@ from pipeline.reporting.intervals import (
 )
 from pipeline.stores.kinds import FRAMES
 from pipeline.stores.reading import open_parts
+from pipeline.training.fit import fit
 from pipeline.viewing.network.model import Model
 
 METRICS = ("NSS", "CC", "KLDiv")
@@ -93,16 +96,42 @@ class Recordings:
 
     def make(self, names: Sequence[str]) -> None:
         """Have the workflow make the stores of some sets, unless they are there."""
-        wanted = {
+        self._have(
             path for name in names for stage in STAGES for path in self.manifests(name, stage)
-        }
+        )
+
+    def fitted(self, model: str) -> Path:
+        """Return the weights of a model that stage fit makes of 400 other photographs."""
+        weights = self.data / f"{model}.safetensors"
+        if not weights.is_file():
+            stores = {
+                stage: [Path(path) for path in parts(self.cfg, stage, "salicon", "train")]
+                for stage in ("frames", "density")
+            }
+            self._have(path for paths in stores.values() for path in paths)
+            fit(
+                network=network_arguments(self.cfg, model),
+                frames=stores["frames"],
+                density=stores["density"],
+                settings=self.cfg.fitting.model_copy(update={"every": 1}),
+                seed=0,
+                threads=torch.get_num_threads(),
+                code="bench",
+                weights=weights,
+                log=weights.with_suffix(".csv"),
+            )
+        return weights
+
+    def _have(self, manifests: Iterable[Path]) -> None:
+        """Have the workflow make stores, unless they are there."""
+        wanted = sorted(set(manifests))
         if all(path.is_file() for path in wanted):
             return
         self.data.mkdir(parents=True, exist_ok=True)
         keys = self.data / "run.yaml"
         keys.write_text(json.dumps(self._keys))  # JSON is YAML
         line = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", str(keys), "--"]
-        subprocess.run([*line, *map(str, sorted(wanted))], check=True)
+        subprocess.run([*line, *map(str, wanted)], check=True)
 
     @cache  # noqa: B019  # as long as the bench runs
     def truth(self, name: str) -> GroundTruth:

@@ -29,13 +29,15 @@ from typing import Any
 from heldout import METRICS, SETS, Recordings, Scores, difference, mean_and_interval
 from pages import ROOT, publish, today
 from viewing import SIZE, drawn
-from zoo import RANDOM, gflop, identity, megabytes, model_of, names, scored
+from zoo import FITTED, RANDOM, gflop, identity, megabytes, model_of, names, scored
 
 from pipeline.viewing.network.model import Model
 
 KEPT = "models.json"
 CORES = (2, 1)
 WAYS = {"film": "with reading and writing", "memory": "frames in memory"}
+SLOW = 1.0
+"""Frames/s: what is slower takes part in the first round alone."""
 OURS, OTHERS = "gfsalnet-", ("unisal", "pqft")
 """Beginning of the names of this project's own weights, and what they are set against."""
 
@@ -125,6 +127,8 @@ def speeds(chosen: dict[str, str], kept: Kept, given: argparse.Namespace) -> dic
         for number in range(given.rounds):
             for cores in CORES:
                 for name, key in chosen.items():
+                    if number and min(rounds[name].get(f"{CORES[0]}/memory", [SLOW])) < SLOW:
+                        continue
                     once = f"{key}/speed/{cores}/{number}/{seconds:g}"
                     found = kept.get(once, partial(speed, name, film, cores, seconds))
                     for way, one in found.items():
@@ -232,7 +236,8 @@ def page(
         f"A drawn film of {SIZE[0]}x{SIZE[1]}, H.264 in and out, becomes an overlay of every frame "
         "(with reading and writing); or its frames lie in memory at the size that the network "
         "sees, and maps of that size are made of them, flow included. Each process may use so many "
-        f"cores. Medians of {given.rounds} rounds in which all models take turns."
+        f"cores. Medians of {given.rounds} rounds in which all models take turns; of models below "
+        f"{SLOW:g} frame/s, the first round alone."
     )
     parts = ["# Every model: scores and frames/s", "", fill(about, 100)]
     parts += (
@@ -266,7 +271,7 @@ def main() -> None:
     given.data = given.data.resolve()
     given.models = [
         f"{Path(name).resolve()}" if Path(name).is_file() else name
-        for name in given.models or names()
+        for name in given.models or [*names(), *(() if given.quick else FITTED)]
     ]
     os.chdir(ROOT)
     recordings = Recordings(given.data)
@@ -276,12 +281,13 @@ def main() -> None:
     kept = Kept(given.data / KEPT)
     known, chosen = {}, {}
     found: dict[str, dict[str, Scores]] = {name: {} for name in sets}
-    for asked in given.models:
+    for name in given.models:
+        asked = str(recordings.fitted(name)) if name in FITTED else name
         model = model_of(asked)
         known[model.name] = kept.get(f"{identity(model)}/facts", partial(facts, model))
         chosen[asked] = identity(model)
-        for name in sets if scored(model) else []:
-            found[name][model.name] = set_scores(model, recordings, name, kept, given)
+        for one in sets if scored(model) else []:
+            found[one][model.name] = set_scores(model, recordings, one, kept, given)
     fast = speeds(chosen, kept, given) if given.rounds else {}
     text = page(known, found, fast, given)
     if narrowed:

@@ -12,11 +12,13 @@ prints the speed of one of them, as JSON: what bench/models.py calls, a process 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,11 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from model.sight import see
+from model.sight import see, sight_of
 from pipeline.planning.load import of_the_papers
 from pipeline.planning.needs import flow_name, flows, network_arguments, sees_motion
 from pipeline.preprocessing.flow_estimators import build_estimator
+from pipeline.runtime.devices import device
 from pipeline.runtime.errors import InputError
 from pipeline.training.networks import build_network
 from pipeline.viewing import run
@@ -37,16 +40,20 @@ from pipeline.viewing.network.model import Model
 from pipeline.viewing.products.overlay import Overlay
 
 CFG = of_the_papers()
-TRAINED_HERE = ("gfsalnet", "early_fusion", "shallow_conv", "mean_map", "coding_length")
-"""Models whose weights a training or a fit of this workflow makes."""
+TRAINED_HERE = ("gfsalnet", "early_fusion", "shallow_conv")
+"""Networks whose weights a training of this workflow makes; of variants, the papers' own."""
+FITTED = tuple(name for name, entry in CFG.models.items() if entry.fitted)
+"""Models that bench/heldout.py fits to other pictures."""
 RANDOM = "random weights"
-FEWEST = 8
-"""Frames that are timed, at least: of a network that takes seconds for one."""
 MOST = 300
+"""Frames that are timed, at most: those of the film."""
 
 
 def names() -> list[str]:
-    """Return every model: those with weights first, then those that need none, then others."""
+    """Return every model: those with weights first, then those that need none, then others.
+
+    Without `FITTED`, which have to be fitted first.
+    """
     return [*known_names(), *TRAINED_HERE]
 
 
@@ -58,8 +65,8 @@ def model_of(name: str, threads: int | None = None) -> Model:
         entry = next((one for one in (name, f"{name}_released") if one in CFG.models), None)
         if entry is None or CFG.models[entry].network is None:
             raise
-    # Its own name first: that is the one with a training, whose network is the same.
     network: Any = build_network(network_arguments(CFG, entry)).eval()
+    network.to(device=device(), memory_format=torch.channels_last)  # as `load` does
     size = (CFG.frames.height, CFG.frames.width)
     flow = flows(CFG)[flow_name(CFG, entry)] if sees_motion(CFG, entry) else None
     return Model(name, RANDOM, network, flow=flow, trained=size)
@@ -89,14 +96,17 @@ def gflop(model: Model, height: int, width: int, rate: float = 30.0) -> tuple[fl
     sight, size = fitted.sight, fitted.size
     count = sight.together if sight.before or sight.after or sight.carries else 1
     clip = torch.rand(1, sight.before + count + sight.after, 3, *size)
-    flow = torch.zeros(1, count, max(1, sight.flows), 2, *size)
-    flow[...] = torch.linspace(-3, 3, size[1])
-    seen = _counted(lambda: see(fitted.network, clip, flow)) / count
+    flow = torch.rand(1, count, max(1, sight.flows), 2, *size)
+    try:
+        empty = copy.deepcopy(fitted.network).to("meta")
+        seen = _counted(partial(see, empty, clip.to("meta"), flow.to("meta"))) / count
+    except (RuntimeError, NotImplementedError):  # it needs values
+        seen = _counted(partial(see, fitted.network, clip, flow)) / count
     if model.flow is None:
         return seen, 0.0
     estimate = build_estimator(model.flow, torch.get_num_threads())
-    frames = (255 * clip[0, :1].repeat(9, 1, 1, 1).permute(0, 2, 3, 1)).numpy().astype(np.uint8)
-    return seen, _counted(lambda: estimate(frames)) / (len(frames) - 1)
+    frames = np.random.default_rng(0).integers(256, size=(3, *size, 3), dtype=np.uint8)
+    return seen, _counted(partial(estimate, frames)) / (len(frames) - 1)
 
 
 @torch.inference_mode()
@@ -121,18 +131,28 @@ def _synchronise() -> None:
         torch.cuda.synchronize()
 
 
+def fewest(model: Model) -> int:
+    """Return how many frames have to be timed at least: 2, or as many as share what they see."""
+    sight = sight_of(model.network)
+    return sight.together if sight.before or sight.after else 2
+
+
 def in_memory(model: Model, film: Film, seconds: float) -> float:
     """Return the frames/s of flow and network, of frames in memory at the size that they see."""
     rate = film.timing.mean_rate
     size = model.at(film.height, film.width, rate, False).size
+    least = fewest(model)
     with Reader(film, size) as reader:
         frames = np.stack(reader.take(MOST))
-    model.predict(frames[:2], rate=rate)  # memory and threads are had for the first time
-    few = seconds_of(lambda: model.predict(frames[:FEWEST], rate=rate))
-    count = min(len(frames), int(FEWEST * seconds / few))
-    if count <= FEWEST:
-        return FEWEST / few
-    return count / seconds_of(lambda: model.predict(frames[:count], rate=rate))
+    predict = partial(model.predict, rate=rate)
+    # A first call takes memory and starts threads: it counts only where that is nothing to it.
+    taken = seconds_of(partial(predict, frames[:least]))
+    if taken < 4 * seconds:
+        taken = seconds_of(partial(predict, frames[:least]))
+    count = min(len(frames), int(least * seconds / taken))
+    if count <= least:
+        return least / taken
+    return count / seconds_of(partial(predict, frames[:count]))
 
 
 def from_film_to_film(model: Model, source: Path, frames: int) -> float:
@@ -152,7 +172,7 @@ def measured(name: str, source: Path, threads: int, seconds: float) -> dict[str,
     torch.set_num_threads(threads)
     model = model_of(name, threads)
     memory = in_memory(model, open_film(source), seconds)
-    frames = min(MOST, max(FEWEST, int(memory * seconds)))
+    frames = min(MOST, max(fewest(model), int(memory * seconds)))
     return {"memory": memory, "film": from_film_to_film(model, source, frames)}
 
 
