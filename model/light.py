@@ -52,7 +52,7 @@ class GFSalNetLight(nn.Module):
         backbone: The appearance stream's trunk; for its weights see load_backbone.
         layers: Of the trunk's 19 layers, the first so many: all, or 14 for stride 16.
         channels: Of the appearance stream's features, from the deepest to those at stride 8.
-        motion_channels: Of the motion stream's features at stride 4, 8 and 16.
+        motion_channels: Of the motion stream's features at stride 8, 16 and 32.
         spread: Departure from the camera's motion, as a share of the frame's width, that counts as
             moving by itself; the motion stream sees logarithms of flow in this unit.
         aside: Weight of the loss of each stream by itself, beside that of the merged map.
@@ -80,7 +80,7 @@ class GFSalNetLight(nn.Module):
         self.motion = LightMotion(motion_channels, spread) if "motion" in present else None
         self.gate: LightGate | None = None
         if len(present) == 2:
-            self.gate = LightGate(channels[-1] + motion_channels[1])
+            self.gate = LightGate(channels[-1] + motion_channels[0])
         self.aside = aside
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> LightMaps:
