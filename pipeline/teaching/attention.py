@@ -69,11 +69,13 @@ def densities(scene: Scene, habits: Habits) -> list[Floats]:
 def _static(scene: Scene, things: Seen, looks: Samples, moment: int, spread: float) -> Samples:
     """Density [y, x] of SMALL of what the background and the looks of things draw."""
     total = scene.background.static(moment).astype(np.float64)
-    for i, _ in enumerate(scene.things):  # what a thing covers is not seen
+    for i, _ in enumerate(scene.things):
         reach = 0.8 * things.radius[i, moment]
         total *= 1 - things.shown[i, moment] * np.exp(
             -((_distance(things.place[i, moment]) / reach) ** 6)
         )
+    # Instead of what things cover, people look about.
+    total += max(1 - float(total.sum()), 0) * central_bias()
     total *= 1.0 if scene.background.attention is not None else CENTRAL
     for i in np.flatnonzero(looks > 1e-3).tolist():
         total += looks[i] * gaussian(
