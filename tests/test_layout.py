@@ -41,11 +41,11 @@ CHAPTERS = (
     ("stores", "raw", "datasets"),
     ("planning", "preprocessing", "demo"),
     ("checks", "training", "importing"),
-    ("teaching",),
     ("evaluation",),
     ("reporting",),
     ("score_folder",),
     ("viewing",),
+    ("teaching",),
     ("commands",),
     ("export", "sheet", "preflight"),  # forward to their new places, for one release
 )

@@ -14,7 +14,7 @@ from typing import Literal
 from pipeline.runtime.cli import main
 from pipeline.runtime.sheets import write_rows
 from pipeline.teaching.segments import clip_of, segments
-from pipeline.teaching.sources import checked, read_sources
+from pipeline.teaching.sources import fetched, read_sources
 from pipeline.viewing.media.film import open_film
 
 MANY = 10
@@ -54,7 +54,7 @@ def deal(*, sources: Path, files: Path, kind: Literal["film", "picture"], sheet:
     chosen = {stem: row for stem, row in read_sources(sources).items() if row.kind == kind}
     clips = {}
     for stem, row in chosen.items():
-        file = checked(files, row)
+        file = fetched(files, row)
         firsts = segments(open_film(file), row.start) if kind == "film" else []
         clips[stem] = [clip_of(stem, first) for first in firsts] if kind == "film" else [stem]
     comments = [

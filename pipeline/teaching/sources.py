@@ -1,4 +1,4 @@
-"""Stage source: the films and pictures to teach on, whose licence allows it, from where they lie.
+"""The films and pictures to teach on, whose licence allows it, from where they lie.
 
 A sheet has a row for each file: what it is, whose, under which licence, where that is stated, and
 an address at which it cannot change, with the digest of its bytes.
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pipeline.importing.imagenet import download
-from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import of_the_disk
 from pipeline.runtime.sheets import read_rows
 from pipeline.stores.weights import file_sha256
 
@@ -71,43 +71,30 @@ def _source(where: str, row: dict[str, str]) -> Source:
     return Source(**row | {"start": float(row["start"])})  # type: ignore[arg-type]
 
 
-def checked(folder: Path, source: Source) -> Path:
-    """Return the path of a source's file in a folder, which has the bytes that its row states.
+def fetched(folder: Path, source: Source) -> Path:
+    """Return the path of a source's file in a folder; fetch it where it is missing.
 
     Raises:
-        InputError: It is missing, or has other bytes.
+        InputError: It cannot be fetched, or has other bytes than its row states.
     """
     file = folder / source.file
-    if not file.is_file():
-        raise InputError(f"{file}: no such file; put there what {source.address} holds")
-    if file_sha256(file) != source.sha256:
-        raise InputError(
-            f"{file}: has another sha256 than the sheet of sources states, {source.sha256[:8]}...; "
-            f"put there what {source.address} holds"
-        )
-    return file
-
-
-def source(*, sheet: Path, file: Path) -> None:
-    """Fetches a film or picture by its row in a sheet of sources.
-
-    Raises:
-        InputError: The sheet has no such row, or the file cannot be fetched or has another digest.
-    """
-    row = read_sources(sheet).get(file.stem)
-    if row is None or row.file != file.name:
-        raise InputError(f"{sheet}: no row of a file {file.name}; add one, or correct the name")
+    if file.is_file():
+        if file_sha256(file) != source.sha256:
+            raise InputError(
+                f"{file}: has another sha256 than its row in the sheet of sources states, "
+                f"{source.sha256[:8]}...; remove it, and rerun"
+            )
+        return file
+    print(f"{file}: fetches {source.address}", flush=True)
     try:
-        download(row.address, file, row.sha256, "")
+        download(source.address, file, source.sha256, "")
     except InputError as error:
-        if error.__cause__ is None:
+        cause = error.__cause__
+        if cause is None or (isinstance(cause, OSError) and of_the_disk(cause)):
             raise
-        reason = " ".join(str(error.__cause__).split())
+        reason = " ".join(str(cause).split())
         raise InputError(
-            f"{file}: cannot fetch {row.address} ({reason}); fetch it on a connected machine, and "
-            "put it there"
+            f"{file}: cannot fetch {source.address} ({reason}); fetch it on a connected machine, "
+            "and put it there"
         ) from error
-
-
-if __name__ == "__main__":
-    main(source)
+    return file

@@ -23,7 +23,7 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
 from pipeline.teaching.segments import LENGTH, place_of
-from pipeline.teaching.sources import Source, checked, read_sources
+from pipeline.teaching.sources import Source, fetched, read_sources
 from pipeline.teaching.teacher import Teacher, densities
 from pipeline.viewing.media.film import Film, Reader, open_film
 from pipeline.viewing.network.load import load
@@ -140,7 +140,7 @@ def teach(
     placed = _placed(sheet, read_sheet(sheet), rows, folder)
     wanted = [one for one in placed if not one[2].is_dir()]
     names = {stem for stem, _, _ in wanted}
-    paths = {stem: checked(files, rows[stem]) for stem in sorted(names)}
+    paths = {stem: fetched(files, rows[stem]) for stem in sorted(names)}
     teacher = Teacher(load("unisal", weights=weights))
     for stem, each in groupby(wanted, key=lambda one: one[0]):
         clips = [(first, target) for _, first, target in each]
