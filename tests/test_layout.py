@@ -41,6 +41,7 @@ CHAPTERS = (
     ("stores", "raw", "datasets"),
     ("planning", "preprocessing", "demo"),
     ("checks", "training", "importing"),
+    ("teaching",),
     ("evaluation",),
     ("reporting",),
     ("score_folder",),
