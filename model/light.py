@@ -137,10 +137,11 @@ class GFSalNetLight(nn.Module):
         """Return flow [B, 2, H, W] by cells of the view, as shares of the frame's width."""
         height, width = self.view.size
         rows, columns = height // CELL, width // CELL
+        shares = flow / flow.shape[-1]
         step = (flow.shape[-2] // rows, flow.shape[-1] // columns)
         if min(step) > 1:
-            flow = avg_pool2d(flow, step)
-        return interpolate(flow / flow.shape[-1], (rows, columns), mode="bilinear")
+            shares = avg_pool2d(shares, step)
+        return interpolate(shares, (rows, columns), mode="bilinear")
 
     def contrast(self, frame: Tensor) -> Tensor:
         """Return the logarithm of the contrast in cells of the view, [B, 1, h, w], about 0 to 3."""

@@ -318,6 +318,8 @@ class Training(Recipe):
 
     datasets: tuple[str, ...]
     """Keys of `datasets`: their training splits are used together, each frame once per epoch."""
+    seed: int | None = None
+    """Seed of what this training leaves to chance; null: that of the run."""
 
 
 class ImageFlowWeights(Section):

@@ -44,6 +44,12 @@ def training_of(cfg: Config, model: str, name: str) -> Training:
     return Training(datasets=training.datasets, **dict(cfg.recipes[recipe]))
 
 
+def seed_of(cfg: Config, training: str) -> int:
+    """The seed of a training."""
+    own = training_named(cfg, training).seed
+    return cfg.seed if own is None else own
+
+
 def starts_pretrained(cfg: Config, model: str) -> str | None:
     """The model whose pretrained weights start a model; None: it starts from no other training."""
     start = cfg.models[model].start
