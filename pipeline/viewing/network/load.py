@@ -230,10 +230,22 @@ def _named(cfg: Config, name: str, entry: str, weights: Path | None) -> Model:
         )
     file = fetched(name) if weights is None else weights
     network = build_network(arguments)
+    _check_whose(name, network, file)
     read = load_released(network, arguments, file, cfg.models[entry].sha256)
     licence = "Apache-2.0" if name in FETCHABLE else "their authors' terms"
     about = f"{name} with its authors' weights, {file.name} (sha256 {read.sha256[:8]}, {licence})"
     return Model(name, about, network, flow=flow, trained=trained, sha256=read.sha256)
+
+
+def _check_whose(name: str, network: Any, file: Path) -> None:
+    """Refuse a file that is not the one of the authors, where that is known by its digest."""
+    known, found = network.released().sha256, file_sha256(file)
+    if known and found not in known:
+        other = ", or leave it out" if name in FETCHABLE else ""
+        raise InputError(
+            f"{file}: not its authors' weights of {name} (sha256 {known[0][:8]}..., found "
+            f"{found[:8]}...); fetch it again{other}"
+        )
 
 
 def _ours(name: str, file: Path) -> Model:
