@@ -157,10 +157,8 @@ class Recordings:
         maps = _Maps(maps_of(model, frames, rate, every, still=SETS[name].still))
         request = Request("mit", METRICS, seed=0)
         rows = score_frames(maps, self.truth(name), clip, chosen, request)
-        return {
-            metric: float(np.nanmean([scores[metric].value for _, _, scores in rows]))
-            for metric in METRICS
-        }
+        values = {metric: [scores[metric].value for _, _, scores in rows] for metric in METRICS}
+        return {metric: mean_of(found) for metric, found in values.items()}
 
 
 class _Maps:
@@ -195,6 +193,12 @@ def maps_of(
     return model.predict(frames, rate=rate, every=shown, still=still)
 
 
+def mean_of(values: Sequence[float]) -> float:
+    """Return the mean of the values that are there, as a constant map has no NSS; NaN of none."""
+    there = [value for value in values if not np.isnan(value)]
+    return float(np.mean(there)) if there else float("nan")
+
+
 def mean_and_interval(scores: Scores, metric: str) -> tuple[float, Interval | None]:
     """Return the mean over clips, and its interval of 95 %; None with fewer than two clips."""
     sums = _sums(scores, metric)
@@ -210,4 +214,4 @@ def difference(first: Scores, second: Scores, metric: str) -> Comparison:
 def _sums(scores: Scores, metric: str) -> ClipSums:
     """The values of clips, in the order of their names."""
     values = np.array([scores[clip][metric] for clip in sorted(scores)])
-    return ClipSums(values, np.ones(len(values), np.int64))
+    return ClipSums(np.nan_to_num(values), np.isfinite(values).astype(np.int64))

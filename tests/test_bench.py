@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.builders import ROOT
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Import a bench by its name, as a script of that folder does."""
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    monkeypatch.chdir(ROOT)
+    return importlib.import_module
+
+
+def film(frames: int) -> np.ndarray:
+    """A bright square that jumps over noise."""
+    random = np.random.default_rng(0)
+    found = random.integers(60, size=(frames, 48, 64, 3), dtype=np.uint8)
+    for frame in range(frames):
+        x, y = random.integers(40), random.integers(30)
+        found[frame, y : y + 12, x : x + 12] = 250
+    return found
+
+
+@pytest.mark.parametrize("name", ["spectral_residual", "pqft"])
+def test_scored_frames_have_the_maps_of_a_film_that_is_seen_whole(bench, name: str) -> None:
+    heldout, zoo = bench("heldout"), bench("zoo")
+    frames, model = film(12), zoo.model_of(name)
+    assert heldout.alone(model) == (name == "spectral_residual")  # pqft compares with others
+    whole = model.predict(frames, rate=25.0)
+    scored = heldout.maps_of(model, frames, 25.0, 4, still=False)
+    np.testing.assert_allclose(scored[::4], whole[::4], atol=1e-5)
+    assert np.abs(whole[4] - whole[0]).max() > 0.1
+
+
+def test_means_leave_out_what_has_no_value(bench) -> None:
+    heldout = bench("heldout")
+    scores = {"a": {"NSS": 1.0}, "b": {"NSS": math.nan}, "c": {"NSS": 3.0}}
+    mean, interval = heldout.mean_and_interval(scores, "NSS")
+    assert mean == 2.0
+    assert interval == (1.0, 3.0)
+    assert heldout.mean_and_interval({"a": {"NSS": 1.0}}, "NSS") == (1.0, None)
+    better = {clip: {"NSS": one["NSS"] + 0.5} for clip, one in scores.items()}
+    one = heldout.difference(better, scores, "NSS")
+    assert (one.difference, *one.interval) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_what_is_finished_is_not_measured_again(bench, tmp_path: Path) -> None:
+    models, file = bench("models"), tmp_path / "kept.json"
+    assert models.Kept(file).get("a", lambda: {"NSS": 1.5}) == {"NSS": 1.5}
+    assert models.Kept(file).get("a", lambda: pytest.fail("measured twice")) == {"NSS": 1.5}
+
+
+def test_a_model_without_weights_of_its_own_has_a_speed_and_no_score(bench) -> None:
+    zoo, models = bench("zoo"), bench("models")
+    model = zoo.model_of("shallow_conv")
+    assert not zoo.scored(model)
+    assert zoo.scored(zoo.model_of("centre_bias"))
+    facts = models.facts(model)
+    assert facts["MB"] == pytest.approx(2e-6 * facts["parameters"], rel=0.01)
+    scores = {"photographs": {"centre_bias": {"a": {"NSS": 0.5, "CC": 0.25, "KLDiv": 1.0}}}}
+    known = {"shallow_conv": facts, "centre_bias": facts}
+    fast = {"shallow_conv": {"2/film": 41.23, "2/memory": 123.4}}
+    lines = models.overview(known, scores, fast)
+    assert lines[-2].startswith("| shallow_conv | - | 34,")
+    assert lines[-2].endswith(" | 41.2 |")
+    assert lines[-1].startswith("| centre_bias | 0.500 | ")
+    assert lines[-1].endswith(" | - |")
+    assert (
+        models.by_set(scores, {"photographs": 1})[-1] == "| centre_bias | 0.500 | 0.250 | 1.000 |"
+    )
+
+
+def test_a_network_that_is_timed_gets_at_least_what_it_shares(bench) -> None:
+    zoo = bench("zoo")
+    assert zoo.fewest(zoo.model_of("spectral_residual")) == 2
+    assert zoo.fewest(zoo.model_of("pqft")) == 8
+    assert zoo.seconds_of(lambda: None) < 0.1
