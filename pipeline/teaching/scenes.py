@@ -1,8 +1,8 @@
 """Stage scenes: draw short clips with a density of where people look, to teach a network motion.
 
-`pipeline.teaching.kinds` says what they show and `pipeline.teaching.attention` where people look.
-The layout is that of released maps (`pipeline.datasets.released`): in `<split>/<clip>/`,
-`images/0001.jpg` is a frame, `density/0001.png` the density over its peak, and
+`pipeline.teaching.drawing.kinds` says what they show, and `pipeline.teaching.drawing.attention`
+where people look. The layout is that of released maps (`pipeline.datasets.released`): in
+`<split>/<clip>/`, `images/0001.jpg` is a frame, `density/0001.png` the density over its peak, and
 `fixation/0001.png` the points that were drawn from it. A clip follows from the seed and its name,
 whichever others are drawn.
 """
@@ -17,10 +17,10 @@ from pipeline.raw.splits import SPLITS, SheetClip, read_sheet
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic, remove
-from pipeline.teaching.attention import densities, draw_habits
-from pipeline.teaching.kinds import KINDS, draw_scene
-from pipeline.teaching.photographs import Photographs
-from pipeline.teaching.timeline import LEAD
+from pipeline.teaching.drawing.attention import densities, draw_habits
+from pipeline.teaching.drawing.kinds import KINDS, draw_scene
+from pipeline.teaching.drawing.photographs import Photographs
+from pipeline.teaching.drawing.timeline import LEAD
 from pipeline.training.flow_pairs.geometry import Floats, Picture
 
 FIXATIONS = 40

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.datasets.records import Samples
-from pipeline.teaching.timeline import FRAMES, MIDDLE, MOMENTS, NUMBERS, SIZE
+from pipeline.teaching.drawing.timeline import FRAMES, MIDDLE, MOMENTS, NUMBERS, SIZE
 
 Place = tuple[float, float]
 Motion = Callable[[np.random.Generator, Place, float, float], Samples]

@@ -1,0 +1,1 @@
+"""Scenes that are drawn, and where people look in them: things, cameras, backgrounds, the rule."""
