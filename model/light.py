@@ -25,6 +25,9 @@ from model.rivals.unisal import EPS, correlation, released_name
 CELL = 4
 """Side of the cells, in pixels of the network's own size, that the motion stream sees flow in."""
 
+NOISE = 0.01
+"""Standard deviation of grey in a cell, in [0, 1], that may well be noise."""
+
 
 class LightMaps(NamedTuple):
     """The saliency map and what it was made of, all [B, 1, H, W]."""
@@ -56,6 +59,8 @@ class GFSalNetLight(nn.Module):
         spread: Departure from the camera's motion, as a share of the frame's width, that counts as
             moving by itself; the motion stream sees logarithms of flow in this unit.
         aside: Weight of the loss of each stream by itself, beside that of the merged map.
+        frozen: Whether training leaves the appearance stream as it is, beside a motion stream, so
+            that pictures stay seen as it learnt from pictures.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class GFSalNetLight(nn.Module):
         motion_channels: tuple[int, int, int],
         spread: float,
         aside: float,
+        frozen: bool,
     ) -> None:
         super().__init__()
         pick("backbone", backbone, {"mobilenet_v2": MobileNetTrunk})
@@ -81,7 +87,17 @@ class GFSalNetLight(nn.Module):
         self.gate: LightGate | None = None
         if len(present) == 2:
             self.gate = LightGate(channels[-1] + motion_channels[0])
-        self.aside = aside
+        self.aside, self.frozen = aside, frozen and self.gate is not None
+        if self.frozen:
+            assert self.appearance is not None
+            self.appearance.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "GFSalNetLight":
+        """Switch to training or evaluation; what is frozen always evaluates."""
+        super().train(mode)
+        if self.frozen and self.appearance is not None:
+            self.appearance.eval()
+        return self
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> LightMaps:
         """Predict from RGB frames [B, 3, H, W] in [0, 1] and flow [B, 2, H, W], px per frame.
@@ -99,7 +115,7 @@ class GFSalNetLight(nn.Module):
             return finished(log_density(level, size))
         if flow is None:
             raise ValueError("a network with a motion stream alone needs flow, got None")
-        level_T, features_T = self.motion(self.seen_flow(flow))
+        level_T, features_T = self.motion(self.seen_flow(flow), self.contrast(frame))
         if self.appearance is None or self.gate is None:
             return finished(log_density(level_T, size))
         level_A, features_A = self.appearance(self.view(frame))
@@ -121,16 +137,23 @@ class GFSalNetLight(nn.Module):
         """Return flow [B, 2, H, W] by cells of the view, as shares of the frame's width."""
         height, width = self.view.size
         rows, columns = height // CELL, width // CELL
+        shares = flow / flow.shape[-1]
         step = (flow.shape[-2] // rows, flow.shape[-1] // columns)
         if min(step) > 1:
-            flow = avg_pool2d(flow, step)
-        return interpolate(flow / flow.shape[-1], (rows, columns), mode="bilinear")
+            shares = avg_pool2d(shares, step)
+        return interpolate(shares, (rows, columns), mode="bilinear")
+
+    def contrast(self, frame: Tensor) -> Tensor:
+        """Return the logarithm of the contrast in cells of the view, [B, 1, h, w], about 0 to 3."""
+        grey = self.view.framed(frame).mean(1, keepdim=True)
+        mean, square = avg_pool2d(grey, CELL), avg_pool2d(grey.square(), CELL)
+        return torch.log1p((square - mean.square()).clamp_min(0) ** 0.5 / NOISE)
 
     def authors_loss(self, maps: LightMaps, density: Tensor, fixated: Tensor) -> Tensor:
         """Return KL - 0.1 CC - 0.1 NSS of the merged map, and of each stream at weight `aside`."""
         total = density_loss(maps.log_density, density, fixated)
         for stream in (maps.appearance, maps.motion):
-            if stream is not None:
+            if stream is not None and stream.requires_grad:
                 level = stream / stream.sum((-2, -1), keepdim=True)
                 log = torch.log(level.clamp_min(torch.finfo(level.dtype).tiny))
                 total = total + self.aside * density_loss(log, density, fixated)
@@ -140,11 +163,10 @@ class GFSalNetLight(nn.Module):
         """Return all parameters but the trunk's, and the trunk's, at a tenth of the rate."""
         trunk = [] if self.appearance is None else [*self.appearance.trunk.parameters()]
         slow = set(trunk)
-        others = [parameter for parameter in self.parameters() if parameter not in slow]
-        return [
-            {"params": others, "rate": 1.0},
-            *([{"params": trunk, "rate": 0.1}] if trunk else []),
-        ]
+        others = [one for one in self.parameters() if one.requires_grad and one not in slow]
+        slower = [one for one in trunk if one.requires_grad]
+        groups = [{"params": others, "rate": 1.0}, {"params": slower, "rate": 0.1}]
+        return [group for group in groups if group["params"]]
 
     def load_backbone(self, state_dict: Mapping[str, Tensor]) -> None:
         """Start the trunk from torchvision's weights of MobileNetV2, or from those of UNISAL.

@@ -45,6 +45,7 @@ CHAPTERS = (
     ("reporting",),
     ("score_folder",),
     ("viewing",),
+    ("teaching",),
     ("commands",),
     ("export", "sheet", "preflight"),  # forward to their new places, for one release
 )

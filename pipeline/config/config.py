@@ -63,9 +63,10 @@ class Config(Section):
     flow_weights: FlowWeights
     image_flow_weights: ImageFlowWeights
     backbone_weights: str | dict[str, str | None] | None
-    """ImageNet weights of the backbone (Sec. III): `torchvision`: downloaded to raw/imagenet; else
-    a file with a state dict of torchvision; null: random weights. Or one of these for each backbone
-    by its name; those that are not named are `torchvision`'s."""
+    """ImageNet weights of the backbone (Sec. III): `torchvision`: downloaded to raw/imagenet;
+    `unisal`: the trunk of UNISAL's released weights; else a file with a state dict of torchvision;
+    null: random weights. Or one of these for each backbone by its name; those that are not named
+    are `torchvision`'s."""
     backbone_sha256: str | None
     """First digits, or all, of the SHA-256 that one file of all backbones must have; null: not
     checked."""

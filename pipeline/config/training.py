@@ -255,6 +255,8 @@ class Recipe(Section):
     """Whether torch compiles the network, which takes minutes and pays on a GPU."""
     shrink: tuple[PositiveInt, ...]
     """Factors; one is drawn for each batch and divides the size of its frames. [1]: none."""
+    mirror: bool = False
+    """Whether half of the batches, by chance, are mirrored left to right."""
     checkpoint: PositiveInt
     """Iterations between checkpoints, at which held-out clips are measured as well."""
 
@@ -316,6 +318,8 @@ class Training(Recipe):
 
     datasets: tuple[str, ...]
     """Keys of `datasets`: their training splits are used together, each frame once per epoch."""
+    seed: int | None = None
+    """Seed of what this training leaves to chance; null: that of the run."""
 
 
 class ImageFlowWeights(Section):

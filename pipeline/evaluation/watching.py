@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -67,8 +67,9 @@ def found(
     Raises:
         FloatingPointError: A map is not finite.
     """
-    held = [*network.parameters(), *network.buffers()] if isinstance(network, nn.Module) else []
-    where = held[0].device if held else torch.device("cpu")
+    held = (network.parameters(), network.buffers()) if isinstance(network, nn.Module) else ()
+    one = next(chain(*held), None)
+    where = torch.device("cpu") if one is None else one.device
     sight = sight or sight_of(network)
     for clip, motion, kept, afresh in watched(frames, flow, chosen, sight, begin):
         maps, state = see(network, clip.to(where), motion.to(where), None if afresh else state)

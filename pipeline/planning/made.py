@@ -110,6 +110,7 @@ def _products_of(
         training = needs.training_of(cfg, row.model, row.training)
         facts["training"] = training.model_dump(mode="json")
         facts["loss"] = needs.loss_of(cfg, row.training).model_dump(mode="json")
+        facts["seed"] = needs.seed_of(cfg, row.training)
     yield weights, facts, [weights]
 
 

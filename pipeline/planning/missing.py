@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.config import Config
+from pipeline.planning.fetchable import FETCHABLE
 from pipeline.planning.load import complete, load
 from pipeline.planning.needs import given, has_clips, left_out, used_splits
 from pipeline.planning.rows import all_measured
@@ -99,7 +100,8 @@ def missing_message(cfg: Config) -> str | None:
     """One message about the raw data that are not there; None if nothing is missing."""
     named = cfg.backbone_weights
     for weights in named.values() if isinstance(named, Mapping) else [named]:
-        if weights is None or weights == "torchvision" or Path(weights).is_file():
+        fetched = weights is None or weights in ("torchvision", *FETCHABLE)
+        if fetched or Path(str(weights)).is_file():
             continue
         return (
             f"config.yaml: backbone_weights: no file {weights}; name a torchvision state dict with "

@@ -8,7 +8,7 @@ from pipeline.config.config import Config
 from pipeline.config.data import Flow, ImageFlowEstimator, PwcnetFlow, Test
 from pipeline.config.section import BACKBONE, GIVEN, MAIN_FLOW, PRETRAINING, Split
 from pipeline.config.training import Loss, Training
-from pipeline.planning.fetchable import fetchable_file
+from pipeline.planning.fetchable import FETCHABLE, fetchable_file
 from pipeline.raw.presence import present_clips
 from pipeline.raw.splits import SheetClip, part_names
 from pipeline.raw.splits import parts as parts_of
@@ -42,6 +42,12 @@ def training_of(cfg: Config, model: str, name: str) -> Training:
     if recipe is None or cfg.recipe == "common":
         return training
     return Training(datasets=training.datasets, **dict(cfg.recipes[recipe]))
+
+
+def seed_of(cfg: Config, training: str) -> int:
+    """The seed of a training."""
+    own = training_named(cfg, training).seed
+    return cfg.seed if own is None else own
 
 
 def starts_pretrained(cfg: Config, model: str) -> str | None:
@@ -292,6 +298,8 @@ def backbone_file(cfg: Config, backbone: object) -> str | None:
     source = cfg.backbone_weights
     if isinstance(source, Mapping):
         source = source.get(str(backbone), "torchvision")
+    if source in FETCHABLE:
+        return fetchable_file(cfg.pathvars["raw"], str(source))
     if source != "torchvision":
         return source
     file = TORCHVISION.get(str(backbone))

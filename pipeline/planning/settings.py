@@ -121,6 +121,10 @@ class Settings:
         """The training at hand."""
         return as_json(needs.training_of(self.cfg, wildcards.model, wildcards.training))
 
+    def seed(self, wildcards: Wildcards) -> int:
+        """Seed of the training at hand."""
+        return needs.seed_of(self.cfg, wildcards.training)
+
     def loss(self, wildcards: Wildcards) -> str:
         """Weights of Eq. (6) for the training at hand."""
         return as_json(needs.loss_of(self.cfg, wildcards.training))

@@ -33,9 +33,10 @@ def quarter(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Values stay in pixels of the full grid.
     """
-    component, height, width = flow.shape
-    cells = flow.reshape(component, height // QUARTER, QUARTER, width // QUARTER, QUARTER)
-    return np.asarray(cells.mean(axis=(2, 4)), np.float32)
+    size = (flow.shape[2] // QUARTER, flow.shape[1] // QUARTER)
+    # OpenCV's mean takes a thirtieth of the time of NumPy's, which takes longer than DIS.
+    cells = cv2.resize(np.moveaxis(flow, 0, -1), size, interpolation=cv2.INTER_AREA)
+    return np.moveaxis(np.asarray(cells, np.float32), -1, 0)
 
 
 def _pair_by_pair(calculator: Any, frames: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -71,6 +71,8 @@ class Draw(NamedTuple):
     """Numbers of the samples."""
     shrink: int
     """Factor by which the frames are made smaller."""
+    mirrored: bool = False
+    """Whether left and right change places."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -90,6 +92,8 @@ class Order(Sampler[Draw]):
     processes: Processes
     shrinks: Sequence[int] = (1,)
     """Factors of which each iteration draws one."""
+    mirror: bool = False
+    """Whether half of the iterations, by chance, are mirrored."""
     shuffled: bool = True
     """Whether samples come in random orders, not in that of their numbers."""
     start: int = 0
@@ -106,8 +110,10 @@ class Order(Sampler[Draw]):
     def __iter__(self) -> Iterator[Draw]:
         for iteration in range(self.start, self.iterations):
             indices = self.indices(iteration)
-            shrink = np.random.default_rng((self.seed, iteration)).choice(self.shrinks)
-            yield Draw(indices[self.processes.rank :: self.processes.count], int(shrink))
+            chance = np.random.default_rng((self.seed, iteration))
+            shrink, mirrored = int(chance.choice(self.shrinks)), chance.random() < 0.5
+            own = indices[self.processes.rank :: self.processes.count]
+            yield Draw(own, shrink, self.mirror and mirrored)
 
     def __len__(self) -> int:
         return self.iterations - self.start
@@ -180,7 +186,8 @@ class _Batches(Dataset["AnyBatch | Draw | str"], Generic[AnyBatch]):
         self._samples.start_worker()
 
     def read(self, draw: Draw) -> AnyBatch:
-        return shrunk(self._samples.batch(draw.indices), draw.shrink)
+        batch = shrunk(self._samples.batch(draw.indices), draw.shrink)
+        return mirrored(batch) if draw.mirrored else batch
 
     def __getitem__(self, draw: Draw) -> AnyBatch | Draw | str:
         """A batch, the message of an `InputError`, or the draw if shared memory has no room for it.
@@ -230,6 +237,14 @@ def shrunk(batch: AnyBatch, factor: int) -> AnyBatch:
         made = _SHRINK[name](tensor.flatten(0, -4).float(), factor).to(tensor.dtype)
         smaller[name] = made.view(*tensor.shape[:-3], *made.shape[1:])
     return batch._replace(**smaller)
+
+
+def mirrored(batch: AnyBatch) -> AnyBatch:
+    """The batch with left and right exchanged; flow to the right is then flow to the left."""
+    turned = {name: tensor.flip(-1) for name, tensor in batch._asdict().items()}
+    if "flow" in turned:
+        turned["flow"][..., 0, :, :].neg_()  # `flip` copies
+    return batch._replace(**turned)
 
 
 def load(samples: Samples[AnyBatch], order: Order, workers: int) -> Iterator[AnyBatch]:

@@ -23,6 +23,7 @@ class FrameTrainer(Trainer[AnyBatch]):
         assert isinstance(run.settings, Training)
         self.settings = run.settings
         self.micro_batch, self.shrinks = self.settings.micro_batch, self.settings.shrink
+        self.mirror = self.settings.mirror
         self.bfloat16 = self.settings.precision == "bfloat16"
         self.folded: list[Folded] = []
         self.late: list[nn.Parameter] = []

@@ -63,6 +63,8 @@ class Trainer(ABC, Generic[AnyBatch]):
     """Whether each epoch has an order of its own."""
     shrinks: tuple[int, ...] = (1,)
     """Factors of which each batch draws one, to be made smaller by it."""
+    mirror = False
+    """Whether half of the batches, by chance, are mirrored."""
 
     @abstractmethod
     def build_optimiser(self) -> torch.optim.Optimizer:
@@ -153,6 +155,7 @@ class Trainer(ABC, Generic[AnyBatch]):
             seed=self.run.seed,
             processes=self.processes,
             shrinks=self.shrinks,
+            mirror=self.mirror,
             shuffled=self.shuffled,
         )
 

@@ -11,6 +11,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+SIDES: tuple[str, ...] = ("appearance", "motion", "gate_appearance", "gate_motion")
+"""Fields of `model.outputs.Maps` that a piece has beside the map: S_A, S_T, G_A and G_T."""
+
 
 class Piece(NamedTuple):
     """Frames that follow one another within one shot, and their maps."""
@@ -19,16 +22,16 @@ class Piece(NamedTuple):
     """The first of its frames; the film's first chosen frame is 0."""
     shot: int
     """The shot that it belongs to, from 0."""
-    frames: NDArray[np.uint8]
-    """[t, y, x, 3]: RGB, at the size that the network is given."""
+    frames: Sequence[NDArray[np.uint8]]
+    """RGB [y, x, 3], at the size that the network is given."""
     flow: NDArray[np.float32] | None
     """[t, 2, y/4, x/4]: right and down, pixels of `frames` per frame; None: the network needs
     none."""
     maps: NDArray[np.float32]
     """[t, y, x]: saliency, >= 0, of any scale, on the grid of `frames`."""
     sides: Mapping[str, NDArray[np.float32]]
-    """Further maps [t, y, x] by their field of `model.outputs.Maps`, as far as the network has
-    them: appearance (S_A), motion (S_T), gate_appearance (G_A), gate_motion (G_T)."""
+    """Further maps [t, y, x] by their field, of `SIDES`: those that a product uses, as far as the
+    network has them."""
 
     def __len__(self) -> int:
         return len(self.maps)
@@ -36,6 +39,9 @@ class Piece(NamedTuple):
 
 class Product(Protocol):
     """Something that is made of a film's pieces: a film, a file of numbers, a page."""
+
+    sides: tuple[str, ...]
+    """Of `SIDES`, the maps that it uses."""
 
     def add(self, piece: Piece, folder: Path) -> None:
         """Put what becomes of a piece into its folder, which is kept if the run is stopped.

@@ -87,7 +87,8 @@ def _view(
         after = Carried.load(done[-1] / CARRIED) if done else None
     with _meter(len(film), after.first if after else 0, shown=progress) as meter:
         try:
-            with closing(_ahead(film, model, every, after, meter)) as pieces:
+            sides = {field for product in products for field in product.sides}
+            with closing(_ahead(film, model, every, sides, after, meter)) as pieces:
                 for piece, carried in pieces:
                     part = folder / _name(len(done))
                     with disk_errors(folder):
@@ -225,7 +226,12 @@ class _Raised(NamedTuple):
 
 
 def _ahead(
-    film: Film, model: "Model", every: int, after: Carried | None, meter: "_Meter"
+    film: Film,
+    model: "Model",
+    every: int,
+    sides: set[str],
+    after: Carried | None,
+    meter: "_Meter",
 ) -> Generator[tuple[Piece, Carried], None, None]:
     """Pieces that another thread computes while those before are worked on."""
     found: queue.Queue[tuple[Piece, Carried] | _Raised] = queue.Queue(_WAITING)
@@ -239,7 +245,7 @@ def _ahead(
     def work() -> None:
         error: BaseException | None = None
         try:
-            for one in watch(film, model, every=every, after=after, tick=tick):
+            for one in watch(film, model, every=every, sides=sides, after=after, tick=tick):
                 found.put(one)
                 del one
                 tick(0)

@@ -10,10 +10,9 @@ the pieces of a shot have the maps of the shot in one stretch, to the last digit
 """
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,30 +21,24 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from model.sight import Sight, State
-from pipeline.config.data import Flow, ImageFlowEstimator
 from pipeline.evaluation.watching import Found, found, whole_calls
-from pipeline.planning.load import own
-from pipeline.preprocessing.flow_estimators import Estimator, build_estimator
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
 from pipeline.stores.kinds import QUARTER
+from pipeline.viewing.keys import Flows, Keys, Source
 from pipeline.viewing.media.film import Film, Reader
-from pipeline.viewing.piece import Piece
+from pipeline.viewing.piece import SIDES, Piece
 from pipeline.viewing.shots import LEAD, Cuts
 
 if TYPE_CHECKING:
     from pipeline.viewing.network.load import Model
 
-SIDES = ("appearance", "motion", "gate_appearance", "gate_motion")
-"""Further maps of a network that a piece has, as far as there are any."""
 LONGEST = 48
 """Frames of a piece, about, at most: at its ends a film keeps only one of two threads busy, for as
 long as a piece takes."""
 _MEMORY = 96 << 20
 """Bytes of a piece, about, at most: four of them are held at once while a film is worked on."""
 _FLOW = "flow"
-_BLOCK = 8
-"""Frames that are decoded at once."""
 
 
 class Carried(NamedTuple):
@@ -99,88 +92,6 @@ class Carried(NamedTuple):
         return cls(**place, state=state if carries else None, last=last)
 
 
-class _Source:
-    """Frames of a film as far as they are needed at once, and the cuts among them."""
-
-    def __init__(self, reader: Reader, base: int, cuts: Cuts | None) -> None:
-        self._reader, self._cuts = reader, cuts
-        self._frames: deque[NDArray[np.uint8]] = deque()
-        self._begins: list[int] = []
-        self._base = base
-        self._over = False
-
-    def __getitem__(self, frame: int) -> NDArray[np.uint8]:
-        """A frame of the film that was read and not dropped."""
-        return self._frames[frame - self._base]
-
-    def reach(self, frame: int, start: int) -> int:
-        """Read up to a frame of a shot; return where the shot ends, or a frame behind this one."""
-        while not self._over and self._settled <= frame and not self._later(start):
-            block = self._reader.take(_BLOCK)
-            self._frames.extend(block)
-            self._over = not block
-            if self._cuts:
-                added = [self._cuts.add(picture) for picture in block]
-                self._begins += [cut for cut in added if cut is not None]
-                self._begins += [] if block else self._cuts.end()
-        end = min([self._base + len(self._frames), *self._later(start)])
-        return min(end, frame + 1)
-
-    @property
-    def _settled(self) -> int:
-        return self._cuts.settled if self._cuts else self._base + len(self._frames)
-
-    def _later(self, start: int) -> list[int]:
-        """Where shots begin after one."""
-        return [frame for frame in self._begins if frame > start]
-
-    def drop(self, before: int) -> None:
-        """Forget the frames before one."""
-        while self._frames and self._base < before:
-            self._frames.popleft()
-            self._base += 1
-
-
-class _Keys:
-    """The key frames of a shot as an array, of which the last ones are in memory."""
-
-    def __init__(self, source: _Source, start: int, end: int, every: int) -> None:
-        self._source, self._start, self._every = source, start, every
-        self.shape = (-(-(end - start) // every), *source[end - 1].shape)
-
-    def __getitem__(self, key: int) -> NDArray[np.uint8]:
-        return self._source[self._start + key * self._every]
-
-
-class _Flows:
-    """The flow of key frames as an array, each computed when it is first asked for."""
-
-    def __init__(self, estimate: Estimator, alone: bool) -> None:
-        self._estimate, self._alone = estimate, alone
-        self.known: dict[int, NDArray[np.float32]] = {}
-        self.source: _Source
-        self.place = range(0)
-        """Key frames of the shot: its first frame, where it ends as far as known, `every`."""
-
-    def __getitem__(self, key: int) -> NDArray[np.float32]:
-        if key not in self.known:
-            self.known[key] = np.ascontiguousarray(self._of(key))
-        return self.known[key]
-
-    def _of(self, key: int) -> NDArray[np.float32]:
-        """The flow of a key frame, computed."""
-        frame = self.place.start + key * self.place.step
-        if self._alone:
-            return np.asarray(self._estimate(self.source[frame][None])[0])
-        if frame + 1 < self.place.stop:
-            pair = np.stack([self.source[frame], self.source[frame + 1]])
-            return np.asarray(self._estimate(pair)[0])
-        if key:
-            return self[key - 1]
-        height, width = self.source[frame].shape[:2]
-        return np.zeros((2, height // QUARTER, width // QUARTER), np.float32)
-
-
 class _Lengths(NamedTuple):
     """Of pieces, in key frames."""
 
@@ -216,6 +127,7 @@ def watch(
     model: "Model",
     *,
     every: int = 1,
+    sides: Collection[str] = SIDES,
     after: Carried | None = None,
     tick: Callable[[int], None] = lambda seen: None,
 ) -> Iterator[tuple[Piece, Carried]]:
@@ -225,6 +137,7 @@ def watch(
         film: What is seen.
         model: What sees it.
         every: Film frames from one that the network sees to the next.
+        sides: Maps that the pieces have beside the saliency map, as far as the network has them.
         after: What came with the last piece that is there already; None: begin with the first.
         tick: Called after every call of the network, with how many frames were seen by then.
 
@@ -234,9 +147,9 @@ def watch(
     still = film.kind == "picture"
     fitted = model.at(film.height, film.width, film.timing.mean_rate / every, still)
     sight = fitted.sight
-    counts = lengths(sight, every, fitted.size, model.flows)
+    counts = lengths(sight, every, fitted.size, fitted.flow is not None)
     sight = sight._replace(together=counts.together)
-    flows = _flows(model.flow) if model.flow is not None else None
+    flows = Flows(fitted.flow) if fitted.flow is not None else None
     ahead = every * max(sight.after, max(1, sight.flows) - 1 if flows else 0) + 1
     now = after or Carried(0, 0, 0, None, {})
 
@@ -248,7 +161,7 @@ def watch(
     base = context(now)
     cuts = None if still else Cuts(base, since=now.first, shot=now.start)
     with Reader(film, fitted.size, base) as reader:
-        source = _Source(reader, base, cuts)
+        source = Source(reader, base, cuts)
         while True:
             key = -(-(now.first - now.start) // every)
             last = now.start + (key + (counts.later if key else counts.first) - 1) * every
@@ -256,21 +169,13 @@ def watch(
             stop = min(last + 1, end)
             if stop <= now.first:
                 break
-            keys = _Keys(source, now.start, end, every)
+            keys = Keys(source, now.start, end, every)
             chosen = range(key, -(-(stop - now.start) // every))
             if flows is not None:
                 flows.source, flows.place = source, range(now.start, end, every)
                 flows.known = {key - 1: now.last[_FLOW]} if now.last else {}
-            calls = found(
-                fitted.network,
-                keys,
-                flows,
-                chosen,
-                fields=("saliency", *SIDES),
-                sight=sight,
-                state=now.state,
-                begin=key,
-            )
+            fields = ("saliency", *sides)
+            calls = _calls(fitted.network, keys, flows, chosen, fields, sight, now)
             try:
                 arrays, state = _joined(calls, now.first, every, tick)
             except FloatingPointError as error:
@@ -283,7 +188,7 @@ def watch(
             piece = Piece(
                 first=now.first,
                 shot=now.shot,
-                frames=np.stack([source[frame] for frame in range(now.first, stop)]),
+                frames=[source[frame] for frame in range(now.first, stop)],
                 flow=spread.pop(_FLOW, None),
                 maps=spread.pop("saliency"),
                 sides=spread,
@@ -299,12 +204,50 @@ def watch(
         raise InputError(f"{film.source}: none of its frames can be decoded; check the file")
 
 
-def _flows(settings: Flow) -> _Flows:
-    """The flow that a network looks at."""
-    if weights := getattr(settings, "weights", None):
-        settings = settings.model_copy(update={"weights": own(weights)})
-    estimate = build_estimator(settings, torch.get_num_threads())
-    return _Flows(estimate, isinstance(settings, ImageFlowEstimator))
+def _calls(
+    network: Any,
+    keys: Keys,
+    flows: Flows | None,
+    chosen: range,
+    fields: Sequence[str],
+    sight: Sight,
+    now: Carried,
+) -> Iterator[Found]:
+    """What a network finds in key frames that follow one another; see `found`.
+
+    One that sees each frame by itself is not given those that repeat the one before, flow and all:
+    they have its map.
+    """
+    if sight.carries or sight.before or sight.after or sight.flows > 1:
+        how: dict[str, Any] = {"sight": sight, "state": now.state, "begin": chosen.start}
+        yield from found(network, keys, flows, chosen, fields=fields, **how)
+        return
+    before = {field: torch.from_numpy(array) for field, array in now.last.items()}
+    # The groups begin where those of a shot in one stretch do, so that sums are rounded alike.
+    for first in range(chosen.start, chosen.stop, sight.together):
+        group = range(first, min(first + sight.together, chosen.stop))
+        new = [key for key in group if not _repeats(keys, flows, key)]
+        calls = [*found(network, keys, flows, new, fields=fields, sight=sight)]
+        maps = calls[0].maps if calls else {}
+        if len(new) < len(group):
+            known = [{field: before[field][None] for field in fields if field in before}, maps]
+            rows = [sum(key <= this for key in new) - (not before) for this in group]
+            maps = {
+                field: torch.cat([one[field] for one in known if one])[rows]
+                for field in maps or before
+                if field != _FLOW
+            }
+        before = {field: tensor[-1] for field, tensor in maps.items()}
+        yield Found(maps, None)
+
+
+def _repeats(keys: Keys, flows: Flows | None, key: int) -> bool:
+    """Whether a key frame and its flow are those of the one before in the shot."""
+    return (
+        key > 0
+        and np.array_equal(keys[key], keys[key - 1])
+        and (flows is None or np.array_equal(flows[key], flows[key - 1]))
+    )
 
 
 def _joined(
@@ -326,6 +269,8 @@ def _between(
     before: Carried, arrays: dict[str, NDArray[np.float32]], frames: range, every: int
 ) -> dict[str, NDArray[np.float32]]:
     """Maps of film frames from those of key frames: the last one before, and those among them."""
+    if every == 1:
+        return dict(arrays)
     first = -(-(before.first - before.start) // every)  # the first key frame among them
     spread = {}
     for field in arrays or before.last:

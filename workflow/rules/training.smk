@@ -34,7 +34,7 @@ rule pretrain:
         settings=settings.training,
         sha256=as_json(cfg.backbone_sha256),
         loss=settings.loss,
-        seed=cfg.seed,
+        seed=settings.seed,
         checkpoints=settings.beside_weights("checkpoints"),
         board=settings.beside_weights("tensorboard"),
     shell:
@@ -84,7 +84,7 @@ rule finetune:
         settings=settings.training,
         sha256=as_json(cfg.backbone_sha256),
         loss=as_json(cfg.loss),
-        seed=cfg.seed,
+        seed=settings.seed,
         checkpoints=settings.beside_weights("checkpoints"),
         board=settings.beside_weights("tensorboard"),
     shell:

@@ -95,7 +95,6 @@ def flow_of(pictures: Pictures, every: int, settings: Flow, threads: int) -> NDA
 
 def predicted(
     fit: Callable[[int, int, float, bool], Fitted],
-    flow: Flow | None,
     given: ArrayLike | Tensor,
     *,
     rate: float,
@@ -104,21 +103,23 @@ def predicted(
 ) -> NDArray[np.float32]:
     """Return the maps of frames; see `pipeline.viewing.network.load.Model.predict`."""
     frames, single = frames_of(given)
-    if every < 1 or not rate > 0:
-        raise InputError(f"expected every >= 1 and a rate above 0, got {every} and {rate:g}")
+    if not isinstance(every, int | np.integer) or every < 1 or not rate > 0:
+        raise InputError(
+            f"expected every >= 1, a whole number, and a rate above 0, got {every} and {rate:g}"
+        )
     still = single if still is None else still
     count, height, width = frames.shape[:3]
     fitted = fit(height, width, rate / every, still)
     chosen = list(range(0, count, every))
     pictures = Pictures(frames, fitted.size)
     motion = None
-    if flow is not None and not still:
-        motion = flow_of(pictures, every, flow, torch.get_num_threads())
+    if fitted.flow is not None and not still:
+        motion = flow_of(pictures, every, fitted.flow, torch.get_num_threads())
     seen = Pictures(frames[::every], fitted.size)
     out = np.empty((count, height, width), np.float32)
     place = 0
     try:
-        for part in found(fitted.network, seen, motion, list(range(len(chosen)))):
+        for part in found(fitted.network, seen, motion, range(len(chosen)), sight=fitted.sight):
             for saliency in part.maps["saliency"].numpy():
                 out[chosen[place]] = _to_peak(saliency, (height, width))
                 place += 1

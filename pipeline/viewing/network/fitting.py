@@ -9,7 +9,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from model.backbones import STRIDE
+from model.light import GFSalNetLight
+from model.rivals.parts.view import View
 from model.sight import Sight, State, sight_of
+from pipeline.config.data import Flow
 from pipeline.stores.kinds import QUARTER
 
 PACE = 6.0
@@ -18,6 +21,8 @@ FILMS, STILLS = "dhf1k", "salicon"
 """Datasets in whose domains a network with domains works."""
 _AREA_WEIGHT = 0.5
 """What a deviation of the area counts for, beside one of the aspect."""
+_AT_ONCE = 1 << 18
+"""Pixels that a light network is given at once, about: of more, its features leave the caches."""
 _SHRUNK = 4
 """Times the working size of a network that shrinks its frames, at most, are they given at."""
 
@@ -32,6 +37,8 @@ class Fitted:
     """What it sees of the frames that it is given."""
     size: tuple[int, int]
     """Height and width of these frames, multiples of 4 pixels."""
+    flow: Flow | None = None
+    """How the optical flow that it looks at is estimated; None: it looks at none."""
 
 
 class _Paced(nn.Module):
@@ -88,6 +95,25 @@ def has_domains(network: Any) -> bool:
     return hasattr(network, "views")
 
 
+def by_appearance(network: Any) -> bool:
+    """Return whether a network sees still pictures by its appearance stream alone."""
+    return isinstance(network, GFSalNetLight) and network.appearance is not None
+
+
+def at_once(network: Any, sight: Sight, size: tuple[int, int]) -> Sight:
+    """Return what a network sees of frames of a size, in as many at once as are fastest."""
+    if not isinstance(network, GFSalNetLight):
+        return sight
+    return sight._replace(together=max(1, _AT_ONCE // math.prod(size)))
+
+
+def views(network: Any) -> list[View]:
+    """Return how a network that takes frames of any shape as they are sees them; of others []."""
+    if isinstance(network, GFSalNetLight):
+        return [network.view]
+    return list(network.views.values()) if has_domains(network) else []
+
+
 def size_for(network: Any, height: int, width: int, trained: tuple[int, int]) -> tuple[int, int]:
     """Return height and width of the frames of a film that a network is given.
 
@@ -100,6 +126,8 @@ def size_for(network: Any, height: int, width: int, trained: tuple[int, int]) ->
     area = trained[0] * trained[1]
     if has_domains(network):
         return grid(height, width, math.prod(network.views[network.core.domain].size), STRIDE)
+    if isinstance(network, GFSalNetLight):
+        return grid(height, width, math.prod(network.view.size), STRIDE)
     if hasattr(network, "load_stream") and not hasattr(network, "view"):
         return grid(height, width, area, STRIDE)
     scale = min(1.0, math.sqrt(area / (height * width)))
@@ -109,13 +137,16 @@ def size_for(network: Any, height: int, width: int, trained: tuple[int, int]) ->
     return QUARTER * rows, QUARTER * columns
 
 
-def at_size(network: Any, size: tuple[int, int]) -> Any:
-    """Return a network with domains that sees frames of this size as they are.
+def at_size(network: Any, size: tuple[int, int], still: bool) -> Any:
+    """Return a network with `views` that sees frames of this size as they are.
 
-    It shares its weights with the given one.
+    It shares its weights with the given one. A light network of both streams has the one of
+    appearance alone where it sees `still` pictures.
     """
     shared = {id(one): one for one in (*network.parameters(), *network.buffers())}
     fitted = copy.deepcopy(network, shared)
-    for view in fitted.views.values():
+    for view in views(fitted):
         view.size = size
+    if still and by_appearance(fitted):
+        fitted.motion = fitted.gate = None
     return fitted

@@ -3,13 +3,17 @@
 import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
+from model.light import GFSalNetLight
 from model.sight import sight_of
 from pipeline.config.config import Config
+from pipeline.config.data import Flow
 from pipeline.importing.released_state import load_released
 from pipeline.planning.fetchable import FETCHABLE
 from pipeline.planning.load import of_the_papers, own
@@ -27,6 +31,7 @@ from pipeline.runtime.version import VERSION
 from pipeline.stores.weights import file_sha256, weights_facts
 from pipeline.training.networks import build_network, load_into
 from pipeline.viewing.network.fetched import cache, cached, fetched
+from pipeline.viewing.network.folding import fold
 from pipeline.viewing.network.model import Model as Model
 from pipeline.viewing.network.onnx_export import refuse_others, write
 from pipeline.viewing.network.onnx_runtime import FORMAT, OnnxNetwork, needed
@@ -54,7 +59,8 @@ def load(
             or .onnx.
         weights: A file of weights for the named network: its authors', or ours.
         device: As torch names it, such as `cpu` or `cuda:0`; None: a GPU if there is one.
-        runtime: Which program computes the network; `onnx` takes GFSalNet and UNISAL, on a CPU.
+        runtime: Which program computes the network; `onnx` takes GFSalNet, its light form and
+            UNISAL, on a CPU.
         threads: Of the CPU; None: as torch is set.
 
     Raises:
@@ -69,7 +75,10 @@ def load(
             raise InputError(f"{threads} threads: give 1 or more")
         # More than there are cores only wait; for many thousands there is no memory.
         torch.set_num_threads(min(threads, os.cpu_count() or 1))
-    if Path(name_or_path).suffix == ".onnx":
+    exported = Path(name_or_path).suffix == ".onnx"
+    if (exported or runtime == "onnx") and device not in (None, "cpu"):
+        raise InputError(f"device {device}: ONNX Runtime computes on the CPU here; leave it out")
+    if exported:
         return _exported(Path(name_or_path), weights)
     where = usual_device() if device is None else _device(device)
     model = _loaded(str(name_or_path), weights)
@@ -78,6 +87,8 @@ def load(
         needed("onnxruntime")
         model.compiled = _compiled
         where = torch.device("cpu")
+    if isinstance(model.network, GFSalNetLight):
+        fold(model.network.eval())
     # Channels last: a tenth faster on processors, with the same maps but for rounding.
     model.network.to(device=where, memory_format=torch.channels_last).eval()
     return model
@@ -88,9 +99,7 @@ def _exported(file: Path, weights: Path | None) -> Model:
     if weights is not None:
         raise InputError(f"{file}: has its weights; leave {weights} out")
     network = OnnxNetwork(file, torch.get_num_threads())
-    cfg, facts = _config(), network.facts
-    flow = flows(cfg)["flow"] if facts["flow"] else None
-    about = f"{facts['about']}, as ONNX"
+    about, flow = f"{network.facts['about']}, as ONNX", _flow_in(network.facts, file)
     size, sha256 = network.frame_size, file_sha256(file)
     return Model(file.stem, about, network, flow=flow, trained=size, sha256=sha256)
 
@@ -221,10 +230,22 @@ def _named(cfg: Config, name: str, entry: str, weights: Path | None) -> Model:
         )
     file = fetched(name) if weights is None else weights
     network = build_network(arguments)
+    _check_whose(name, network, file)
     read = load_released(network, arguments, file, cfg.models[entry].sha256)
     licence = "Apache-2.0" if name in FETCHABLE else "their authors' terms"
     about = f"{name} with its authors' weights, {file.name} (sha256 {read.sha256[:8]}, {licence})"
     return Model(name, about, network, flow=flow, trained=trained, sha256=read.sha256)
+
+
+def _check_whose(name: str, network: Any, file: Path) -> None:
+    """Refuse a file that is not the one of the authors, where that is known by its digest."""
+    known, found = network.released().sha256, file_sha256(file)
+    if known and found not in known:
+        other = ", or leave it out" if name in FETCHABLE else ""
+        raise InputError(
+            f"{file}: not its authors' weights of {name} (sha256 {known[0][:8]}..., found "
+            f"{found[:8]}...); fetch it again{other}"
+        )
 
 
 def _ours(name: str, file: Path) -> Model:
@@ -241,10 +262,24 @@ def _ours(name: str, file: Path) -> Model:
     frames = weights_facts(file).get("frames") or {}
     trained = tuple(frames.get(key, getattr(cfg.frames, key)) for key in ("height", "width"))
     moves = arguments.get("streams") in ("both", "motion") or sight_of(network).flows
-    flow = flows(cfg)["flow"] if moves else None
+    named = _flow_in(weights_facts(file), file) or flows(cfg)["flow"]
+    flow = named if moves else None
     about = f"{arguments['network']} with the weights {file.name} of this project"
     size, sha256 = (trained[0], trained[1]), file_sha256(file)
     return Model(name, about, network, flow=flow, trained=size, sha256=sha256)
+
+
+def _flow_in(facts: Mapping[str, Any], file: Path) -> Flow | None:
+    """How a file says that the flow is estimated that its network looks at, if it does."""
+    if not isinstance(facts.get("flow"), dict):
+        return None
+    try:
+        found: Flow = TypeAdapter(Flow).validate_python(facts["flow"])
+    except ValidationError as error:
+        raise InputError(
+            f"{file}: its network looks at flow that this version cannot estimate; update gfsalnet"
+        ) from error
+    return found
 
 
 def _device(name: str) -> torch.device:

@@ -16,10 +16,13 @@ from pipeline.viewing.network.fitting import (
     FILMS,
     STILLS,
     Fitted,
+    at_once,
     at_size,
+    by_appearance,
     has_domains,
     paced,
     size_for,
+    views,
     with_step,
 )
 
@@ -89,14 +92,20 @@ class Model:
             network = self._kept(("compiled", still, size), again)
         sight = paced(sight_of(network), rate)
         again = partial(with_step, network, sight)
-        return Fitted(self._kept(("sight", still, size, sight), again), sight, size)
+        network = self._kept(("sight", still, size, sight), again)
+        return Fitted(network, at_once(self.network, sight, size), size, self.flow_of(still))
+
+    def flow_of(self, still: bool) -> Flow | None:
+        """Return how the flow is estimated that the network looks at; None: it looks at none."""
+        return None if still and by_appearance(self.network) else self.flow
 
     def torch_network(self, size: tuple[int, int], still: bool) -> Any:
         """Return the network in the domain of films or of `still` pictures, for one size."""
-        if not has_domains(self.network):
+        if not views(self.network):
             return self.network
-        enter(self.network, STILLS if still else FILMS)
-        return self._kept(("size", still, size), partial(at_size, self.network, size))
+        if has_domains(self.network):
+            enter(self.network, STILLS if still else FILMS)
+        return self._kept(("size", still, size), partial(at_size, self.network, size, still))
 
     def predict(
         self,
@@ -123,7 +132,7 @@ class Model:
         Raises:
             InputError: The frames have another shape, or values beyond 0..1.
         """
-        return predicted(self.at, self.flow, frames, rate=rate, every=every, still=still)
+        return predicted(self.at, frames, rate=rate, every=every, still=still)
 
     def _kept(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """What was made for a key before, or is made now."""

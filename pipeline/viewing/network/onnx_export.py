@@ -1,4 +1,4 @@
-"""GFSalNet and UNISAL as ONNX, with all that is needed to run them, checked against torch.
+"""GFSalNet, its light form and UNISAL as ONNX, with all they need to run, checked against torch.
 
 A file has one network, in one domain, for frames of one size. Its inputs are `frame` [1, 3, H, W],
 RGB in 0..1, and where the network has a motion stream `flow` [1, 2, H, W], right and down, pixels
@@ -22,8 +22,9 @@ from torch.nn.functional import relu
 
 from model.backbones import STRIDE
 from model.gfsalnet import GFSalNet
+from model.light import GFSalNetLight, LightMaps
 from model.outputs import Maps
-from model.rivals.unisal import UNISAL
+from model.rivals.unisal import UNISAL, DensityMaps
 from model.sight import see
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
@@ -37,7 +38,7 @@ use, and known to every runtime since 2023."""
 TOLERANCE = 1e-3
 """Largest difference from torch, as a share of the map's peak, with which a file is written: half
 of a level of 8 bits is 2e-3."""
-_FIELDS = Maps._fields[:5]
+_FIELDS = (*Maps._fields[:5], "log_density")
 """Maps of the frames' size."""
 _USUAL = (720, 1280)
 """Height and width of a film whose shape is taken where none is given."""
@@ -81,7 +82,7 @@ def export(
     map's peak; the file's metadata hold it too.
 
     Args:
-        model: GFSalNet or UNISAL.
+        model: GFSalNet, its light form, or UNISAL.
         path: The file to write.
         height: Of the frames that it is given, a multiple of 32 pixels; None: what a film of
             1280x720 pixels is given at.
@@ -169,12 +170,12 @@ def _to_export(
 ) -> tuple[nn.Module, dict[str, Tensor], list[str]]:
     """A module of tensors alone, its inputs by name, and the names of its outputs."""
     frame = torch.rand(1, 3, *size)
-    if isinstance(network, GFSalNet):
+    if isinstance(network, GFSalNet | GFSalNetLight):
         flow = {"flow": torch.rand(1, 2, *size)} if network.motion is not None else {}
         given = {"frame": frame, **flow}
         maps = network(frame, flow.get("flow"))
         same = _same(network)
-        fields = [f for f in _FIELDS if f not in same and getattr(maps, f) is not None]
+        fields = [f for f in _FIELDS if f not in same and getattr(maps, f, None) is not None]
         return _Frame(network, fields).eval(), given, fields
     maps, state = network(frame[:, None], None, None)
     carried = {} if still else {"state": torch.zeros_like(state[0])}
@@ -194,15 +195,16 @@ def _same(network: nn.Module) -> list[str]:
 
 def refuse_others(network: Any) -> None:
     """Raise InputError unless a network can become ONNX."""
-    if not isinstance(network, UNISAL | GFSalNet):
+    if not isinstance(network, UNISAL | GFSalNet | GFSalNetLight):
         raise InputError(
-            f"{type(network).__name__} does not become ONNX, only GFSalNet and UNISAL do; use torch"
+            f"{type(network).__name__} does not become ONNX, only GFSalNet, its light form and "
+            "UNISAL do; use torch"
         )
 
 
-def _plain(network: UNISAL | GFSalNet) -> nn.Module:
+def _plain(network: UNISAL | GFSalNet | GFSalNetLight) -> nn.Module:
     """The network without what only a training needs, which ONNX has no operator for."""
-    if isinstance(network, UNISAL):
+    if not isinstance(network, GFSalNet):
         return network
     shared = {id(one): one for one in (*network.parameters(), *network.buffers())}
     plain: GFSalNet = copy.deepcopy(network, shared)
@@ -211,15 +213,23 @@ def _plain(network: UNISAL | GFSalNet) -> nn.Module:
     return plain
 
 
+def _maps_of(network: nn.Module) -> type:
+    """The class of a network's maps."""
+    if isinstance(network, UNISAL):
+        return DensityMaps
+    return LightMaps if isinstance(network, GFSalNetLight) else Maps
+
+
 def _facts(model: Model, network: nn.Module, size: tuple[int, int], still: bool) -> dict[str, Any]:
     """What a file says of itself."""
     sight = getattr(network, "sight", None)
+    flow = model.flow_of(still)
     return {
         "about": model.about,
         "domain": (STILLS if still else FILMS) if sight else None,
-        "flow": model.flows,
+        "flow": flow and flow.model_dump(mode="json"),
         "format": FORMAT,
-        "maps": "DensityMaps" if isinstance(network, UNISAL) else "Maps",
+        "maps": _maps_of(network).__name__,
         "name": model.name,
         "opset": OPSET,
         "same": _same(network),

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.light import LightMaps
 from model.outputs import Maps
 from model.rivals.unisal import DensityMaps
 from model.sight import Sight, State
@@ -17,10 +18,10 @@ from pipeline.runtime.errors import InputError
 
 FACTS = "gfsalnet"
 """Key of a file's metadata: JSON with all that is needed to run it."""
-FORMAT = 2
+FORMAT = 3
 """Counts up with each change of what a file holds."""
 _NEXT = "next_state"
-_KINDS = {"Maps": Maps, "DensityMaps": DensityMaps}
+_KINDS = {"Maps": Maps, "DensityMaps": DensityMaps, "LightMaps": LightMaps}
 
 
 def needed(package: str) -> Any:

@@ -48,6 +48,8 @@ class MapFiles:
         InputError: There is no such form.
     """
 
+    sides: tuple[str, ...] = ()
+
     def __init__(self, film: Film, out: Path, form: str) -> None:
         if form not in FORMS:
             raise InputError(f"maps {form!r}: known are {', '.join(FORMS)}{meant(form, FORMS)}")

@@ -205,6 +205,8 @@ class Numbers:
     Those of a piece are lines in its folder, one for each frame, which `finish` copies.
     """
 
+    sides: tuple[str, ...] = ("gate_motion",)
+
     def __init__(self, film: Film, out: Path, regions: Regions, about: About) -> None:
         """Write to `out` when all pieces are there."""
         self._film, self._out, self._regions, self._about = film, out, regions, about

@@ -191,6 +191,8 @@ class Overlay:
         InputError: The name has another suffix, as that of a picture where there are more frames.
     """
 
+    sides: tuple[str, ...] = ()
+
     def __init__(
         self, film: Film, out: Path, strength: float | None = 0.6, colormap: str = "inferno"
     ) -> None:

@@ -116,6 +116,8 @@ class Page:
         colormap: Name in `COLORMAPS` at first.
     """
 
+    sides: tuple[str, ...] = ("gate_motion",)
+
     def __init__(
         self,
         film: Film,

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from model.flow.encoding import colorwheel
 from pipeline.viewing.media.film import Film
-from pipeline.viewing.piece import Piece
+from pipeline.viewing.piece import SIDES, Piece
 from pipeline.viewing.products.colours import enlarged, heat, looked_up, table, top
 from pipeline.viewing.products.drawing import overlay
 from pipeline.viewing.products.overlay import Frames, Shown, SteadyPeaks
@@ -56,6 +56,8 @@ class SideBySide:
     Raises:
         InputError: The name has another suffix, as that of a picture where there are more frames.
     """
+
+    sides: tuple[str, ...] = SIDES
 
     def __init__(
         self, film: Film, out: Path, strength: float | None = None, colormap: str = "inferno"

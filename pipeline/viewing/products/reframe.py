@@ -94,6 +94,8 @@ class _Shot(NamedTuple):
 class Reframed:
     """The film that a window shows, and where the window is."""
 
+    sides: tuple[str, ...] = ()
+
     def __init__(
         self,
         film: Film,

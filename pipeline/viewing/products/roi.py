@@ -58,6 +58,8 @@ def roi(kind: Literal["x264", "kvazaar", "json"], film: Film, out: Path, about: 
 class GreyFilm:
     """A grey film of the source's size, frame for frame."""
 
+    sides: tuple[str, ...] = ()
+
     def __init__(self, film: Film, out: Path) -> None:
         """Write to `out` when all pieces are there."""
         self._film, self._out = film, out
@@ -91,6 +93,8 @@ def grey(saliency: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
 
 class DeltaQp:
     """Differences of the QP for each frame and block of 64 x 64 pixels."""
+
+    sides: tuple[str, ...] = ()
 
     def __init__(self, film: Film, out: Path) -> None:
         """Write to `out` when all pieces are there."""
@@ -170,6 +174,8 @@ def _overlaps(cells: int, pixels: int) -> NDArray[np.float64]:
 
 class Rectangles:
     """Rectangles about the places that hold most of the density, in pixels of the source."""
+
+    sides: tuple[str, ...] = ()
 
     def __init__(self, film: Film, out: Path, about: About) -> None:
         """Write to `out` when all pieces are there."""

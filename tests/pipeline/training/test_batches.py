@@ -22,7 +22,7 @@ from pipeline.preprocessing.flow_estimators import build_estimator
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.processes import Processes
 from pipeline.stores.kinds import Codec
-from pipeline.training.batches import Draw, Order, load, shrunk
+from pipeline.training.batches import Draw, Order, load, mirrored, shrunk
 from pipeline.training.samples import Batch, TrainingSamples, on_device
 from tests.builders import training_stores
 
@@ -65,6 +65,33 @@ def test_unshuffled_samples_come_in_the_order_of_their_numbers() -> None:
     assert indices(list(order(shuffled=False, count=40))) == list(range(40))
     shares = [list(order(shuffled=False, processes=Processes(rank, 2))) for rank in range(2)]
     assert [share[0].indices for share in shares] == [[0, 2], [1, 3]]
+
+
+def test_half_of_the_batches_are_mirrored_if_that_is_asked_for() -> None:
+    turned = [draw.mirrored for draw in order(mirror=True, iterations=400)]
+    assert 160 < sum(turned) < 240
+    assert not any(draw.mirrored for draw in order(iterations=400))
+    unlike = [draw._replace(mirrored=False) for draw in order(mirror=True, iterations=400)]
+    assert unlike == list(order(iterations=400))  # nothing else depends on it
+
+
+def test_in_a_mirror_what_moved_right_moves_left() -> None:
+    torch.manual_seed(0)
+    batch = Batch(
+        torch.randint(0, 256, (2, 3, 8, 12), dtype=torch.uint8),
+        torch.randn(2, 2, 2, 3).half(),
+        torch.rand(2, 1, 8, 12).half(),
+        torch.rand(2, 1, 8, 12) > 0.5,
+    )
+    flow = batch.flow.clone()
+    turned = mirrored(batch)
+    assert torch.equal(turned.frame[..., 0], batch.frame[..., -1])
+    assert torch.equal(turned.fixated[..., 2], batch.fixated[..., -3])
+    assert torch.equal(turned.flow[:, 0, :, 0], -flow[:, 0, :, -1])
+    assert torch.equal(turned.flow[:, 1, :, 0], flow[:, 1, :, -1])
+    assert torch.equal(batch.flow, flow)
+    for once, twice in zip(batch, mirrored(turned), strict=True):
+        assert torch.equal(once, twice)
 
 
 def test_factors_are_equally_likely() -> None:

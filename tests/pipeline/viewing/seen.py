@@ -103,7 +103,8 @@ def model_of(network: nn.Module, flow: Any = None) -> Any:
     sight = network.sight
 
     def at(height: int, width: int, rate: float, still: bool) -> Any:
-        return SimpleNamespace(network=network, sight=sight, size=(height, width))
+        size = (height, width)
+        return SimpleNamespace(network=network, sight=sight, size=size, flow=flow)
 
     return SimpleNamespace(
         name="net",
@@ -111,6 +112,5 @@ def model_of(network: nn.Module, flow: Any = None) -> Any:
         sha256=None,
         network=network,
         flow=flow,
-        flows=flow is not None,
         at=at,
     )

@@ -27,6 +27,8 @@ COUNTS = (40, 20, 16)
 class Maps:
     """A product: all maps in one file."""
 
+    sides: tuple[str, ...] = ()
+
     def __init__(self, out: Path, option: int = 0) -> None:
         self.out, self.option = out, option
         self.added: list[int] = []

@@ -125,7 +125,7 @@ def test_pieces_follow_one_another_without_a_gap(monkeypatch: pytest.MonkeyPatch
     pieces = seen(drawn_film(*COUNTS), model_of(Network()), every=10)
     assert [piece.first for piece in pieces] == [0, 62, 78]
     assert [len(piece) for piece in pieces] == [*COUNTS]
-    assert [piece.frames.shape for piece in pieces] == [(count, *SIZE, 3) for count in COUNTS]
+    assert [np.shape(piece.frames) for piece in pieces] == [(count, *SIZE, 3) for count in COUNTS]
 
 
 def test_maps_between_key_frames_are_interpolated_and_stay_behind_the_last() -> None:
@@ -155,6 +155,53 @@ def test_a_state_does_not_go_on_across_a_cut() -> None:
     both, alone = drawn_film(30, 30), drawn_film(30, 30)
     alone.frames = alone.frames[30:]
     assert np.array_equal(seen(both, model)[1].maps, seen(alone, model)[0].maps)
+
+
+class Counting(Network):
+    """Counts the frames that it is given."""
+
+    given = 0
+
+    def forward(self, clip: Any, flow: Any, state: Any) -> Any:
+        self.given += len(clip)
+        return super().forward(clip, flow, state)
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_frame_that_repeats_the_one_before_is_not_seen_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, every: int
+) -> None:
+    monkeypatch.setattr(watching, "LONGEST", 8 * every)
+    film = drawn_film(40)
+    film.frames = [film.frames[0]] * 3 + [film.frames[1]] * 30 + film.frames[2:9]
+    model = model_of(Counting(Sight(together=4)), DIS)
+    whole = list(watch(film, model, every=every))
+    maps = joined([piece for piece, _ in whole])
+    keys = range(0, 40, every)
+    motion, frames = flow_of(film.frames, keys), np.stack(film.frames[::every])
+    calls = found(Network(Sight(together=4)), frames, motion, range(len(keys)))
+    # Frames that are seen with fewer others are rounded otherwise.
+    expected = np.concatenate([one.maps["saliency"].numpy() for one in calls])
+    np.testing.assert_allclose(maps["saliency"][::every], expected, rtol=1e-5)
+    for k, (_, carried) in enumerate(whole):
+        rest = seen(film, model, every=every, after=carried)
+        assert all(same(one, other) for one, (other, _) in zip(rest, whole[k + 1 :], strict=True))
+    # The last frame before a change has another flow, and so another map.
+    new = [
+        k
+        for k in range(1, len(keys))
+        if not (
+            np.array_equal(frames[k], frames[k - 1]) and np.array_equal(motion[k], motion[k - 1])
+        )
+    ]
+    model.network.given = 0
+    seen(film, model, every=every)
+    assert model.network.given == 1 + len(new) < len(keys) / 2
+
+
+def test_only_the_maps_that_are_used_are_kept() -> None:
+    (piece,) = seen(drawn_film(20), model_of(Network()), sides=())
+    assert not piece.sides
 
 
 def test_a_single_frame_is_a_piece_without_motion() -> None:

@@ -59,3 +59,34 @@ def official(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     (folder / "home").mkdir()
     file.rename(folder / f"home/unisal-{digest[:8]}.pth")
     return folder / f"home/unisal-{digest[:8]}.pth"
+
+
+def light(file: Path, size: tuple[int, int], *, streams: str = "both", flow: Any = "dis") -> Path:
+    """A file of weights of the light network, as small as it gets; `flow` None: it names none."""
+    arguments = {
+        "network": "gfsalnet_light",
+        "streams": streams,
+        "size": [*size],
+        "backbone": "mobilenet_v2",
+        "layers": 7,
+        "channels": [16],
+        "motion_channels": [8, 8, 8],
+        "spread": 0.005,
+        "aside": 0.3,
+    }
+    torch.manual_seed(0)
+    network = build(**arguments)
+    with torch.no_grad():  # as after a training, so that maps vary over the frame
+        for name, tensor in network.state_dict().items():
+            if name.endswith("running_mean"):
+                tensor.normal_(std=0.1)
+            elif name.endswith("running_var"):
+                tensor.fill_(SPREAD)
+            elif name.endswith(".conv.weight") and not tensor.any():
+                tensor.normal_()
+    facts: dict[str, Any] = {"network": arguments}
+    facts["frames"] = {"height": size[0], "width": size[1]}
+    if flow == "dis":
+        flow = {"estimator": "dis", "preset": "fast", "cut": None}
+    save_weights(file, network, facts | ({"flow": flow} if flow else {}))
+    return file

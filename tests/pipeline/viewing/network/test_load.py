@@ -90,6 +90,8 @@ def test_what_is_not_known_gets_one_line(tmp_path: Path) -> None:
     assert "no such file" in refused(tmp_path / "a.safetensors")
     assert "cannot be fetched" in refused("unisal")
     assert "is trained by this workflow" in refused("gfsalnet")
+    assert "found" in (said := refused("unisal", weights=ours(tmp_path / "no.pth")))
+    assert said.endswith("fetch it again, or leave it out")
     assert "device tpu9" in refused("itti", device="tpu9")
     mine = ours(tmp_path / "mine.safetensors")
     assert "weights of gfsalnet, not of unisal" in refused("unisal", weights=mine)

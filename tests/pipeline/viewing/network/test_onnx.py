@@ -127,6 +127,7 @@ def test_what_cannot_be_is_said(
     assert "no such file" in refused(lambda: load(out))
     out.write_text("text")
     assert "no network of this project" in refused(lambda: load(out))
+    assert "ONNX Runtime computes on the CPU" in refused(lambda: load(file, device="cuda:0"))
     assert "has its weights" in refused(lambda: load(file, weights=out))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert "pip install onnx onnxruntime onnxscript" in refused(lambda: load(file))

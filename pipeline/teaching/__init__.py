@@ -1,0 +1,1 @@
+"""What gfsalnet-light is taught with beside recordings: drawn scenes."""

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from model.backbones import MobileNetTrunk
+from model.light import GFSalNetLight
+from model.registry import build
+from model.rivals.unisal import released_name
+
+SETTINGS: dict[str, Any] = {
+    "backbone": "mobilenet_v2",
+    "size": (64, 96),
+    "layers": 14,
+    "channels": (16, 8),
+    "motion_channels": (8, 8, 8),
+    "spread": 0.004,
+    "aside": 0.3,
+    "frozen": True,
+}
+SIZE = (60, 88)
+
+
+def light(streams: str = "both", **changes: Any) -> GFSalNetLight:
+    torch.manual_seed(0)
+    network = build("gfsalnet_light", streams=streams, **SETTINGS | changes)
+    assert isinstance(network, GFSalNetLight)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if ".level.conv.weight" in name or name == "gate.conv.weight":
+                parameter.normal_(std=20)  # first maps are uniform, and would prove nothing
+    return network.eval()
+
+
+@pytest.fixture
+def seen() -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    return torch.rand(2, 3, *SIZE), 3 * torch.randn(2, 2, *SIZE)
+
+
+@torch.no_grad()
+def test_maps_are_densities_that_the_gate_mixes(seen: tuple[torch.Tensor, torch.Tensor]) -> None:
+    maps = light()(*seen)
+    assert {tuple(one.shape) for one in maps} == {(2, 1, *SIZE)}
+    torch.testing.assert_close(maps.log_density.exp().sum((1, 2, 3)), torch.ones(2))
+    torch.testing.assert_close(maps.saliency.amax((1, 2, 3)), torch.ones(2))
+    mixed = maps.appearance * maps.gate_appearance + maps.motion * maps.gate_motion
+    scaled = mixed / mixed.amax((2, 3), keepdim=True)
+    torch.testing.assert_close(maps.saliency, scaled)
+    assert maps.gate_appearance.std() > 0.01 and maps.gate_appearance.std() < 0.5
+
+
+@torch.no_grad()
+def test_where_nothing_moves_the_appearance_stream_decides(
+    seen: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    frame, flow = seen
+    network, alone = light(), light("appearance")
+    alone.load_state_dict(network.state_dict(), strict=False)
+    still = alone(frame, None)
+    assert torch.equal(network(frame, None).saliency, still.saliency)
+    flow[1] = 0
+    maps = network(frame, flow)
+    torch.testing.assert_close(maps.saliency[1], still.saliency[1])
+    assert (maps.gate_appearance[1] == 1).all()
+    assert (maps.saliency[0] - still.saliency[0]).abs().max() > 0.01
+
+
+@torch.no_grad()
+def test_motion_alone_needs_flow(seen: tuple[torch.Tensor, torch.Tensor]) -> None:
+    network = light("motion")
+    assert network(*seen).saliency.shape == (2, 1, *SIZE)
+    with pytest.raises(ValueError, match="needs flow"):
+        network(seen[0], None)
+
+
+@torch.no_grad()
+def test_flow_counts_as_a_share_of_the_width(seen: tuple[torch.Tensor, torch.Tensor]) -> None:
+    network = light("motion", size=(64, 96))
+    frame, flow = torch.rand(1, 3, 128, 192), 3 * torch.randn(1, 2, 32, 48)
+    large = flow.repeat_interleave(4, -1).repeat_interleave(4, -2)
+    small = torch.nn.functional.avg_pool2d(large, 2) / 2
+    near = torch.nn.functional.avg_pool2d(frame, 2)
+    torch.testing.assert_close(network.seen_flow(large), network.seen_flow(small))
+    torch.testing.assert_close(network.contrast(frame), network.contrast(near))
+
+
+def test_a_frozen_stream_learns_nothing(seen: tuple[torch.Tensor, torch.Tensor]) -> None:
+    network = light().train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    groups = network.parameter_groups()
+    step = torch.optim.SGD([one for group in groups for one in group["params"]], 0.1)
+    density, fixated = torch.rand(2, 1, *SIZE), torch.rand(2, 1, *SIZE) > 0.9
+    network.authors_loss(network(*seen), density, fixated).backward()
+    step.step()
+    changed = {
+        key.split(".")[0]
+        for key, value in network.state_dict().items()
+        if not torch.equal(value, before[key])
+    }
+    assert changed == {"motion", "gate"}
+
+
+def test_the_trunk_learns_at_a_tenth_and_keeps_its_statistics(
+    seen: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    network = light("appearance").train()
+    assert network.appearance is not None
+    assert [group["rate"] for group in network.parameter_groups()] == [1.0, 0.1]
+    mean = network.appearance.trunk.features[0][1].running_mean.clone()
+    network(seen[0], None)
+    assert torch.equal(network.appearance.trunk.features[0][1].running_mean, mean)
+
+
+@pytest.mark.parametrize("whose", ["torchvision", "unisal"])
+def test_the_trunk_starts_from_either_file(whose: str) -> None:
+    torch.manual_seed(2)
+    trunk = MobileNetTrunk().state_dict()
+    given = dict(trunk)
+    if whose == "unisal":
+        given = {released_name(f"core.trunk.{key}"): value for key, value in trunk.items()}
+    network = light("appearance")
+    network.load_backbone(given)
+    own = network.state_dict()
+    assert network.appearance is not None
+    for key in network.appearance.trunk.state_dict():
+        assert torch.equal(own[f"appearance.trunk.{key}"], trunk[key])
+    with pytest.raises(ValueError, match="not those of torchvision's backbone"):
+        network.load_backbone({"fc.weight": torch.zeros(1)})
+
+
+def test_both_streams_start_from_a_network_of_pictures() -> None:
+    pictures, network = light("appearance", channels=(16, 8)), light()
+    network.load_stream(pictures.state_dict())
+    for key, value in pictures.state_dict().items():
+        assert torch.equal(network.state_dict()[key], value)
+    with pytest.raises(ValueError, match="another layout"):
+        light(layers=19, channels=(16, 12, 8)).load_stream({"appearance.odd": torch.zeros(1)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layers": 13}, "layers: expected 7, 14, 19"),
+        ({"layers": 19}, "layers: expected"),
+        ({"size": (60, 96)}, "multiples of 32"),
+        ({"streams": "three"}, "streams: expected one of"),
+        ({"backbone": "resnet50"}, "backbone: expected one of"),
+    ],
+)
+def test_wrong_arguments_are_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build("gfsalnet_light", **{"streams": "both", **SETTINGS} | changes)
