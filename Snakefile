@@ -27,6 +27,7 @@ include: "workflow/rules/raw.smk"
 include: "workflow/rules/preprocessing.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/training.smk"
+include: "workflow/rules/teaching.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/reporting.smk"
 

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -34,7 +35,7 @@ from pipeline.planning.needs import flow_name, flows, network_arguments
 from pipeline.training.networks import build_network
 from pipeline.viewing import keys, run, watch
 from pipeline.viewing.media.film import open_film
-from pipeline.viewing.network.load import load
+from pipeline.viewing.network.load import known_names, load
 from pipeline.viewing.network.model import Model
 from pipeline.viewing.products import overlay
 
@@ -66,6 +67,15 @@ CASES = (
     Case("spectral_residual", "torch", "all"),
     Case("gfsalnet", "torch", "fast"),
 )
+OURS = ("gfsalnet-light", "gfsalnet-tiny")
+"""Models whose weights come with the package, once they are there."""
+
+
+def usual() -> list[Case]:
+    """What is measured where nothing is asked for."""
+    ours = [name for name in OURS if name in known_names()]
+    paces = product(ours, ("torch", "onnx"), ("fast", "all"))
+    return [*CASES, *(Case(*pace) for pace in paces)]
 
 
 class Clock:
@@ -145,9 +155,9 @@ def measured(case: Case, source: Path, weights: Path | None, threads: int) -> di
     every = 1 if case.pace == "all" else round(RATE / PACE)
     with tempfile.TemporaryDirectory() as name:
         out = Path(name) / "out.mp4"
-        product = overlay.Overlay(film, out)
+        made = overlay.Overlay(film, out)
         own, began = time.process_time(), time.perf_counter()
-        run.view(film, model, [product], folder=Path(name) / "parts", every=every, progress=False)
+        run.view(film, model, [made], folder=Path(name) / "parts", every=every, progress=False)
         passed, own = time.perf_counter() - began, time.process_time() - own
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     clock.seconds["decode"] += children.ru_utime + children.ru_stime
@@ -221,7 +231,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="length of the film")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the network")
     parser.add_argument("--times", type=int, default=10, help="length of the longer film, films")
-    parser.add_argument("--runs", nargs="*", default=[",".join(case) for case in CASES])
+    parser.add_argument("--runs", nargs="*", default=[",".join(case) for case in usual()])
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     cases = [Case(*text.split(",")) for text in options.runs]

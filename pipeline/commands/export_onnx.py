@@ -16,7 +16,9 @@ def size(text: str) -> tuple[int, int]:
 
 def _options(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "model", metavar="MODEL", help="unisal, or the .safetensors of a training of GFSalNet"
+        "model",
+        metavar="MODEL",
+        help="unisal, gfsalnet-light, or the .safetensors of a training of GFSalNet",
     )
     parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights")
     parser.add_argument(

@@ -14,6 +14,7 @@ from pipeline.config.data import ReleasedDensity
 from pipeline.config.evaluation import Measured
 from pipeline.config.section import GIVEN, UNTRAINED
 from pipeline.planning import needs, paths
+from pipeline.planning.fetchable import fetchable_file
 from pipeline.planning.load import RIVALS, own
 from pipeline.planning.rows import pictured
 from pipeline.raw.patterns import files_matching, video_file
@@ -164,6 +165,10 @@ class Inputs:
     def own_backbone(self, wildcards: Wildcards) -> list[str]:
         """ImageNet weights that a model's training starts from if no other training starts it."""
         return [] if self.start(wildcards) else self.backbone(wildcards)
+
+    def teacher(self) -> str:
+        """The weights of UNISAL, which teaches, as its authors released them."""
+        return str(fetchable_file(self.cfg.pathvars["raw"], "unisal"))
 
     def released(self, wildcards: Wildcards) -> list[str]:
         """The file of weights that a network's authors released, and one beside it, if any."""

@@ -160,8 +160,9 @@ def planned(
                 read_yaml(file)
         cfg = load(complete(keys))
         _refuse_unknown_metrics(cfg, metrics)
-        # preflight reports more of what is missing; a job of a cluster was planned already.
-        looked = {"preflight", "--target-jobs"} & set(command)
+        # preflight reports more of what is missing, and teach makes it; a job of a cluster was
+        # planned already.
+        looked = {"preflight", "teach", "--target-jobs"} & set(command)
         message = None if looked else missing_message(cfg)
     except ValueError as error:
         message = str(error)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.config.data import Flow, Frames
+from pipeline.config.data import Flow
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import disk_errors
@@ -41,12 +41,11 @@ def pack(
     *,
     weights: Path,
     before: list[Path],
-    frames: Frames,
     flow: Flow,
     sources: list[Path],
     packed: Path,
 ) -> None:
-    """Pack the weights of a training, whose stores have `frames` and which saw `flow`.
+    """Pack the weights of a training of a network that saw `flow`.
 
     `before` holds the weights of the trainings that led to it, in their order, and `sources` the
     sheets of the material; their digests go along.
@@ -63,7 +62,7 @@ def pack(
         raise InputError(f"{weights}: {error}; train it again at a lower rate") from error
     said: dict[str, Any] = {
         "network": facts["network"],
-        "frames": {"height": frames.height, "width": frames.width},
+        "frames": dict(zip(("height", "width"), facts["network"]["size"], strict=True)),
         "flow": flow.model_dump(),
         "trainings": [trained(file) for file in (*before, weights)],
         "sources": {sheet.name: file_sha256(sheet) for sheet in sources},

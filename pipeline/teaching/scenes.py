@@ -1,30 +1,21 @@
 """Stage scenes: draw short clips with a density of where people look, to teach a network motion.
 
-`pipeline.teaching.kinds` says what they show and `pipeline.teaching.attention` where people look.
-The layout is that of released maps (`pipeline.datasets.released`): in `<split>/<clip>/`,
-`images/0001.jpg` is a frame, `density/0001.png` the density over its peak, and
-`fixation/0001.png` the points that were drawn from it. A clip follows from the seed and its name,
-whichever others are drawn.
+`pipeline.teaching.drawing.kinds` says what they show and `pipeline.teaching.drawing.attention`
+where people look. A clip follows from the seed and its name, whichever others are drawn.
 """
 
-import hashlib
 from pathlib import Path
-
-import cv2
-import numpy as np
 
 from pipeline.raw.splits import SPLITS, SheetClip, read_sheet
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic, remove
-from pipeline.teaching.attention import densities, draw_habits
-from pipeline.teaching.kinds import KINDS, draw_scene
-from pipeline.teaching.photographs import Photographs
-from pipeline.teaching.timeline import LEAD
-from pipeline.training.flow_pairs.geometry import Floats, Picture
+from pipeline.teaching.drawing.attention import densities, draw_habits
+from pipeline.teaching.drawing.kinds import KINDS, draw_scene
+from pipeline.teaching.drawing.photographs import Photographs
+from pipeline.teaching.drawing.timeline import LEAD
+from pipeline.teaching.layout import generator, write_clip
 
-FIXATIONS = 40
-"""Points drawn from each frame's density."""
 _QUALITY = (86, 95)
 """Bounds of a clip's JPEG quality: flow meets real noise of compression."""
 
@@ -32,21 +23,6 @@ _QUALITY = (86, 95)
 def kind_of(clip: str) -> str:
     """Return the kind that a clip's name begins with: pan for pan_001."""
     return clip.rpartition("_")[0]
-
-
-def generator(seed: int, clip: str) -> np.random.Generator:
-    """Return the generator of a clip, which follows from the seed and the name."""
-    digest = hashlib.sha256(clip.encode()).digest()[:8]
-    return np.random.default_rng([seed, int.from_bytes(digest)])
-
-
-def draw_fixations(rng: np.random.Generator, density: Floats) -> Picture:
-    """Return points drawn from a density [y, x], 255 on 0."""
-    shares = np.cumsum(density.ravel(), dtype=np.float64)
-    chosen = np.searchsorted(shares, rng.random(FIXATIONS) * shares[-1], side="right")
-    points = np.zeros(density.shape, np.uint8)
-    points.ravel()[np.minimum(chosen, density.size - 1)] = 255
-    return points
 
 
 def draw_clip(folder: Path, clip: str, photographs: Photographs, seed: int) -> None:
@@ -59,21 +35,8 @@ def draw_clip(folder: Path, clip: str, photographs: Photographs, seed: int) -> N
     scene = draw_scene(rng, kind_of(clip), photographs)
     maps = densities(scene, draw_habits(rng))
     quality = int(rng.integers(*_QUALITY))
-    for name in ("images", "density", "fixation"):
-        (folder / name).mkdir(parents=True)
-    for number, density in enumerate(maps, start=1):
-        grey = np.round(255 * density / density.max()).astype(np.uint8)
-        picture = scene.picture(LEAD + number - 1, rng)
-        _write(folder / f"images/{number:04d}.jpg", picture[..., ::-1], quality)
-        _write(folder / f"density/{number:04d}.png", grey)
-        _write(folder / f"fixation/{number:04d}.png", draw_fixations(rng, density))
-
-
-def _write(path: Path, picture: Picture, quality: int = 0) -> None:
-    """Encode a picture, BGR or grey; a quality is that of a JPEG."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if quality else []
-    _, data = cv2.imencode(path.suffix, picture, options)
-    path.write_bytes(data.tobytes())
+    moments = ((scene.picture(LEAD + i, rng), density) for i, density in enumerate(maps))
+    write_clip(folder, moments, rng, quality)
 
 
 def _check(sheet: Path, clips: tuple[SheetClip, ...]) -> None:

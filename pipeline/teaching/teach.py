@@ -2,26 +2,20 @@
 
 The teacher is UNISAL (Droste, Jiao and Noble, ECCV 2020), whose authors' weights are under
 Apache-2.0: a network that learns from its densities learns what it knows of films and pictures of
-any licence that allows it, without a recording of gaze. The layout is that of released maps
-(`pipeline.datasets.released`): in `<split>/<clip>/`, `images/0001.jpg` is a frame,
-`density/0001.png` the density over its peak, and `fixation/0001.png` points drawn from it.
+any licence that allows it, without a recording of gaze.
 """
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import groupby, islice
 from pathlib import Path
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.preprocessing.density_recipes import released_map
 from pipeline.raw.splits import SheetClip, read_sheet
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
+from pipeline.teaching.layout import generator, write_clip
 from pipeline.teaching.segments import LENGTH, place_of
 from pipeline.teaching.sources import Source, fetched, read_sources
 from pipeline.teaching.teacher import Teacher, densities
@@ -30,8 +24,6 @@ from pipeline.viewing.network.load import load
 
 LONGER = 384
 """Pixels of the longer side of a frame, at most."""
-FIXATIONS = 40
-"""Points drawn from each frame's density."""
 _QUALITY = 95
 """Of the JPEG files, of 100."""
 
@@ -41,39 +33,6 @@ def frame_size(film: Film) -> tuple[int, int]:
     width = film.width * float(film.aspect)
     scale = min(1.0, LONGER / max(film.height, width))
     return 2 * max(1, round(scale * film.height / 2)), 2 * max(1, round(scale * width / 2))
-
-
-def draw_fixations(rng: np.random.Generator, density: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return points drawn from a density [y, x] of any sum: 255 on 0."""
-    shares = np.cumsum(density.ravel())
-    chosen = np.searchsorted(shares, rng.random(FIXATIONS) * shares[-1], side="right")
-    points = np.zeros(density.shape, np.uint8)
-    points.ravel()[np.minimum(chosen, density.size - 1)] = 255
-    return points
-
-
-def write_clip(
-    folder: Path,
-    frames: Sequence[NDArray[np.uint8]],
-    maps: Sequence[NDArray[np.float32]],
-    rng: np.random.Generator,
-) -> None:
-    """Write frames [y, x, 3], RGB, and a density [y, x] of each, on any grid, into a folder."""
-    for name in ("images", "density", "fixation"):
-        (folder / name).mkdir(parents=True)
-    for number, (frame, found) in enumerate(zip(frames, maps, strict=True), start=1):
-        density = released_map(found, frame.shape[:2])
-        grey = np.round(255 * density).astype(np.uint8)
-        options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-        _write(folder / f"images/{number:04d}.jpg", frame[..., ::-1], options)
-        _write(folder / f"density/{number:04d}.png", grey, [])
-        _write(folder / f"fixation/{number:04d}.png", draw_fixations(rng, density), [])
-
-
-def _write(path: Path, picture: NDArray[np.uint8], options: Sequence[int]) -> None:
-    """Encode a picture, BGR or grey."""
-    _, data = cv2.imencode(path.suffix, picture, options)
-    path.write_bytes(data.tobytes())
 
 
 def teach_film(file: Path, clips: Sequence[tuple[int, Path]], teacher: Teacher, seed: int) -> None:
@@ -101,10 +60,10 @@ def teach_film(file: Path, clips: Sequence[tuple[int, Path]], teacher: Teacher, 
                 raise InputError(f"{file}: ends within clip {folder.name}; {_AGAIN}")
             if len({shot for shot, _ in seen}) > 1:
                 raise InputError(f"{file}: has a cut within clip {folder.name}; {_AGAIN}")
-            digest = hashlib.sha256(folder.name.encode()).digest()[:8]
-            rng = np.random.default_rng([seed, int.from_bytes(digest)])
+            maps = [released_map(density, frames[0].shape[:2]) for _, density in seen]
             with atomic(folder) as partial:
-                write_clip(partial, frames, [density for _, density in seen], rng)
+                pairs = zip(frames, maps, strict=True)
+                write_clip(partial, pairs, generator(seed, folder.name), _QUALITY)
 
 
 _AGAIN = "remake the split sheet with `python -m pipeline.teaching.deal`"

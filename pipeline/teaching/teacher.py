@@ -58,6 +58,17 @@ class Teacher(Model):
         return Fitted(_Both(fitted.network, fitted.sight), fitted.sight, fitted.size)
 
 
+def mirrored_mean(model: Model, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the mean density, of sum 1, that a model finds in a picture [y, x, 3] and its mirror.
+
+    Raises:
+        InputError: The model refuses the picture.
+    """
+    found = [model.predict(picture), model.predict(picture[:, ::-1])[..., ::-1]]
+    shares = [one.squeeze() / max(float(one.sum()), _TINY) for one in found]
+    return np.asarray(sum(shares) / 2, np.float32)
+
+
 def densities(film: Film, teacher: Teacher) -> Generator[tuple[int, NDArray[np.float32]]]:
     """Yield of each frame of a film its shot, from 0, and its density [y, x] on any grid.
 

@@ -1,31 +1,31 @@
-"""Weights of our own: what they are taught on, and how they are packed (docs/light.md)."""
-
-LIGHT = {"gfsalnet-light": "gfsalnet_light", "gfsalnet-tiny": "gfsalnet_tiny"}
-
+"""Weights of our own: what they are taught on, and how they come with the package (docs/light.md)."""
 
 if cfg.run == "light":
 
     rule teach:
-        """Scenes, and films and pictures with a teacher's densities, below raw/light."""
+        """Drawn scenes, and UNISAL's densities on films, pictures and parts of photographs."""
         input:
-            "<raw>/drawn.made",
-            "<raw>/films.made",
-            "<raw>/pictures.made",
+            expand("<raw>/{taught}.made", taught=["drawn", "crops", "pictures", "films"]),
+
+    rule train_light:
+        """Both networks' weights, half as large, where `gfsalnet` looks for them."""
+        input:
+            expand("<results>/packed/gfsalnet-{size}.safetensors", size=["light", "tiny"]),
 
     rule scenes:
-        """Drawn scenes, of which it is known where people look."""
+        """Drawn scenes, whose rule of attention is known."""
         input:
             sheet=cfg.datasets["drawn"].splits,
-            photographs=f"{cfg.pathvars['raw']}/salicon/images",
-            attention=f"{cfg.pathvars['raw']}/salicon/fixations/train",
+            photographs="<raw>/salicon/images",
+            attention="<raw>/salicon/fixations/train",
         output:
             touch("<raw>/drawn.made"),
         log:
-            "<logs>/scenes/drawn.log",
+            "<logs>/teach/drawn.log",
         benchmark:
-            "<logs>/benchmarks/scenes/drawn.tsv"
+            "<logs>/benchmarks/teach/drawn.tsv"
         conda:
-            "../../envs/data.yaml"
+            "../../envs/torch.yaml"
         params:
             code=code_digest("pipeline.teaching.scenes"),
             folder=f"{cfg.pathvars['raw']}/drawn",
@@ -35,31 +35,75 @@ if cfg.run == "light":
             " --photographs {input.photographs:q} --attention {input.attention:q}"
             " --seed {params.seed} &> {log:q}"
 
-    for taught in ("films", "pictures"):
+    rule crops:
+        """Parts of the photographs that are trained on, with UNISAL's densities."""
+        input:
+            sheet=cfg.datasets["crops"].splits,
+            photographs="<raw>/salicon/images",
+            weights=inputs.teacher(),
+        output:
+            touch("<raw>/crops.made"),
+        log:
+            "<logs>/teach/crops.log",
+        benchmark:
+            "<logs>/benchmarks/teach/crops.tsv"
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            code=code_digest("pipeline.teaching.crops"),
+            folder=f"{cfg.pathvars['raw']}/crops",
+            seed=cfg.seed,
+        shell:
+            "python -m pipeline.teaching.crops --photographs {input.photographs:q}"
+            " --sheet {input.sheet:q} --weights {input.weights:q} --folder {params.folder:q}"
+            " --seed {params.seed} &> {log:q}"
 
-        rule:
-            """Films or pictures whose licence allows it, with the densities that UNISAL finds."""
-            name:
-                f"teach_{taught}"
-            input:
-                sources="workflow/teaching/sources.csv",
-                sheet=cfg.datasets[taught].splits,
-                weights=inputs.unisal(),
-            output:
-                touch(f"<raw>/{taught}.made"),
-            log:
-                f"<logs>/teach/{taught}.log",
-            benchmark:
-                f"<logs>/benchmarks/teach/{taught}.tsv"
-            conda:
-                "../../envs/torch.yaml"
-            params:
-                code=code_digest("pipeline.teaching.teach"),
-                files=f"{cfg.pathvars['raw']}/sources",
-                folder=f"{cfg.pathvars['raw']}/{taught}",
-                seed=cfg.seed,
-            shell:
-                "python -m pipeline.teaching.teach --sources {input.sources:q}"
-                " --files {params.files:q} --sheet {input.sheet:q} --weights {input.weights:q}"
-                " --folder {params.folder:q} --seed {params.seed} &> {log:q}"
+    rule films:
+        """Films or pictures whose licence allows it, with UNISAL's densities."""
+        input:
+            sources="workflow/teaching/sources.csv",
+            sheet=lambda wildcards: cfg.datasets[wildcards.taught].splits,
+            weights=inputs.teacher(),
+        output:
+            touch("<raw>/{taught}.made"),
+        log:
+            "<logs>/teach/{taught}.log",
+        benchmark:
+            "<logs>/benchmarks/teach/{taught}.tsv"
+        wildcard_constraints:
+            taught="films|pictures",
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            code=code_digest("pipeline.teaching.teach"),
+            raw=settings.raw_root,
+            seed=cfg.seed,
+        shell:
+            "python -m pipeline.teaching.teach --sources {input.sources:q}"
+            " --files {params.raw:q}/sources --sheet {input.sheet:q} --weights {input.weights:q}"
+            " --folder {params.raw:q}/{wildcards.taught} --seed {params.seed} &> {log:q}"
 
+    rule pack:
+        """Trained weights in float16, with all that a user asks of them."""
+        input:
+            weights="<results>/weights/gfsalnet_{size}/scenes.safetensors",
+            before=expand(
+                "<results>/weights/{{size}}_still/{training}.safetensors",
+                training=["taught", "photographs"],
+            ),
+            sources=["workflow/teaching/sources.csv"],
+        output:
+            packed="<results>/packed/gfsalnet-{size}.safetensors",
+        log:
+            "<logs>/pack/{size}.log",
+        benchmark:
+            "<logs>/benchmarks/pack/{size}.tsv"
+        conda:
+            "../../envs/torch.yaml"
+        params:
+            code=code_digest("pipeline.teaching.pack"),
+            flow=as_json(flows(cfg)["dis"]),
+        shell:
+            "python -m pipeline.teaching.pack --weights {input.weights:q}"
+            " --before {input.before:q} --flow {params.flow:q} --sources {input.sources:q}"
+            " --packed {output.packed:q} &> {log:q}"

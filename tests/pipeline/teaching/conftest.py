@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.demo.draw import draw
 from pipeline.raw.splits import SheetClip
-from pipeline.teaching.photographs import Photographs
+from pipeline.teaching.drawing.photographs import Photographs
 
 
 @pytest.fixture(scope="session")

@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.teaching import cameras
-from pipeline.teaching.attention import Habits, densities
-from pipeline.teaching.backgrounds import Background
-from pipeline.teaching.looks import Look
-from pipeline.teaching.pull import drive, pulls
-from pipeline.teaching.ripples import Part, draw_waves
-from pipeline.teaching.scene import Film, Scene, Thing
-from pipeline.teaching.seen import seen
-from pipeline.teaching.timeline import FRAMES, LEAD, MOMENTS, NUMBERS, SIZE
+from pipeline.teaching.drawing import cameras
+from pipeline.teaching.drawing.attention import Habits, densities
+from pipeline.teaching.drawing.backgrounds import Background
+from pipeline.teaching.drawing.looks import Look
+from pipeline.teaching.drawing.pull import drive, pulls
+from pipeline.teaching.drawing.ripples import Part, draw_waves
+from pipeline.teaching.drawing.scene import Film, Scene, Thing
+from pipeline.teaching.drawing.seen import seen
+from pipeline.teaching.drawing.timeline import FRAMES, LEAD, MOMENTS, NUMBERS, SIZE
 
 HABITS = Habits(lag=1, spread=13.0, motion=0.8)
 HEIGHT, WIDTH = SIZE

@@ -19,9 +19,10 @@ from pipeline.raw.splits import SheetClip, read_sheet
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, FRAMES, GAZE
 from pipeline.stores.reading import Store, open_store
-from pipeline.teaching.kinds import KINDS
-from pipeline.teaching.photographs import Photographs
-from pipeline.teaching.scenes import FIXATIONS, kind_of, scenes
+from pipeline.teaching.drawing.kinds import KINDS
+from pipeline.teaching.drawing.photographs import Photographs
+from pipeline.teaching.layout import FIXATIONS
+from pipeline.teaching.scenes import kind_of, scenes
 from tests.builders import ROOT
 
 SHEET = ROOT / "workflow/splits/light/drawn.csv"

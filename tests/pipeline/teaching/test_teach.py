@@ -20,8 +20,9 @@ from pipeline.runtime.sheets import write_rows
 from pipeline.teaching import segments as segments_module
 from pipeline.teaching import teach as teach_module
 from pipeline.teaching.deal import deal, dealt
+from pipeline.teaching.layout import FIXATIONS
 from pipeline.teaching.segments import LENGTH, segments
-from pipeline.teaching.teach import FIXATIONS, LONGER, frame_size, teach, teach_film
+from pipeline.teaching.teach import LONGER, frame_size, teach, teach_film
 from pipeline.teaching.teacher import Teacher, densities
 from pipeline.viewing.media.film import open_film
 from pipeline.viewing.network.load import load

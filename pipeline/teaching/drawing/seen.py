@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.datasets.records import Samples
-from pipeline.teaching.scene import Scene, contrast
-from pipeline.teaching.timeline import LEAD, MOMENTS, SIZE
+from pipeline.teaching.drawing.scene import Scene, contrast
+from pipeline.teaching.drawing.timeline import LEAD, MOMENTS, SIZE
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from pipeline.datasets.records import Samples
-from pipeline.teaching.photographs import Photographs
-from pipeline.teaching.ripples import Part, Waves, draw_part
-from pipeline.teaching.timeline import LEAD, SIZE
+from pipeline.teaching.drawing.photographs import Photographs
+from pipeline.teaching.drawing.ripples import Part, Waves, draw_part
+from pipeline.teaching.drawing.timeline import LEAD, SIZE
 from pipeline.training.flow_pairs.geometry import (
     Floats,
     Picture,

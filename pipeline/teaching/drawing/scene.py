@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from pipeline.datasets.records import Samples
-from pipeline.teaching.backgrounds import Background
-from pipeline.teaching.looks import Look
-from pipeline.teaching.timeline import LEAD, MOMENTS, NUMBERS, SIZE
+from pipeline.teaching.drawing.backgrounds import Background
+from pipeline.teaching.drawing.looks import Look
+from pipeline.teaching.drawing.timeline import LEAD, MOMENTS, NUMBERS, SIZE
 from pipeline.training.flow_pairs.geometry import Floats, Matrix, Picture
 
 _BLUR_STEP = 1.2

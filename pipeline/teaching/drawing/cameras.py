@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.datasets.records import Samples
-from pipeline.teaching.motions import heading
-from pipeline.teaching.timeline import FRAMES, LEAD, MOMENTS, NUMBERS, SIZE
+from pipeline.teaching.drawing.motions import heading
+from pipeline.teaching.drawing.timeline import FRAMES, LEAD, MOMENTS, NUMBERS, SIZE
 from pipeline.training.flow_pairs.geometry import similarity
 
 Camera = Callable[[np.random.Generator], Samples]

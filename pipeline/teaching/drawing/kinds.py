@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from pipeline.teaching.backgrounds import drawn, photographed, with_parts
-from pipeline.teaching.cameras import CAMERAS, following
-from pipeline.teaching.cast import SIMPLE, Cast, Kind
-from pipeline.teaching.photographs import Photographs
-from pipeline.teaching.ripples import draw_waves
-from pipeline.teaching.scene import Film, Scene
+from pipeline.teaching.drawing.backgrounds import drawn, photographed, with_parts
+from pipeline.teaching.drawing.cameras import CAMERAS, following
+from pipeline.teaching.drawing.cast import SIMPLE, Cast, Kind
+from pipeline.teaching.drawing.photographs import Photographs
+from pipeline.teaching.drawing.ripples import draw_waves
+from pipeline.teaching.drawing.scene import Film, Scene
 
 _ANY_CAMERA = ("pan", "zoom", "turn", "shake")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 SIZE = (288, 384)
 """Height and width of a frame, pixels."""
-FRAMES = 12
+FRAMES = 3
 """Frames of a clip."""
 LEAD = 36
 """Moments before the first frame: more than half a second at 60 frames/s."""

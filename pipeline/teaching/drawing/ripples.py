@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.datasets.records import Samples
-from pipeline.teaching.timeline import MIDDLE, MOMENTS, SIZE
+from pipeline.teaching.drawing.timeline import MIDDLE, MOMENTS, SIZE
 from pipeline.training.flow_pairs.geometry import Floats
 
 _STEEPEST = 0.7

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.teaching.figures import draw_face, draw_line, draw_walker
-from pipeline.teaching.photographs import Photographs
+from pipeline.teaching.drawing.figures import draw_face, draw_line, draw_walker
+from pipeline.teaching.drawing.photographs import Photographs
 from pipeline.training.flow_pairs.geometry import Floats, Picture, as_picture, grid_points
 from pipeline.training.flow_pairs.shapes import draw_shape
 

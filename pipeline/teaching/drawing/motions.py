@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.datasets.records import Samples
-from pipeline.teaching.timeline import FRAMES, MIDDLE, MOMENTS, NUMBERS, SIZE
+from pipeline.teaching.drawing.timeline import FRAMES, MIDDLE, MOMENTS, NUMBERS, SIZE
 
 Place = tuple[float, float]
 Motion = Callable[[np.random.Generator, Place, float, float], Samples]
@@ -128,6 +128,10 @@ MOVING: dict[str, Motion] = {
 """Motions by name."""
 
 
+AROUND = 8
+"""Frames before and after a clip in which a collision may be whose approach or end it shows."""
+
+
 def collision(
     rng: np.random.Generator, place: Place, speed: float, radii: tuple[float, float]
 ) -> tuple[Samples, Samples]:
@@ -138,7 +142,7 @@ def collision(
     Causality, 1946: launching, and what breaks it).
     """
     way = heading(rng)
-    meets = int(rng.integers(1, FRAMES - 2))
+    meets = int(rng.integers(-AROUND, FRAMES + AROUND))
     kind = rng.choice(["at once", "late", "early", "never"], p=[0.6, 0.15, 0.1, 0.15])
     delay = {"at once": 0, "late": int(rng.integers(3, 8)), "early": -3, "never": 10**6}[kind]
     after = float(rng.choice([0.0, 0.25, -0.4], p=[0.7, 0.15, 0.15]))
@@ -148,4 +152,5 @@ def collision(
     touching = np.array(place) - (radii[0] + radii[1]) * way
     hits = np.cumsum(first, axis=0)
     moved = np.cumsum(second, axis=0)
-    return np.asarray(hits - hits[meets - NUMBERS[0]] + touching), np.asarray(moved + place)
+    met = hits[min(meets, FRAMES - 1) - NUMBERS[0]] + max(0, meets - FRAMES + 1) * speed * way
+    return np.asarray(hits - met + touching), np.asarray(moved + place)

@@ -1,9 +1,9 @@
 """The rule: where people look in a scene, as a mixture of what motion and what looks draw.
 
 If nothing moves by itself, a scene is looked at as a picture is; otherwise what moves has most of
-the attention (`pipeline.teaching.pull`). The eye follows a moving thing a little late, people agree
-less about a fast one, and of several near each other they also look at the middle (Fehd and
-Seiffert, Cognition 2008). Shares and widths were set by hand.
+the attention (`pipeline.teaching.drawing.pull`). The eye follows a moving thing a little late,
+people agree less about a fast one, and of several near each other they also look at the middle
+(Fehd and Seiffert, Cognition 2008). Shares and widths were set by hand.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 
 from pipeline.datasets.records import Samples
-from pipeline.teaching.backgrounds import SMALL, STEP, central_bias
-from pipeline.teaching.pull import nearness, pulls, size
-from pipeline.teaching.scene import Scene
-from pipeline.teaching.seen import Seen, seen
-from pipeline.teaching.timeline import LEAD, MOMENTS, SIZE
+from pipeline.teaching.drawing.backgrounds import SMALL, STEP, central_bias
+from pipeline.teaching.drawing.pull import nearness, pulls, size
+from pipeline.teaching.drawing.scene import Scene
+from pipeline.teaching.drawing.seen import Seen, seen
+from pipeline.teaching.drawing.timeline import LEAD, MOMENTS, SIZE
 from pipeline.training.flow_pairs.geometry import Floats
 
 ENOUGH = 0.12

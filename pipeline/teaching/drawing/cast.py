@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.datasets.records import Samples
-from pipeline.teaching.looks import draw_look
-from pipeline.teaching.motions import MOVING, Place, collision, stand
-from pipeline.teaching.photographs import Photographs
-from pipeline.teaching.scene import Thing
-from pipeline.teaching.timeline import FRAMES, MIDDLE, MOMENTS, NUMBERS, SIZE
+from pipeline.teaching.drawing.looks import draw_look
+from pipeline.teaching.drawing.motions import MOVING, Place, collision, stand
+from pipeline.teaching.drawing.photographs import Photographs
+from pipeline.teaching.drawing.scene import Thing
+from pipeline.teaching.drawing.timeline import FRAMES, MIDDLE, MOMENTS, NUMBERS, SIZE
 
 SIMPLE = ("straight", "speeding", "circle", "swing", "wander", "halting")
 ANYTHING = ("ball", "box", "shape", "cutout", "cutout", "walker", "face", "line")

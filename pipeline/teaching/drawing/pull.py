@@ -17,8 +17,8 @@ Our reading of what is known, with numbers that we set by hand:
 import numpy as np
 
 from pipeline.datasets.records import Samples
-from pipeline.teaching.seen import Seen
-from pipeline.teaching.timeline import SIZE
+from pipeline.teaching.drawing.seen import Seen
+from pipeline.teaching.drawing.timeline import SIZE
 
 SLOW = 14.0
 """Speed, pixels/s, at which motion draws half of what fast motion does: under 1 degree/s."""
