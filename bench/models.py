@@ -31,6 +31,7 @@ from pages import ROOT, publish, today
 from viewing import SIZE, drawn
 from zoo import FITTED, RANDOM, gflop, identity, megabytes, model_of, names, scored
 
+from pipeline.runtime.files import atomic
 from pipeline.viewing.network.model import Model
 
 KEPT = "models.json"
@@ -43,20 +44,26 @@ OURS, OTHERS = "gfsalnet-", ("unisal", "pqft")
 
 
 class Kept:
-    """What is finished, in a file: name -> what was found."""
+    """What is finished, in a file: name -> what was found; what failed is tried again."""
 
     def __init__(self, path: Path) -> None:
         """Read the file if there is one."""
         self._path = path
-        self._found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        self._found = self._read()
+
+    def _read(self) -> dict[str, Any]:
+        """What the file holds."""
+        found: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
+        return found
 
     def get(self, key: str, measure: Callable[[], Any]) -> Any:
         """Return what is kept by this name, or measure it and keep it."""
-        if key not in self._found:
-            self._found[key] = measure()
-            beside = self._path.with_suffix(".partial")
-            beside.write_text(json.dumps(self._found))
-            beside.replace(self._path)
+        if not self._found.get(key):
+            found = measure()
+            # Another run may have written meanwhile.
+            self._found = self._read() | {key: found}
+            with atomic(self._path) as partly:
+                partly.write_text(json.dumps(self._found))
         return self._found[key]
 
 
@@ -74,7 +81,7 @@ def set_scores(
         key = f"{identity(model)}/{clip}/{every}/{first}"
         found[clip] = kept.get(key, partial(recordings.scores, model, name, clip, every, first))
     cells = "  ".join(f"{metric} {cell(found, metric)}" for metric in METRICS)
-    print(f"{model.name}: {one.title}, every {every}. frame: {cells}", flush=True)
+    print(f"{model.name}: {one.title}, step {every}: {cells}", flush=True)
     return found
 
 
@@ -95,6 +102,7 @@ def facts(model: Model) -> dict[str, Any]:
     network, flow = gflop(model, SIZE[1], SIZE[0])
     return {
         "about": model.about,
+        "weights": model.sha256 is not None,
         "parameters": sum(one.numel() for one in model.network.parameters()),
         "MB": megabytes(model),
         "gflop": network,
@@ -117,8 +125,13 @@ def speed(name: str, film: Path, cores: int, seconds: float) -> dict[str, float]
     return found
 
 
-def speeds(chosen: dict[str, str], kept: Kept, given: argparse.Namespace) -> dict[str, Any]:
-    """Return name -> cores/way -> frames/s, the median of rounds in which all models take turns."""
+def speeds(
+    chosen: dict[str, tuple[str, str]], kept: Kept, given: argparse.Namespace
+) -> dict[str, Any]:
+    """Return name -> cores/way -> frames/s, the median of rounds in which all models take turns.
+
+    `chosen` has for each name what `model_of` is asked for, and the model's identity.
+    """
     seconds = 1.0 if given.quick else 5.0
     rounds: dict[str, dict[str, list[float]]] = {name: {} for name in chosen}
     with tempfile.TemporaryDirectory() as folder:
@@ -126,11 +139,11 @@ def speeds(chosen: dict[str, str], kept: Kept, given: argparse.Namespace) -> dic
         drawn(film, 10)
         for number in range(given.rounds):
             for cores in CORES:
-                for name, key in chosen.items():
+                for name, (asked, key) in chosen.items():
                     if number and min(rounds[name].get(f"{CORES[0]}/memory", [SLOW])) < SLOW:
                         continue
                     once = f"{key}/speed/{cores}/{number}/{seconds:g}"
-                    found = kept.get(once, partial(speed, name, film, cores, seconds))
+                    found = kept.get(once, partial(speed, asked, film, cores, seconds))
                     for way, one in found.items():
                         rounds[name].setdefault(f"{cores}/{way}", []).append(one)
     return {
@@ -158,7 +171,7 @@ def overview(
     for model, one in known.items():
         nss = [found[name].get(model) for name in sets]
         cells = [f"{mean_and_interval(scores, 'NSS')[0]:.3f}" if scores else "-" for scores in nss]
-        work = f"{one['gflop']:.2f}" if one["gflop"] else "-"
+        work = f"{one['gflop']:.2f}" if one["gflop"] >= 0.01 else "-"
         work += f" + {one['flow_gflop']:.2f}" if one["flow_gflop"] else ""
         speed = fast.get(model, {}).get(f"{CORES[0]}/film")
         cells += [f"{one['parameters']:,}", f"{one['MB']:.1f}", work, rate(speed)]
@@ -175,17 +188,18 @@ def by_set(found: dict[str, dict[str, Scores]], every: dict[str, int]) -> list[s
     """Return a table for each set, the best model first, and how ours differ from others."""
     lines = []
     for name, scores in found.items():
-        if not scores:
-            continue
+        title = SETS[name].title[0].upper() + SETS[name].title[1:]
+        title += f", every {every[name]}th frame" if every[name] > 1 else ""
         best = sorted(scores, key=lambda model: -mean_and_interval(scores[model], "NSS")[0])
-        frames = "" if SETS[name].still else f", every {every[name]}. frame" * (every[name] > 1)
-        lines += ["", f"## {SETS[name].title.capitalize()}{frames}", *head("model", *METRICS)]
-        lines += [
-            row(model, *(cell(scores[model], metric) for metric in METRICS)) for model in best
+        lines += ["", f"## {title}", *head("model", *METRICS)]
+        lines += [row(one, *(cell(scores[one], metric) for metric in METRICS)) for one in best]
+        pairs = [
+            versus(scores, ours, other)
+            for ours in best
+            for other in OTHERS
+            if ours.startswith(OURS) and other in scores
         ]
-        for ours in (model for model in best if model.startswith(OURS)):
-            lines += [""] if ours == next(m for m in best if m.startswith(OURS)) else []
-            lines += [versus(scores, ours, other) for other in OTHERS if other in scores]
+        lines += ["", *pairs] if pairs else []
     return lines
 
 
@@ -240,19 +254,12 @@ def page(
         f"{SLOW:g} frame/s, the first round alone."
     )
     parts = ["# Every model: scores and frames/s", "", fill(about, 100)]
-    parts += (
-        [*overview(known, found, fast), "", fill(dash, 100)]
-        if without
-        else overview(known, found, fast)
-    )
+    parts += overview(known, found, fast)
+    parts += ["", fill(dash, 100)] if without else []
     parts += by_set(found, {name: every_of(name, given) for name in found})
     if fast:
         parts += ["", "## Frames/s", "", fill(speed, 100), *speed_table(known, fast)]
-    weights = [
-        f"- {name}: {one['about']}"
-        for name, one in known.items()
-        if "sha256" in one["about"] or name.startswith(OURS)
-    ]
+    weights = [f"- {name}: {one['about']}" for name, one in known.items() if one["weights"]]
     parts += ["", "Weights:", "", *weights] if weights else []
     return "\n".join([*parts, "", "`python bench/models.py`."])
 
@@ -285,7 +292,7 @@ def main() -> None:
         asked = str(recordings.fitted(name)) if name in FITTED else name
         model = model_of(asked)
         known[model.name] = kept.get(f"{identity(model)}/facts", partial(facts, model))
-        chosen[asked] = identity(model)
+        chosen[model.name] = (asked, identity(model))
         for one in sets if scored(model) else []:
             found[one][model.name] = set_scores(model, recordings, one, kept, given)
     fast = speeds(chosen, kept, given) if given.rounds else {}

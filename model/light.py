@@ -19,7 +19,7 @@ from model.arguments import STREAMS, Streams, check_single_stream, pick
 from model.backbones import IMAGENET_MEAN, IMAGENET_STD, STRIDE, MobileNetTrunk, load_imagenet
 from model.blocks.light_streams import LightAppearance, LightGate, LightMotion
 from model.losses import mean_of, nss_loss, per_frame
-from model.rivals.parts.view import View
+from model.rivals.parts.view import View, resized
 from model.rivals.unisal import EPS, correlation, released_name
 
 CELL = 4
@@ -59,6 +59,9 @@ class GFSalNetLight(nn.Module):
         spread: Departure from the camera's motion, as a share of the frame's width, that counts as
             moving by itself; the motion stream sees logarithms of flow in this unit.
         aside: Weight of the loss of each stream by itself, beside that of the merged map.
+        scales: Factors of the size at which a picture is seen, each time with its mirror image; its
+            map is the mean of the densities. Frames of films, and all frames of a training, are
+            seen once, as they are.
         frozen: Whether training leaves the appearance stream as it is, beside a motion stream, so
             that pictures stay seen as it learnt from pictures.
     """
@@ -74,12 +77,15 @@ class GFSalNetLight(nn.Module):
         motion_channels: tuple[int, int, int],
         spread: float,
         aside: float,
+        scales: tuple[float, ...],
         frozen: bool,
     ) -> None:
         super().__init__()
         pick("backbone", backbone, {"mobilenet_v2": MobileNetTrunk})
         if any(side % STRIDE or side < STRIDE for side in size):
             raise ValueError(f"size: height and width must be multiples of {STRIDE} pixels: {size}")
+        if not scales or min(scales) <= 0:
+            raise ValueError(f"scales: expected factors above 0, got {scales}")
         present = pick("streams", streams, STREAMS)
         self.view = View(size=size, resizing="area", mean=IMAGENET_MEAN, std=IMAGENET_STD)
         self.appearance = LightAppearance(layers, channels) if "appearance" in present else None
@@ -87,6 +93,7 @@ class GFSalNetLight(nn.Module):
         self.gate: LightGate | None = None
         if len(present) == 2:
             self.gate = LightGate(channels[-1] + motion_channels[0])
+        self.scales = tuple(scales)
         self.aside, self.frozen = aside, frozen and self.gate is not None
         if self.frozen:
             assert self.appearance is not None
@@ -110,9 +117,7 @@ class GFSalNetLight(nn.Module):
         """
         size = (frame.shape[-2], frame.shape[-1])
         if self.motion is None or (flow is None and self.appearance is not None):
-            assert self.appearance is not None
-            level, _ = self.appearance(self.view(frame))
-            return finished(log_density(level, size))
+            return finished(self.of_picture(frame, size))
         if flow is None:
             raise ValueError("a network with a motion stream alone needs flow, got None")
         level_T, features_T = self.motion(self.seen_flow(flow), self.contrast(frame))
@@ -132,6 +137,21 @@ class GFSalNetLight(nn.Module):
         return maps._replace(
             appearance=S_A / peak, motion=S_T / peak, gate_appearance=P, gate_motion=1 - P
         )
+
+    def of_picture(self, frame: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return the log density [B, 1, *size] that the appearance stream finds."""
+        assert self.appearance is not None
+        if self.training:
+            return log_density(self.appearance(self.view(frame))[0], size)
+        total = torch.zeros((), device=frame.device)
+        for scale in self.scales:
+            height, width = (max(1, round(side * scale / STRIDE)) for side in self.view.size)
+            seen = self.view.normalised(resized(frame, (height * STRIDE, width * STRIDE), "area"))
+            both = torch.cat([seen, seen.flip(-1)])
+            found, mirrored = log_density(self.appearance(both)[0], size).exp().chunk(2)
+            total = total + found + mirrored.flip(-1)
+        mean = total / (2 * len(self.scales))
+        return torch.log(mean.clamp_min(torch.finfo(mean.dtype).tiny))
 
     def seen_flow(self, flow: Tensor) -> Tensor:
         """Return flow [B, 2, H, W] by cells of the view, as shares of the frame's width."""

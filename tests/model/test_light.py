@@ -18,6 +18,7 @@ SETTINGS: dict[str, Any] = {
     "motion_channels": (8, 8, 8),
     "spread": 0.004,
     "aside": 0.3,
+    "scales": (1.0, 1.5),
     "frozen": True,
 }
 SIZE = (60, 88)
@@ -63,9 +64,22 @@ def test_where_nothing_moves_the_appearance_stream_decides(
     assert torch.equal(network(frame, None).saliency, still.saliency)
     flow[1] = 0
     maps = network(frame, flow)
-    torch.testing.assert_close(maps.saliency[1], still.saliency[1])
+    torch.testing.assert_close(maps.saliency[1], maps.appearance[1])
     assert (maps.gate_appearance[1] == 1).all()
     assert (maps.saliency[0] - still.saliency[0]).abs().max() > 0.01
+
+
+@torch.no_grad()
+def test_a_picture_is_seen_at_all_sizes_and_in_the_mirror(
+    seen: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    frame, _ = seen
+    one, other, both = (light("appearance", scales=s) for s in ((1.0,), (1.5,), (1.0, 1.5)))
+    mean = (one(frame, None).log_density.exp() + other(frame, None).log_density.exp()) / 2
+    torch.testing.assert_close(both(frame, None).log_density.exp(), mean)
+    assert (mean - one(frame, None).log_density.exp()).abs().max() > 1e-6
+    turned = both(frame.flip(-1), None).saliency.flip(-1)
+    torch.testing.assert_close(turned, both(frame, None).saliency)
 
 
 @torch.no_grad()

@@ -53,7 +53,10 @@ class View(nn.Module):
 
     def forward(self, frame: Tensor) -> Tensor:
         """Return what the network sees of RGB frames [B, 3, H, W] in [0, 1]."""
-        seen = self.framed(frame)
+        return self.normalised(self.framed(frame))
+
+    def normalised(self, seen: Tensor) -> Tensor:
+        """Return a picture [B, 3, h, w], RGB in [0, 1], in the network's colours and scale."""
         if self.colour == "bgr":
             seen = seen.flip(1)
         return (seen * self.gain - self.mean) / self.std

@@ -73,6 +73,7 @@ def light(file: Path, size: tuple[int, int], *, streams: str = "both", flow: Any
         "motion_channels": [8, 8, 8],
         "spread": 0.005,
         "aside": 0.3,
+        "scales": (1.0, 1.25),
         "frozen": True,
     }
     torch.manual_seed(0)
