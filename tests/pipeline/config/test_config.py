@@ -24,7 +24,7 @@ from pipeline.planning.needs import (
 from pipeline.runtime.errors import InputError
 from tests.builders import ROOT, configuration
 
-RUNS = ["paper", "demo", "real"]
+RUNS = ["paper", "demo", "light", "real"]
 
 
 @pytest.mark.parametrize("run", [*RUNS, "verify"])
@@ -279,7 +279,7 @@ def test_a_path_of_maps_has_no_other_braces(maps: str) -> None:
 
 def test_an_unknown_run_lists_the_known_ones() -> None:
     with pytest.raises(
-        InputError, match=r"run: papr: no such run; set it to paper, demo, own, part, real"
+        InputError, match=r"run: papr: no such run; set it to paper, demo, light, own, part, real"
     ):
         configured("papr")
 

@@ -17,7 +17,7 @@ from pipeline.planning.load import load, merged
 from pipeline.planning.missing import missing_message
 from pipeline.planning.rows import all_measured
 from pipeline.planning.settings import Settings
-from tests.builders import configuration
+from tests.builders import ROOT, configuration
 
 RUN = load(configuration("light"))
 SCORED_ONLY = ("diem", "dhf1k")
@@ -96,6 +96,17 @@ def test_what_is_missing_says_how_it_is_made(tmp_path: Path) -> None:
         source = RUN.datasets[name].source
         assert f"obtain:   {source.obtain}" in message
         assert source.obtain.endswith("snakemake --config run=light teach")
+
+
+def test_sources_name_sheets_that_are_there() -> None:
+    named = [
+        word
+        for dataset in RUN.datasets.values()
+        for word in dataset.source.obtain.split()
+        if word.startswith("workflow/")
+    ]
+    assert len(named) >= 2
+    assert [word for word in named if not (ROOT / word).is_file()] == []
 
 
 @pytest.mark.parametrize("row", [row for _, row in all_measured(RUN)], ids=str)

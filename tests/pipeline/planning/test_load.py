@@ -57,7 +57,7 @@ def test_a_file_where_one_works_comes_before_the_workflows(
         ("a: [", "config.yaml, line 1: not YAML"),
         (
             "run: papr\n",
-            "run: papr: no such run; set it to paper, demo, own, part, real, verify; did you",
+            "run: papr: no such run; set it to paper, demo, light, own, part, real, verify; did",
         ),
         ("run: ../runs/demo\n", "run: ../runs/demo: no such run"),
         ("seed: 1\nrun: demo\nseed: 2\n", "config.yaml, line 3: seed: .* twice, first in line 1"),
