@@ -47,14 +47,17 @@ def draw_habits(rng: np.random.Generator) -> Habits:
     return Habits(int(rng.integers(1, 3)), float(spread), float(rng.uniform(0.7, 0.85)))
 
 
-def densities(scene: Scene, habits: Habits) -> list[Floats]:
-    """Return the density of where people look in each frame, [y, x] of the frame, of sum 1."""
+def densities(scene: Scene, habits: Habits, moments: range = range(LEAD, MOMENTS)) -> list[Floats]:
+    """Return the density of where people look at moments, [y, x] of the frame, each of sum 1.
+
+    Without moments they are those of the clip's frames.
+    """
     things = seen(scene)
     pull = pulls(things)
     looks = things.appeal[:, None] * (0.3 + 0.7 * things.contrast[:, None])
     looks = looks * size(things.radius) * nearness(things.place) * things.visible()
     found = []
-    for moment in range(LEAD, MOMENTS):
+    for moment in moments:
         late = moment - habits.lag
         share = habits.motion * (1 - np.exp(-pull[:, late].sum() / ENOUGH))
         density = (1 - share) * _static(scene, things, looks[:, moment], moment, habits.spread)

@@ -21,6 +21,7 @@ from pipeline.stores.kinds import DENSITY, FRAMES, GAZE
 from pipeline.stores.reading import Store, open_store
 from pipeline.teaching.drawing.kinds import KINDS
 from pipeline.teaching.drawing.photographs import Photographs
+from pipeline.teaching.drawing.timeline import FRAMES as LENGTH
 from pipeline.teaching.layout import FIXATIONS
 from pipeline.teaching.scenes import kind_of, scenes
 from tests.builders import ROOT
@@ -61,7 +62,7 @@ def test_a_clip_follows_from_seed_and_name_whatever_else_is_drawn(
 ) -> None:
     alone = digests(drawn(tmp_path, salicon, ROWS[2:]))
     every = digests(three)
-    assert len(every) == 3 * 36
+    assert len(every) == 3 * 3 * LENGTH
     assert alone == {name: one for name, one in every.items() if name.startswith("train/nod_1/")}
     again = digests(drawn(tmp_path, salicon, ROWS[2:], seed=1))
     assert again.keys() == alone.keys()
@@ -70,7 +71,7 @@ def test_a_clip_follows_from_seed_and_name_whatever_else_is_drawn(
 
 def test_what_stands_there_is_replaced(tmp_path: Path, salicon: Path) -> None:
     first = digests(drawn(tmp_path, salicon, ROWS[:1]))
-    stray = tmp_path / "drawn/train/alone_1/images/0013.jpg"
+    stray = tmp_path / f"drawn/train/alone_1/images/{LENGTH + 1:04d}.jpg"
     stray.write_bytes(b"of another run")
     assert digests(drawn(tmp_path, salicon, ROWS[:1])) == first
 
@@ -100,10 +101,10 @@ def test_stages_and_readers_take_the_layout(three: Path, tmp_path: Path) -> None
     stores = stored(three, tmp_path, clips)
     for clip in clips:
         seen, points, looked = (np.asarray(store[clip.name][:]) for store in stores)
-        assert seen.shape == (12, 72, 96, 3)
-        assert looked.shape == (12, 72, 96)
+        assert seen.shape == (LENGTH, 72, 96, 3)
+        assert looked.shape == (LENGTH, 72, 96)
         number = points[:, 0].astype(int)
-        counts = np.bincount(number, minlength=12)
+        counts = np.bincount(number, minlength=LENGTH)
         assert counts.min() > FIXATIONS / 2  # some fall on one pixel
         assert counts.max() <= FIXATIONS
         assert (points[:, 3] == NOBODY).all()
@@ -117,12 +118,12 @@ def test_every_kind_can_be_drawn_and_is_in_the_sheet(tmp_path: Path, salicon: Pa
     assert {kind_of(row.name) for row in rows} == set(KINDS)
     assert len({row.name for row in rows}) == len(rows)
     counts = Counter(row.split for row in rows)
-    assert counts == {"train": 250, "val": 24, "test": 24}
+    assert counts == {"train": 2750, "val": 24, "test": 48}
     folder = drawn(tmp_path, salicon, tuple(f"{kind}_1,train" for kind in KINDS))
     for kind in KINDS:
         paths = sorted((folder / "train" / f"{kind}_1" / "density").iterdir())
         maps = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths]
-        assert len(maps) == 12
+        assert len(maps) == LENGTH
         assert all(one.max() == 255 and one.mean() < 128 for one in maps), kind
 
 
