@@ -74,8 +74,9 @@ OURS = ("gfsalnet-light", "gfsalnet-tiny")
 def usual() -> list[Case]:
     """What is measured where nothing is asked for."""
     ours = [name for name in OURS if name in known_names()]
-    paces = product(ours, ("torch", "onnx"), ("fast", "all"))
-    return [*CASES, *(Case(*pace) for pace in paces)]
+    runtimes: tuple[Literal["torch", "onnx"], ...] = ("torch", "onnx")
+    paces = product(ours, runtimes, ("fast", "all"))
+    return [*CASES, *(Case(name, runtime, pace) for name, runtime, pace in paces)]
 
 
 class Clock:
