@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
-
-import yaml
 
 from model.registry import NETWORKS
+from tests.builders import ROOT, configuration
 
-ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in (ROOT / "model").rglob("*.py")
@@ -49,13 +46,16 @@ print(*map(module_of, NETWORKS), *{"torch", "torchvision", "numpy"} & set(sys.mo
 
 
 def test_only_a_backbone_imports_torchvision() -> None:
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config = configuration("light")  # all networks of config.yaml, and gfsalnet_light
     models = [model for model in config["models"].values() if "network" in model]
     keys = [
         (name := model["network"], config["networks"].get(name, {}) | model) for model in models
     ]
     without = [(network, given) for network, given in keys if "backbone" not in given]
     assert {network for network, _ in keys} == set(NETWORKS)
-    with_backbone = {*["gfsalnet", "salgan", "salema", "aclnet", "stra_net", "tased_net", "unisal"]}
+    with_backbone = {
+        *("gfsalnet", "gfsalnet_light", "salgan", "salema", "aclnet"),
+        *("stra_net", "tased_net", "unisal"),
+    }
     assert {network for network, _ in without} == set(NETWORKS) - with_backbone
     assert imported(BUILD, json.dumps(MODULES), json.dumps(without)) == []
