@@ -67,7 +67,7 @@ def _frames(model: Model, clip: Path, estimate: Estimator) -> list[dict[str, dic
             maps = network(frame_tensor(frame)[None], flow_tensor(flow, size)[None])
         every.append(
             {
-                row: score(getattr(maps, field)[0, 0], density, points > 0, protocol="mit")
+                row: score(getattr(maps, field)[0, 0], points > 0, density, protocol="mit")
                 for row, field in MAPS.items()
             }
         )
