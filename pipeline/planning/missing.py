@@ -15,6 +15,9 @@ from pipeline.raw.presence import missing_files
 from pipeline.raw.splits import read_sheet
 from pipeline.runtime.errors import InputError, meant
 
+TAUGHT = ("drawn", "crops", "films", "pictures")
+"""Datasets of run light that target `teach` makes."""
+
 
 def _files_missing(cfg: Config, name: str) -> list[str]:
     """Lines about files of a dataset that are not there, unless the run uses what is there."""
@@ -96,8 +99,11 @@ def _missing_maps(cfg: Config) -> list[str]:
     ]
 
 
-def missing_message(cfg: Config) -> str | None:
-    """One message about the raw data that are not there; None if nothing is missing."""
+def missing_message(cfg: Config, made: Collection[str] = ()) -> str | None:
+    """One message about the raw data that are not there; None if nothing is missing.
+
+    Datasets that are `made` by what was asked for may be missing.
+    """
     named = cfg.backbone_weights
     for weights in named.values() if isinstance(named, Mapping) else [named]:
         fetched = weights is None or weights in ("torchvision", *FETCHABLE)
@@ -110,6 +116,7 @@ def missing_message(cfg: Config) -> str | None:
     if maps := _missing_maps(cfg):
         return "\n".join(maps)
     missing = {} if cfg.run == "demo" else _missing(cfg)
+    missing = {name: lines for name, lines in missing.items() if name not in made}
     if not missing:
         return None
     lines = [f"run: {cfg.run} needs raw data that is not there.", ""]
@@ -160,10 +167,10 @@ def planned(
                 read_yaml(file)
         cfg = load(complete(keys))
         _refuse_unknown_metrics(cfg, metrics)
-        # preflight reports more of what is missing, and teach makes it; a job of a cluster was
-        # planned already.
-        looked = {"preflight", "teach", "--target-jobs"} & set(command)
-        message = None if looked else missing_message(cfg)
+        # preflight reports more of what is missing; a job of a cluster was planned already.
+        looked = {"preflight", "--target-jobs"} & set(command)
+        made = TAUGHT if "teach" in command else ()
+        message = None if looked else missing_message(cfg, made)
     except ValueError as error:
         message = str(error)
     if message:

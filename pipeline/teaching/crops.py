@@ -51,7 +51,7 @@ def crops(*, photographs: Path, sheet: Path, weights: Path, folder: Path, seed: 
     """
     clips = read_sheet(sheet)
     wanted = [clip for clip in clips if not (folder / clip.split / clip.name).is_dir()]
-    teacher = load("unisal", weights=weights)
+    teacher = load("unisal", weights=weights) if wanted else None
     for clip in wanted:
         file = photographs / f"{clip.name.rpartition('_')[0]}.jpg"
         pixels = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
@@ -61,6 +61,7 @@ def crops(*, photographs: Path, sheet: Path, weights: Path, folder: Path, seed: 
             )
         rng = generator(seed, clip.name)
         part = crop(np.asarray(pixels, np.uint8), rng)
+        assert teacher is not None
         density = released_map(mirrored_mean(teacher, part), part.shape[:2])
         with atomic(folder / clip.split / clip.name) as partial:
             write_clip(partial, [(part, density)], rng, _QUALITY)

@@ -51,9 +51,11 @@ def pack(
     sheets of the material; their digests go along.
 
     Raises:
-        InputError: Weights are damaged, or do not fit into float16.
+        InputError: Weights are damaged, of a network without `size`, or do not fit into float16.
     """
     facts = weights_facts(weights)
+    if "size" not in (facts.get("network") or {}):
+        raise InputError(f"{weights}: of no network with a size of its own; give gfsalnet_light's")
     network = build_network(facts["network"])
     load_into(network.load_state_dict, weights, "the network that it names", "train it again")
     try:

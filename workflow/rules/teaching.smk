@@ -8,7 +8,7 @@ if cfg.run == "light":
             expand("<raw>/{taught}.made", taught=["drawn", "crops", "pictures", "films"]),
 
     rule train_light:
-        """Both networks' weights, half as large, where `gfsalnet` looks for them."""
+        """Both networks' weights as they come with the package, in model/weights."""
         input:
             expand("<results>/packed/gfsalnet-{size}.safetensors", size=["light", "tiny"]),
 

@@ -99,8 +99,8 @@ def bounce(rng: np.random.Generator, place: Place, speed: float, radius: float) 
     path = np.empty((MOMENTS, 2))
     for axis, side in enumerate(SIZE[::-1]):
         low, high = radius, side - 1 - radius
-        if rng.random() < 0.6:  # a wall nearby, which is met during the clip
-            reach = abs(velocity[axis]) * rng.uniform(1, FRAMES / 2) + 1
+        if rng.random() < 0.6:  # a wall nearby, which is met during the clip or close to it
+            reach = abs(velocity[axis]) * rng.uniform(0, FRAMES)
             low, high = max(low, place[axis] - reach), min(high, place[axis] + 3 * reach)
         path[:, axis] = folded(place[axis] + velocity[axis] * (NUMBERS - FRAMES // 2), low, high)
     return path

@@ -14,7 +14,7 @@ from pipeline.planning import made, needs, paths
 from pipeline.planning.fetchable import FETCHABLE
 from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import load, merged
-from pipeline.planning.missing import missing_message
+from pipeline.planning.missing import TAUGHT, missing_message
 from pipeline.planning.rows import all_measured
 from pipeline.planning.settings import Settings
 from tests.builders import ROOT, configuration
@@ -96,6 +96,15 @@ def test_what_is_missing_says_how_it_is_made(tmp_path: Path) -> None:
         source = RUN.datasets[name].source
         assert f"obtain:   {source.obtain}" in message
         assert source.obtain.endswith("snakemake --config run=light teach")
+
+
+def test_teach_makes_all_but_the_photographs(tmp_path: Path) -> None:
+    cfg = load(merged(configuration("light"), {"pathvars": {"raw": str(tmp_path)}}))
+    message = missing_message(cfg, TAUGHT)
+    assert message is not None
+    assert f"no folder {tmp_path / 'salicon'}" in message
+    assert not any(f"no folder {tmp_path / name}" in message for name in TAUGHT)
+    assert {*TAUGHT, "salicon"} == {name for name in cfg.datasets if name not in cfg.without}
 
 
 def test_sources_name_sheets_that_are_there() -> None:

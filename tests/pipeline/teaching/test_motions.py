@@ -47,6 +47,12 @@ def test_what_starts_and_what_stops_does_so_shortly_before_or_in_a_clip() -> Non
     assert ends[:, LEAD:].max() < 1e-9
 
 
+def test_bouncing_things_meet_walls_in_a_clip_or_just_before() -> None:
+    steps = np.diff(paths("bounce")[:, LEAD - 2 :], axis=1)
+    turned = (steps[:, 1:] * steps[:, :-1] < 0).any(axis=(1, 2))
+    assert 0.25 < turned.mean() < 0.75
+
+
 def test_a_collision_is_in_a_clip_or_near_it() -> None:
     met = set()
     for seed in range(SEEDS):
