@@ -9,25 +9,22 @@ to bench/results/light.md.
 from __future__ import annotations
 
 import argparse
-import platform
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from textwrap import fill
 
 import cv2
 import numpy as np
 import torch
-from measured import SHOWN, Kept, Scores, line
+from measured import SHOWN, Scores, line, table
 from numpy.typing import NDArray
+from pages import publish, today
 
 from pipeline.evaluation.one_map import score
 from pipeline.preprocessing.flow_estimators import Estimator, build_estimator
 from pipeline.preprocessing.tensors import flow_tensor, frame_tensor
-from pipeline.stores.weights import file_sha256
 from pipeline.viewing.network.load import load
 from pipeline.viewing.network.model import Model
 
-OUT = Path(__file__).parent / "results/light.md"
 MAPS = {"gated": "saliency", "motion": "motion", "appearance": "appearance"}
 """Row -> field of the network's maps."""
 
@@ -45,7 +42,7 @@ def measure(model: Model, scenes: Path) -> dict[str, Scores]:
     estimate = build_estimator(model.flow, 1)
     found: dict[str, Scores] = {row: Scores({}) for row in MAPS}
     for clip in sorted(scenes.iterdir()):
-        rows = [frame for frame in _frames(model, clip, estimate)]
+        rows = _frames(model, clip, estimate)
         for row in MAPS:
             means = {key: float(np.mean([one[row][key] for one in rows])) for key in SHOWN}
             found[row].by_clip[clip.name] = means
@@ -75,40 +72,27 @@ def _frames(model: Model, clip: Path, estimate: Estimator) -> list[dict[str, dic
 
 
 def main() -> None:
-    """Measures, and writes the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("weights", nargs="+", type=Path)
+    """Measure and write bench/results/light.md."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("weights", nargs="+", help="files; several of one name are seeds")
     parser.add_argument("--scenes", type=Path, default=Path("raw/light/drawn/test"))
-    parser.add_argument("--kept", type=Path, help="JSON with what was measured, to go on from")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    kept = Kept(given.kept)
-    seeds: dict[str, dict[str, list[Scores]]] = {}
+    seeds: dict[str, list[dict[str, Scores]]] = {}
     for file in given.weights:
-        rows = seeds.setdefault(file.stem, {row: [] for row in MAPS})
-        key = file_sha256(file)[:12]
-        if f"{key}/gated" not in kept.scores:
-            model = load(str(file))
-            for row, scores in measure(model, given.scenes).items():
-                kept.get(f"{key}/{row}", partial(Scores, scores.by_clip))
-        for row in MAPS:
-            rows[row].append(Scores(kept.scores[f"{key}/{row}"]))
-    lines = [
-        f"# The gate of gfsalnet-light on drawn scenes ({datetime.now(UTC):%Y-%m-%d})",
-        "",
-        f"{len(seeds and next(iter(seeds.values()))['gated'][0].by_clip)} scenes that were not "
-        f"trained on; {platform.machine()}, torch {torch.__version__}. Means over scenes, each "
-        "seed's in (), 95 % intervals over scenes in [].",
-        "",
-        f"| map | {' | '.join(SHOWN)} | |",
-        "|---" * (len(SHOWN) + 2) + "|",
-        *(line(f"{name}, {row}", of[row]) for name, of in seeds.items() for row in MAPS),
-        "",
+        seeds.setdefault(Path(file).stem, []).append(measure(load(file), given.scenes))
+    count = len(list(given.scenes.iterdir()))
+    about = (
+        f"{today()}. {count} scenes that were not trained on. Means over scenes, of several seeds "
+        "each one's in (), 95 % intervals over scenes in []."
+    )
+    rows = [
+        line(f"{name}, {row}", [one[row] for one in each])
+        for name, each in seeds.items()
+        for row in MAPS
     ]
-    OUT.write_text("\n".join(lines))
-    print("\n".join(lines))
+    lines = ["# The gate of gfsalnet-light on drawn scenes", "", fill(about, 100), *table("")]
+    publish("light", "\n".join([*lines, *rows]))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from pipeline.runtime.files import atomic
 
 SHOWN = ("AUC-J", "CC", "NSS", "SIM", "KLDiv")
 
@@ -30,24 +32,50 @@ class Scores(NamedTuple):
         return float(low), float(high)
 
 
-class Kept:
+class Finished:
     """What was measured, in a file: a bench that was stopped goes on there."""
 
     def __init__(self, path: Path | None) -> None:
         """Reads the file if there is one."""
         self.path = path
-        text = path.read_text() if path and path.is_file() else "{}"
-        self.scores: dict[str, dict[str, dict[str, float]]] = json.loads(text)
+        self.found = self._read()
+        """Key -> what was found, as JSON has it."""
+
+    def _read(self) -> dict[str, Any]:
+        """What the file holds."""
+        there = self.path is not None and self.path.is_file()
+        found: dict[str, Any] = json.loads(self.path.read_text()) if self.path and there else {}
+        return found
+
+    def get(self, key: str, measure: Callable[[], Any]) -> Any:
+        """Returns what is kept by this key, or measures it and keeps it; nothing is not kept."""
+        if not self.found.get(key):
+            found = measure()
+            # Another run may have written meanwhile.
+            self.found = self.found | self._read() | {key: found}
+            if self.path:
+                with atomic(self.path) as partly:
+                    partly.write_text(json.dumps(self.found))
+        return self.found[key]
+
+
+class Kept(Finished):
+    """Scores that were measured, in a file."""
+
+    @property
+    def scores(self) -> dict[str, dict[str, dict[str, float]]]:
         """Key -> clip or image -> metric -> mean over its frames."""
+        return self.found
 
     def get(self, key: str, measure: Callable[[], Scores]) -> Scores:
         """Measures what was not."""
-        if key not in self.scores:
-            self.scores[key] = measure().by_clip
-            print(key, f"NSS {Scores(self.scores[key]).mean('NSS'):.3f}", flush=True)
-            if self.path:
-                self.path.write_text(json.dumps(self.scores))
-        return Scores(self.scores[key])
+
+        def by_clip() -> dict[str, dict[str, float]]:
+            found = measure()
+            print(key, f"NSS {found.mean('NSS'):.3f}", flush=True)
+            return found.by_clip
+
+        return Scores(super().get(key, by_clip))
 
 
 def line(name: str, seeds: list[Scores], extra: str = "") -> str:

@@ -19,7 +19,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -27,11 +26,11 @@ from textwrap import fill
 from typing import Any
 
 from heldout import METRICS, SETS, Recordings, Scores, difference, mean_and_interval
+from measured import Finished
 from pages import ROOT, publish, today
 from viewing import SIZE, drawn
 from zoo import FITTED, RANDOM, gflop, identity, megabytes, model_of, names, scored
 
-from pipeline.runtime.files import atomic
 from pipeline.viewing.network.model import Model
 
 KEPT = "models.json"
@@ -43,32 +42,8 @@ OURS, OTHERS = "gfsalnet-", ("unisal", "pqft")
 """Beginning of the names of this project's own weights, and what they are set against."""
 
 
-class Kept:
-    """What is finished, in a file: name -> what was found; what failed is tried again."""
-
-    def __init__(self, path: Path) -> None:
-        """Read the file if there is one."""
-        self._path = path
-        self._found = self._read()
-
-    def _read(self) -> dict[str, Any]:
-        """What the file holds."""
-        found: dict[str, Any] = json.loads(self._path.read_text()) if self._path.is_file() else {}
-        return found
-
-    def get(self, key: str, measure: Callable[[], Any]) -> Any:
-        """Return what is kept by this name, or measure it and keep it."""
-        if not self._found.get(key):
-            found = measure()
-            # Another run may have written meanwhile.
-            self._found = self._read() | {key: found}
-            with atomic(self._path) as partly:
-                partly.write_text(json.dumps(self._found))
-        return self._found[key]
-
-
 def set_scores(
-    model: Model, recordings: Recordings, name: str, kept: Kept, given: argparse.Namespace
+    model: Model, recordings: Recordings, name: str, kept: Finished, given: argparse.Namespace
 ) -> Scores:
     """Return a model's scores on a set, clip by clip."""
     one, clips = SETS[name], recordings.clips(name)
@@ -126,7 +101,7 @@ def speed(name: str, film: Path, cores: int, seconds: float) -> dict[str, float]
 
 
 def speeds(
-    chosen: dict[str, tuple[str, str]], kept: Kept, given: argparse.Namespace
+    chosen: dict[str, tuple[str, str]], kept: Finished, given: argparse.Namespace
 ) -> dict[str, Any]:
     """Return name -> cores/way -> frames/s, the median of rounds in which all models take turns.
 
@@ -285,7 +260,7 @@ def main() -> None:
     sets = list(SETS) if given.sets is None else given.sets
     recordings.make(sets)
     given.data.mkdir(parents=True, exist_ok=True)
-    kept = Kept(given.data / KEPT)
+    kept = Finished(given.data / KEPT)
     known, chosen = {}, {}
     found: dict[str, dict[str, Scores]] = {name: {} for name in sets}
     for name in given.models:

@@ -1,10 +1,10 @@
-"""GFSalNet's design for processors: two streams and a gate, at a hundredth of the work.
+"""GFSalNet's design for processors: two streams and a gate, at an eightieth of the work.
 
 What the paper has (Sec. III): an appearance and a motion stream, spatial and channel-wise
 attention, multi-level information, and a gate that weighs both maps by location. What differs, all
 of it our choice: MobileNetV2 in place of ResNet-50; a motion stream of a few convolutions on the
 grid that flow comes in, which also sees flow without the camera's share; maps that are densities,
-so that a mixture of both is one; a gate that sees the streams' features beside their maps; no
+so that a mixture of both is one; a gate that sees the streams' features in place of their maps; no
 motion stream where nothing moves, so that a picture is seen by the appearance stream alone.
 """
 
@@ -18,9 +18,9 @@ from torch.nn.functional import avg_pool2d, interpolate
 from model.arguments import STREAMS, Streams, check_single_stream, pick
 from model.backbones import IMAGENET_MEAN, IMAGENET_STD, STRIDE, MobileNetTrunk, load_imagenet
 from model.blocks.light_streams import LightAppearance, LightGate, LightMotion
-from model.losses import mean_of, nss_loss, per_frame
+from model.losses import density_loss
 from model.rivals.parts.view import View, resized
-from model.rivals.unisal import EPS, correlation, released_name
+from model.rivals.unisal import EPS, released_name
 
 CELL = 4
 """Side of the cells, in pixels of the network's own size, that the motion stream sees flow in."""
@@ -59,9 +59,9 @@ class GFSalNetLight(nn.Module):
         spread: Departure from the camera's motion, as a share of the frame's width, that counts as
             moving by itself; the motion stream sees logarithms of flow in this unit.
         aside: Weight of the loss of each stream by itself, beside that of the merged map.
-        scales: Factors of the size at which a picture is seen, each time with its mirror image; its
-            map is the mean of the densities. Frames of films, and all frames of a training, are
-            seen once, as they are.
+        scales: Factors of the size at which a frame without flow, such as a picture, is seen, each
+            time with its mirror image; its map is the mean of the densities. A frame with flow, and
+            any frame in training, is seen once.
         frozen: Whether training leaves the appearance stream as it is, beside a motion stream, so
             that pictures stay seen as it learnt from pictures.
     """
@@ -156,12 +156,7 @@ class GFSalNetLight(nn.Module):
     def seen_flow(self, flow: Tensor) -> Tensor:
         """Return flow [B, 2, H, W] by cells of the view, as shares of the frame's width."""
         height, width = self.view.size
-        rows, columns = height // CELL, width // CELL
-        shares = flow / flow.shape[-1]
-        step = (flow.shape[-2] // rows, flow.shape[-1] // columns)
-        if min(step) > 1:
-            shares = avg_pool2d(shares, step)
-        return interpolate(shares, (rows, columns), mode="bilinear")
+        return resized(flow / flow.shape[-1], (height // CELL, width // CELL), "area")
 
     def contrast(self, frame: Tensor) -> Tensor:
         """Return the logarithm of the contrast in cells of the view, [B, 1, h, w], about 0 to 3."""
@@ -171,12 +166,12 @@ class GFSalNetLight(nn.Module):
 
     def authors_loss(self, maps: LightMaps, density: Tensor, fixated: Tensor) -> Tensor:
         """Return KL - 0.1 CC - 0.1 NSS of the merged map, and of each stream at weight `aside`."""
-        total = density_loss(maps.log_density, density, fixated)
+        total = density_loss(maps.log_density, density, fixated, eps=EPS)
         for stream in (maps.appearance, maps.motion):
             if stream is not None and stream.requires_grad:
                 level = stream / stream.sum((-2, -1), keepdim=True)
                 log = torch.log(level.clamp_min(torch.finfo(level.dtype).tiny))
-                total = total + self.aside * density_loss(log, density, fixated)
+                total = total + self.aside * density_loss(log, density, fixated, eps=EPS)
         return total
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -234,15 +229,3 @@ def log_density(level: Tensor, size: tuple[int, int]) -> Tensor:
 def finished(found: Tensor) -> LightMaps:
     """Return the maps of a log density."""
     return LightMaps(torch.exp(found - found.detach().amax((-2, -1), True)), found)
-
-
-def density_loss(log_density: Tensor, density: Tensor, fixated: Tensor) -> Tensor:
-    """Return KL - 0.1 CC - 0.1 NSS, each a mean over the frames [B, 1, H, W] that have gaze."""
-    found, S = per_frame(log_density, density)
-    counted = S.sum(1) > 0
-    shares = S / S.sum(1, keepdim=True).clamp_min(EPS)
-    kl = (torch.xlogy(shares, shares) - shares * found).sum(1)
-    P = (found - found.detach().amax(1, keepdim=True)).exp()
-    cc = correlation(P, shares * shares.shape[1])
-    nss = nss_loss(P, fixated.flatten(1), EPS)  # minus NSS
-    return mean_of(kl, counted, None) + 0.1 * nss - 0.1 * mean_of(cc, counted, None)

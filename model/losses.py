@@ -90,6 +90,30 @@ def nss_loss(
     return mean_of(-score, N > 0, count)
 
 
+def density_loss(log_density: Tensor, density: Tensor, fixated: Tensor, *, eps: float) -> Tensor:
+    """Return KL - 0.1 NSS - 0.1 CC of predicted densities, each a mean over the frames with gaze.
+
+    The loss of UNISAL (Droste et al., ECCV 2020, Sec. 3.4), of natural logarithms of densities
+    whose sum is 1; the divergence is of the density from the prediction. `eps` is the standard
+    deviation of a constant map whose peak is 1, which keeps NSS and CC finite.
+    """
+    found, S = per_frame(log_density, density)
+    counted = S.sum(1) > 0
+    shares = S / S.sum(1, keepdim=True).clamp_min(eps)
+    kl = (torch.xlogy(shares, shares) - shares * found).sum(1)
+    P = torch.exp(found - found.detach().amax(1, keepdim=True))
+    cc = correlation(P, shares * shares.shape[1], eps)
+    nss = nss_loss(P, fixated.flatten(1), eps)  # minus NSS
+    return mean_of(kl, counted, None) + 0.1 * nss - 0.1 * mean_of(cc, counted, None)
+
+
+def correlation(P: Tensor, S: Tensor, eps: float) -> Tensor:
+    """Return the linear correlation of maps [B, pixels], 0 if one is constant."""
+    P, S = P - P.mean(1, keepdim=True), S - S.mean(1, keepdim=True)
+    deviations = (P.square().mean(1) + eps**2).sqrt() * (S.square().mean(1) + eps**2).sqrt()
+    return (P * S).mean(1) / deviations
+
+
 def per_frame(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Flatten both maps to [B, H*W], in float32 at least.
 

@@ -54,9 +54,9 @@ def test_means_leave_out_what_has_no_value(bench) -> None:
 
 
 def test_what_is_finished_is_not_measured_again(bench, tmp_path: Path) -> None:
-    models, file = bench("models"), tmp_path / "kept.json"
-    assert models.Kept(file).get("a", lambda: {"NSS": 1.5}) == {"NSS": 1.5}
-    assert models.Kept(file).get("a", lambda: pytest.fail("measured twice")) == {"NSS": 1.5}
+    measured, file = bench("measured"), tmp_path / "kept.json"
+    assert measured.Finished(file).get("a", lambda: {"NSS": 1.5}) == {"NSS": 1.5}
+    assert measured.Finished(file).get("a", lambda: pytest.fail("measured twice")) == {"NSS": 1.5}
 
 
 def test_a_model_without_weights_of_its_own_has_a_speed_and_no_score(bench) -> None:

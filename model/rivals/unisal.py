@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate, pad
 
 from model.arguments import at_width, pick
 from model.backbones import IMAGENET_MEAN, IMAGENET_STD, STRIDE, MobileNetTrunk, load_imagenet
-from model.losses import mean_of, nss_loss, per_frame
+from model.losses import density_loss
 from model.released import Released, Source
 from model.rivals.parts.domain_norm import (
     DOMAINS,
@@ -231,18 +231,8 @@ class UNISAL(nn.Module):
         return DensityMaps(torch.exp(found - found.detach().amax((-2, -1), True)), found), state
 
     def authors_loss(self, maps: DensityMaps, density: Tensor, fixated: Tensor) -> Tensor:
-        """Return KLD - 0.1 NSS - 0.1 CC, each a mean over the frames [M, 1, H, W] that have gaze.
-
-        The paper's loss (Sec. 3.4); the divergence is of the density from the prediction.
-        """
-        log_density, S = per_frame(maps.log_density, density)
-        P = maps.saliency.flatten(1).to(S.dtype)
-        counted = S.sum(1) > 0
-        shares = S / S.sum(1, keepdim=True).clamp_min(EPS)
-        kl = (torch.xlogy(shares, shares) - shares * log_density).sum(1)
-        cc = correlation(P, shares * shares.shape[1])
-        nss = nss_loss(maps.saliency, fixated, EPS)  # minus NSS
-        return mean_of(kl, counted, None) + 0.1 * nss - 0.1 * mean_of(cc, counted, None)
+        """Return KLD - 0.1 NSS - 0.1 CC of frames [M, 1, H, W]: the paper's loss (Sec. 3.4)."""
+        return density_loss(maps.log_density, density, fixated, eps=EPS)
 
     def load_backbone(self, state_dict: Mapping[str, Tensor]) -> None:
         """Start the trunk from torchvision's ImageNet weights of MobileNetV2 (Sec. 3.2).
@@ -279,13 +269,6 @@ class UNISAL(nn.Module):
 def doubled(features: Tensor) -> Tensor:
     """Return features [B, C, H, W] at twice the size."""
     return interpolate(features, scale_factor=2, mode="bilinear")
-
-
-def correlation(P: Tensor, S: Tensor) -> Tensor:
-    """Return the linear correlation of maps [M, pixels], 0 if one is constant."""
-    P, S = P - P.mean(1, keepdim=True), S - S.mean(1, keepdim=True)
-    deviations = (P.square().mean(1) + EPS**2).sqrt() * (S.square().mean(1) + EPS**2).sqrt()
-    return (P * S).mean(1) / deviations
 
 
 GATES = {"r": ("_r", "r", "r"), "z": ("_z", "z", "z"), "n": ("", "out", "h")}

@@ -1,1 +1,1 @@
-"""What gfsalnet-light is taught with beside recordings: drawn scenes."""
+"""What gfsalnet-light is taught with beside recordings: drawn scenes, and what UNISAL finds."""

@@ -1,7 +1,7 @@
 """Stage crops: parts of photographs, with the densities that UNISAL finds in them.
 
 A few hundred photographs teach what people look at in these; their parts, seen as pictures of their
-own, teach what UNISAL knows of thousands. The teacher is that of stage teach.
+own, teach what UNISAL knows of thousands. The teacher is that of stage films.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
 from pipeline.teaching.layout import generator, write_clip
-from pipeline.teaching.teacher import mirrored_mean
+from pipeline.teaching.teacher import Teacher
 from pipeline.viewing.network.load import load
 
 WIDTH = 512
@@ -51,7 +51,8 @@ def crops(*, photographs: Path, sheet: Path, weights: Path, folder: Path, seed: 
     """
     clips = read_sheet(sheet)
     wanted = [clip for clip in clips if not (folder / clip.split / clip.name).is_dir()]
-    teacher = load("unisal", weights=weights) if wanted else None
+    if wanted:
+        teacher = Teacher(load("unisal", weights=weights))
     for clip in wanted:
         file = photographs / f"{clip.name.rpartition('_')[0]}.jpg"
         pixels = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
@@ -61,8 +62,7 @@ def crops(*, photographs: Path, sheet: Path, weights: Path, folder: Path, seed: 
             )
         rng = generator(seed, clip.name)
         part = crop(np.asarray(pixels, np.uint8), rng)
-        assert teacher is not None
-        density = released_map(mirrored_mean(teacher, part), part.shape[:2])
+        density = released_map(teacher.predict(part).squeeze(), part.shape[:2])
         with atomic(folder / clip.split / clip.name) as partial:
             write_clip(partial, [(part, density)], rng, _QUALITY)
     print(f"{folder}: {len(clips)} clips, {len(wanted)} of them new")

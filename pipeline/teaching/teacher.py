@@ -1,4 +1,4 @@
-"""What a teacher's network finds in a film: the mean of the film and of its mirror image.
+"""What a teacher's network finds in a film or picture: the mean of it and of its mirror image.
 
 People look no more often to the left than to the right, and what a network has learnt of a side by
 chance is halved so.
@@ -31,22 +31,20 @@ class _Both(nn.Module):
         self.network, self.sight = network, sight
 
     def forward(self, clip: Tensor, flow: Tensor | None, state: State | None) -> Any:
-        clips = torch.cat([clip, clip.flip(-1)])
-        flows = None if flow is None else torch.cat([flow, _mirrored(flow)])
-        maps, state = see(self.network, clips, flows, state)
+        # Without an estimator, flow is zeros, and so is its mirror image.
+        flows = None if flow is None else torch.cat([flow, flow])
+        maps, state = see(self.network, torch.cat([clip, clip.flip(-1)]), flows, state)
         sums = maps.saliency.sum((-2, -1), keepdim=True).clamp(min=_TINY)
         film, mirror = (maps.saliency / sums).chunk(2)
         mean = (film + mirror.flip(-1)) / 2
         return (mean, state) if self.sight.carries else mean
 
 
-def _mirrored(flow: Tensor) -> Tensor:
-    """Flow [..., 2, y, x] of the mirrored frames: what moved right moves left."""
-    return flow.flip(-1) * flow.new_tensor([-1.0, 1.0])[:, None, None]
-
-
 class Teacher(Model):
-    """A model whose maps are densities that sum to 1, the mean of a film and its mirror image."""
+    """A model whose maps are the mean of the densities of a film, or picture, and its mirror image.
+
+    It sees no flow.
+    """
 
     def __init__(self, model: Model) -> None:
         """Take over a model."""
@@ -56,17 +54,6 @@ class Teacher(Model):
         """Return the network as frames of this height and width are given to it; see `Model.at`."""
         fitted = super().sized(size, rate, still)
         return Fitted(_Both(fitted.network, fitted.sight), fitted.sight, fitted.size)
-
-
-def mirrored_mean(model: Model, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the mean density, of sum 1, that a model finds in a picture [y, x, 3] and its mirror.
-
-    Raises:
-        InputError: The model refuses the picture.
-    """
-    found = [model.predict(picture), model.predict(picture[:, ::-1])[..., ::-1]]
-    shares = [one.squeeze() / max(float(one.sum()), _TINY) for one in found]
-    return np.asarray(sum(shares) / 2, np.float32)
 
 
 def densities(film: Film, teacher: Teacher) -> Generator[tuple[int, NDArray[np.float32]]]:

@@ -58,7 +58,7 @@ def test_teach_is_planned_from_photographs_alone(light: Project) -> None:
     assert planned.keys() == {"teach", "scenes", "crops", "films", "released"}
     said = light.dry_run("--printshellcmds", "--config", "run=light", "--", "teach")
     teacher = fetchable_file(configured("light").pathvars["raw"], "unisal")
-    for stage, count in {"scenes": 1, "crops": 1, "teach": 2}.items():
+    for stage, count in {"scenes": 1, "crops": 1, "films": 2}.items():
         commands = re.findall(rf"python -m pipeline\.teaching\.{stage} .*", said)
         assert len(commands) == count
         for command in commands:

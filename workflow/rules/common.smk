@@ -14,6 +14,7 @@ from pipeline.planning import made, targets
 from pipeline.planning.contract import try_networks
 from pipeline.planning.inputs import LEARNED, Inputs
 from pipeline.planning.locks import answer_sigterm, hold
+from pipeline.planning.missing import TAUGHT
 from pipeline.planning.messages import readable
 from pipeline.planning.needs import flows
 from pipeline.planning.provenance import code_digest

@@ -5,10 +5,10 @@ if cfg.run == "light":
     rule teach:
         """Drawn scenes, and UNISAL's densities on films, pictures and parts of photographs."""
         input:
-            expand("<raw>/{taught}.made", taught=["drawn", "crops", "pictures", "films"]),
+            expand("<raw>/{taught}.made", taught=TAUGHT),
 
     rule train_light:
-        """Both networks' weights as they come with the package, in model/weights."""
+        """Both networks' weights, packed: what model/weights is to hold."""
         input:
             expand("<results>/packed/gfsalnet-{size}.safetensors", size=["light", "tiny"]),
 
@@ -21,9 +21,9 @@ if cfg.run == "light":
         output:
             touch("<raw>/drawn.made"),
         log:
-            "<logs>/teach/drawn.log",
+            "<logs>/scenes/drawn.log",
         benchmark:
-            "<logs>/benchmarks/teach/drawn.tsv"
+            "<logs>/benchmarks/scenes/drawn.tsv"
         conda:
             "../../envs/torch.yaml"
         params:
@@ -44,9 +44,9 @@ if cfg.run == "light":
         output:
             touch("<raw>/crops.made"),
         log:
-            "<logs>/teach/crops.log",
+            "<logs>/crops/crops.log",
         benchmark:
-            "<logs>/benchmarks/teach/crops.tsv"
+            "<logs>/benchmarks/crops/crops.tsv"
         conda:
             "../../envs/torch.yaml"
         params:
@@ -67,19 +67,19 @@ if cfg.run == "light":
         output:
             touch("<raw>/{taught}.made"),
         log:
-            "<logs>/teach/{taught}.log",
+            "<logs>/films/{taught}.log",
         benchmark:
-            "<logs>/benchmarks/teach/{taught}.tsv"
+            "<logs>/benchmarks/films/{taught}.tsv"
         wildcard_constraints:
             taught="films|pictures",
         conda:
             "../../envs/torch.yaml"
         params:
-            code=code_digest("pipeline.teaching.teach"),
+            code=code_digest("pipeline.teaching.films"),
             raw=settings.raw_root,
             seed=cfg.seed,
         shell:
-            "python -m pipeline.teaching.teach --sources {input.sources:q}"
+            "python -m pipeline.teaching.films --sources {input.sources:q}"
             " --files {params.raw:q}/sources --sheet {input.sheet:q} --weights {input.weights:q}"
             " --folder {params.raw:q}/{wildcards.taught} --seed {params.seed} &> {log:q}"
 

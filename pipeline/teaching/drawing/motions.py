@@ -47,14 +47,14 @@ def speeding(rng: np.random.Generator, place: Place, speed: float, radius: float
 
 def start(rng: np.random.Generator, place: Place, speed: float, radius: float) -> Samples:
     """Return a motion that begins during the clip or shortly before it."""
-    begins = int(rng.integers(-6, FRAMES - 3))
+    begins = int(rng.integers(-6, FRAMES - 1))
     pace = np.clip((NUMBERS - begins) / rng.uniform(1, 5), 0, 1)
     return travelled(speed * pace[:, None] * heading(rng), place)
 
 
 def stop(rng: np.random.Generator, place: Place, speed: float, radius: float) -> Samples:
     """Return a motion that ends during the clip or shortly before it."""
-    ends = int(rng.integers(-6, FRAMES - 2))
+    ends = int(rng.integers(-6, FRAMES))
     pace = np.clip((ends - NUMBERS) / rng.uniform(1, 5), 0, 1)
     return travelled(speed * pace[:, None] * heading(rng), place)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from model.batch_norm import fold
 from model.light import GFSalNetLight
 from model.sight import sight_of
 from pipeline.config.config import Config
@@ -31,7 +32,6 @@ from pipeline.runtime.version import VERSION
 from pipeline.stores.weights import file_sha256, weights_facts
 from pipeline.training.networks import build_network, load_into
 from pipeline.viewing.network.fetched import cache, cached, fetched
-from pipeline.viewing.network.folding import fold
 from pipeline.viewing.network.model import Model as Model
 from pipeline.viewing.network.onnx_export import refuse_others, write
 from pipeline.viewing.network.onnx_runtime import FORMAT, OnnxNetwork, needed
@@ -88,7 +88,7 @@ def load(
         model.compiled = _compiled
         where = torch.device("cpu")
     if isinstance(model.network, GFSalNetLight):
-        fold(model.network.eval())
+        fold(model.network)  # a third less work, the same maps but for rounding
     # Channels last: a tenth faster on processors, with the same maps but for rounding.
     model.network.to(device=where, memory_format=torch.channels_last).eval()
     return model

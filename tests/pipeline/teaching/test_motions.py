@@ -39,12 +39,15 @@ def test_every_motion_has_about_its_speed(name: str) -> None:
 
 def test_what_starts_and_what_stops_does_so_shortly_before_or_in_a_clip() -> None:
     begins, ends = speeds("start"), speeds("stop")
+    # Speed k is from moment k to the next: the first one within the clip is that of LEAD.
     assert begins[:, : LEAD - 7].max() < 1e-9
     assert begins[:, -1].min() > 0
+    assert 0.05 < (begins[:, LEAD] < 1e-9).mean() < 0.5, "some begin within the clip"
     assert begins.max() == pytest.approx(SPEED)
     assert len({int(np.argmax(one > 1e-9)) for one in begins}) >= 5
     np.testing.assert_allclose(ends[:, : LEAD - 12], SPEED)
-    assert ends[:, LEAD:].max() < 1e-9
+    assert ends[:, -1].max() < 1e-9
+    assert 0.05 < (ends[:, LEAD] > 0).mean() < 0.5, "some end within the clip"
 
 
 def test_bouncing_things_meet_walls_in_a_clip_or_just_before() -> None:

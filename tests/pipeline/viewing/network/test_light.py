@@ -12,12 +12,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from model.batch_norm import fold
 from model.light import GFSalNetLight
 from model.sight import see
 from pipeline.config.data import DisFlow
 from pipeline.runtime.errors import InputError
 from pipeline.viewing.network import load as loading
-from pipeline.viewing.network.folding import fold
 from pipeline.viewing.network.load import Model, load
 from pipeline.viewing.network.onnx_export import export
 from tests.pipeline.viewing.network.drawn_weights import light

@@ -1,4 +1,4 @@
-"""Stage teach: segments of films, and pictures, with a teacher's density of where people look.
+"""Stage films: segments of films, and pictures, with a teacher's density of where people look.
 
 The teacher is UNISAL (Droste, Jiao and Noble, ECCV 2020), whose authors' weights are under
 Apache-2.0: a network that learns from its densities learns what it knows of films and pictures of
@@ -83,7 +83,7 @@ def _placed(
     return sorted(placed)
 
 
-def teach(
+def films(
     *, sources: Path, files: Path, sheet: Path, weights: Path, folder: Path, seed: int
 ) -> None:
     """Write the clips of a split sheet into `folder`, with the densities that UNISAL finds.
@@ -109,4 +109,4 @@ def teach(
 
 
 if __name__ == "__main__":
-    main(teach)
+    main(films)

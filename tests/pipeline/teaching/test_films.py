@@ -17,12 +17,12 @@ from pipeline.datasets.records import Clip
 from pipeline.raw.splits import read_sheet
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
+from pipeline.teaching import films as films_module
 from pipeline.teaching import segments as segments_module
-from pipeline.teaching import teach as teach_module
 from pipeline.teaching.deal import deal, dealt
+from pipeline.teaching.films import LONGER, films, frame_size, teach_film
 from pipeline.teaching.layout import FIXATIONS
 from pipeline.teaching.segments import LENGTH, segments
-from pipeline.teaching.teach import LONGER, frame_size, teach, teach_film
 from pipeline.teaching.teacher import Teacher, densities
 from pipeline.viewing.media.film import open_film
 from pipeline.viewing.network.load import load
@@ -81,14 +81,10 @@ def test_a_tenth_is_for_validation() -> None:
 def test_a_mirrored_film_has_mirrored_densities(sight: Sight) -> None:
     fitted = teacher_of(sight).sized(SIZE, 10, still=False)
     clip = torch.from_numpy(frames(sight.before + 3)).movedim(-1, 1)[None] / 255
-    flow = torch.rand(1, 3, 1, 2, *SIZE, generator=torch.Generator().manual_seed(0))
-    mirrored = flow.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
+    still = torch.zeros(1, 3, 1, 2, *SIZE)
     found, other = (
         maps[0] if fitted.sight.carries else maps
-        for maps in (
-            fitted.network(clip, flow, None),
-            fitted.network(clip.flip(-1), mirrored, None),
-        )
+        for maps in (fitted.network(shown, still, None) for shown in (clip, clip.flip(-1)))
     )
     assert found.shape == (1, 3, 1, *SIZE)
     torch.testing.assert_close(found.sum((-2, -1)), torch.ones(1, 3, 1))
@@ -142,8 +138,8 @@ def test_clips_are_written_as_released_maps(tmp_path: Path) -> None:
             density = grey(folder / f"density/{k + 1:04d}.png")
             assert density.max() == 255
             wanted = expected[first + k] / expected[first + k].max()
-            if wanted.shape == SIZE:
-                np.testing.assert_allclose(density / 255, wanted, atol=0.6 / 255)
+            assert wanted.shape == SIZE
+            np.testing.assert_allclose(density / 255, wanted, atol=0.6 / 255)
             points = grey(folder / f"fixation/{k + 1:04d}.png")
             assert {*np.unique(points)} == {0, 255}
             assert FIXATIONS / 2 < np.count_nonzero(points) <= FIXATIONS
@@ -219,7 +215,7 @@ def other_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (name, weights) == ("unisal", REAL)
         return load("spectral_residual")
 
-    monkeypatch.setattr(teach_module, "load", load_other)
+    monkeypatch.setattr(films_module, "load", load_other)
 
 
 @pytest.mark.usefixtures("other_teacher")
@@ -231,12 +227,12 @@ def test_what_is_dealt_is_taught_once(
     deal(sources=sources, files=files, kind="film", sheet=tmp_path / "films.csv")
     assert [clip.name for clip in read_sheet(tmp_path / "films.csv")] == ["a_00001", "a_00016"]
     for sheet in ("pictures.csv", "films.csv"):
-        teach(**given, sheet=tmp_path / sheet, folder=out, seed=SEED)
+        films(**given, sheet=tmp_path / sheet, folder=out, seed=SEED)
     made = written(out)
     assert len(made) == 3 * (2 * LENGTH + 1)
     assert grey(out / "train/p/density/0001.png").shape == TALL
     (out / "train/a_00016").rename(tmp_path / "gone")
-    teach(**given, sheet=tmp_path / "films.csv", folder=out, seed=SEED)
+    films(**given, sheet=tmp_path / "films.csv", folder=out, seed=SEED)
     assert "2 clips, 1 of them new" in capsys.readouterr().out
     assert written(out) == made
 
@@ -245,7 +241,7 @@ def test_a_sheet_of_other_sources_is_refused(tmp_path: Path, given: dict[str, Pa
     sheet = tmp_path / "films.csv"
     write_rows(sheet, ("clip", "split"), [("b_00001", "train")])
     with pytest.raises(InputError, match=r"films\.csv: clip b_00001: neither .*; remake the split"):
-        teach(**given, sheet=sheet, folder=tmp_path / "out", seed=SEED)
+        films(**given, sheet=sheet, folder=tmp_path / "out", seed=SEED)
 
 
 @pytest.mark.shared
@@ -253,7 +249,7 @@ def test_a_sheet_of_other_sources_is_refused(tmp_path: Path, given: dict[str, Pa
 def test_unisal_looks_at_what_stands_out(tmp_path: Path, given: dict[str, Path]) -> None:
     sheet = tmp_path / "pictures.csv"
     write_rows(sheet, ("clip", "split"), [("p", "val")])
-    teach(**given, sheet=sheet, folder=tmp_path / "out", seed=SEED)
+    films(**given, sheet=sheet, folder=tmp_path / "out", seed=SEED)
     density = grey(tmp_path / "out/val/p/density/0001.png")
     y, x = np.unravel_index(density.argmax(), density.shape)
     assert 20 <= y < 36
