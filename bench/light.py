@@ -77,6 +77,9 @@ def main() -> None:
     parser.add_argument("weights", nargs="+", help="files; several of one name are seeds")
     parser.add_argument("--scenes", type=Path, default=Path("raw/light/drawn/test"))
     given = parser.parse_args()
+    for path in (*map(Path, given.weights), given.scenes):
+        if not path.exists():
+            parser.error(f"{path}: not there; docs/light.md says how it is made")
     torch.set_num_threads(1)
     seeds: dict[str, list[dict[str, Scores]]] = {}
     for file in given.weights:

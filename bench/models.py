@@ -56,7 +56,8 @@ def set_scores(
         key = f"{identity(model)}/{clip}/{every}/{first}"
         found[clip] = kept.get(key, partial(recordings.scores, model, name, clip, every, first))
     cells = "  ".join(f"{metric} {cell(found, metric)}" for metric in METRICS)
-    print(f"{model.name}: {one.title}, step {every}: {cells}", flush=True)
+    of = f", {len(clips)} of them" if given.quick else ""
+    print(f"{model.name}: {one.title}{of}, step {every}: {cells}", flush=True)
     return found
 
 
@@ -240,7 +241,7 @@ def page(
 
 
 def main() -> None:
-    """Measure and write bench/results/models.md."""
+    """Measure; everything goes to bench/results/models.md, parts are only shown."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--data", type=Path, default=ROOT / "data/models", help="of the stores")
     parser.add_argument("--models", nargs="*", help="names, or files of weights; default: all")
@@ -249,6 +250,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of speeds; 0: none are measured")
     parser.add_argument("--quick", action="store_true", help="few frames, to try the bench")
     given = parser.parse_args()
+    known_here = {*names(), *FITTED}
+    for name in given.models or []:
+        if name not in known_here and not Path(name).is_file():
+            parser.error(f"{name}: no such model, nor a file; known are {', '.join(known_here)}")
+    if (given.every or 1) < 1 or given.rounds < 0:
+        parser.error("--every: 1 or more; --rounds: 0 or more")
     narrowed = given.quick or given.models is not None or given.sets is not None
     given.data = given.data.resolve()
     given.models = [

@@ -194,7 +194,8 @@ class GFSalNetLight(nn.Module):
         trunk = MobileNetTrunk()
         names = {key: released_name(f"core.trunk.{key}") for key in trunk.state_dict()}
         if names[FIRST] in state_dict:
-            state_dict = {key: state_dict[name] for key, name in names.items()}
+            there = {key: state_dict.get(name) for key, name in names.items()}
+            state_dict = {key: one for key, one in there.items() if one is not None}
         load_imagenet(trunk, state_dict)
         own = self.appearance.trunk
         own.load_state_dict({key: trunk.state_dict()[key] for key in own.state_dict()})

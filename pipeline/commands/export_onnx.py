@@ -18,7 +18,7 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="unisal, gfsalnet-light, or the .safetensors of a training of GFSalNet",
+        help="unisal, or the .safetensors of a training of GFSalNet or its light form",
     )
     parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights")
     parser.add_argument(

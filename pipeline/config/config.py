@@ -20,6 +20,7 @@ from pipeline.config.section import (
     Folder,
     Name,
     Section,
+    Seed,
     alike,
 )
 from pipeline.config.training import (
@@ -44,7 +45,7 @@ class Config(Section):
     without: tuple[str, ...] | Literal["absent"]
     """Keys of `datasets` and `meta_datasets` that are left out: their tables show printed values
     only. `absent`: those that have no raw folder."""
-    seed: int
+    seed: Seed
     """Seed of all random numbers."""
     frames: Frames
     flow: Flow
@@ -64,9 +65,9 @@ class Config(Section):
     image_flow_weights: ImageFlowWeights
     backbone_weights: str | dict[str, str | None] | None
     """ImageNet weights of the backbone (Sec. III): `torchvision`: downloaded to raw/imagenet;
-    `unisal`: the trunk of UNISAL's released weights; else a file with a state dict of torchvision;
-    null: random weights. Or one of these for each backbone by its name; those that are not named
-    are `torchvision`'s."""
+    `unisal`: the trunk of UNISAL's released weights, for gfsalnet_light; else a file with a state
+    dict of torchvision; null: random weights. Or one of these for each backbone by its name; those
+    that are not named are `torchvision`'s."""
     backbone_sha256: str | None
     """First digits, or all, of the SHA-256 that one file of all backbones must have; null: not
     checked."""

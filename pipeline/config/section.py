@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline.runtime.errors import meant
 
@@ -99,6 +99,9 @@ def _unambiguous(pattern: str) -> str:
         raise ValueError(f"{pattern}: {{frame}} stands before the suffix, as in img_{{frame}}.png")
     return pattern
 
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+"""Of all that is left to chance; trainings count a million further ones from each."""
 
 Pattern = Annotated[str, AfterValidator(_unambiguous)]
 """A path of files; a * only beside {frame}, and {frame} right before the suffix."""

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.config.section import Section
+from pipeline.config.section import Section, Seed
 
 
 class Model(BaseModel):
@@ -318,7 +318,7 @@ class Training(Recipe):
 
     datasets: tuple[str, ...]
     """Keys of `datasets`: their training splits are used together, each frame once per epoch."""
-    seed: int | None = None
+    seed: Seed | None = None
     """Seed of what this training leaves to chance; null: that of the run."""
 
 

@@ -111,7 +111,7 @@ def missing_message(cfg: Config, made: Collection[str] = ()) -> str | None:
             continue
         return (
             f"config.yaml: backbone_weights: no file {weights}; name a torchvision state dict with "
-            "ImageNet weights, torchvision to have it fetched, or null for a random start"
+            "ImageNet weights, torchvision or unisal to have it fetched, or null for a random start"
         )
     if maps := _missing_maps(cfg):
         return "\n".join(maps)
@@ -119,8 +119,14 @@ def missing_message(cfg: Config, made: Collection[str] = ()) -> str | None:
     missing = {name: lines for name, lines in missing.items() if name not in made}
     if not missing:
         return None
+    teach = f"snakemake --config run={cfg.run} --cores 2 teach"
+    if cfg.run == "light" and missing.keys() <= {*TAUGHT}:
+        names = ", ".join(missing)
+        return f"run: light learns from {names}, which are not all there; make them:  {teach}"
     lines = [f"run: {cfg.run} needs raw data that is not there.", ""]
     for name, problems in missing.items():
+        if cfg.run == "light" and name in TAUGHT:
+            continue
         source = (cfg.datasets | cfg.meta_datasets)[name].source
         lines += [f"  {source.title} ({name})"]
         lines += [f"    missing:  {problem}" for problem in problems]
@@ -130,6 +136,8 @@ def missing_message(cfg: Config, made: Collection[str] = ()) -> str | None:
         "Everything that is there, missing, short or unreadable:  "
         f"gfsalnet preflight --run {cfg.run}",
     ]
+    if cfg.run == "light":  # all of its datasets are needed
+        return "\n".join([*lines, f"Then, for all that it learns from besides:  {teach}"])
     if not cfg.datasets.keys() <= {*missing, *cfg.without}:  # then none would be left
         lines.append(f"To leave them out:  without: [{', '.join(missing)}]  in config.yaml.")
     if any(name in cfg.datasets and cfg.datasets[name].clips == "all" for name in missing):
@@ -169,7 +177,7 @@ def planned(
         _refuse_unknown_metrics(cfg, metrics)
         # preflight reports more of what is missing; a job of a cluster was planned already.
         looked = {"preflight", "--target-jobs"} & set(command)
-        made = TAUGHT if "teach" in command else ()
+        made = TAUGHT if "teach" in command and "train_light" not in command else ()
         message = None if looked else missing_message(cfg, made)
     except ValueError as error:
         message = str(error)

@@ -15,6 +15,7 @@ from pipeline.raw.splits import read_sheet
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
+from pipeline.teaching.drawing.photographs import pixels_of
 from pipeline.teaching.layout import generator, write_clip
 from pipeline.teaching.teacher import Teacher
 from pipeline.viewing.network.load import load
@@ -54,14 +55,13 @@ def crops(*, photographs: Path, sheet: Path, weights: Path, folder: Path, seed: 
     if wanted:
         teacher = Teacher(load("unisal", weights=weights))
     for clip in wanted:
-        file = photographs / f"{clip.name.rpartition('_')[0]}.jpg"
-        pixels = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
-        if pixels is None:
+        stem, _, number = clip.name.rpartition("_")
+        if not stem or not number.isdecimal():
             raise InputError(
-                f"{file}: no readable photograph, for clip {clip.name} of {sheet}; fetch it again"
+                f"{sheet}: clip {clip.name}: expected a photograph and a number, as name_1"
             )
         rng = generator(seed, clip.name)
-        part = crop(np.asarray(pixels, np.uint8), rng)
+        part = crop(pixels_of(photographs / f"{stem}.jpg"), rng)
         density = released_map(teacher.predict(part).squeeze(), part.shape[:2])
         with atomic(folder / clip.split / clip.name) as partial:
             write_clip(partial, [(part, density)], rng, _QUALITY)

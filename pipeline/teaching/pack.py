@@ -45,17 +45,17 @@ def pack(
     sources: list[Path],
     packed: Path,
 ) -> None:
-    """Pack the weights of a training of a network that saw `flow`.
+    """Pack the weights of a training of gfsalnet_light, which saw `flow`.
 
     `before` holds the weights of the trainings that led to it, in their order, and `sources` the
     sheets of the material; their digests go along.
 
     Raises:
-        InputError: Weights are damaged, of a network without `size`, or do not fit into float16.
+        InputError: Weights are damaged, of another network, or do not fit into float16.
     """
     facts = weights_facts(weights)
-    if "size" not in (facts.get("network") or {}):
-        raise InputError(f"{weights}: of no network with a size of its own; give gfsalnet_light's")
+    if (facts.get("network") or {}).get("network") != "gfsalnet_light":
+        raise InputError(f"{weights}: not of gfsalnet_light; give weights of run light")
     network = build_network(facts["network"])
     load_into(network.load_state_dict, weights, "the network that it names", "train it again")
     try:

@@ -92,6 +92,11 @@ def fetched(folder: Path, source: Source) -> Path:
         cause = error.__cause__
         if cause is None or (isinstance(cause, OSError) and of_the_disk(cause)):
             raise
+        if isinstance(cause, RuntimeError):  # of the digest
+            raise InputError(
+                f"{file}: {source.address} has other bytes than its row in the sheet of sources "
+                f"states (sha256 {source.sha256[:8]}...); put that file there, or take the row out"
+            ) from error
         reason = " ".join(str(cause).split())
         raise InputError(
             f"{file}: cannot fetch {source.address} ({reason}); fetch it on a connected machine, "

@@ -143,6 +143,9 @@ def test_the_trunk_starts_from_either_file(whose: str) -> None:
         assert torch.equal(own[f"appearance.trunk.{key}"], trunk[key])
     with pytest.raises(ValueError, match="not those of torchvision's backbone"):
         network.load_backbone({"fc.weight": torch.zeros(1)})
+    given.pop(next(key for key in given if "3.conv" in key and key.endswith("weight")))
+    with pytest.raises(ValueError, match=r"1 missing \(features\.3"):
+        network.load_backbone(given)
 
 
 def test_both_streams_start_from_a_network_of_pictures() -> None:

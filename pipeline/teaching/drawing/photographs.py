@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from pipeline.datasets import salicon
 from pipeline.datasets.records import Clip
@@ -73,16 +74,27 @@ def read(picture: Path, attention: Path) -> Photograph:
     Raises:
         InputError: One of them is damaged.
     """
-    pixels = cv2.imread(str(picture), cv2.IMREAD_COLOR_RGB)
-    if pixels is None:
-        raise InputError(f"{picture}: not a readable picture; fetch it again")
+    pixels = pixels_of(picture)
     height, width = pixels.shape[:2]
     clip = Clip(picture.stem, 1, width, height, 1.0)
     gaze = salicon.read([attention], clip, edition=_EDITION)
     return Photograph(
-        np.asarray(pixels, np.uint8),
+        pixels,
         smoothed(points_map(np.stack([gaze.x, gaze.y], -1), (height, width)), SIGMA * width),
     )
+
+
+def pixels_of(photograph: Path) -> Picture:
+    """Return a photograph's pixels, RGB [y, x, channel].
+
+    Raises:
+        InputError: It is missing or damaged; OpenCV would fill up what is cut off.
+    """
+    try:
+        with Image.open(photograph) as opened:
+            return np.asarray(opened.convert("RGB"))
+    except OSError as error:
+        raise InputError(f"{photograph}: no readable photograph; fetch it again") from error
 
 
 def points_map(points: Floats, size: tuple[int, int]) -> Floats:

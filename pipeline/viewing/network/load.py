@@ -133,8 +133,19 @@ def _config() -> Config:
 
 def _packed() -> dict[str, Path]:
     """Name -> file of the saliency networks' weights that come with the package."""
-    files = sorted(Path(own(WEIGHTS)).glob("*.safetensors"))
-    return {file.stem: file for file in files if "network" in _network_of(file)}
+    return {
+        file.stem: file
+        for file in sorted(Path(own(WEIGHTS)).glob("*.safetensors"))
+        if _is_saliency(file)
+    }
+
+
+def _is_saliency(file: Path) -> bool:
+    """Whether weights are a saliency network's; damaged ones count, and fail once they are used."""
+    try:
+        return "network" in _network_of(file)
+    except InputError:
+        return True
 
 
 def _network_of(file: Path) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import pytest
 
 from pipeline.config.config import Config
 from pipeline.config.evaluation import Measured
-from pipeline.planning import made, needs, paths
+from pipeline.evaluation.metrics.registry import METRICS
+from pipeline.planning import made, missing, needs, paths
 from pipeline.planning.fetchable import FETCHABLE
 from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import load, merged
-from pipeline.planning.missing import TAUGHT, missing_message
+from pipeline.planning.missing import TAUGHT, missing_message, planned
 from pipeline.planning.rows import all_measured
 from pipeline.planning.settings import Settings
 from tests.builders import ROOT, configuration
@@ -87,24 +88,33 @@ def test_a_trunk_starts_from_unisals_released_weights(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_says_how_it_is_made(tmp_path: Path) -> None:
-    changed = {"pathvars": {"raw": str(tmp_path)}}
-    message = missing_message(load(merged(configuration("light"), changed)))
-    assert message is not None
-    assert "backbone_weights" not in message
-    for name in ("drawn", "crops"):
-        assert f"missing:  no folder {tmp_path / name}" in message
-        source = RUN.datasets[name].source
-        assert f"obtain:   {source.obtain}" in message
-        assert source.obtain.endswith("snakemake --config run=light teach")
-
-
-def test_teach_makes_all_but_the_photographs(tmp_path: Path) -> None:
     cfg = load(merged(configuration("light"), {"pathvars": {"raw": str(tmp_path)}}))
-    message = missing_message(cfg, TAUGHT)
-    assert message is not None
-    assert f"no folder {tmp_path / 'salicon'}" in message
-    assert not any(f"no folder {tmp_path / name}" in message for name in TAUGHT)
+    nothing = missing_message(cfg)
+    assert nothing is not None
+    assert f"no folder {tmp_path / 'salicon'}" in nothing
+    assert not any(f"no folder {tmp_path / name}" in nothing for name in TAUGHT)
+    assert nothing.endswith("snakemake --config run=light --cores 2 teach")
+    assert "without: [" not in nothing
     assert {*TAUGHT, "salicon"} == {name for name in cfg.datasets if name not in cfg.without}
+    for name in ("drawn", "crops", "films", "pictures"):
+        assert "snakemake --config run=light --cores 2 teach" in RUN.datasets[name].source.obtain
+
+
+def test_with_photographs_teach_makes_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {name: ["no folder"] for name in TAUGHT}
+    monkeypatch.setattr(missing, "_missing", lambda _: found)
+    assert missing_message(RUN, TAUGHT) is None
+    message = missing_message(RUN)
+    assert message is not None
+    assert message.startswith("run: light learns from drawn, crops, films, pictures, which are not")
+    assert message.endswith("make them:  snakemake --config run=light --cores 2 teach")
+    # In one call the second target would be planned from what is not there yet.
+    keys = {"run": "light"}
+    planned(keys, ["snakemake", "teach"], METRICS)
+    with pytest.raises(SystemExit, match="make them:"):
+        planned(keys, ["snakemake", "teach", "train_light"], METRICS)
 
 
 def test_sources_name_sheets_that_are_there() -> None:

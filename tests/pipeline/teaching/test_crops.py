@@ -159,12 +159,22 @@ def test_a_photograph_that_is_missing_or_damaged_is_named(
     images.mkdir()
     shutil.copy(salicon / f"images/{FIRST}.jpg", images)
     if damaged:
-        (images / f"{SECOND}.jpg").write_bytes(b"no picture")
-    message = rf"images/{SECOND}\.jpg: no readable photograph, for clip {SECOND}_1 of .*crops\.csv"
-    with pytest.raises(InputError, match=f"{message}; fetch it again"):
+        whole = (salicon / f"images/{SECOND}.jpg").read_bytes()
+        (images / f"{SECOND}.jpg").write_bytes(whole[: len(whole) // 2])
+    message = rf"images/{SECOND}\.jpg: no readable photograph; fetch it again"
+    with pytest.raises(InputError, match=message):
         cut(tmp_path, images, weights)
     found = sorted(path.name for path in (tmp_path / "crops").glob("*/*"))
     assert found == [f"{FIRST}_1", f"{FIRST}_2"]
+
+
+def test_a_clip_is_called_by_a_photograph_and_a_number(
+    tmp_path: Path, salicon: Path, weights: Path
+) -> None:
+    with pytest.raises(
+        InputError, match=r"crops\.csv: clip odd: expected a photograph and a number"
+    ):
+        cut(tmp_path, salicon / "images", weights, (("odd", "train"),))
 
 
 def test_no_photograph_that_is_measured_on_is_cut() -> None:

@@ -154,5 +154,5 @@ def test_photographs_that_are_missing_few_or_damaged(tmp_path: Path, salicon: Pa
     for path in (salicon / "images").glob("*.jpg"):
         (pictures / path.name).write_bytes(b"no picture")
     damaged = Photographs(pictures, salicon / "fixations/train", "train")
-    with pytest.raises(InputError, match=r"\.jpg: not a readable picture; fetch it again"):
+    with pytest.raises(InputError, match=r"\.jpg: no readable photograph; fetch it again"):
         damaged.draw(np.random.default_rng(0))
