@@ -200,7 +200,7 @@ def mean_of(values: Sequence[float]) -> float:
 
 
 def mean_and_interval(scores: Scores, metric: str) -> tuple[float, Interval | None]:
-    """Return the mean over clips, and its interval of 95 %; None with fewer than two clips."""
+    """Return the mean over clips, and its interval of 95 %; None with fewer than six."""
     sums = _sums(scores, metric)
     return sums.mean("clip"), interval(sums, "clip", drawn_clips(len(scores), 0))
 

@@ -6,10 +6,11 @@ sanity rows on the clips in DIEM's layout.
 
 from __future__ import annotations
 
-import csv
 import math
 import sys
 from pathlib import Path
+
+from pipeline.runtime.sheets import read_rows
 
 TABLES = Path("results/tables")
 NETWORKS = ("Spatial", "Temporal", "Setting 1")
@@ -19,8 +20,7 @@ MARGIN = 1.0
 
 def measured(table: str) -> dict[tuple[str, str], float]:
     """(row, metric) -> our value, of the measured rows of a table."""
-    with (TABLES / f"{table}.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["source"] == "measured"]
+    rows = [row for row in read_rows(TABLES / f"{table}.csv") if row["source"] == "measured"]
     return {(row["method"], row["metric"]): float(row["ours"] or "nan") for row in rows}
 
 

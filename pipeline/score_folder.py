@@ -202,7 +202,7 @@ def score_folder(
     measured = measured_by(sheets, meta=meta is not None, seed=cfg.seed)
     footer = {"Run": _DRAWN.removeprefix("run: ") if cfg.run == "demo" else cfg.run}
     footer |= {"Maps": printable(str(maps)), "Ground truth": truth_in_words(cfg, dataset)}
-    footer["Split"] = split
+    footer |= {"Dataset": dataset, "Split": split, "Seed": str(cfg.seed)}
     title = f"{name} on {dataset}, run {cfg.run}"
     footer["Findings"] = str(len(opened.findings))
     tested = [Path(path) for path in paths.parts(cfg, "density", dataset, split)]

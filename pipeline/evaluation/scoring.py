@@ -29,6 +29,8 @@ from pipeline.stores.settings import score_settings
 
 ScoredFrame = tuple[str, int, Scores]
 """Clip, frame from 0, and its scores."""
+FIRST_FRAME = 1
+"""Number of a clip's first frame in sheets and messages; in memory frames are indices."""
 EVERYWHERE = Reference("other_frames", None, repeats=True)
 """The reference set that is too large to be put together frame by frame."""
 
@@ -181,7 +183,7 @@ def score_frames(
             scores = score(frame, reference=reference, rng=noise(rules, rng))
         except ValueError as error:
             raise InputError(
-                f"clip {clip}, frame {index}: {error}; make that store or map again"
+                f"clip {clip}, frame {FIRST_FRAME + index}: {error}; make that store or map again"
             ) from None
         scored.append((clip, index, scores))
     return scored
@@ -228,14 +230,18 @@ def write_scores(
     """
     columns = request.columns
     rows = (
-        (clip, frame, *(_cell(scores[metric].value) for metric in columns), status_of(scores))
+        (
+            *(clip, FIRST_FRAME + frame),
+            *(_cell(scores[metric].value) for metric in columns),
+            status_of(scores),
+        )
         for clip, frame, scores in scored
     )
     header = ("clip", "frame", *columns, "status")
     with atomic(path) as partial:
         count = write_rows(partial, header, rows)
         settings = score_settings(request.seed) if settings is None else settings
-        seal_sheet(partial, request.protocol, settings, inputs or {})
+        seal_sheet(partial, request.protocol, settings, inputs or {}, FIRST_FRAME)
     return count
 
 

@@ -14,13 +14,21 @@ from pipeline.evaluation.metrics.registry import METRICS, better
 from pipeline.evaluation.protocols import protocol
 from pipeline.reporting.coverage import Manifests, listed_beyond, sentences
 from pipeline.reporting.means import Measurement, read_scores, summarise
-from pipeline.reporting.notes import by_row, odd, statuses
-from pipeline.reporting.page import Cell, Page, Row, write_page
+from pipeline.reporting.pages.notes import by_row, odd, statuses
+from pipeline.reporting.pages.page import Cell, Page, Row, write_page
 from pipeline.runtime.cli import main
 from pipeline.runtime.sheets import write_rows
 
 COLUMNS: Final = ("protocol", "metric", "mean", "low", "high")
 SPREAD: Final = "Highest less lowest"
+_SOURCE: Final = {
+    "Run": "run",
+    "Dataset": "dataset",
+    "Ground truth": "variant",
+    "Split": "split",
+    "Seed": "seed",
+}
+"""Term of a footer -> what it is called at the head of a sheet; protocols have a column there."""
 REMARK: Final = (
     "One set of maps, one ground truth: whatever differs between two rows is the protocol's doing. "
     "A difference between two models that is smaller than the last row says nothing unless both "
@@ -32,6 +40,7 @@ def compare(
     *,
     scores: list[Path],
     title: str,
+    run: str,
     truth: str,
     average: Literal["meta", "own"],
     coverage: list[Coverage],
@@ -43,16 +52,18 @@ def compare(
     """Write one model's scores on one dataset, a sheet per protocol, to one page in `out`.
 
     The sheets are `.../<protocol>/<model>/<training>/<dataset>.csv`. `title` says whose maps they
-    are, `average` whether the dataset is a meta dataset, which some protocols average otherwise.
-    `coverage`, `tested` (manifests of the scored split) and `frame_list` (none but of a meta
-    dataset) show what part of the data they are of.
+    are, `run` and `truth` of which run and against which ground truth, `average` whether the
+    dataset is a meta dataset, which some protocols average otherwise. `coverage`, `tested`
+    (manifests of the scored split) and `frame_list` (none but of a meta dataset) show what part of
+    the data they are of.
 
     Raises:
         InputError: A file of scores is missing, or is not what it should be.
     """
     sheets = {path.parents[2].name: path for path in scores}
     measured = measured_by(sheets, meta=average == "meta", seed=seed)
-    footer = {"Ground truth": truth, "Seed": str(seed)}
+    footer = {"Run": run, "Dataset": scores[0].stem if scores else "", "Ground truth": truth}
+    footer["Seed"] = str(seed)
     data = Manifests(tested)
     write_comparison(out, measured, title, footer, part_of(measured, coverage, data, frame_list))
 
@@ -112,13 +123,14 @@ def write_comparison(
         rows=tuple(rows),
         remarks=((REMARK,) if len(rows) > 1 else ()) + part.remarks,
         footer={**footer, **part.footer, "Odd frames": odd_frames or "none"},
+        source={name: footer[term] for term, name in _SOURCE.items() if term in footer},
     )
     lines = [
         [row.method, metric, *map(_in_full, (cell.ours, *(cell.interval or (None, None))))]
         for row in rows
         for metric, cell in zip(used, row.cells, strict=True)
     ]
-    write_rows(out / "protocols.csv", COLUMNS, lines)
+    write_rows(out / "protocols.csv", COLUMNS, lines, page.head)
     write_page(out, page, ("md", "html"))
 
 

@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, islice
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +13,7 @@ from pipeline.evaluation.metrics.registry import better
 from pipeline.reporting import means
 from pipeline.reporting.intervals import FEWEST_CLIPS, compare, drawn_clips, holm
 from pipeline.reporting.means import Measurement
-from pipeline.reporting.page import ClipTable, Pair
-
-LEADING: Final = "NSS"
-"""Metric that decides which row is the best: the papers count it among the fairest."""
-
-
-def leading(metrics: Sequence[str]) -> str:
-    """`LEADING`, or the first of the metrics in a table without it."""
-    return LEADING if LEADING in metrics else metrics[0]
+from pipeline.reporting.pages.page import ClipTable, Pair, leading
 
 
 def compared(
@@ -55,16 +46,18 @@ def note(pairs: Sequence[Pair], metrics: Sequence[str], measured: Mapping[str, M
     """Sentences on what the differences are, and how they were tested or why they were not."""
     if not pairs:
         return ""
+    known = any(cell.interval for pair in pairs for cell in pair.cells)
+    bootstrap = ", with the 95 % interval of a paired bootstrap over clips" if known else ""
     what = (
-        "The first row's mean less the second one's, with the 95 % interval of a paired bootstrap "
-        f"over clips. Sanity checks are compared with the row that is best by {leading(metrics)}."
+        f"The first row's mean less the second one's{bootstrap}. "
+        f"Sanity checks are compared with the row that is best by {leading(metrics)}."
     )
     tests = sum(cell.p is not None for pair in pairs for cell in pair.cells)
     clips = len(measured[pairs[0].first].clips)
     if not tests:
         return (
-            f"{what} No test is possible: it needs {FEWEST_CLIPS} clips with a value, and there "
-            f"{'is 1' if clips == 1 else f'are {clips}'} in all."
+            f"{what} No interval and no test is possible: they need {FEWEST_CLIPS} clips with a "
+            f"value, and there {'is 1' if clips == 1 else f'are {clips}'} in all."
         )
     return (
         f"{what} p: Wilcoxon's signed-rank test of the clips' means, two-sided, corrected by Holm "

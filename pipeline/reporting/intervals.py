@@ -26,7 +26,8 @@ from pipeline.evaluation.protocols import Average
 DRAWS: Final = 2000
 LEVEL: Final = 0.95
 FEWEST_CLIPS: Final = 6
-"""With five pairs the smallest two-sided p of the test is 1/16: nothing could be significant."""
+"""With five pairs the smallest two-sided p of the test is 1/16: nothing could be significant, and
+percentiles of a bootstrap over so few clips are far too short."""
 SIGNIFICANT: Final = 0.05
 _DECIMALS: Final = 9
 """Differences of clips that agree to these are ties: scores are written with six."""
@@ -100,9 +101,10 @@ def drawn_means(scores: ClipSums, average: Average, drawn: Floats) -> Floats:
 def interval(scores: ClipSums, average: Average, drawn: Floats) -> Interval | None:
     """Percentile interval of a mean.
 
-    None with fewer than two clips that have a value, or with an infinite one (KLDiv without eps).
+    None with fewer than `FEWEST_CLIPS` clips that have a value, as no test is made of so few, or
+    with an infinite one (KLDiv without eps).
     """
-    if np.count_nonzero(scores.counts) < 2 or not np.isfinite(scores.sums).all():
+    if np.count_nonzero(scores.counts) < FEWEST_CLIPS or not np.isfinite(scores.sums).all():
         return None
     return _percentiles(drawn_means(scores, average, drawn))
 
@@ -115,7 +117,7 @@ def compare(first: ClipSums, second: ClipSums, average: Average, drawn: Floats) 
     both = (first.counts > 0) & (second.counts > 0)
     first, second = first.of(both), second.of(both)
     difference = first.mean(average) - second.mean(average)
-    if np.count_nonzero(both) < 2 or not np.isfinite(difference):
+    if np.count_nonzero(both) < FEWEST_CLIPS or not np.isfinite(difference):
         return Comparison(difference, None, None)
     draws = drawn_means(first, average, drawn) - drawn_means(second, average, drawn)
     return Comparison(difference, _percentiles(draws), _p(first.means[both] - second.means[both]))
@@ -137,9 +139,7 @@ def _percentiles(draws: Floats) -> Interval:
     return float(low), float(high)
 
 
-def _p(differences: Floats) -> float | None:
-    if len(differences) < FEWEST_CLIPS:
-        return None
+def _p(differences: Floats) -> float:
     # Half a second to import, and comparing protocols or drawing pictures tests nothing.
     from scipy.stats import wilcoxon
 

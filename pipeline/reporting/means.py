@@ -37,7 +37,8 @@ class Sheet:
     path: Path
     rules: Protocol
     frames: pd.DataFrame
-    """A row per frame: clip, frame, a column per metric (NaN where it has no value)."""
+    """A row per frame: clip, frame (index in the clip, from 0), a column per metric (NaN where it
+    has no value)."""
     statuses: dict[str, Codes]
     """Metric of the sheet -> status of each frame."""
 
@@ -60,7 +61,7 @@ class Measurement:
     means: dict[str, float]
     """Mean per metric, NaN where no frame has a value."""
     intervals: dict[str, Interval | None]
-    """Interval of each mean; None where fewer than two clips have a value."""
+    """Interval of each mean; None where fewer than six clips have a value."""
     statuses: dict[str, dict[str, int]]
     """Metric -> status -> number of frames, those that are left out included."""
     undefined: dict[str, int]
@@ -75,7 +76,8 @@ def read_scores(path: Path, name: str) -> Sheet:
     """
     rules = protocol(name)
     remedy = f"make it again with: snakemake --force {path}"
-    found = sheet_facts(path)["protocol"]
+    facts = sheet_facts(path)
+    found = facts["protocol"]
     if found != rules.name:
         raise InputError(f"{path}: expected protocol {rules.name}, found {found}; {remedy}")
     metrics = _metrics(path, rules, remedy)
@@ -90,6 +92,7 @@ def read_scores(path: Path, name: str) -> Sheet:
         )
         frames = frames.astype({metric: np.float64 for metric in metrics})
         frames["clip"] = frames["clip"].map(plain)
+        frames["frame"] -= facts["first_frame"]
     except ValueError as error:
         raise InputError(f"{path}: not a table of numbers ({error}); {remedy}") from error
     if frames.empty:

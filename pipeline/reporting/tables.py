@@ -21,9 +21,27 @@ from pipeline.evaluation.protocols import protocol, reported
 from pipeline.planning.made import check
 from pipeline.reporting import differences
 from pipeline.reporting.coverage import Manifests, listed_beyond, sentences
-from pipeline.reporting.means import Measurement, Sheet, by_attribute, read_scores, summarise
-from pipeline.reporting.notes import counted, footer, of_run, origin, remarks
-from pipeline.reporting.page import Cell, Page, Row, write_index, write_page
+from pipeline.reporting.means import Measurement, Sheet, read_scores, summarise
+from pipeline.reporting.pages.notes import (
+    comparable,
+    counted,
+    footer,
+    of_run,
+    origin,
+    remarks,
+    source,
+)
+from pipeline.reporting.pages.outcome import outcome
+from pipeline.reporting.pages.page import (
+    SANITY_GROUP,
+    UNPRINTED_GROUP,
+    Cell,
+    Page,
+    Row,
+    write_index,
+    write_page,
+)
+from pipeline.reporting.pages.sheets import write_attributes, write_clips, write_long
 from pipeline.reporting.published import (
     Disagreement,
     PrintedRow,
@@ -33,12 +51,9 @@ from pipeline.reporting.published import (
 )
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.sheets import write_rows
 from pipeline.stores.chains import product
 from pipeline.stores.seals import name_of
 
-SANITY_GROUP: Final = "Sanity checks"
-UNPRINTED_GROUP: Final = "Not in the paper"
 TITLE: Final = "Dynamic saliency: our scores beside the paper's"
 
 Key = tuple[str, str, str]
@@ -85,14 +100,16 @@ def tables(
         for name, entries in measured.items()
     ]
     for page in pages:
-        _write_long(page, out / f"{page.name}.csv")
+        write_long(page, out / f"{page.name}.csv")
         if measured[page.name]:
-            _write_clips(page, measured[page.name], out / f"{page.name}_clips.csv")
+            write_clips(page, measured[page.name], out / f"{page.name}_clips.csv")
         if attributes := _attributes(page.name, settings):
-            _write_attributes(page, measured[page.name], attributes, out)
+            sheet = out / f"{page.name}_attributes.csv"
+            write_attributes(page, measured[page.name], attributes, sheet)
         write_page(out, page, ("md", "html", "tex"))
     parts = sentences(itertools.chain(*settings.coverage.values()), data)
-    sentences_above = (origin(settings), *of_run(settings.run), counted(pages, settings), *parts)
+    sentences_above = (outcome(pages), *of_run(settings.run), counted(pages, settings), *parts)
+    sentences_above = (*sentences_above, origin(settings))
     inputs = {name_of(path): product(path).digest for path in scores}
     write_index(out, pages, TITLE, sentences_above, inputs, settings.run)
 
@@ -182,7 +199,8 @@ def _page(
     observed = {label for label, row in table.measured.items() if row.model in settings.observed}
     rivals = {label: entry for label, entry in measured.items() if label not in observed}
     entries = [*printed, *_unprinted(printed, measured, settings)]
-    columns = [_column(metric, entries, measured, observed) for metric in table.metrics]
+    compares = comparable(settings.run)
+    columns = [_column(m, entries, measured, observed, compares) for m in table.metrics]
     rows = [
         Row(entry.group, entry.method, entry.deep, entry.method in measured, cells)
         for entry, cells in zip(entries, zip(*columns, strict=True), strict=True)
@@ -202,15 +220,18 @@ def _page(
         clips=differences.by_clip(rivals, settings.sanity, table.metrics),
         attributes=differences.by_attribute(measured, attributes, table.metrics),
         remarks=(*sentences(of, data, frames), *remarks(name, table, rows, settings)),
-        links=_links(name, bool(measured)),
+        links=_links(name, bool(measured), attributes is not None),
         footer=footer(table, measured, [one for one in odd if one.table == name], settings)
         | listed_beyond(dataset.frame_list, of, data),
+        source=source(table, settings),
     )
 
 
-def _links(name: str, measured: bool) -> dict[str, str]:
-    links = {"index.html": "All tables", f"{name}.csv": "CSV", f"{name}.tex": "LaTeX"}
-    return links | ({f"{name}_clips.csv": "CSV of the clips"} if measured else {})
+def _links(name: str, measured: bool, attributes: bool) -> dict[str, str]:
+    links = {"index.html": "All tables", f"{name}.csv": "CSV"}
+    links |= {f"{name}_clips.csv": "CSV of the clips"} if measured else {}
+    links |= {f"{name}_attributes.csv": "CSV of the attributes"} if attributes else {}
+    return links | {f"{name}.md": "Markdown", f"{name}.tex": "LaTeX"}
 
 
 def _unprinted(
@@ -232,6 +253,7 @@ def _column(
     entries: Sequence[PrintedRow],
     measured: Mapping[str, Measurement],
     unranked: Collection[str],
+    compares: bool,
 ) -> list[Cell]:
     """Cells of a metric, one per row."""
     printed = [entry.values.get(metric) for entry in entries]
@@ -243,56 +265,12 @@ def _column(
         for entry, value in zip(entries, ours, strict=True)
     ]
     columns = (printed, ours, between, ranks(metric, printed), ranks(metric, rivals))
-    return [Cell(*values) for values in zip(*columns, strict=True)]
-
-
-def _write_long(page: Page, path: Path) -> None:
-    """Write a line per row and metric: printed and ours unrounded, difference = ours - printed."""
-    head = ["group", "method", "source", "metric", "printed", "ours", "low", "high", "difference"]
-    lines = []
-    for row in page.rows:
-        source = "measured" if row.measured else "printed"
-        for metric, cell in zip(page.metrics, row.cells, strict=True):
-            low, high = cell.interval or (None, None)
-            # The paper prints three decimals; ours go on, so that rounding is the reader's choice.
-            printed = "" if cell.printed is None else f"{cell.printed:.3f}"
-            numbers = map(_in_full, (cell.ours, low, high, cell.difference))
-            lines.append([row.group, row.method, source, metric, printed, *numbers])
-    write_rows(path, head, lines)
-
-
-def _write_clips(page: Page, measured: Mapping[str, Measurement], path: Path) -> None:
-    """Write a line per method, clip and metric; `frames` counts those that enter the mean."""
-    lines = [
-        [method, clip, metric, "" if np.isnan(mean) else _in_full(mean), count]
-        for method, entry in measured.items()
-        for metric, scores in ((metric, entry.by_clip[metric]) for metric in page.metrics)
-        for clip, mean, count in zip(entry.clips, scores.means, scores.counts, strict=True)
-    ]
-    write_rows(path, ["method", "clip", "metric", "mean", "frames"], lines)
+    return [Cell(*values, comparable=compares) for values in zip(*columns, strict=True)]
 
 
 def _attributes(name: str, settings: TablesSettings) -> Path | None:
     dataset = settings.datasets.get(settings.tables[name].dataset)
     return dataset.attributes if dataset else None
-
-
-def _write_attributes(
-    page: Page, measured: Mapping[str, Measurement], attributes: Path, out: Path
-) -> None:
-    """Write a line per method, attribute and metric."""
-    lines = [
-        [method, attribute, metric, "" if np.isnan(means[metric]) else _in_full(means[metric])]
-        for method, entry in measured.items()
-        for attribute, means in by_attribute(entry, attributes).items()
-        for metric in page.metrics
-    ]
-    head = ["method", "attribute", "metric", "mean"]
-    write_rows(out / f"{page.name}_attributes.csv", head, lines)
-
-
-def _in_full(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
 
 
 if __name__ == "__main__":

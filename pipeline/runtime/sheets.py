@@ -22,8 +22,8 @@ _FORMULA = re.compile("'*(\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 counts as well, so that it is never taken off a text that began with one."""
 
 
-def _shielded(cell: object) -> object:
-    """The cell as it is written."""
+def shielded(cell: object) -> object:
+    """The cell as it is written: with a ' in front of what a spreadsheet would compute."""
     if not isinstance(cell, str) or not _FORMULA.match(cell):
         return cell
     try:
@@ -123,6 +123,6 @@ def write_rows(
         sheet = csv.writer(_Lines(file))
         sheet.writerow(columns)
         for row in rows:
-            sheet.writerow([_shielded(cell) for cell in row])
+            sheet.writerow([shielded(cell) for cell in row])
             count += 1
     return count

@@ -12,21 +12,29 @@ from pipeline.stores.seals import digest_of, head_of, is_sealed, rerun, sealed
 _PROTOCOL, _MADE = "# protocol: ", "; made: "
 
 
-def seal_sheet(sheet: Path, protocol: str, settings: Mapping[str, Any], inputs: Any) -> None:
+def seal_sheet(
+    sheet: Path, protocol: str, settings: Mapping[str, Any], inputs: Any, first_frame: int = 0
+) -> None:
     """Put the first line above a CSV: its protocol, settings, inputs (name -> digest) and digest.
+
+    `first_frame` is the number that the column `frame` has for a clip's first frame.
 
     Raises:
         InputError: The disk refuses it.
     """
     body = sheet.read_bytes()
     facts = {"settings": settings, "inputs": inputs, "digest": _digest(protocol, body)}
+    # Sheets of older releases count from 0 and say nothing of it.
+    facts |= {"first_frame": first_frame} if first_frame else {}
     line = f"{_PROTOCOL}{protocol}{_MADE}{json.dumps(sealed(facts), sort_keys=True)}\n"
     with atomic(sheet) as partial:
         partial.write_bytes(line.encode() + body)
 
 
 def sheet_facts(sheet: Path) -> dict[str, Any]:
-    """Return `protocol`, `settings`, `inputs` and `digest` of a sheet, which is as it was written.
+    """Return `protocol`, `settings`, `inputs`, `digest` and `first_frame` of a sheet.
+
+    It is as it was written.
 
     Raises:
         InputError: It is missing, edited, damaged or of an older release.
@@ -50,7 +58,7 @@ def sheet_facts(sheet: Path) -> dict[str, Any]:
         intact = False
     if not intact:
         raise InputError(f"{sheet}: edited or damaged since it was written; {remedy}")
-    return {**said, "protocol": protocol}
+    return {"first_frame": 0, **said, "protocol": protocol}
 
 
 def is_score_sheet(path: Path) -> bool:

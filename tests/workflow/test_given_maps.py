@@ -111,7 +111,7 @@ def test_a_row_of_a_table(project: Any, given: Path) -> None:
 
     with project.changed(("config.yaml", add)):
         project.run("results/tables")
-        sheet = pd.read_csv(project.folder / "results/tables/table_1.csv").set_index(
+        sheet = pd.read_csv(project.folder / "results/tables/table_1.csv", comment="#").set_index(
             ["method", "metric"]
         )["ours"]
     project.run("results/tables")  # as the other tests know them
@@ -123,7 +123,8 @@ def test_a_row_of_a_table(project: Any, given: Path) -> None:
 def test_every_protocol_side_by_side(project: Any) -> None:
     target = "results/demo/protocols/gfsalnet/setting_1_ucf_sports/ucf_sports"
     project.run(target)
-    found = pd.read_csv(project.folder / target / "protocols.csv").set_index(["protocol", "metric"])
+    sheet = pd.read_csv(project.folder / target / "protocols.csv", comment="#")
+    found = sheet.set_index(["protocol", "metric"])
     assert {*PROTOCOLS} < {*found.index.get_level_values(0)}
     assert found.loc[("mit", "NSS"), "mean"] == pytest.approx(
         _nss(project.folder / SCORES).mean(), abs=1e-5
@@ -157,7 +158,7 @@ def test_given_maps_against_published_values(project: Any, given: Path) -> None:
     ):
         project.run(target)
         assert project.planned(target) == {}
-    found = pd.read_csv(project.folder / target / "verify_published.csv").set_index(
+    found = pd.read_csv(project.folder / target / "verify_published.csv", comment="#").set_index(
         ["source", "metric"]
     )
     assert found.loc[("Board", "NSS"), "agrees"] == "yes"
@@ -171,6 +172,8 @@ def test_given_maps_against_published_values(project: Any, given: Path) -> None:
     assert f"protocol salema, {len(clips) - 1} of {len(clips)} clips" in page
     assert "> Without a score here: beyond." in page
     assert "here 128x96" in page
-    sheet = pd.read_csv(project.folder / target / "clips.csv").set_index(["clip", "metric"])
+    sheet = pd.read_csv(project.folder / target / "clips.csv", comment="#").set_index(
+        ["clip", "metric"]
+    )
     for clip in clips[1:]:
         assert sheet.loc[(clip, "NSS"), "measured"] == pytest.approx(scored[clip], abs=1e-5)

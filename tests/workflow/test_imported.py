@@ -54,7 +54,7 @@ def test_a_row_of_a_table(project: Any) -> None:
         assert why in (project.folder / "results/tables/table_1.md").read_text()
         _written(file)
         project.run("results/tables")
-        sheet = pd.read_csv(project.folder / "results/tables/table_1.csv")
+        sheet = pd.read_csv(project.folder / "results/tables/table_1.csv", comment="#")
         assert project.planned("results/tables") == {}
     file.unlink()
     project.run("results/tables")  # as the other tests know them

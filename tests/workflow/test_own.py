@@ -72,7 +72,7 @@ def test_from_a_video_and_a_table_to_a_row(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     scores = pd.read_csv(tmp_path / "results/own/given/maps/own/mit.csv", comment="#")
-    assert scores["frame"].tolist() == list(range(12))
+    assert scores["frame"].tolist() == list(range(1, 13))
     assert scores["NSS"].min() > 4  # the gaze is on the square
 
 

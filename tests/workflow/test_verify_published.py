@@ -96,7 +96,7 @@ def test_a_real_clip_agrees_with_what_opencv_makes_of_it(tmp_path: Path) -> None
     target = "results/clip/verify_published/theirs/dhf1k"
     project.run(target, "--config", "run=clip")
 
-    found = pd.read_csv(tmp_path / target / "verify_published.csv").set_index("metric")
+    found = pd.read_csv(tmp_path / target / "verify_published.csv", comment="#").set_index("metric")
     assert {*found["agrees"]} == {"yes"}
     assert found["difference"].abs().to_dict() == pytest.approx(dict.fromkeys(means, 0), abs=2e-3)
     page = (tmp_path / target / "verify_published.md").read_text()

@@ -1,6 +1,9 @@
 """Scores to tables, pages and pictures."""
 
 
+report: "../report/description.rst"
+
+
 rule tables:
     """Every table of both papers: printed value, ours and the difference (Sec. IV-D, IV-E)."""
     input:
@@ -84,13 +87,15 @@ rule compare:
         inputs=lists("tested"),
         code=code_digest("pipeline.reporting.compare"),
         title="{model}, {training}, on {dataset}",
+        run=cfg.run,
         truth=settings.ground_truth,
         average=settings.average,
         coverage=settings.coverage,
         seed=cfg.seed,
     shell:
         "python -m pipeline.reporting.compare --scores {input.scores:q} --title {params.title:q}"
-        " --truth {params.truth:q} --average {params.average} --coverage {params.coverage:q}"
+        " --run {params.run:q} --truth {params.truth:q} --average {params.average}"
+        " --coverage {params.coverage:q}"
         " {params.inputs:q} --frame-list {input.frame_list:q} --seed {params.seed}"
         " --out {output.page:q} &> {log:q}"
 
@@ -249,12 +254,12 @@ rule report:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.reporting.report"),
+        code=code_digest("pipeline.reporting.pages.report"),
         # No input: they are nobody's output, and another timing of the same jobs tells nothing new.
         benchmarks=f"{cfg.pathvars['logs']}/benchmarks",
         settings=settings.tables(),
     shell:
-        "python -m pipeline.reporting.report --tables {input.tables:q} --pictures {input.pictures:q}"
-        " --logs {input.logs:q} --gates {input.gates:q} --alignment {input.alignment:q}"
-        " --benchmarks {params.benchmarks:q} --settings {params.settings:q}"
-        " --page {output.page:q} &> {log:q}"
+        "python -m pipeline.reporting.pages.report --tables {input.tables:q}"
+        " --pictures {input.pictures:q} --logs {input.logs:q} --gates {input.gates:q}"
+        " --alignment {input.alignment:q} --benchmarks {params.benchmarks:q}"
+        " --settings {params.settings:q} --page {output.page:q} &> {log:q}"

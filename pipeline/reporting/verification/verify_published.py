@@ -12,7 +12,7 @@ from typing import Final
 from pipeline.config.evaluation import Verification
 from pipeline.evaluation.protocols import protocol
 from pipeline.reporting.means import Measurement, read_scores, summarise
-from pipeline.reporting.rendering import number, render, shown_interval, signed
+from pipeline.reporting.pages.rendering import number, render, shown_interval, signed
 from pipeline.reporting.verification.comparison import (
     Value,
     against_clips,
@@ -116,8 +116,13 @@ def verify_published(
         before = [source.source, source.split, name]
         means += [[*before, *_line(value)] for value in found.means]
         single += [[*before, *_line(value)] for value in found.single]
-    write_rows(out / f"{NAME}.csv", COLUMNS, means)
-    write_rows(out / "clips.csv", COLUMNS, single)
+    head = [
+        *(f"run: {settings.run}", f"dataset: {settings.dataset}", f"variant: {settings.variant}"),
+        *(f"split: {settings.coverage.split}", f"model: {settings.model}"),
+        f"seed: {settings.seed}",
+    ]
+    write_rows(out / f"{NAME}.csv", COLUMNS, means, head)
+    write_rows(out / "clips.csv", COLUMNS, single, head)
     share, least = settings.tolerance.relative, settings.tolerance.absolute
     values = {
         "title": f"{settings.model}, given, on {settings.dataset}: measured and published",

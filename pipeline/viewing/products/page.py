@@ -307,10 +307,10 @@ def _write(out: Path, values: Mapping[str, Any]) -> None:
 
 @cache
 def _environment() -> Environment:
-    """Templates of this chapter, and for their style those of `pipeline.reporting`."""
+    """Templates of this chapter, and for their style those of `pipeline.reporting.pages`."""
     return Environment(
         loader=ChoiceLoader(
-            [PackageLoader("pipeline.viewing.products"), PackageLoader("pipeline.reporting")]
+            [PackageLoader("pipeline.viewing.products"), PackageLoader("pipeline.reporting.pages")]
         ),
         autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,

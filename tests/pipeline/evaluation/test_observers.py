@@ -72,9 +72,9 @@ def test_each_observer_is_predicted_by_the_others(stores: Path) -> None:
         each.append(values(others, truth, fixated) | {"AUC-J": auc(others[fixated], others)})
     for metric, value in each[0].items():
         mean = np.mean([found[metric] for found in each])
-        assert float(rows["odd", "0"][metric]) == pytest.approx(mean, abs=2e-5), (metric, value)
-    assert float(rows["agree", "0"]["NSS"]) > 4 > float(rows["odd", "0"]["NSS"])
-    assert float(rows["agree", "0"]["CC"]) > 0.9
+        assert float(rows["odd", "1"][metric]) == pytest.approx(mean, abs=2e-5), (metric, value)
+    assert float(rows["agree", "1"]["NSS"]) > 4 > float(rows["odd", "1"]["NSS"])
+    assert float(rows["agree", "1"]["CC"]) > 0.9
 
 
 @pytest.mark.parametrize("protocol", ["mit", "unisal", "pysaliency"])

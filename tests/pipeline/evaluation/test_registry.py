@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +21,7 @@ from pipeline.planning.missing import planned
 from pipeline.preprocessing.fixations import fixated_map
 from pipeline.reporting.published import ranks
 from pipeline.reporting.tables import tables
+from pipeline.runtime.sheets import read_rows
 from tests.pipeline.evaluation.frames import SHAPE, looks, references
 
 ASKED = ("AUC-Borji", "IG", "EMD")
@@ -147,8 +147,8 @@ def test_a_metric_that_is_only_registered_becomes_a_column_with_its_arrow(
         out=tmp_path / "out",
         settings=TablesSettings.model_validate(settings),
     )
-    with (tmp_path / "out/table_1.csv").open(newline="") as file:
-        rows = {(row["method"], row["metric"]): row for row in csv.DictReader(file)}
+    sheet = read_rows(tmp_path / "out/table_1.csv")
+    rows = {(row["method"], row["metric"]): row for row in sheet}
     assert 0 < float(rows["one", l1]["ours"]) != float(rows["other", l1]["ours"])
     assert "L1 \N{DOWNWARDS ARROW}" in (tmp_path / "out/table_1.md").read_text()
     assert ranks(l1, [2.0, 1.0]) == ["second", "best"]

@@ -122,8 +122,8 @@ def test_every_frame_has_its_row_and_its_own_score(stores: dict[str, Path]) -> N
     manifest = _predict(stores, {"network": "chance"})
     rows = _score(stores, manifest)
     assert [(row["clip"], row["frame"]) for row in rows] == [
-        *(("a", str(t)) for t in range(T)),
-        ("b", "0"),
+        *(("a", str(t)) for t in range(1, T + 1)),
+        ("b", "1"),
     ]
     assert [t for t, row in enumerate(rows) if row["status"] != "ok"] == [3]
     assert (rows[3]["CC"], rows[3]["NSS"]) == ("", "")
@@ -234,7 +234,7 @@ def test_a_map_that_is_not_finite_is_named(stores: dict[str, Path]) -> None:
     maps[7, 3, 5] = np.nan
     with write_store(SALIENCY, manifest.with_suffix(".zarr"), manifest, {}) as writer:
         writer.add("a", [maps], frames=None)
-    with pytest.raises(InputError, match="clip a, frame 7: saliency holds 1 values that are NaN"):
+    with pytest.raises(InputError, match="clip a, frame 8: saliency holds 1 values that are NaN"):
         _score(stores, manifest)
 
 
@@ -285,7 +285,7 @@ def test_a_frame_list_scores_the_listed_frames_only(stores: dict[str, Path]) -> 
     every = _score(stores, _predict(stores, CENTRE))
     frames.write_text(frames.read_text() + f"a,{T},True\n")  # beyond the clip: left out, and told
     listed = _score(stores, _predict(stores, CENTRE, frames))
-    assert listed == [row for row in every if row["clip"] == "a" and row["frame"] in ("2", "39")]
+    assert listed == [row for row in every if row["clip"] == "a" and row["frame"] in ("3", "40")]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,10 @@ NA,0,0.2,0.1,1.0,0.2,2.5,ok
 NA,1,0.3,,2.0,0.0,0.0,CC=empty_density SIM=empty_density KLDiv=empty_density"""
 CONSTANT = " ".join(f"{metric}=constant_prediction" for metric in FIVE)
 SETTING_2 = SETTING_1.replace("001,2,0.7,0.5,3.0,0.4,1.5,ok", f"001,2,0.5,,,,1.5,{CONSTANT}")
+MANY = "\n".join(
+    line.replace("001,", f"{clip:03},") for clip in range(6) for line in SETTING_1.splitlines()[:4]
+)
+"""Six clips, the fewest that have intervals."""
 CENTRE = SETTING_1.replace(",0.5,", ",0.3,")
 PUBLISHED = """\
 # Table I
@@ -63,7 +67,7 @@ class Html(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if not {"style", "script"} & {*self.open}:
             self.text += data
         if {"td", "th"} & {*self.open}:
             self.rows[-1][-1] += data if self.open[-1] != "small" else f" ({data})"

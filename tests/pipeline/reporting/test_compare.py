@@ -22,7 +22,7 @@ def compared(tmp_path):
             sheets.append(path)
         out = tmp_path / "out"
         given = {"coverage": [], "tested": [], "frame_list": [], "average": "own", "seed": 7}
-        compare(scores=sheets, title="A & B", truth="paper's", out=out, **given)
+        compare(scores=sheets, title="A & B", run="demo", truth="paper's", out=out, **given)
         return out
 
     return make
@@ -32,6 +32,8 @@ def test_the_last_row_is_how_far_protocols_are_apart(compared):
     out = compared(mit=SETTING_1, mit_jitter=SETTING_2)
     rows = read_rows(out / "protocols.csv", COLUMNS)
     found = {(row["protocol"], row["metric"]): row for row in rows}
+    head = [line for line in (out / "protocols.csv").read_text().splitlines() if line[0] == "#"]
+    assert head[1:] == ["# run: demo", "# dataset: ucf_sports", "# variant: paper's", "# seed: 7"]
     assert found["mit", "AUC-J"]["mean"] == "0.580000"
     assert found["mit_jitter", "AUC-J"]["mean"] == "0.540000"
     apart = found[SPREAD, "AUC-J"]

@@ -52,6 +52,15 @@ def test_every_clip_has_its_own_name(tmp_path):
     assert list(read_scores(path, "mit").frames["clip"]) == NAMES
 
 
+def test_sheets_count_frames_from_1_and_older_ones_from_0(tmp_path):
+    for first in (0, 1):
+        rows = f"001,{first},0.9,0.5,3.0,0.4,1.5,ok\n001,{first + 1},0.9,0.5,3.0,0.4,1.5,ok\n"
+        path = tmp_path / "scores.csv"
+        path.write_text(f"{HEADER.splitlines()[-1]}\n{rows}")
+        seal_sheet(path, "mit", {}, {}, first)
+        assert list(read_scores(path, "mit").frames["frame"]) == [0, 1]
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", HEADER.encode() + b"\n\xff,1\n"])
 def test_a_sheet_that_is_not_text(tmp_path, content):
     path = tmp_path / "scores.csv"

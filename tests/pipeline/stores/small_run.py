@@ -20,7 +20,7 @@ from pipeline.preprocessing.flow import flow
 from pipeline.preprocessing.frames import frames
 from pipeline.preprocessing.gaze import gaze
 from pipeline.raw.splits import SheetClip
-from pipeline.reporting.page import read_pages
+from pipeline.reporting.pages.page import read_pages
 from pipeline.reporting.tables import tables
 from pipeline.runtime.cli import main
 from pipeline.stores.verify import damage

@@ -8,9 +8,9 @@ import numpy as np
 
 from pipeline.config.evaluation import Table, TablesSettings
 from pipeline.evaluation.protocols import PROTOCOLS
-from pipeline.reporting.intervals import DRAWS
+from pipeline.reporting.intervals import DRAWS, FEWEST_CLIPS
 from pipeline.reporting.means import Measurement
-from pipeline.reporting.page import Page, Row
+from pipeline.reporting.pages.page import Page, Row
 from pipeline.reporting.published import Disagreement
 
 AVERAGES: Final = {
@@ -19,6 +19,8 @@ AVERAGES: Final = {
 }
 _PAPERS: Final = ("paper", "part")
 """Runs with the paper's settings; what part of the data `part` has, each table says by itself."""
+_DRAWN: Final = "demo"
+"""The run whose data are drawn."""
 ALL_ROWS: Final = "all rows"
 _FEW: Final = 10
 """Clips below which percentile intervals are known to be too short."""
@@ -49,6 +51,21 @@ def footer(
         "Configuration": settings.config_digest,
         "Code": settings.code,
         "Seed": str(settings.seed),
+    }
+
+
+def source(table: Table, settings: TablesSettings) -> dict[str, str]:
+    """Return what made a table's numbers, term by term; every sheet of it begins with that."""
+    dataset = settings.datasets.get(table.dataset)
+    return {
+        "run": settings.run,
+        "dataset": table.dataset,
+        "variant": dataset.variant if dataset else "",
+        "split": dataset.split if dataset else "",
+        "protocol": settings.protocol,
+        "seed": str(settings.seed),
+        "configuration": settings.config_digest,
+        "code": settings.code,
     }
 
 
@@ -137,8 +154,9 @@ def _intervals(measured: Mapping[str, Measurement]) -> str:
     first = _first(measured)
     # Metrics leave out different frames, and so different clips; the note is of the fullest one.
     scored = max(int(np.count_nonzero(sums.counts)) for sums in first.by_clip.values())
-    if scored < 2:
-        return "none: one clip alone does not tell how clips differ"
+    if scored < FEWEST_CLIPS:
+        clips = "1 clip has" if scored == 1 else f"{scored} clips have"
+        return f"none: {clips} a value, and with fewer than {FEWEST_CLIPS} none is shown"
     text = f"95 %, percentiles of a bootstrap over {scored} clips, {DRAWS} draws"
     return text if scored >= _FEW else f"{text}; of so few clips they are too short"
 
@@ -199,17 +217,23 @@ def _why(name: str, method: str, settings: TablesSettings) -> str:
     return settings.left_out.get(dataset) or lacking.get(method, "only quoted")
 
 
+def comparable(run: str) -> bool:
+    """Return whether a run's numbers have differences to printed ones: not those of drawn data."""
+    return run != _DRAWN
+
+
 def of_run(run: str) -> tuple[str, ...]:
     """Return whether a run's numbers compare with the papers'; nothing where they do."""
     if run in _PAPERS:
         return ()
-    if run == "demo":
-        kind = "demo on drawn miniatures. They show that the workflow works; they"
-    else:
-        kind = f"{run}, which is not the paper's; where printed values stand beside them, they"
+    if not comparable(run):
+        return (
+            f"Our numbers are of the run {run} on drawn miniatures. They show that the workflow "
+            "works, are not comparable with the paper's, and have no differences to them.",
+        )
     return (
-        f"Our numbers are of the run {kind} are not comparable with the paper's, and the "
-        "differences mean nothing.",
+        f"Our numbers are of the run {run}, which is not the paper's; where printed values stand "
+        "beside them, they are not comparable with the paper's, and the differences mean nothing.",
     )
 
 

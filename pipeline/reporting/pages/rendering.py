@@ -5,21 +5,29 @@ HTML templates escape by themselves. In Markdown and LaTeX a text passes through
 <% %>.
 """
 
+import base64
+import hashlib
 import math
 import re
 from functools import cache
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from pipeline.reporting.intervals import SIGNIFICANT, Comparison, Interval
 from pipeline.reporting.published import DECIMALS
+from pipeline.runtime.sheets import shielded
 
 _GLOBALS: Final[dict[str, Any]] = {
     "arrows": {"higher": "\u2191", "lower": "\u2193"},
     "marks": {"best": "*", "second": "\u2020", None: ""},
 }
 """What all templates know: the better direction of a metric, and the rank of a measured value."""
+VENDOR: Final = Path(__file__).parent / "vendor"
+LIBRARY: Final = VENDOR / "datatables-3.1.5/dataTables.min.js"
+"""The library that sorts and filters tables (docs/reporting.md); its licence lies beside it."""
 _SIGNIFICANT: Final = "\u2021"
 _LINES: Final = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 """What ends a line, and other characters that no page shows."""
@@ -35,6 +43,10 @@ _LATEX: Final = str.maketrans(
         '"': "''",
         "\u2020": r"\dag{}",
         "\u2021": r"\ddag{}",
+        "\u25b2": r"$\blacktriangle$",
+        "\u25bc": r"$\blacktriangledown$",
+        "\u25b3": r"$\triangle$",
+        "\u25bd": r"$\triangledown$",
     }
 )
 _MARKDOWN: Final = re.compile(
@@ -54,7 +66,7 @@ def render(template: str, **values: object) -> str:
 def _environment(*, latex: bool) -> Environment:
     # StrictUndefined: a misspelt name is an error, not an empty cell.
     environment = Environment(
-        loader=PackageLoader("pipeline.reporting"),
+        loader=PackageLoader("pipeline.reporting.pages"),
         autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -68,9 +80,11 @@ def _environment(*, latex: bool) -> Environment:
             variable_start_string="<<",
             variable_end_string=">>",
         )
-    environment.globals |= _GLOBALS
+    environment.globals |= _GLOBALS | {"scripts": _scripts}
     environment.filters |= {
         "comparison": shown_comparison,
+        "copies": copies,
+        "full": full,
         "interval": shown_interval,
         "label": latex_label,
         "md": markdown,
@@ -79,6 +93,39 @@ def _environment(*, latex: bool) -> Environment:
         "tex": latex_text,
     }
     return environment
+
+
+class Script(NamedTuple):
+    """A script within a page."""
+
+    text: Markup
+    digest: str
+    """What the page's policy names it by, so that no other may run in it."""
+
+
+@cache
+def _scripts() -> list[Script]:
+    """The scripts of a page of tables, in their order."""
+    environment = _environment(latex=False)
+    assert environment.loader
+    own, _, _ = environment.loader.get_source(environment, "tables.js")
+    return [_script(LIBRARY.read_text(encoding="utf-8")), _script(own)]
+
+
+def _script(text: str) -> Script:
+    digest = hashlib.sha256(text.encode()).digest()
+    return Script(Markup(text), base64.b64encode(digest).decode())
+
+
+def copies(text: str) -> dict[str, str]:
+    """Return how a text is written in each form that pages copy, where it is not as it stands."""
+    forms = {"csv": str(shielded(text)), "md": markdown(text), "tex": latex_text(text)}
+    return {form: written for form, written in forms.items() if written != text}
+
+
+def full(value: float | None) -> str:
+    """Return a value with six decimals, as sheets have it; nothing if there is none."""
+    return "" if value is None or math.isnan(value) else f"{value:.6f}"
 
 
 def latex_text(text: str) -> str:

@@ -2,18 +2,18 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, NamedTuple, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.evaluation.metrics.registry import Better
 from pipeline.reporting.intervals import Comparison, Interval
+from pipeline.reporting.pages.rendering import render, signed
 from pipeline.reporting.published import DECIMALS, Rank
-from pipeline.reporting.rendering import render, signed
 from pipeline.runtime.errors import InputError
 from pipeline.stores.manifests import read_listing, write_listing
 
@@ -21,17 +21,47 @@ PAGES: Final = "pages.json"
 """File that holds the content of all pages; the report is rendered from it."""
 TEMPLATES: Final = {"html": "page.html.j2", "md": "page.md.j2", "tex": "table.tex.j2"}
 """Format of a page -> its template."""
-BESIDE: Final = (
-    "Where we measured: our value with its 95 % interval, then the printed one and the difference "
-    "(ours - printed). Other rows quote the paper. Of the printed values of a column the best is "
-    "bold and the second best underlined."
-)
-ALONE: Final = "Our values with their 95 % intervals."
+SANITY_GROUP: Final = "Sanity checks"
+UNPRINTED_GROUP: Final = "Not in the paper"
 RANKED: Final = (
     "Of the measured values of a column the best has a star (*) and the second best a dagger "
     "(\u2020). Equal values share a rank."
 )
+PRINTED_RANKS: Final = (
+    "Of the printed values of a column the best is bold and the second best underlined."
+)
+DIFFERENCE: Final = (
+    "Difference: ours - printed. \u25b2: ours is better, \u25bc: worse, =: equal as shown. The "
+    "mark is hollow (\u25b3 \u25bd) where the printed value lies within our interval or there is "
+    "none."
+)
 NOT_DEEP: Final = "(nd): non-deep learning model."
+Kind = Literal["ours", "paper", "difference"]
+LEADING: Final = "NSS"
+"""Metric that decides which row is the best: the papers count it among the fairest."""
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+"""Columns that a metric may have."""
+Verdict = Literal["better", "worse", "equal"]
+
+_MARKS: Final = {
+    ("better", True): "\u25b2",
+    ("better", False): "\u25b3",
+    ("worse", True): "\u25bc",
+    ("worse", False): "\u25bd",
+    ("equal", True): "=",
+    ("equal", False): "=",
+}
+"""Verdict, and whether the printed value lies outside our interval -> mark of a difference."""
+
+
+class Mark(NamedTuple):
+    """How a difference is shown."""
+
+    sign: str
+    word: Verdict
+    """Class of the cell, which has the colour."""
+    aloud: str
+    """What a screen reader says."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +77,15 @@ class Cell:
     """Rank among the printed values of the column."""
     rank: Rank | None = None
     """Rank among the measured values of the column."""
+    comparable: bool = True
+    """Whether ours and the printed value are of the same data, so that they have a difference."""
 
     @property
     def difference(self) -> float | None:
-        """Ours minus printed, unrounded."""
+        """Ours minus printed, unrounded; None where the two do not compare."""
         if self.ours is None or self.printed is None or math.isnan(self.ours):
             return None
-        return self.ours - self.printed
+        return self.ours - self.printed if self.comparable else None
 
     @property
     def shown_difference(self) -> str:
@@ -61,6 +93,32 @@ class Cell:
         if self.difference is None or self.ours is None or self.printed is None:
             return ""
         return signed(round(self.ours, DECIMALS) - self.printed)
+
+    @property
+    def outside(self) -> bool:
+        """Whether the printed value lies outside our interval; False without an interval."""
+        if self.interval is None or self.printed is None:
+            return False
+        low, high = self.interval
+        return not low <= self.printed <= high
+
+    def verdict(self, better: Better) -> Verdict | None:
+        """Which of the two values is better, as they are shown; None without a difference."""
+        if self.difference is None:
+            return None
+        shown = float(self.shown_difference)
+        if not shown:
+            return "equal"
+        return "better" if (shown > 0) == (better == "higher") else "worse"
+
+    def mark(self, better: Better) -> Mark | None:
+        """Mark of the difference; None without one."""
+        word = self.verdict(better)
+        if word is None:
+            return None
+        inside = self.interval is not None and not self.outside
+        aloud = f"{word}, printed value within our interval" if inside else word
+        return Mark(_MARKS[word, self.outside], word, aloud)
 
 
 @dataclass(frozen=True)
@@ -105,6 +163,23 @@ class ClipTable:
         return any(not math.isnan(difference) for _, _, difference in self.rows)
 
 
+class Headline(NamedTuple):
+    """The leading metric of a table."""
+
+    metric: str
+    better: Better
+    best: tuple[str, Cell] | None
+    """Best measured row, or rows that share the first rank; None where nothing was measured."""
+    printed: tuple[str, Cell] | None
+    """Best printed row."""
+
+
+def leading(metrics: Iterable[str]) -> str:
+    """`LEADING`, or the first of the metrics in a table without it."""
+    names = [*metrics]
+    return LEADING if LEADING in names else names[0]
+
+
 @dataclass(frozen=True)
 class Page:
     """A table with what must be known to read it."""
@@ -124,6 +199,8 @@ class Page:
     footer: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     """File beside the page -> what it is called."""
+    source: dict[str, str] = field(default_factory=dict)
+    """What made the numbers, term by term: head of every sheet and copy of the table."""
 
     @property
     def title(self) -> str:
@@ -142,11 +219,56 @@ class Page:
         return f"{count} of {len(self.rows)} rows measured" if count else "printed values only"
 
     @property
+    def cells(self) -> list[Cell]:
+        """All cells, row by row."""
+        return [cell for row in self.rows for cell in row.cells]
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Columns of each metric: those that have a value in any row, and `ours` if none has."""
+        there = {
+            "ours": any(cell.ours is not None for cell in self.cells),
+            "paper": any(cell.printed is not None for cell in self.cells),
+            "difference": any(cell.difference is not None for cell in self.cells),
+        }
+        return tuple(kind for kind in KINDS if there[kind]) or ("ours",)
+
+    @property
+    def headline(self) -> Headline:
+        """The best measured and the best printed row by the leading metric."""
+        metric = leading(self.metrics)
+        column = [row.cells[[*self.metrics].index(metric)] for row in self.rows]
+
+        def first(ranks: Iterable[Rank | None]) -> tuple[str, Cell] | None:
+            found = [i for i, rank in enumerate(ranks) if rank == "best"]
+            names = ", ".join(self.rows[i].name for i in found)
+            return (names, column[found[0]]) if found else None
+
+        printed = first(cell.printed_rank for cell in column)
+        return Headline(metric, self.metrics[metric], first(cell.rank for cell in column), printed)
+
+    @property
+    def intervals(self) -> bool:
+        """Whether any value has an interval."""
+        return any(cell.interval for cell in self.cells)
+
+    @property
+    def head(self) -> list[str]:
+        """Comment lines of the table's sheets and copies, such as `run: demo`."""
+        lines = {"table": self.title, **self.source}
+        return [" ".join(f"{term}: {text}".split()) for term, text in lines.items() if text]
+
+    @property
     def legend(self) -> str:
         """How to read the cells of the page."""
-        cells = [cell for row in self.rows for cell in row.cells]
-        sentences = [BESIDE if any(cell.printed is not None for cell in cells) else ALONE]
-        sentences += [RANKED] if any(cell.rank for cell in cells) else []
+        kinds, sentences = self.kinds, list[str]()
+        if "ours" in kinds:
+            sure = " with its 95 % interval" if self.intervals else ""
+            beside = ", paper the one printed there" if "paper" in kinds else ""
+            sentences.append(f"Ours is our value{sure}{beside}.")
+        sentences += [DIFFERENCE] if "difference" in kinds else []
+        sentences += [PRINTED_RANKS] if any(cell.printed_rank for cell in self.cells) else []
+        sentences += [RANKED] if any(cell.rank for cell in self.cells) else []
         sentences += [NOT_DEEP] if not all(row.deep for row in self.rows) else []
         return " ".join(sentences)
 
