@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.config.evaluation import TablesSettings
+from pipeline.reporting.figures.timings import duration, read_timings
 from pipeline.reporting.page import read_pages
 from pipeline.reporting.rendering import render
-from pipeline.reporting.timings import duration, read_timings
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic

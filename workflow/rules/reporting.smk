@@ -166,12 +166,12 @@ rule pictures:
         "../../envs/torch.yaml"
     params:
         inputs=lists("frames", "flow", "density"),
-        code=code_digest("pipeline.reporting.pictures"),
+        code=code_digest("pipeline.reporting.figures.pictures"),
         pictured=settings.pictured,
         protocol=cfg.score.protocol,
         seed=cfg.seed,
     shell:
-        "python -m pipeline.reporting.pictures {params.inputs:q} --pictured {params.pictured:q}"
+        "python -m pipeline.reporting.figures.pictures {params.inputs:q} --pictured {params.pictured:q}"
         " --protocol {params.protocol} --seed {params.seed} --picture {output.picture:q}"
         " --sheet {output.sheet:q} &> {log:q}"
 
@@ -204,10 +204,10 @@ rule gates:
     threads: 1
     params:
         inputs=lists("frames", "flow"),
-        code=settings.network_code("pipeline.reporting.gates"),
+        code=settings.network_code("pipeline.reporting.figures.gates"),
         network=settings.network,
     shell:
-        "python -m pipeline.reporting.gates --network {params.network:q}"
+        "python -m pipeline.reporting.figures.gates --network {params.network:q}"
         " --weights {input.weights:q} {params.inputs:q} --threads {threads}"
         " --sheet {output.sheet:q} --curves {output.curves:q} --panels {output.panels:q} &> {log:q}"
 
@@ -229,9 +229,9 @@ rule curves:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code_digest("pipeline.reporting.curves"),
+        code=code_digest("pipeline.reporting.figures.curves"),
     shell:
-        "python -m pipeline.reporting.curves --logs {input.logs:q} --picture {output.picture:q} &> {log:q}"
+        "python -m pipeline.reporting.figures.curves --logs {input.logs:q} --picture {output.picture:q} &> {log:q}"
 
 
 rule report:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from pipeline.reporting.figures.timings import duration, read_timings
 from pipeline.reporting.intervals import Comparison
 from pipeline.reporting.page import Cell, ClipTable, Page, Pair, Row, write_index
 from pipeline.reporting.report import FLAGS, report
-from pipeline.reporting.timings import duration, read_timings
 from pipeline.runtime.errors import InputError
 from tests.pipeline.reporting.conftest import Html, settings
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from model.outputs import Maps
 from pipeline.preprocessing.tensors import batches_of
-from pipeline.reporting.figures import draw, flow_picture, grid, save
+from pipeline.reporting.figures.drawing import draw, flow_picture, grid, save
 from pipeline.runtime.cli import main
 from pipeline.runtime.devices import device
 from pipeline.runtime.errors import InputError

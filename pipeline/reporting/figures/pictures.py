@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.reporting.figures import draw, flow_picture, grid, save
-from pipeline.reporting.grey_levels import bilinear
+from pipeline.reporting.figures.drawing import draw, flow_picture, grid, save
+from pipeline.reporting.figures.grey_levels import bilinear
 from pipeline.reporting.means import Sheet, read_scores, summarise
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError

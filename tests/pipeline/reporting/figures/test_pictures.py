@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.reporting.pictures import chosen, error, pictures, stretched, typical
+from pipeline.reporting.figures.pictures import chosen, error, pictures, stretched, typical
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY

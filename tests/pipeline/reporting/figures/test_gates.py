@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.reporting.gates import COLUMNS, frame_gate, gates
+from pipeline.reporting.figures.gates import COLUMNS, frame_gate, gates
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
 from pipeline.stores.kinds import FLOW, FRAMES
