@@ -21,7 +21,7 @@ from pipeline.planning import made, needs, paths
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
 from pipeline.planning.provenance import code_digest
-from pipeline.planning.rows import clips_scored, searching, tables_settings, truth_in_words
+from pipeline.planning.rows import clips_scored, leading, searching, tables_settings, truth_in_words
 from pipeline.planning.targets import PUBLISHED
 from pipeline.raw.patterns import listing, tree_digest
 from pipeline.runtime.files import disk_errors
@@ -180,6 +180,22 @@ class Settings:
     def pictured(self, wildcards: Wildcards) -> str:
         """Label -> manifest of its maps and its score sheet, for every model that is shown."""
         return travelling("pictured", json.dumps(self._inputs.by_label(wildcards)))
+
+    def shown(self, wildcards: Wildcards) -> str:
+        """Label -> manifest of its maps and its score sheet, of all models tested on a dataset."""
+        return travelling("shown", json.dumps(self._inputs.shown_of(wildcards)))
+
+    def leading(self, wildcards: Wildcards) -> str:
+        """Label of the row that chooses what is shown of the table at hand."""
+        return leading(self.cfg, wildcards.table) or ""
+
+    def columns(self, wildcards: Wildcards) -> str:
+        """Metrics of the table at hand, in their order, as words."""
+        return " ".join(self.cfg.tables[wildcards.table].metrics)
+
+    def regions(self, wildcards: Wildcards) -> str:
+        """Regions of a clip of the dataset at hand in which the gate is followed, or null."""
+        return as_json(self.cfg.regions.get(wildcards.dataset))
 
     def made(self, _wildcards: Wildcards) -> str:
         """Settings that the stores and weights behind the tables must have been made with."""

@@ -28,6 +28,7 @@ if workflow.is_main_process:
 
 messages = readable(workflow, lambda: targets.files(cfg))
 inputs = Inputs(cfg)
+SHOWN = ("frames", "density", "gaze")  # what figures show of a dataset
 settings = Settings(cfg, inputs)
 
 
@@ -54,5 +55,6 @@ wildcard_constraints:
     part=r"\d{4}",
     model=one_of(cfg.models),
     protocol=one_of(PROTOCOLS),
+    table=one_of(cfg.tables),
     training=one_of([*cfg.trainings, *targets.pretrainings(cfg), UNTRAINED, GIVEN]),
     flow=one_of(flows(cfg)),
