@@ -92,7 +92,7 @@ def prediction_label(arguments: Mapping[str, Any]) -> str:
 
 def training_label(arguments: Mapping[str, Any], recipe: Recipe) -> str:
     """Row of NETWORK_COSTS that a training of such a network by such a recipe is alike."""
-    words = [recipe.precision, recipe.batch_norm]
+    words: list[str] = [recipe.precision, recipe.batch_norm]
     words += ["recompute"] if recipe.recompute else []
     words += ["adversarial"] if recipe.adversarial else []
     return f"train {_kind(arguments)} {' '.join(words)}"

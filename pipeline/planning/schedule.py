@@ -57,7 +57,7 @@ def share_small(settings: Recipe | FlowTraining, epoch: int) -> float:
     first = bisect.bisect_left(
         range(count), True, key=lambda iteration: rate(iteration) <= SMALL * (1 + 1e-9)
     )
-    return (count - first) / count
+    return (count - first) / max(1, count)
 
 
 def in_words(settings: Recipe | FlowTraining, epoch: int) -> str:

@@ -56,7 +56,7 @@ def in_words(seconds: float) -> str:
     """Return a duration by its two largest units of days, hours and minutes, or in seconds."""
     if seconds < _UNITS[-1][1]:
         return f"{seconds:.0f} s"
-    parts, left = [], round(seconds / 60) * 60
+    parts, left = list[str](), round(seconds / 60) * 60
     for name, size in _UNITS:
         if left >= size or parts:
             parts.append(f"{left // size} {name}")
