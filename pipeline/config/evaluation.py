@@ -163,6 +163,8 @@ class TablesSettings(Section):
     """Table -> clips of the split that is scored, and of the trainings of its rows."""
     observed: tuple[str, ...]
     """Models that are the observers themselves, which do not compete with the others."""
+    flows: dict[str, str]
+    """Model that sees motion -> its optical flow and the weights of that, in words."""
 
 
 class Verification(Section):

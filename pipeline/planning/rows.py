@@ -233,6 +233,17 @@ def _in_words(name: str, keys: Mapping[str, Any]) -> str:
     return f"{name} ({inside})" if inside else name
 
 
+def flow_in_words(cfg: Config, flow: str) -> str:
+    """An optical flow, and the weights that estimate it."""
+    keys = needs.flows(cfg)[flow].model_dump(exclude_none=True)
+    name = {"pwcnet": "PWC-Net", "deepflow": "DeepFlow", "dis": "DIS"}.get(keys["estimator"], flow)
+    if "weights" not in keys:
+        return f"{name} (OpenCV{' ' + keys['preset'] if 'preset' in keys else ''})"
+    weights = f"weights {Path(keys['weights']).name}"
+    weights += f", SHA-256 {keys['sha256'][:8]}..." if "sha256" in keys else ", made by this run"
+    return f"{name} ({weights}, {keys['precision']})"
+
+
 def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesSettings:
     """Settings of stage `tables`, for the tables of the run or those of `searching`.
 
@@ -266,6 +277,11 @@ def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesS
         quoted=of.quoted,
         coverage={name: coverage(of, name) for name in of.tables},
         observed=tuple(name for name in of.models if needs.observed(of, name)),
+        flows={
+            name: flow_in_words(of, needs.flow_name(of, name))
+            for name, model in of.models.items()
+            if model.network and needs.sees_motion(of, name)
+        },
         tables=tables,
     )
 

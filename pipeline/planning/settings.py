@@ -6,9 +6,11 @@ what is long travels as a file whose name has its digest, and the command line n
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from model.registry import module_of
 from pipeline.config.config import Config
 from pipeline.config.evaluation import Verification
 from pipeline.planning import made, needs, paths
+from pipeline.planning.costs import Costs
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
 from pipeline.planning.provenance import code_digest
@@ -222,12 +225,31 @@ class Settings:
         stages = (f"pipeline.{stage}" for stage in STAGES)
         return code_digest(*stages, *sorted(readers), *sorted(networks))
 
+    # Resources
+
+    @cached_property
+    def _costs(self) -> Costs:
+        return Costs(self.cfg)
+
+    def training_memory(self, wildcards: Wildcards) -> int:
+        """Memory in MB for the training at hand."""
+        return _asked_for(self._costs.training(wildcards.model, wildcards.training).memory, 16000)
+
+    def prediction_memory(self, wildcards: Wildcards) -> int:
+        """Memory in MB for the prediction at hand."""
+        return _asked_for(self._costs.prediction(wildcards.model, wildcards.dataset).memory, 8000)
+
     # Folders that are no output
 
     def beside_weights(self, folder: str) -> Param:
         """Folder in which a training keeps its state or its curves."""
         results = self.cfg.pathvars["results"]
         return lambda wildcards: f"{results}/{folder}/{wildcards.model}/{wildcards.training}"
+
+
+def _asked_for(measured: float | None, unmeasured: int) -> int:
+    """What a job asks for: what was measured and a tenth more, or where nothing was, a usual MB."""
+    return unmeasured if measured is None else math.ceil(measured * 1.1 / 100) * 100
 
 
 def lists(*names: str, validation: bool = False) -> Callable[[Wildcards, Any], str]:

@@ -12,6 +12,7 @@ from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further
 from pipeline.planning import made, targets
 from pipeline.planning.contract import try_networks
+from pipeline.planning.costs import announced
 from pipeline.planning.inputs import LEARNED, Inputs
 from pipeline.planning.locks import answer_sigterm, hold
 from pipeline.planning.missing import TAUGHT
@@ -39,6 +40,12 @@ def further_metrics(wildcards):
 
 def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+onstart:
+    jobs = ((job.rule.name, dict(job.wildcards_dict)) for job in workflow.dag.needrun_jobs())
+    for line in announced(cfg, jobs, workflow.cores or 1):
+        print(line, file=sys.stderr)
 
 
 onsuccess:

@@ -64,6 +64,8 @@ def test_footer_counts_frames_and_names_what_was_run(made):
         "- Intervals: 95 %, percentiles of a bootstrap over 2 clips, 2000 draws; of so few clips",
         "- Average: mean over frames",
         "- Ground truth: paper",
+        "- Optical flow: Setting 1, Setting 2: PWC-Net (weights mine.pth, SHA-256 01234567..., "
+        "float32). Centre bias: none",
         "- Split: test",
         "- Protocol: mit",
         "- Configuration: c0ffee00",
