@@ -20,6 +20,7 @@ from model.registry import module_of
 from pipeline.config.config import Config
 from pipeline.config.evaluation import Verification
 from pipeline.planning import made, needs, paths
+from pipeline.planning.claims import tests_digest
 from pipeline.planning.costs import Costs
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
@@ -224,6 +225,10 @@ class Settings:
         networks = {name for model in self.cfg.models for name in self._network_modules(model)}
         stages = (f"pipeline.{stage}" for stage in STAGES)
         return code_digest(*stages, *sorted(readers), *sorted(networks))
+
+    def tested_code(self) -> str:
+        """Digest of all that decides a table, and of the tests that claims name."""
+        return f"{self._all_code()} {tests_digest()}"
 
     # Resources
 

@@ -10,7 +10,7 @@ from pipeline.config.evaluation import PROTOCOLS
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further
-from pipeline.planning import made, targets
+from pipeline.planning import claims, made, targets
 from pipeline.planning.contract import try_networks
 from pipeline.planning.costs import announced
 from pipeline.planning.inputs import LEARNED, Inputs

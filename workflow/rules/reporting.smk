@@ -419,3 +419,51 @@ rule report:
         " --alignment {input.alignment:q}"
         " --benchmarks {params.benchmarks:q} --settings {params.settings:q}"
         " --page {output.page:q} &> {log:q}"
+
+
+rule run_tests:
+    """The tests that the papers' claims name."""
+    input:
+        sheets=claims.sheets(),
+    output:
+        outcomes="<results>/tests.json",
+    log:
+        "<logs>/run_tests/run_tests.log",
+    benchmark:
+        "<logs>/benchmarks/run_tests/run_tests.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code_digest("pipeline.reporting.claims.run_tests"),
+        tested=settings.tested_code(),
+    shell:
+        "python -m pipeline.reporting.claims.run_tests --sheets {input.sheets:q}"
+        " --outcomes {output.outcomes:q} &> {log:q}"
+
+
+rule reproduction:
+    """Claim by claim, what of both papers holds in this run and where to see it."""
+    input:
+        sheets=claims.sheets(),
+        tables="results/tables",
+        tests="<results>/tests.json",
+        gates=targets.gates(cfg),
+        statistics=targets.statistics(cfg),
+        benches=claims.benches(),
+    output:
+        page="<results>/reproduction.html",
+        sheet="<results>/reproduction.csv",
+    log:
+        "<logs>/reproduction/reproduction.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code_digest(
+            "pipeline.reporting.claims.reproduction", "model.gfsalnet", "model.two_stream"
+        ),
+        config=settings.whole(),
+        settings=settings.tables(),
+    shell:
+        "python -m pipeline.reporting.claims.reproduction --sheets {input.sheets:q}"
+        " --config {params.config:q} --settings {params.settings:q} --tables {input.tables:q}"
+        " --tests {input.tests:q} --page {output.page:q} --sheet {output.sheet:q} &> {log:q}"
