@@ -58,7 +58,7 @@ def test_a_named_column_is_one_of_the_statistics(one: Claim) -> None:
 @pytest.mark.parametrize("one", [one for one in CLAIMS if one.kind == "paired"], ids=lambda o: o.id)
 def test_a_named_gate_is_a_target(one: Claim) -> None:
     from pipeline.planning.targets import gates
-    from pipeline.reporting.gates import COLUMNS as KNOWN
+    from pipeline.reporting.figures.gates import COLUMNS as KNOWN
 
     cfg = configured("paper")
     assert f"{cfg.pathvars['results']}/{one.check.partition(':')[0]}" in gates(cfg)
