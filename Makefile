@@ -7,11 +7,13 @@
 #   make faults              kills and full disks at random moments; KILLS=100 FAULTS_SEED=1
 #   make lint                ruff, mypy, snakefmt, Snakemake's own
 #   make pictures            the pictures of docs/, by the commands that they show
+#   make follow              the last lines of the jobs that run now; LOGS=logs/paper for one run's
 #   make report              tables, pictures and training curves: results/<run>/report.html
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUN ?=
 TESTS ?=
+LOGS ?= logs
 KILLS ?= 100
 FAULTS_SEED ?= 1
 
@@ -21,7 +23,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(RUN),--config run=$(RUN))
 # The rules' shell commands say `python` and must meet the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help tables test test-all faults lint pictures report
+.PHONY: help tables test test-all faults lint pictures follow report
 .DEFAULT_GOAL := tables
 
 help:
@@ -56,6 +58,9 @@ lint: .venv/.installed
 
 pictures: .venv/.installed
 	$(BIN)/python bench/pictures.py
+
+follow: .venv/.installed
+	@$(BIN)/python -m pipeline.runtime.follow $(LOGS)
 
 report: .venv/.installed
 	$(SNAKEMAKE) -- all report

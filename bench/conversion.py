@@ -18,6 +18,7 @@ import resource
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,14 @@ class Cost:
     seconds: float = 0.0
     frames: int = 0
     size: int = 0
+    memory: float = 0.0
+    """MB of the largest process, with its ffmpeg."""
     sources: set[str] = field(default_factory=set)
 
-    def add(self, source: str, seconds: float, manifest: Path) -> None:
-        """Counts a store that took so many CPU seconds."""
+    def add(self, source: str, taken: tuple[float, float], manifest: Path) -> None:
+        """Counts a store that took so many CPU seconds and so much memory."""
+        seconds, memory = taken
+        self.memory = max(self.memory, memory)
         content = read_manifest(manifest)
         clips = content["clips"].values()
         self.seconds += seconds
@@ -87,12 +92,19 @@ def stored(manifest: Path) -> dict[str, Path]:
     return {"store": manifest.with_suffix(".zarr"), "manifest": manifest}
 
 
-def timed(stage: Callable[..., None], **arguments: Any) -> float:
-    """CPU seconds of a stage; what it prints is kept quiet."""
+def timed(stage: Callable[..., None], **arguments: Any) -> tuple[float, float]:
+    """CPU seconds of a stage, and the memory in MB of the process that it has for itself."""
+    with get_context("fork").Pool(1) as pool:
+        return pool.apply(_measured, (stage,), arguments)
+
+
+def _measured(stage: Callable[..., None], **arguments: Any) -> tuple[float, float]:
+    """The same of this process, without what the stage prints."""
     start = cpu_seconds()
     with contextlib.redirect_stdout(io.StringIO()):
         stage(**arguments)
-    return cpu_seconds() - start
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return cpu_seconds() - start, sum(usage.ru_maxrss for usage in usages) / 1024
 
 
 def at_paper_size(run: str) -> Config:
@@ -110,8 +122,8 @@ def convert(
 
     def run(label: str, stage: Callable[..., None], **arguments: Any) -> Path:
         manifest = folder / f"{name}_{label.replace(' ', '_')}.json"
-        seconds = timed(stage, **arguments, **stored(manifest))
-        costs.setdefault(label, Cost()).add(name, seconds, manifest)
+        taken = timed(stage, **arguments, **stored(manifest))
+        costs.setdefault(label, Cost()).add(name, taken, manifest)
         return manifest
 
     pictures = {"raw": raw, "clips": clips, "dataset": dataset.frames}
@@ -168,23 +180,24 @@ def measure(run: str, raw: Path, sizes: dict[str, int]) -> dict[str, Cost]:
 
 def lines(costs: dict[str, Cost]) -> Iterator[str]:
     """The rows of a table."""
-    yield "| stage | frames | frames/s a core | bytes a frame |"
-    yield "|---|---|---|---|"
+    yield "| stage | frames | frames/s a core | bytes a frame | MB |"
+    yield "|---|---|---|---|---|"
     for stage, cost in costs.items():
         rate, size = cost.frames / cost.seconds, cost.size / cost.frames
-        yield f"| {stage} | {cost.frames:,} | {rate:,.0f} | {size:,.0f} |"
+        memory = f"{cost.memory:,.0f}"
+        yield f"| {stage} | {cost.frames:,} | {rate:,.0f} | {size:,.0f} | {memory} |"
 
 
 def write_costs(costs: dict[str, Cost], cfg: Config) -> None:
     """Writes workflow/costs.csv, with which preflight reckons."""
     rows = [
-        f"{stage},{cost.frames / cost.seconds:.1f},{cost.size / cost.frames:.0f}"
+        f"{stage},{cost.frames / cost.seconds:.1f},{cost.size / cost.frames:.0f},{cost.memory:.0f}"
         for stage, cost in costs.items()
     ]
     heading = [
         f"# At {cfg.frames.width}x{cfg.frames.height}, of real clips.",
         "# Measured by bench/conversion.py (bench/results/conversion.md).",
-        "stage,frames_per_second_a_core,bytes_a_frame",
+        "stage,frames_per_second_a_core,bytes_a_frame,memory_mb",
     ]
     (ROOT / "workflow/costs.csv").write_text("\n".join([*heading, *rows]) + "\n")
 

@@ -38,6 +38,7 @@ from pipeline.evaluation.protocols import MIT
 from pipeline.planning.load import configured
 from pipeline.planning.needs import backbone_file, network_arguments, sees_motion
 from pipeline.planning.paths import parts
+from pipeline.planning.schedule import iterations_of
 from pipeline.preprocessing.density_recipes import density_map
 from pipeline.preprocessing.fixations import pixels_by_frame
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE
@@ -45,7 +46,6 @@ from pipeline.stores.reading import Store, open_parts
 from pipeline.training.finetune import finetune
 from pipeline.training.networks import enter, load_network
 from pipeline.training.pretrain import pretrain
-from pipeline.training.trainer import iterations_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CFG = configured("real")

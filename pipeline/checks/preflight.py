@@ -8,8 +8,8 @@ different from the known totals (workflow/splits/totals.csv); 1 otherwise. Extra
 but change no exit status. Of a dataset with `clips: present`, one clip that is there is enough, and
 only clips that are there are looked into.
 
-The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `meta_datasets`
-{name: {file, there, obtain, licence}} and `datasets`, for each:
+The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `work` (below),
+`meta_datasets` {name: {file, there, obtain, licence}} and `datasets`, for each:
 
     title, variant, obtain, licence, folder, there (whether the folder is), ready
     clips       `all` or `present`: the clips that the run uses
@@ -25,11 +25,15 @@ The JSON has the keys `run`, `ready`, `disk` {path, free_bytes, needed_bytes}, `
     totals      [{split, what, expected, found, source}]: what differs from the known totals
     extra       [{pattern, clips}]: clips that no split sheet lists
     options     options of the gaze's reader that are required and not set
-    stages      {stage or flow: {bytes, core_hours}}, every flow that a table needs of the dataset;
-                null where the number of frames is not known
+    stages      {stage or flow: {bytes, core_hours, memory_mb}}, every flow that a table needs of
+                the dataset; null where the number of frames is not known
 
-Core hours and bytes are reckoned with workflow/costs.csv and the area of the frame grid (gaze: the
-frames alone). Gaze is read only where no option is lacking.
+`work` is about the whole run: `trainings` and `predictions` {jobs, unknown (of so many the hours
+are not known), hours (of a core, of the others), memory (MB, of the largest job), largest (its
+name)}, and `idle`, the trainings that run most of their iterations at a rate of next to nothing.
+
+Costs are reckoned with workflow/costs.csv, workflow/network_costs.csv and the area of the frame
+grid (gaze: the frames alone). Gaze is read only where no option is lacking.
 """
 
 import argparse
@@ -49,20 +53,18 @@ from pipeline.checks.preflight_report import show
 from pipeline.checks.probing import Finding, Probed, empty_files, extra_clips, probe
 from pipeline.config.config import Config
 from pipeline.config.data import Dataset
-from pipeline.planning.load import configured, load, own
+from pipeline.planning.costs import Costs, idle, predictions, trainings, work
+from pipeline.planning.load import configured, load
 from pipeline.planning.missing import almost
-from pipeline.planning.needs import flows, left_out, used_splits
+from pipeline.planning.needs import left_out, used_splits
 from pipeline.planning.rows import flows_of
 from pipeline.raw.patterns import video_file
 from pipeline.raw.presence import missing_files
 from pipeline.raw.splits import SPLITS, SheetClip, Total, known_totals, read_sheet
 from pipeline.runtime.errors import InputError, meant
-from pipeline.runtime.sheets import read_rows
 from pipeline.runtime.text import read_text
 from pipeline.stores.manifests import write_json
 
-_COSTS = "workflow/costs.csv"
-_MEASURED_AREA = 640 * 480
 _FAULTS = {
     "all": ("missing", "unreadable", "short", "totals", "options"),
     "present": ("unreadable", "short", "options"),
@@ -70,41 +72,13 @@ _FAULTS = {
 """Findings that keep a dataset from being ready, by the clips that the run uses of it."""
 
 
-def read_costs(path: Path) -> dict[str, tuple[float, float]]:
-    """Stage, with its setting -> frames per second and core, and bytes per frame, at 640x480.
-
-    Raises:
-        InputError: The file is missing or does not fit.
-    """
-    columns = ("stage", "frames_per_second_a_core", "bytes_a_frame")
-    rows = read_rows(path, columns)
-    try:
-        return {row["stage"]: (float(row[columns[1]]), float(row[columns[2]])) for row in rows}
-    except ValueError as error:
-        raise InputError(f"{path}: {error}; write it again with bench/conversion.py") from None
-
-
-def _stages(
-    cfg: Config, name: str, frames: int | None, costs: Mapping[str, tuple[float, float]]
-) -> dict[str, dict[str, float | None]]:
-    """Stage -> bytes and core hours that it takes for a dataset; None where they are not known."""
-    known = flows(cfg)
-    settings = {
-        "frames": f"frames {cfg.frames.codec}",
-        "gaze": "gaze",
-        "density": f"density {cfg.datasets[name].density.recipe}",
-        **{flow: f"flow {known[flow].estimator}" for flow in flows_of(cfg, name)},
-    }
-    area = cfg.frames.width * cfg.frames.height / _MEASURED_AREA
+def _stages(costs: Costs, name: str, frames: int | None) -> dict[str, dict[str, float | None]]:
+    """Stage -> bytes, core hours and memory that it takes for a dataset; None: not known."""
     found: dict[str, dict[str, float | None]] = {}
-    for stage, setting in settings.items():
-        if frames is None or setting not in costs:
-            found[stage] = {"bytes": None, "core_hours": None}
-            continue
-        speed, size = costs[setting]
-        times = frames * (1.0 if stage == "gaze" else area)
-        hours = round(times / speed / 3600, 4)
-        found[stage] = {"bytes": round(times * size), "core_hours": hours}
+    for stage in ("frames", "gaze", "density", *flows_of(costs.cfg, name)):
+        cost, size = costs.stage(stage, name, frames)
+        hours = None if cost.hours is None else round(cost.hours, 4)
+        found[stage] = {"bytes": size, "core_hours": hours, "memory_mb": cost.memory}
     return found
 
 
@@ -144,11 +118,11 @@ def _differences(splits: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]
     ]
 
 
-def _frames_of(splits: Mapping[str, Mapping[str, Any]]) -> int | None:
+def _frames_of(costs: Costs, name: str, splits: Mapping[str, Mapping[str, Any]]) -> int | None:
     """Number of frames to convert, counted or else known; None if a split has neither."""
     counts = [
-        facts["known_frames"] if facts["frames"] is None else facts["frames"]
-        for facts in splits.values()
+        costs.frames(name, split) if facts["frames"] is None else facts["frames"]
+        for split, facts in splits.items()
     ]
     return None if None in counts else sum(counts)
 
@@ -203,7 +177,7 @@ def _files(
 
 
 def inspect_dataset(
-    cfg: Config, name: str, *, probing: bool, workers: int, costs: Mapping[str, tuple[float, float]]
+    cfg: Config, name: str, *, probing: bool, workers: int, costs: Costs
 ) -> dict[str, Any]:
     """Return all facts of a dataset, with the keys of the JSON (see the module).
 
@@ -245,7 +219,7 @@ def inspect_dataset(
         "totals": _differences(splits) if rows and dataset.clips != "present" else [],
         "extra": [{"pattern": pattern, "clips": names} for pattern, names in extra.items()],
         "options": [key for key, value in dataset.gaze.options.items() if value is None],
-        "stages": _stages(cfg, name, _frames_of(splits), costs),
+        "stages": _stages(costs, name, _frames_of(costs, name, splits)),
     }
     there = any(facts["there"] for facts in splits.values())
     report["ready"] = there and not any(report[fault] for fault in _FAULTS[dataset.clips or "all"])
@@ -275,6 +249,23 @@ def _disk(cfg: Config, datasets: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _work(cfg: Config, datasets: Mapping[str, Any]) -> dict[str, Any]:
+    """What trainings and predictions of the whole run take, as far as frames are known."""
+    counted = {
+        (name, split): its["frames"]
+        for name, facts in datasets.items()
+        for split, its in facts["splits"].items()
+        if its["frames"] is not None
+    }
+    costs = Costs(cfg, counted)
+    learned = trainings(costs)
+    kinds = {"trainings": work(learned), "predictions": work(predictions(costs))}
+    return {
+        **{kind: found._asdict() for kind, found in kinds.items()},
+        "idle": idle(costs, learned),
+    }
+
+
 def preflight(cfg: Config, names: Sequence[str], *, probing: bool, workers: int) -> dict[str, Any]:
     """Report on the named datasets and meta datasets of a run, or on all if none is named.
 
@@ -287,7 +278,7 @@ def preflight(cfg: Config, names: Sequence[str], *, probing: bool, workers: int)
             known = ", ".join(everything)
             raise InputError(f"--dataset {name}: known are {known}{meant(name, everything)}")
     wanted = names or [name for name in everything if not left_out(cfg, name)]
-    costs = read_costs(Path(own(_COSTS)))
+    costs = Costs(cfg)
     datasets = {
         name: inspect_dataset(cfg, name, probing=probing, workers=workers, costs=costs)
         for name in wanted
@@ -300,6 +291,7 @@ def preflight(cfg: Config, names: Sequence[str], *, probing: bool, workers: int)
         "run": cfg.run,
         "ready": all(ready),
         "disk": _disk(cfg, datasets),
+        "work": _work(cfg, datasets),
         "datasets": datasets,
         "meta_datasets": metas,
     }

@@ -8,6 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.planning.costs import idle_in_words
+
 _SHOWN = 3
 """Largest number of names shown of a list; the rest is counted."""
 _LINES = 10
@@ -116,6 +118,19 @@ def _problems(name: str, facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _work(found: Mapping[str, Any]) -> list[str]:
+    """Lines on what trainings and predictions take, and on rates that fall to nothing."""
+    lines = []
+    for kind in ("trainings", "predictions"):
+        its = found[kind]
+        line = f"{its['jobs']} {kind}: about {its['hours']:,.0f} hours of a core"
+        line += f", {its['unknown']} of them not counted (cost not known)" if its["unknown"] else ""
+        if its["memory"]:
+            line += f"; up to {its['memory'] / 1000:.1f} GB of memory ({its['largest']})"
+        lines.append(f"{line}.")
+    return lines + idle_in_words(found["idle"], found["trainings"]["jobs"])
+
+
 def show(report: Mapping[str, Any], console: Console) -> None:
     """Print a report: an overview, then every fault with its remedy."""
     console.print(_overview(report))
@@ -138,4 +153,6 @@ def show(report: Mapping[str, Any], console: Console) -> None:
         f"\nStores in {disk['path']} need {disk['needed_bytes'] / 1e9:.2f} GB as far as frames "
         f"are known; {disk['free_bytes'] / 1e9:.2f} GB are free."
     )
+    for line in _work(report["work"]):
+        say(line)
     say("Ready." if report["ready"] else "Not ready. Layouts: docs/datasets.md.")

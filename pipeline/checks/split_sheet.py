@@ -1,10 +1,10 @@
 """Split sheets that can only be made from a raw folder.
 
-They are those of DIEM, LEDOV, SALICON, of the shots that Hollywood-2's released maps are cut in,
-and of recordings of one's own; all others are part of the repository. `python -m
-pipeline.checks.split_sheet --dataset diem` reads the raw folder and writes the sheet that
-config.yaml (`run: paper`) names for the dataset's variant. Numbers of clips or frames other than
-the known ones (workflow/splits/totals.csv) are printed and noted in the sheet.
+They are those of DIEM, as in the paper or whole (`diem_whole`), of LEDOV, of SALICON, of the shots
+that Hollywood-2's released maps are cut in, and of recordings of one's own; all others are part of
+the repository. `python -m pipeline.checks.split_sheet --dataset diem` reads the raw folder and
+writes the sheet that config.yaml (`run: paper`) names for the dataset's variant. Numbers of clips
+or frames other than the known ones (workflow/splits/totals.csv) are printed and noted in the sheet.
 """
 
 from collections import Counter
@@ -24,6 +24,8 @@ from pipeline.runtime.sheets import read_rows, write_rows
 
 OWN = "own"
 """The dataset, and the run, of recordings of one's own."""
+WHOLE = "diem_whole"
+"""DIEM with all of its videos under test from end to end, and the run that scores them."""
 Row = tuple[str, Split, int | None, int | None]
 """Clip, split, first and last frame; a frame is None where the whole video is used."""
 
@@ -64,7 +66,7 @@ def _shots(root: Path, pattern: str, _: Config) -> list[Row]:
 
 
 def _tests(root: Path, pattern: str, _: Config) -> list[Row]:
-    """Every video, for testing: recordings of one's own."""
+    """Every video, for testing."""
     return [(clip, "test", None, None) for clip in clips_with_video(root, pattern)]
 
 
@@ -75,6 +77,7 @@ _RULES: dict[tuple[str, str], Callable[[Path, str, Config], list[Row]]] = {
     ("salicon", "paper"): _salicon,
     ("salicon", "release"): _salicon,
     ("hollywood2", "release"): _shots,
+    (WHOLE, "paper"): _tests,
     (OWN, "gaze"): _tests,
 }
 
@@ -102,7 +105,7 @@ def sheet(*, dataset: str) -> None:
     Raises:
         InputError: The dataset is not known, has a sheet in the repository, or has no files.
     """
-    cfg = configured(OWN if dataset == OWN else "paper")
+    cfg = configured(dataset if dataset in (OWN, WHOLE) else "paper")
     if dataset not in cfg.datasets:
         known = ", ".join(cfg.datasets)
         near = meant(dataset, cfg.datasets)

@@ -12,6 +12,7 @@ from pydantic import model_validator
 
 from pipeline.config.data import Dataset, Flow, Frames, MetaDataset, Submission
 from pipeline.config.evaluation import Alignment, Score, Table, Tolerance
+from pipeline.config.figures import GateRegions, Overlays
 from pipeline.config.section import (
     GIVEN,
     MAIN_FLOW,
@@ -96,6 +97,11 @@ class Config(Section):
     """Row of published sheets that nothing here measures -> why, which tables print."""
     tables: dict[Name, Table]
     """Tables by the name of their sheet of printed values, workflow/published/<table>.csv."""
+
+    overlays: Overlays
+    regions: dict[str, GateRegions]
+    """Dataset -> regions of one of its test clips, in which the gate is followed; of a dataset
+    without an entry two regions of the liveliest clip are found."""
 
     verify_published: Tolerance
     """When target `verify_published` says that a given model's score is the published one."""

@@ -84,6 +84,9 @@ class Table(Section):
     so is one that a run sets to null."""
     average: Literal["clip"] | None = None
     """`clip`: means over the frames of each clip, then over clips; null: as the protocol says."""
+    leading: str | None = None
+    """Row whose scores choose the clips and frames that pictures of the table show; null, or a row
+    that the run does not measure: the last row that it trains."""
     note: str | None = None
     """Text below the table; null: none."""
 
@@ -160,6 +163,8 @@ class TablesSettings(Section):
     """Table -> clips of the split that is scored, and of the trainings of its rows."""
     observed: tuple[str, ...]
     """Models that are the observers themselves, which do not compete with the others."""
+    flows: dict[str, str]
+    """Model that sees motion -> its optical flow and the weights of that, in words."""
 
 
 class Verification(Section):

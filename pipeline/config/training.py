@@ -213,8 +213,9 @@ class Recipe(Section):
     """Optimiser and its parameters."""
     learning_rate: PositiveFloat
     """Initial learning rate."""
-    step: PositiveInt
-    """Iterations between two reductions of the learning rate."""
+    step: PositiveInt | Literal["epoch"]
+    """Iterations between two reductions of the learning rate; `epoch`: those of a pass over all
+    training frames."""
     gamma: PositiveFloat
     """Factor by which the learning rate is multiplied at each reduction."""
     milestones: tuple[PositiveInt, ...] | None = None

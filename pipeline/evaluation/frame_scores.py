@@ -10,8 +10,6 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pipeline.evaluation.metrics import conventions
-from pipeline.evaluation.metrics.auc import auc_shuffled
-from pipeline.evaluation.metrics.distributions import chi_square
 from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.metrics.preparing import PreparedFrame, prepare
 from pipeline.evaluation.metrics.registry import METRICS
@@ -39,6 +37,13 @@ class Frame:
         """True where somebody looked [y, x]."""
         height, width = self.density.shape
         return fixated_map(self.pixels, (height, width))
+
+    @property
+    def places(self) -> NDArray[np.intp]:
+        """Positions of the fixated pixels in the flattened map, ascending, each once."""
+        return np.unique(
+            self.pixels[:, 0].astype(np.intp) * self.density.shape[1] + self.pixels[:, 1]
+        )
 
 
 def score_frame(
@@ -90,14 +95,9 @@ def _by_engine(
         return {}
     if reference is not None and not reference.size:
         return {}
-    if (values := engine.score(frame.saliency, frame.density, frame.fixated)) is None:
-        return {}
-    if "sAUC" in wanted and reference is not None:
-        values["sAUC"] = auc_shuffled(frame.saliency, frame.fixated, reference)
-    if "chi-square" in wanted:
-        density = frame.density.astype(np.float32, copy=False)
-        values["chi-square"] = chi_square(frame.saliency, density)
-    return {metric: MetricScore(value, "ok") for metric, value in values.items()}
+    maps = frame.saliency, frame.density
+    values = engine.score_at(*maps, frame.places, wanted, reference)
+    return {metric: MetricScore(value, "ok") for metric, value in (values or {}).items()}
 
 
 def _score_metric(name: str, frame: PreparedFrame) -> MetricScore:

@@ -13,6 +13,7 @@ from pipeline.evaluation.frame_lists import listed_frames
 from pipeline.evaluation.watching import found
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.pace import Pace
 from pipeline.stores.kinds import FLOW, FRAMES, SALIENCY
 from pipeline.stores.manifests import frame_numbers, left_out
 from pipeline.stores.reading import named, open_parts, refuse_nothing
@@ -69,9 +70,11 @@ def predict(
         writer.inputs |= named([*pictures.values(), *motions.values()])
         writer.inputs |= {name_of(file): weights_digest(file) for file in weights}
         writer.left_out |= left_out(frames)
-        for clip, chosen in listed_frames(frame_list, clips).items():
+        listed = listed_frames(frame_list, clips)
+        pace = Pace(sum(map(len, listed.values())), "maps")
+        for clip, chosen in listed.items():
             motion = motions[clip][clip] if motions else None
-            maps = saliency_maps(model, pictures[clip][clip], motion, chosen)
+            maps = pace.along(saliency_maps(model, pictures[clip][clip], motion, chosen), len)
             numbers = frame_numbers(clips[clip])
             try:
                 writer.add(

@@ -12,6 +12,7 @@ from pipeline.evaluation.scoring import (
 )
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.pace import Pace
 from pipeline.runtime.workers import computed
 from pipeline.stores.kinds import SALIENCY
 from pipeline.stores.manifests import left_out
@@ -49,7 +50,8 @@ def score(
         _check_length(maps, truth, clip)
     refuse_nothing([clip for clip in clips if maps.frames(clip)], [saliency, *gaze])
     blocks = computed(tasks(maps, truth, clips, request), scheduler, threads)
-    frames = (frame for block in blocks for frame in block)
+    pace = Pace(sum(len(maps.frames(clip)) for clip in clips), "frames")
+    frames = (frame for block in pace.along(blocks, len) for frame in block)
     write_scores(scores, request, frames, {**truth.inputs, **named([store])})
 
 

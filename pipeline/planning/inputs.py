@@ -7,6 +7,7 @@ reads `frames=inputs.training("frames")`.
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from pipeline.config.config import Config
@@ -16,9 +17,9 @@ from pipeline.config.section import GIVEN, UNTRAINED
 from pipeline.planning import needs, paths
 from pipeline.planning.fetchable import fetchable_file
 from pipeline.planning.load import RIVALS, own
-from pipeline.planning.rows import pictured
+from pipeline.planning.rows import leading, pictured, shown
 from pipeline.raw.patterns import files_matching, video_file
-from pipeline.raw.splits import SheetClip
+from pipeline.raw.splits import SheetClip, part_names
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
 
@@ -218,14 +219,81 @@ class Inputs:
             for protocol in dict.fromkeys(name or self.cfg.score.protocol for name in protocols)
         ]
 
+    # Figures
+
+    def of_table(self, found: Input) -> Input:
+        """Files of the dataset of a table, and of its leading model; `found` takes these two."""
+
+        def of(wildcards: Wildcards) -> list[str]:
+            label = leading(self.cfg, wildcards.table)
+            model = pictured(self.cfg, wildcards.table)[label].model if label else None
+            dataset = self.cfg.tables[wildcards.table].dataset
+            return found(SimpleNamespace(dataset=dataset, model=model))
+
+        return of
+
     def pictured(self, wildcards: Wildcards) -> list[str]:
-        """Maps and scores of every model that is shown of a dataset."""
+        """Maps and scores of every model that is shown of a table."""
         return [path for pair in self.by_label(wildcards).values() for path in pair]
 
     def by_label(self, wildcards: Wildcards) -> dict[str, tuple[str, str]]:
         """Label of a table's row -> manifest of its maps, and its score sheet."""
+        cfg, dataset = self.cfg, self.cfg.tables[wildcards.table].dataset
+        return {
+            label: (paths.saliency(cfg, row, dataset), paths.scores(cfg, row, dataset))
+            for label, row in pictured(cfg, wildcards.table).items()
+        }
+
+    def of_clip(self, *stages: str, ending: str = ".json") -> Input:
+        """The parts of the tested split that hold a clip.
+
+        Raises:
+            InputError: There is no such clip.
+        """
+
+        def of(wildcards: Wildcards) -> list[str]:
+            cfg, dataset = self.cfg, wildcards.dataset
+            split = needs.predicted_split(cfg, dataset)
+            dealt = needs.dealt(cfg, needs.over(cfg, dataset))
+            named = part_names(dealt, split)
+            holds = [any(clip.name == wildcards.clip for clip in dealt[part]) for part in named]
+            if True not in holds:
+                some = ", ".join(clip.name for part in named[:1] for clip in dealt[part][:5])
+                raise InputError(
+                    f"{dataset}: no {split} clip {wildcards.clip}; name one of its split sheet, "
+                    f"such as {some}"
+                )
+            parts = (paths.parts(cfg, stage, dataset, split, ending) for stage in stages)
+            return [path for found in parts for path in itertools.compress(found, holds)]
+
+        return of
+
+    def maps_and_scores(self, wildcards: Wildcards) -> list[str]:
+        """Maps and scores of every model that tables about a dataset measure."""
+        return [path for pair in self.shown_of(wildcards).values() for path in pair]
+
+    def shown_of(self, wildcards: Wildcards) -> dict[str, tuple[str, str]]:
+        """Label of a row of a dataset's tables -> manifest of its maps, and its score sheet."""
         cfg, dataset = self.cfg, wildcards.dataset
         return {
             label: (paths.saliency(cfg, row, dataset), paths.scores(cfg, row, dataset))
-            for label, row in pictured(cfg, dataset).items()
+            for label, row in shown(cfg, dataset).items()
         }
+
+    def clip_pages(self, wildcards: Wildcards) -> list[str]:
+        """Pages of all clips of a dataset's tested split."""
+        cfg, dataset = self.cfg, wildcards.dataset
+        dealt = needs.dealt(cfg, needs.over(cfg, dataset))
+        parts = part_names(dealt, needs.predicted_split(cfg, dataset))
+        pages = (paths.clip_page(dataset, clip.name) for part in parts for clip in dealt[part])
+        return [f"{cfg.pathvars['results']}/{page}" for page in pages]
+
+    def leading(self, wildcards: Wildcards) -> list[str]:
+        """Maps and scores of the leading model of a table."""
+        label = leading(self.cfg, wildcards.table)
+        return list(self.by_label(wildcards)[label]) if label else []
+
+    def attributes(self, wildcards: Wildcards) -> list[str]:
+        """The sheet clip,attribute of a dataset; none where it has none."""
+        sheet = needs.scored(self.cfg, wildcards.dataset).attributes
+        return [str(sheet)] if sheet else []

@@ -197,6 +197,8 @@ def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
         yield "submissions", submission.over, cfg.datasets
     for name in cfg.sanity.values():
         yield "sanity", name, [known for known in networks if not imported(cfg, known)]
+    for name in cfg.regions:
+        yield "regions", name, tested
     for name in cfg.without:
         yield "without", name, tested
     for name in cfg.image_flow_weights.training.datasets:
@@ -206,6 +208,7 @@ def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
             yield "trainings", name, cfg.datasets
     for title, table in cfg.tables.items():
         yield f"tables.{title}", table.dataset, tested
+        yield f"tables.{title}.leading", table.leading, table.measured
         for row in table.measured.values():
             yield f"tables.{title}", row.model, cfg.models
             if row.model in cfg.models:

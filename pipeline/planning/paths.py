@@ -50,3 +50,8 @@ def frame_list(cfg: Config, dataset: str) -> list[str]:
     """The frame list of a meta dataset; none of another dataset."""
     meta = cfg.meta_datasets.get(dataset)
     return [f"{raw_folder(cfg, dataset)}/{meta.frame_list}"] if meta else []
+
+
+def clip_page(dataset: str, clip: str) -> str:
+    """Page of a clip, below the folder of a run's results; a link to it must be quoted."""
+    return f"clips/{dataset}/{clip}.html"

@@ -162,14 +162,42 @@ def clips_used(cfg: Config, dataset: str, split: str, training: str | None = Non
     )
 
 
-def pictured(cfg: Config, dataset: str) -> dict[str, Measured]:
-    """Networks, trained or given, and given maps of the first table about a dataset."""
-    table = next(name for name, table in cfg.tables.items() if table.dataset == dataset)
+def pictured(cfg: Config, table: str) -> dict[str, Measured]:
+    """Rows of a table whose maps can be shown: those that look at pictures, not the observers."""
     return {
         label: row
         for label, row in measured(cfg, table).items()
-        if cfg.models[row.model].start is not None or row.training == GIVEN
+        if label not in cfg.sanity and not needs.observed(cfg, row.model)
     }
+
+
+def leading(cfg: Config, table: str) -> str | None:
+    """The row of a table that chooses what is shown; None where no map can be shown.
+
+    The table's own choice, if this run measures it; else the last row that it trains, or the last.
+    """
+    rows, wanted = pictured(cfg, table), cfg.tables[table].leading
+    if wanted in rows:
+        return wanted
+    trained = [label for label, row in rows.items() if cfg.models[row.model].start is not None]
+    return next(reversed(trained or [*rows]), None)
+
+
+def shown(cfg: Config, dataset: str) -> dict[str, Measured]:
+    """Rows of all tables about a dataset whose maps can be shown, each once, by label."""
+    found = dict[str, Measured]()
+    for table in (name for name, table in cfg.tables.items() if table.dataset == dataset):
+        for label, row in pictured(cfg, table).items():
+            if row not in found.values():
+                # Two tables may give different rows one name.
+                known = f"{label} ({row.model}, {row.training})" if label in found else label
+                found[known] = row
+    return found
+
+
+def first_table(cfg: Config, dataset: str) -> str:
+    """The first table about a dataset or meta dataset."""
+    return next(name for name, table in cfg.tables.items() if table.dataset == dataset)
 
 
 def searching(cfg: Config) -> Config:
@@ -205,6 +233,17 @@ def _in_words(name: str, keys: Mapping[str, Any]) -> str:
     return f"{name} ({inside})" if inside else name
 
 
+def flow_in_words(cfg: Config, flow: str) -> str:
+    """An optical flow, and the weights that estimate it."""
+    keys = needs.flows(cfg)[flow].model_dump(exclude_none=True)
+    name = {"pwcnet": "PWC-Net", "deepflow": "DeepFlow", "dis": "DIS"}.get(keys["estimator"], flow)
+    if "weights" not in keys:
+        return f"{name} (OpenCV{' ' + keys['preset'] if 'preset' in keys else ''})"
+    weights = f"weights {Path(keys['weights']).name}"
+    weights += f", SHA-256 {keys['sha256'][:8]}..." if "sha256" in keys else ", made by this run"
+    return f"{name} ({weights}, {keys['precision']})"
+
+
 def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesSettings:
     """Settings of stage `tables`, for the tables of the run or those of `searching`.
 
@@ -238,6 +277,11 @@ def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesS
         quoted=of.quoted,
         coverage={name: coverage(of, name) for name in of.tables},
         observed=tuple(name for name in of.models if needs.observed(of, name)),
+        flows={
+            name: flow_in_words(of, needs.flow_name(of, name))
+            for name, model in of.models.items()
+            if model.network and needs.sees_motion(of, name)
+        },
         tables=tables,
     )
 

@@ -6,9 +6,11 @@ what is long travels as a file whose name has its digest, and the command line n
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ from model.registry import module_of
 from pipeline.config.config import Config
 from pipeline.config.evaluation import Verification
 from pipeline.planning import made, needs, paths
+from pipeline.planning.claims import tests_digest
+from pipeline.planning.costs import Costs
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
 from pipeline.planning.provenance import code_digest
-from pipeline.planning.rows import clips_scored, searching, tables_settings, truth_in_words
+from pipeline.planning.rows import clips_scored, leading, searching, tables_settings, truth_in_words
 from pipeline.planning.targets import PUBLISHED
 from pipeline.raw.patterns import listing, tree_digest
 from pipeline.runtime.files import disk_errors
@@ -181,6 +185,22 @@ class Settings:
         """Label -> manifest of its maps and its score sheet, for every model that is shown."""
         return travelling("pictured", json.dumps(self._inputs.by_label(wildcards)))
 
+    def shown(self, wildcards: Wildcards) -> str:
+        """Label -> manifest of its maps and its score sheet, of all models tested on a dataset."""
+        return travelling("shown", json.dumps(self._inputs.shown_of(wildcards)))
+
+    def leading(self, wildcards: Wildcards) -> str:
+        """Label of the row that chooses what is shown of the table at hand."""
+        return leading(self.cfg, wildcards.table) or ""
+
+    def columns(self, wildcards: Wildcards) -> str:
+        """Metrics of the table at hand, in their order, as words."""
+        return " ".join(self.cfg.tables[wildcards.table].metrics)
+
+    def regions(self, wildcards: Wildcards) -> str:
+        """Regions of a clip of the dataset at hand in which the gate is followed, or null."""
+        return as_json(self.cfg.regions.get(wildcards.dataset))
+
     def made(self, _wildcards: Wildcards) -> str:
         """Settings that the stores and weights behind the tables must have been made with."""
         return travelling("made", json.dumps(made.expected(self.cfg)))
@@ -206,12 +226,35 @@ class Settings:
         stages = (f"pipeline.{stage}" for stage in STAGES)
         return code_digest(*stages, *sorted(readers), *sorted(networks))
 
+    def tested_code(self) -> str:
+        """Digest of all that decides a table, and of the tests that claims name."""
+        return f"{self._all_code()} {tests_digest()}"
+
+    # Resources
+
+    @cached_property
+    def _costs(self) -> Costs:
+        return Costs(self.cfg)
+
+    def training_memory(self, wildcards: Wildcards) -> int:
+        """Memory in MB for the training at hand."""
+        return _asked_for(self._costs.training(wildcards.model, wildcards.training).memory, 16000)
+
+    def prediction_memory(self, wildcards: Wildcards) -> int:
+        """Memory in MB for the prediction at hand."""
+        return _asked_for(self._costs.prediction(wildcards.model, wildcards.dataset).memory, 8000)
+
     # Folders that are no output
 
     def beside_weights(self, folder: str) -> Param:
         """Folder in which a training keeps its state or its curves."""
         results = self.cfg.pathvars["results"]
         return lambda wildcards: f"{results}/{folder}/{wildcards.model}/{wildcards.training}"
+
+
+def _asked_for(measured: float | None, unmeasured: int) -> int:
+    """What a job asks for: what was measured and a tenth more, or where nothing was, a usual MB."""
+    return unmeasured if measured is None else math.ceil(measured * 1.1 / 100) * 100
 
 
 def lists(*names: str, validation: bool = False) -> Callable[[Wildcards, Any], str]:

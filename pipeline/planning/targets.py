@@ -6,10 +6,17 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.config.config import Config
-from pipeline.config.section import GIVEN, PRETRAINING
+from pipeline.config.section import GIVEN, MAIN_FLOW, PRETRAINING
 from pipeline.planning import needs, paths
 from pipeline.planning.load import own
-from pipeline.planning.rows import all_measured, pictured, trainings_behind
+from pipeline.planning.rows import (
+    all_measured,
+    first_table,
+    flows_of,
+    leading,
+    pictured,
+    trainings_behind,
+)
 
 PUBLISHED = "workflow/published"
 """Folder of the papers' printed tables."""
@@ -122,8 +129,8 @@ def _tested(cfg: Config) -> list[str]:
 
 
 def pictures(cfg: Config) -> list[str]:
-    """A picture of maps for each dataset of videos, and one of the training curves."""
-    names = [name for name in _moving(cfg, _tested(cfg)) if pictured(cfg, name)]
+    """A picture of maps for each table that measures any, and one of the training curves."""
+    names = [name for name in cfg.tables if pictured(cfg, name)]
     curves = ["training"] if training_logs(cfg) else []
     return [f"{cfg.pathvars['results']}/pictures/{name}.png" for name in [*names, *curves]]
 
@@ -132,11 +139,39 @@ def gates(cfg: Config) -> list[str]:
     """For each dataset of videos, gates of the last gated network of its first table."""
     found = []
     for name in _moving(cfg, _tested(cfg)):
-        rows = [row for row in pictured(cfg, name).values() if needs.gated(cfg, row.model)]
-        if rows and name in cfg.datasets:
-            folder = f"{cfg.pathvars['results']}/gates/{rows[-1].model}/{rows[-1].training}"
+        rows = pictured(cfg, first_table(cfg, name)).values()
+        gated = [row for row in rows if needs.gated(cfg, row.model)]
+        if gated and name in cfg.datasets:
+            folder = f"{cfg.pathvars['results']}/gates/{gated[-1].model}/{gated[-1].training}"
             found.append(f"{folder}/{name}.csv")
     return found
+
+
+def overlays(cfg: Config) -> list[str]:
+    """Overlaid frames of each dataset of videos under test."""
+    names = [name for name in _moving(cfg, _tested(cfg)) if name in cfg.datasets]
+    used = [name for name in names if MAIN_FLOW in flows_of(cfg, name)]
+    return [f"{cfg.pathvars['results']}/overlays/{name}.png" for name in used]
+
+
+def flow_images(cfg: Config) -> list[str]:
+    """Flow as the leading models of the tables see it, on the datasets under test."""
+    found = dict[str, None]()
+    for name, table in cfg.tables.items():
+        label = leading(cfg, name)
+        model = pictured(cfg, name)[label].model if label else ""
+        encoded = label and "flow_encoding" in needs.network_arguments(cfg, model)
+        if encoded and needs.sees_motion(cfg, model) and table.dataset in cfg.datasets:
+            found[f"{cfg.pathvars['results']}/flow_images/{model}/{table.dataset}.png"] = None
+    return [*found]
+
+
+def failures(cfg: Config) -> list[str]:
+    """Failures of the leading model of the first table of each dataset of videos."""
+    names = [first_table(cfg, name) for name in _moving(cfg, _tested(cfg))]
+    return [
+        f"{cfg.pathvars['results']}/failures/{name}.png" for name in names if leading(cfg, name)
+    ]
 
 
 def statistics(cfg: Config) -> list[str]:
@@ -157,8 +192,9 @@ def alignments(cfg: Config) -> list[str]:
 
 
 def everything_beside_tables(cfg: Config) -> list[str]:
-    """Pictures, gates, statistics and checks of the report."""
-    return [*pictures(cfg), *gates(cfg), *statistics(cfg), *alignments(cfg)]
+    """Figures, statistics and checks of the report."""
+    figures = [*pictures(cfg), *gates(cfg), *overlays(cfg), *flow_images(cfg), *failures(cfg)]
+    return [*figures, *statistics(cfg), *alignments(cfg)]
 
 
 def files(cfg: Config) -> list[str]:

@@ -20,6 +20,7 @@ from pipeline.raw.unchanged import Unchanged
 from pipeline.raw.video import DAMAGED, opened
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.pace import Pace
 from pipeline.stores.kinds import DENSITY, GAZE
 from pipeline.stores.manifests import frame_facts
 from pipeline.stores.reading import named, open_store
@@ -126,6 +127,7 @@ def density(
     with write_store(DENSITY, store, manifest, density_settings(settings, grid)) as writer:
         writer.inputs |= named([source])
         writer.left_out |= source.left_out
+        pace = Pace(sum(facts["frames"] for facts in source.clips.values()), "frames")
         for clip, facts in source.clips.items():
             points = np.asarray(source[clip][:])
             counts = {"frames_without_gaze": facts["frames"] - len(np.unique(points[:, 0]))}
@@ -138,7 +140,7 @@ def density(
             else:
                 blocks = _densities_of_points(points, facts, shape, settings)
             with Unchanged(files) as raw_maps:
-                writer.add(clip, blocks, **frame_facts(facts), **counts)
+                writer.add(clip, pace.along(blocks, len), **frame_facts(facts), **counts)
             if files:
                 writer.inputs[f"raw/{clip}"] = raw_maps.digest
             print(f"{clip}: {facts['frames']} densities; {counts}")

@@ -14,6 +14,7 @@ from pipeline.config.data import DeepFlow, DisFlow, Flow, ImageFlowEstimator, Pw
 from pipeline.preprocessing.flow_estimators import Estimator, build_estimator
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.pace import Pace
 from pipeline.stores.kinds import FLOW, FRAMES, QUARTER, SHARD
 from pipeline.stores.manifests import frame_facts
 from pipeline.stores.reading import named, open_store
@@ -95,6 +96,7 @@ def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: P
         if weights := getattr(settings, "weights", None):
             writer.inputs[name_of(Path(weights))] = weights_digest(Path(weights))
         writer.left_out |= source.left_out
+        pace = Pace(sum(facts["shape"][0] for facts in source.clips.values()), "frames")
         for clip, facts in source.clips.items():
             array = source[clip]
             if array.shape[1] % QUARTER or array.shape[2] % QUARTER:
@@ -106,7 +108,7 @@ def flow(*, frames: Path, settings: Flow, threads: int, store: Path, manifest: P
                 flows = flow_by_frame(array, estimator)
             else:
                 flows = clip_flow(array, facts.get("numbers", []), estimator, settings)
-            count = writer.add(clip, flows, **frame_facts(facts))
+            count = writer.add(clip, pace.along(flows, len), **frame_facts(facts))
             print(f"{clip}: flow of {count} frames, {settings.estimator}")
 
 

@@ -22,6 +22,7 @@ from pipeline.raw.unchanged import Unchanged
 from pipeline.raw.video import is_picture, numbered_pictures, probe, read_picture
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.pace import Pace
 from pipeline.stores.kinds import FRAMES, SHARD
 from pipeline.stores.settings import frames_settings
 from pipeline.stores.verify import damage
@@ -156,7 +157,7 @@ def frames(
     open_clip = _open_pictures if "{frame}" in dataset.video else _open_video
     settings = frames_settings(dataset, grid)
     with write_store(FRAMES, store, manifest, settings, grid.codec) as writer:
-        for clip in clips:
+        for clip in Pace(len(clips), "clips").along(clips):
             files = numbered_files(raw, dataset.video, clip.name, clip.split).values()
             with Unchanged(files) as read:
                 try:

@@ -14,6 +14,7 @@ from pipeline.raw.patterns import gaze_files, stays_inside
 from pipeline.raw.unchanged import Unchanged
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.pace import Pace
 from pipeline.stores.kinds import FRAMES, GAZE
 from pipeline.stores.manifests import frame_facts, left_out, read_manifest
 from pipeline.stores.seals import name_of
@@ -73,7 +74,8 @@ def gaze(
         writer.left_out |= left_out([frames])
         pictures = _frames_manifest(frames)
         writer.inputs[name_of(frames)] = pictures["digest"]
-        for name, facts in pictures["clips"].items():
+        pace = Pace(len(pictures["clips"]), "clips")
+        for name, facts in pace.along(pictures["clips"].items()):
             clip = _whole_video(name, facts)
             files = gaze_files(raw, settings, name, facts["split"])
             with Unchanged(files) as read:

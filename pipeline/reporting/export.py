@@ -19,7 +19,14 @@ from PIL import Image
 
 from model.flow.encoding import colorwheel
 from pipeline.raw.ffmpeg import write_frames
-from pipeline.reporting.grey_levels import Extent, Picture, extent_of, finite, grey, safe_name
+from pipeline.reporting.figures.grey_levels import (
+    Extent,
+    Picture,
+    extent_of,
+    finite,
+    grey,
+    safe_name,
+)
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.config.data import Submission
-from pipeline.reporting.grey_levels import bilinear, extent_of, finite, grey, safe_name
+from pipeline.reporting.figures.grey_levels import bilinear, extent_of, finite, grey, safe_name
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic

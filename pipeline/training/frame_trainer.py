@@ -80,6 +80,8 @@ class FrameTrainer(Trainer[AnyBatch]):
             return schedulers.LinearLR(self.optimiser, 1.0, end, max(1, (count or 1) - 1))
         if settings.milestones is not None:
             return schedulers.MultiStepLR(self.optimiser, settings.milestones, settings.gamma)
+        # `train` gives the step in iterations, as it knows how many an epoch has.
+        assert settings.step != "epoch"
         return schedulers.StepLR(self.optimiser, settings.step, settings.gamma)
 
     def clip_gradients(self) -> None:

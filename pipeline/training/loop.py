@@ -16,9 +16,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from pipeline.config.training import FlowTraining
+from pipeline.planning.schedule import in_words, iterations_of, step_of
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import disk_errors
 from pipeline.runtime.interruption import Interruption
+from pipeline.runtime.pace import Pace
 from pipeline.runtime.processes import Processes, process_group
 from pipeline.runtime.progress import progress_bar
 from pipeline.runtime.sheets import write_rows
@@ -26,10 +29,10 @@ from pipeline.stores.weights import save_weights
 from pipeline.training.batches import AnyBatch, Samples, load
 from pipeline.training.checkpoints import Checkpoint
 from pipeline.training.tensorboard import Board
-from pipeline.training.trainer import Row, Run, Trainer, iterations_of
+from pipeline.training.trainer import Row, Run, Trainer
 
 LINES = 20
-"""Progress lines in the log file of a whole training, which shows no bar."""
+"""Progress lines in the log file of a whole training, besides one a minute; it shows no bar."""
 
 
 def fingerprint(
@@ -84,6 +87,9 @@ def train(
                 "resource `processes`"
             )
         torch.set_num_threads(_threads_per_process(run, processes))
+        if processes.first:
+            print(in_words(run.settings, samples.epoch), flush=True)
+        run = _with_step(run, samples.epoch)
         mark = fingerprint(network, [samples, held_out], run, processes.count)
         checkpoint = Checkpoint(run.checkpoints, mark)
         trainer = kind(network, run, processes)
@@ -96,6 +102,14 @@ def train(
                 save(trainer)
             checkpoint.remove()
         return trainer.rows
+
+
+def _with_step(run: Run, epoch: int) -> Run:
+    """The run with its rate's step in iterations."""
+    if isinstance(run.settings, FlowTraining):
+        return run
+    update = {"step": step_of(run.settings, epoch)}
+    return run._replace(settings=run.settings.model_copy(update=update))
 
 
 def _threads_per_process(run: Run, processes: Processes) -> int:
@@ -127,6 +141,7 @@ def _iterate(
     order.start = len(rows)
     workers = _threads_per_process(run, processes) - 1  # the other thread trains
     curves = Board(run.board if processes.first else None, len(rows))
+    pace = Pace(iterations, "iterations", len(rows))
 
     def is_due() -> bool:
         return len(rows) % run.settings.checkpoint == 0 or len(rows) == iterations
@@ -160,8 +175,9 @@ def _iterate(
             if is_due() and (not stop or iteration == iterations):
                 measure(row)
             progress.update(bar, advance=1, loss=loss)
-            if processes.first and iteration % max(1, iterations // LINES) == 0:
-                print(_progress_line(trainer, iterations), flush=True)
+            is_time = pace.add() or iteration % max(1, iterations // LINES) == 0
+            if processes.first and is_time:
+                print(_progress_line(trainer, pace), flush=True)
             if stop and iteration < iterations:
                 # A barrier: no process leaves before the first one has saved the state.
                 processes.all_max(0, trainer.device)
@@ -182,13 +198,12 @@ def _saving(
         raise InputError(f"{error} (saved at iteration {len(trainer.rows)})") from error
 
 
-def _progress_line(trainer: Trainer[Any], iterations: int) -> str:
+def _progress_line(trainer: Trainer[Any], pace: Pace) -> str:
     row = trainer.rows[-1]
     measured = zip(trainer.measured, row[-len(trainer.measured) :], strict=True)
-    parts = [f"iteration {len(trainer.rows)} of {iterations}", f"loss {row[1]:.4f}"]
-    return ", ".join(
-        parts + [f"{name} {value:.4g}" for name, value in measured if value is not None]
-    )
+    parts = [f"iteration {pace.done} of {pace.total}", f"loss {row[1]:.4f}"]
+    parts += [f"{name} {value:.4g}" for name, value in measured if value is not None]
+    return ", ".join([*parts, pace.rest()])
 
 
 def write_log(path: Path, rows: list[Row], columns: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """What a training is, for the loop: a network, an optimiser, a loss and the values of its log."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config.training import FlowTraining, Loss, Training
+from pipeline.planning.schedule import iterations_of
 from pipeline.runtime.devices import device
 from pipeline.runtime.processes import Processes
 from pipeline.training.batches import AnyBatch, Order, Samples, part
@@ -35,14 +35,6 @@ class Run(NamedTuple):
     """Folder of the state: written every `settings.checkpoint` iterations, removed at the end."""
     board: Path | None
     """Folder for TensorBoard; None: no curves."""
-
-
-def iterations_of(settings: Training | FlowTraining, epoch: int) -> int:
-    """The iterations that the settings state, or those that make up their epochs of samples."""
-    if settings.iterations is not None:
-        return settings.iterations
-    assert settings.epochs is not None
-    return math.ceil(settings.epochs * epoch / settings.batch)
 
 
 class Trainer(ABC, Generic[AnyBatch]):

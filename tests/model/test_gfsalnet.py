@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +76,13 @@ def on_meta(**settings: Any) -> GFSalNet:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_variants_have_the_stated_parameters(variant: str) -> None:
     assert parameters(on_meta(**VARIANTS[variant])) == PARAMETERS[variant]
+
+
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name != "uvm"])
+def test_page_states_the_counted_parameters(variant: str) -> None:
+    page = (Path(__file__).parents[2] / "docs/models.md").read_text()
+    (row,) = (line for line in page.splitlines() if re.match(rf"\|.*`{variant}`.*\| \d+,", line))
+    assert f"| {PARAMETERS[variant]:,}" in row
 
 
 def test_streams_are_trunk_and_head_of_the_counted_size() -> None:

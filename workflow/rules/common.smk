@@ -10,8 +10,9 @@ from pipeline.config.evaluation import PROTOCOLS
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further
-from pipeline.planning import made, targets
+from pipeline.planning import claims, made, targets
 from pipeline.planning.contract import try_networks
+from pipeline.planning.costs import announced
 from pipeline.planning.inputs import LEARNED, Inputs
 from pipeline.planning.locks import answer_sigterm, hold
 from pipeline.planning.missing import TAUGHT
@@ -28,6 +29,7 @@ if workflow.is_main_process:
 
 messages = readable(workflow, lambda: targets.files(cfg))
 inputs = Inputs(cfg)
+SHOWN = ("frames", "density", "gaze")  # what figures show of a dataset
 settings = Settings(cfg, inputs)
 
 
@@ -38,6 +40,12 @@ def further_metrics(wildcards):
 
 def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+onstart:
+    jobs = ((job.rule.name, dict(job.wildcards_dict)) for job in workflow.dag.needrun_jobs())
+    for line in announced(cfg, jobs, workflow.cores or 1):
+        print(line, file=sys.stderr)
 
 
 onsuccess:
@@ -54,5 +62,6 @@ wildcard_constraints:
     part=r"\d{4}",
     model=one_of(cfg.models),
     protocol=one_of(PROTOCOLS),
+    table=one_of(cfg.tables),
     training=one_of([*cfg.trainings, *targets.pretrainings(cfg), UNTRAINED, GIVEN]),
     flow=one_of(flows(cfg)),

@@ -23,7 +23,7 @@ rule predict:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=settings.prediction_memory,
     params:
         inputs=lists("frames", "flow"),
         code=settings.network_code("pipeline.evaluation.predict"),

@@ -149,36 +149,135 @@ rule submission:
 
 
 rule pictures:
-    """The best, the median and the worst clip: each model's map and its error (Fig. 4, 5)."""
+    """Clips of a table's dataset with the map and the error of each model (Fig. 5)."""
+    input:
+        frames=inputs.of_table(inputs.tested("frames")),
+        flow=inputs.of_table(inputs.of_the_flow(inputs.tested)),
+        density=inputs.of_table(inputs.tested("density")),
+        gaze=inputs.of_table(inputs.tested("gaze")),
+        pictured=inputs.pictured,  # maps and scores of every model that is shown
+        stores=ancient(inputs.of_table(inputs.tested(*SHOWN, ending=".zarr"))),
+    output:
+        picture=report(
+            "<results>/pictures/{table}.png",
+            caption="../report/pictures.rst",
+            category="Pictures",
+        ),
+        sheet="<results>/pictures/{table}.csv",
+    log:
+        "<logs>/pictures/{table}.log",
+    benchmark:
+        "<logs>/benchmarks/pictures/{table}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        inputs=lists("frames", "flow", "density", "gaze"),
+        code=code_digest("pipeline.reporting.figures.pictures"),
+        pictured=settings.pictured,
+        leading=settings.leading,
+        metrics=settings.columns,
+        protocol=cfg.score.protocol,
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.reporting.figures.pictures {params.inputs:q}"
+        " --pictured {params.pictured:q} --leading {params.leading:q} --metrics {params.metrics}"
+        " --protocol {params.protocol} --seed {params.seed} --picture {output.picture:q}"
+        " --sheet {output.sheet:q} &> {log:q}"
+
+
+rule failures:
+    """The worst clip of each class of clips by the leading model of a table (Fig. 7)."""
+    input:
+        frames=inputs.of_table(inputs.tested("frames")),
+        density=inputs.of_table(inputs.tested("density")),
+        gaze=inputs.of_table(inputs.tested("gaze")),
+        attributes=inputs.of_table(inputs.attributes),
+        model=inputs.leading,  # its maps and scores
+        stores=ancient(inputs.of_table(inputs.tested(*SHOWN, ending=".zarr"))),
+    output:
+        picture=report(
+            "<results>/failures/{table}.png",
+            caption="../report/failures.rst",
+            category="Failures",
+        ),
+        sheet="<results>/failures/{table}.csv",
+    log:
+        "<logs>/failures/{table}.log",
+    benchmark:
+        "<logs>/benchmarks/failures/{table}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        inputs=lists("frames", "density", "gaze", "attributes"),
+        code=code_digest("pipeline.reporting.figures.failures"),
+        leading=settings.leading,
+        metrics=settings.columns,
+        protocol=cfg.score.protocol,
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.reporting.figures.failures {params.inputs:q} --model {params.leading:q}"
+        " --saliency {input.model[0]:q} --scores {input.model[1]:q} --metrics {params.metrics}"
+        " --protocol {params.protocol} --seed {params.seed} --picture {output.picture:q}"
+        " --sheet {output.sheet:q} &> {log:q}"
+
+
+rule overlays:
+    """Frames and fixations laid over each other, where little moves and where much does (Fig. 1)."""
     input:
         frames=inputs.tested("frames"),
         flow=inputs.tested("flow"),
         density=inputs.tested("density"),
-        pictured=inputs.pictured,  # maps and scores of every model that is shown
-        stores=ancient(inputs.tested("frames", "flow", "density", ending=".zarr")),
+        gaze=inputs.tested("gaze"),
+        stores=ancient(inputs.tested(*SHOWN, "flow", ending=".zarr")),
     output:
         picture=report(
-            "<results>/pictures/{dataset}.png",
-            caption="../report/pictures.rst",
-            category="Pictures",
+            "<results>/overlays/{dataset}.png",
+            caption="../report/overlays.rst",
+            category="Motion",
         ),
-        sheet="<results>/pictures/{dataset}.csv",
+        sheet="<results>/overlays/{dataset}.csv",
     log:
-        "<logs>/pictures/{dataset}.log",
+        "<logs>/overlays/{dataset}.log",
     benchmark:
-        "<logs>/benchmarks/pictures/{dataset}.tsv"
+        "<logs>/benchmarks/overlays/{dataset}.tsv"
     conda:
         "../../envs/torch.yaml"
     params:
-        inputs=lists("frames", "flow", "density"),
-        code=code_digest("pipeline.reporting.pictures"),
-        pictured=settings.pictured,
-        protocol=cfg.score.protocol,
-        seed=cfg.seed,
+        inputs=lists("frames", "flow", "density", "gaze"),
+        code=code_digest("pipeline.reporting.figures.overlays"),
+        settings=as_json(cfg.overlays),
     shell:
-        "python -m pipeline.reporting.pictures {params.inputs:q} --pictured {params.pictured:q}"
-        " --protocol {params.protocol} --seed {params.seed} --picture {output.picture:q}"
-        " --sheet {output.sheet:q} &> {log:q}"
+        "python -m pipeline.reporting.figures.overlays {params.inputs:q}"
+        " --settings {params.settings:q} --picture {output.picture:q} --sheet {output.sheet:q}"
+        " &> {log:q}"
+
+
+rule flow_images:
+    """Optical flow as a network is given it (Fig. 3 of the predecessor)."""
+    input:
+        frames=inputs.tested("frames"),
+        flow=inputs.of_the_flow(inputs.tested),
+        stores=ancient(inputs.tested("frames", ending=".zarr")),
+        flow_stores=ancient(inputs.of_the_flow(inputs.tested, ending=".zarr")),
+    output:
+        picture=report(
+            "<results>/flow_images/{model}/{dataset}.png",
+            caption="../report/flow_images.rst",
+            category="Motion",
+        ),
+    log:
+        "<logs>/flow_images/{model}/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/flow_images/{model}/{dataset}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        inputs=lists("frames", "flow"),
+        code=code_digest("pipeline.reporting.figures.flow_images"),
+        network=settings.network,
+    shell:
+        "python -m pipeline.reporting.figures.flow_images --network {params.network:q}"
+        " {params.inputs:q} --picture {output.picture:q} &> {log:q}"
 
 
 rule gates:
@@ -189,17 +288,16 @@ rule gates:
         flow=inputs.tested("flow"),
         stores=ancient(inputs.tested("frames", "flow", ending=".zarr")),
     output:
+        **{
+            kind: report(
+                f"<results>/gates/{{model}}/{{training}}/{{dataset}}_{kind}.png",
+                caption="../report/gates.rst",
+                category="Gates",
+            )
+            for kind in ("curves", "panels", "regions")
+        },
         sheet="<results>/gates/{model}/{training}/{dataset}.csv",
-        curves=report(
-            "<results>/gates/{model}/{training}/{dataset}_curves.png",
-            caption="../report/gates.rst",
-            category="Gates",
-        ),
-        panels=report(
-            "<results>/gates/{model}/{training}/{dataset}_panels.png",
-            caption="../report/gates.rst",
-            category="Gates",
-        ),
+        regions_sheet="<results>/gates/{model}/{training}/{dataset}_regions.csv",
     log:
         "<logs>/gates/{model}/{training}/{dataset}.log",
     benchmark:
@@ -209,12 +307,72 @@ rule gates:
     threads: 1
     params:
         inputs=lists("frames", "flow"),
-        code=settings.network_code("pipeline.reporting.gates"),
+        code=settings.network_code("pipeline.reporting.figures.gates"),
         network=settings.network,
+        regions=settings.regions,
     shell:
-        "python -m pipeline.reporting.gates --network {params.network:q}"
-        " --weights {input.weights:q} {params.inputs:q} --threads {threads}"
-        " --sheet {output.sheet:q} --curves {output.curves:q} --panels {output.panels:q} &> {log:q}"
+        "python -m pipeline.reporting.figures.gates --network {params.network:q}"
+        " --weights {input.weights:q} {params.inputs:q} --regions {params.regions:q}"
+        " --threads {threads} --sheet {output.sheet:q} --curves {output.curves:q}"
+        " --panels {output.panels:q} --regions-sheet {output.regions_sheet:q}"
+        " --regions-picture {output.regions:q} &> {log:q}"
+
+
+rule clip:
+    """A page of one clip: frames, gaze, maps of all models and their scores over time."""
+    input:
+        frames=inputs.of_clip("frames"),
+        density=inputs.of_clip("density"),
+        gaze=inputs.of_clip("gaze"),
+        shown=inputs.maps_and_scores,
+        stores=ancient(inputs.of_clip(*SHOWN, ending=".zarr")),
+    output:
+        page="<results>/clips/{dataset}/{clip}.html",
+    log:
+        "<logs>/clip/{dataset}/{clip}.log",
+    benchmark:
+        "<logs>/benchmarks/clip/{dataset}/{clip}.tsv"
+    wildcard_constraints:
+        clip="[^/]+",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        inputs=lists("frames", "density", "gaze"),
+        code=code_digest("pipeline.reporting.clips.clip"),
+        shown=settings.shown,
+        metrics=settings.metrics,
+        protocol=cfg.score.protocol,
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.reporting.clips.clip --name {wildcards.clip:q}"
+        " --dataset {wildcards.dataset} {params.inputs:q} --pictured {params.shown:q}"
+        " --metrics {params.metrics} --protocol {params.protocol} --seed {params.seed}"
+        " --page {output.page:q} &> {log:q}"
+
+
+rule clips:
+    """A list of the pages of all clips of a dataset, the worst first."""
+    input:
+        pages=inputs.clip_pages,
+        shown=inputs.maps_and_scores,
+    output:
+        page="<results>/clips/{dataset}.html",
+    log:
+        "<logs>/clips/{dataset}.log",
+    benchmark:
+        "<logs>/benchmarks/clips/{dataset}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code_digest("pipeline.reporting.clips.clips"),
+        shown=settings.shown,
+        metrics=settings.metrics,
+        protocol=cfg.score.protocol,
+        seed=cfg.seed,
+    shell:
+        "python -m pipeline.reporting.clips.clips --dataset {wildcards.dataset}"
+        " --pictured {params.shown:q} --metrics {params.metrics} --protocol {params.protocol}"
+        " --seed {params.seed} --page {output.page:q} &> {log:q}"
 
 
 rule curves:
@@ -232,20 +390,22 @@ rule curves:
     benchmark:
         "<logs>/benchmarks/curves/curves.tsv"
     conda:
-        "../../envs/data.yaml"
+        "../../envs/torch.yaml"
     params:
-        code=code_digest("pipeline.reporting.curves"),
+        code=code_digest("pipeline.reporting.figures.curves"),
     shell:
-        "python -m pipeline.reporting.curves --logs {input.logs:q} --picture {output.picture:q} &> {log:q}"
+        "python -m pipeline.reporting.figures.curves --logs {input.logs:q}"
+        " --picture {output.picture:q} &> {log:q}"
 
 
 rule report:
     """All of it on one page that needs no network: tables, pictures, checks and times."""
     input:
         tables="results/tables",
-        pictures=targets.pictures(cfg),  # with a sheet beside each that is of a dataset
+        pictures=targets.pictures(cfg),  # with a sheet beside each that is of a table
         logs=targets.training_logs(cfg),
-        gates=targets.gates(cfg),  # with two pictures beside each
+        gates=targets.gates(cfg),  # with three pictures beside each
+        figures=[*targets.overlays(cfg), *targets.flow_images(cfg), *targets.failures(cfg)],
         alignment=targets.alignments(cfg),
     output:
         page="<results>/report.html",
@@ -261,5 +421,54 @@ rule report:
     shell:
         "python -m pipeline.reporting.pages.report --tables {input.tables:q}"
         " --pictures {input.pictures:q} --logs {input.logs:q} --gates {input.gates:q}"
-        " --alignment {input.alignment:q} --benchmarks {params.benchmarks:q}"
-        " --settings {params.settings:q} --page {output.page:q} &> {log:q}"
+        " --figures {input.figures:q} --alignment {input.alignment:q}"
+        " --benchmarks {params.benchmarks:q} --settings {params.settings:q}"
+        " --page {output.page:q} &> {log:q}"
+
+
+rule run_tests:
+    """The tests that the papers' claims name."""
+    input:
+        sheets=claims.sheets(),
+    output:
+        outcomes="<results>/tests.json",
+    log:
+        "<logs>/run_tests/run_tests.log",
+    benchmark:
+        "<logs>/benchmarks/run_tests/run_tests.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code_digest("pipeline.reporting.claims.run_tests"),
+        tested=settings.tested_code(),
+    shell:
+        "python -m pipeline.reporting.claims.run_tests --sheets {input.sheets:q}"
+        " --outcomes {output.outcomes:q} &> {log:q}"
+
+
+rule reproduction:
+    """Claim by claim, what of both papers holds in this run and where to see it."""
+    input:
+        sheets=claims.sheets(),
+        tables="results/tables",
+        tests="<results>/tests.json",
+        gates=targets.gates(cfg),
+        statistics=targets.statistics(cfg),
+        benches=claims.benches(),
+    output:
+        page="<results>/reproduction.html",
+        sheet="<results>/reproduction.csv",
+    log:
+        "<logs>/reproduction/reproduction.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code_digest(
+            "pipeline.reporting.claims.reproduction", "model.gfsalnet", "model.two_stream"
+        ),
+        config=settings.whole(),
+        settings=settings.tables(),
+    shell:
+        "python -m pipeline.reporting.claims.reproduction --sheets {input.sheets:q}"
+        " --config {params.config:q} --settings {params.settings:q} --tables {input.tables:q}"
+        " --tests {input.tests:q} --page {output.page:q} --sheet {output.sheet:q} &> {log:q}"

@@ -25,7 +25,7 @@ rule pretrain:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=16000,
+        mem_mb=settings.training_memory,
         processes=1,
     params:
         inputs=lists("frames", "gaze", "density", validation=True),
@@ -75,7 +75,7 @@ rule finetune:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=16000,
+        mem_mb=settings.training_memory,
         processes=1,
     params:
         inputs=lists("frames", "flow", "gaze", "density", validation=True),

@@ -68,12 +68,21 @@ def judd_area(
     if expected:
         k = np.count_nonzero(thresholds == thresholds[-1])
         lowest = greater[-1] + equal[-1] * k / (k + 1)
-        return float(1 - (greater + equal / 2).mean() / m + lowest / (2 * n * m))
+        return expected_area(n, (greater + equal / 2).sum(), lowest, m)
     if thresholds[0] == thresholds[-1] and equal[0] == m:
         return np.nan
     rank = np.arange(1, n + 1)
     reached = np.searchsorted(-thresholds, -thresholds, side="right")
     return _trapezoids(rank / n, (greater + equal + reached - rank) / m)
+
+
+def expected_area(n: int, above: float, lowest: float, m: int) -> float:
+    """`auc_judd` of N fixated and M other pixels, in expectation over the noise.
+
+    `above` is the sum of gt_i + eq_i/2 over the fixated values, `lowest` is gt_j + eq_j*k/(k+1) of
+    the lowest; both count other pixels.
+    """
+    return float(1 - above / n / m + lowest / (2 * n * m))
 
 
 def _trapezoids(true: NDArray[np.float64], false: NDArray[np.float64]) -> float:
@@ -148,7 +157,8 @@ def auc_borji(
     flat = saliency.ravel()
     if isinstance(draws, Generator):
         draws = draws.integers(0, flat.size, (splits, np.count_nonzero(fixated)))
-    return _stepped_area(saliency, saliency[fixated], flat if draws is None else flat[draws])
+    others = flat if draws is None else flat[draws]
+    return stepped_area(saliency[fixated], others, _range(saliency))
 
 
 def auc_shuffled(
@@ -170,12 +180,22 @@ def auc_shuffled(
     if isinstance(draws, Generator):
         draws = reference[_subsets(reference.size, inside.size, splits, draws)]
     others = saliency.ravel()[reference if draws is None else draws]
-    return _stepped_area(saliency, inside, others, top=top)
+    return stepped_area(inside, others, _range(saliency), top=top)
 
 
-def _stepped_area(saliency: Map, inside: Map, others: Map, *, top: bool = True) -> float:
-    """Mann-Whitney area of the tenths of the map's range that values reach."""
-    lowest, highest = float(saliency.min()), float(saliency.max())
+def _range(saliency: Map) -> tuple[float, float]:
+    return float(saliency.min()), float(saliency.max())
+
+
+def stepped_area(
+    inside: Map, others: Map, extremes: tuple[float, float], *, top: bool = True
+) -> float:
+    """Mann-Whitney area of the tenths of a map's range that values of it reach.
+
+    `extremes` are the least and the largest value of the map. NaN without values on either side,
+    and for a constant map; `top` as in `auc_shuffled`.
+    """
+    lowest, highest = extremes
     if inside.size == 0 or others.size == 0 or lowest == highest:
         return np.nan
     last = _STEPS.size if top else _STEPS.size - 1

@@ -120,6 +120,13 @@ def centre_bias(shape: tuple[int, ...]) -> NDArray[np.float64]:
     return found
 
 
+@lru_cache(maxsize=4)
+def centre_bias_bits(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return log2(eps + B) of the baseline B of `info_gain` [y, x], where it is `centre_bias`."""
+    found: NDArray[np.float64] = np.log2(EPSILON + without_offset(centre_bias(shape)))
+    return found
+
+
 def emd(saliency: Map, density: Map, *, downsize: int = 32) -> float:
     """Earth mover's distance in pixels of the maps made `downsize` times smaller (EMD.m).
 

@@ -17,7 +17,7 @@ AVERAGES: Final = {
     "frame": "mean over frames",
     "clip": "mean over the frames of a clip, then over clips",
 }
-_PAPERS: Final = ("paper", "part")
+_PAPERS: Final = ("paper", "part", "diem_whole")
 """Runs with the paper's settings; what part of the data `part` has, each table says by itself."""
 _DRAWN: Final = "demo"
 """The run whose data are drawn."""
@@ -43,6 +43,7 @@ def footer(
         terms |= {"Ground truth": dataset.variant, "Split": dataset.split}
         terms |= _frames(table, measured, settings)
         terms |= {"Average": AVERAGES[_first(measured).average], "Intervals": _intervals(measured)}
+        terms |= {"Optical flow": _flows(table, measured, settings)}
         terms |= _observers(table, settings)
     if odd:
         terms["Marks in the paper's text"] = "; ".join(map(str, odd))
@@ -67,6 +68,12 @@ def source(table: Table, settings: TablesSettings) -> dict[str, str]:
         "configuration": settings.config_digest,
         "code": settings.code,
     }
+
+
+def _flows(table: Table, measured: Iterable[str], settings: TablesSettings) -> str:
+    """The optical flow that each measured row sees, with its weights."""
+    models = {label: row.model for label, row in table.measured.items()} | settings.sanity
+    return by_row({label: settings.flows.get(models.get(label, ""), "none") for label in measured})
 
 
 def _observers(table: Table, settings: TablesSettings) -> dict[str, str]:

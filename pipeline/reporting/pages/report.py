@@ -1,7 +1,7 @@
 """Stage report: a whole run on one page that needs no network and no script.
 
-It holds the tables that stage `tables` wrote, training curves, the best, median and worst clip of
-each dataset, gates, what the check of gaze against frames found, and the time that every rule took.
+It holds the tables that stage `tables` wrote, training curves, the figures of the papers, gates,
+what the check of gaze against frames found, and the time that every rule took.
 What a run does not have is said in a sentence.
 """
 
@@ -15,16 +15,16 @@ from typing import Any, Final, NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.config.evaluation import TablesSettings
+from pipeline.reporting.figures.timings import duration, read_timings
 from pipeline.reporting.pages.page import read_pages
 from pipeline.reporting.pages.rendering import render
-from pipeline.reporting.pages.timings import duration, read_timings
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
 from pipeline.runtime.sheets import read_rows
 
 TRAINING: Final = "training"
-"""Stem of the picture of the training curves; all other pictures are of a dataset."""
+"""Stem of the picture of the training curves; all other pictures are of a table."""
 FLAGS: Final = {
     "short_gaze": "a recording is much shorter than the video",
     "long_gaze": "recordings are much longer than the video",
@@ -37,6 +37,15 @@ FLAGS: Final = {
     "flipped_y": "gaze fits the motion better turned upside down",
 }
 """What the flags of stage `alignment` mean."""
+FIGURES: Final = {
+    "overlays": "The stillest and the liveliest clip: a frame, its fixations, consecutive frames "
+    "laid over each other, and theirs (Fig. 1).",
+    "flow_images": "Frames, and below them the flow pictures that the network is given (Fig. 3 of "
+    "the predecessor).",
+    "failures": "Classes of clips, the worst first, each with its worst clip: frame and gaze "
+    "points, density, and the map over the frame (Fig. 7).",
+}
+"""Stage -> what its pictures show."""
 FLAG_COLUMNS: Final = {
     "clip": "Clip",
     "flags": "Flags",
@@ -69,13 +78,23 @@ class Picture(NamedTuple):
 
 
 class Panels(NamedTuple):
-    """The best, median and worst clip of a dataset."""
+    """The best, median and worst clip of a table's dataset."""
 
-    dataset: str
+    table: str
     picture: Picture
-    model: str
-    """The model whose NSS chose the clips."""
+    metric: str
+    """What chose the clips."""
     clips: str
+
+
+class Figure(NamedTuple):
+    """A figure of a dataset or a table."""
+
+    kind: str
+    """Name of its stage, a key of `FIGURES`."""
+    name: str
+    """Its dataset or table, and its model if it is of one."""
+    picture: Picture
 
 
 class Gate(NamedTuple):
@@ -89,6 +108,7 @@ class Gate(NamedTuple):
     resting: float | None
     curves: Picture
     panels: Picture
+    regions: Picture
 
 
 class Check(NamedTuple):
@@ -120,6 +140,7 @@ def report(
     pictures: list[Path],
     logs: list[Path],
     gates: list[Path],
+    figures: list[Path],
     alignment: list[Path],
     benchmarks: Path,
     settings: TablesSettings,
@@ -129,9 +150,10 @@ def report(
 
     Args:
         tables: Folder of stage `tables`.
-        pictures: PNGs of stages `pictures`, each with its sheet beside it, and `curves`.
+        pictures: PNGs of stages `pictures`, each of a table with its sheet beside it, and `curves`.
         logs: <model>/<training>.csv of every training.
         gates: Sheets of stage `gates`, with their PNGs beside them.
+        figures: PNGs of the stages of `FIGURES`, each below a folder of the stage's name.
         alignment: Sheets of stage `alignment`.
         benchmarks: Folder of Snakemake's benchmarks, <rule>/.../<job>.tsv; need not be there.
         settings: Those of the tables.
@@ -152,6 +174,8 @@ def report(
         "last": _LAST,
         "panels": [_panels(picture) for picture in pictures if picture.stem != TRAINING],
         "gates": [_gate(sheet) for sheet in gates],
+        "figures": [_figure(picture) for picture in figures],
+        "figure_kinds": FIGURES,
         "checks": checks,
         "flagged": [check for check in checks if check.flagged],
         "flags": {flag: meaning for flag, meaning in FLAGS.items() if flag in raised},
@@ -194,10 +218,18 @@ def _losses(log: Path) -> tuple[str, ...]:
 
 
 def _panels(picture: Path) -> Panels:
-    rows = read_rows(picture.with_suffix(".csv"), ("place", "clip", "frame", "model", "NSS"))
+    rows = read_rows(picture.with_suffix(".csv"), ("place", "clip", "frame", "model", "metric"))
     shown = dict.fromkeys(f"{row['place']} {row['clip']}, frame {row['frame']}" for row in rows)
-    model = rows[-1]["model"] if rows else "no model"
-    return Panels(picture.stem, _inline(picture), model, "; ".join(shown))
+    metric = rows[0]["metric"] if rows else "no metric"
+    return Panels(picture.stem, _inline(picture), metric, "; ".join(shown))
+
+
+def _figure(picture: Path) -> Figure:
+    """A figure <stage>/<dataset>.png or <stage>/<model>/<dataset>.png."""
+    folder = picture.parent
+    model = "" if folder.name in FIGURES else folder.name
+    kind = folder.parent.name if model else folder.name
+    return Figure(kind, f"{picture.stem}, {model}" if model else picture.stem, _inline(picture))
 
 
 def _gate(sheet: Path) -> Gate:
@@ -205,11 +237,12 @@ def _gate(sheet: Path) -> Gate:
     rows = read_rows(sheet, ("clip", *columns))
     values = [[float(row[column]) for row in rows if row[column]] for column in columns]
     moving, resting = (fmean(found) if found else None for found in values)
-    curves, panels = (
-        _inline(sheet.with_name(f"{sheet.stem}_{kind}.png")) for kind in ("curves", "panels")
+    curves, panels, regions = (
+        _inline(sheet.with_name(f"{sheet.stem}_{kind}.png"))
+        for kind in ("curves", "panels", "regions")
     )
     model = f"{sheet.parents[1].name} {sheet.parent.name}"
-    return Gate(sheet.stem, model, len(rows), moving, resting, curves, panels)
+    return Gate(sheet.stem, model, len(rows), moving, resting, curves, panels, regions)
 
 
 def _check(sheet: Path) -> Check:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.checks.preflight import main, read_costs
+from pipeline.checks.preflight import main
 from pipeline.checks.probing import probe
 from pipeline.planning.load import configured
 from pipeline.planning.needs import flows
+from pipeline.planning.rates import read_costs
 from pipeline.raw.splits import SheetClip, read_totals
 
 ROOT = Path(__file__).parents[3]
@@ -153,13 +154,15 @@ def test_without_probing_nothing_is_counted(report):
     status, facts, _ = report("--no-probe")
     assert status == 0
     assert facts["datasets"]["diem"]["splits"]["test"]["frames"] is None
-    assert facts["datasets"]["diem"]["stages"]["flow"] == {"bytes": None, "core_hours": None}
+    flow = facts["datasets"]["diem"]["stages"]["flow"]
+    assert (flow["bytes"], flow["core_hours"]) == (None, None)
+    assert facts["work"]["predictions"]["unknown"] > 0
 
 
 def test_costs_grow_with_the_grid(report, checkout):
     (checkout / "workflow/costs.csv").write_text(
-        "# measured\nstage,frames_per_second_a_core,bytes_a_frame\n"
-        "frames lossless,100,1000\nflow pwcnet,10,100\ngaze,1000,10\n"
+        "# measured\nstage,frames_per_second_a_core,bytes_a_frame,memory_mb\n"
+        "frames lossless,100,1000,50\nflow pwcnet,10,100,\ngaze,1000,10,60\n"
     )
     _, facts, _ = report("--dataset", "diem")
     stages = facts["datasets"]["diem"]["stages"]
@@ -167,8 +170,9 @@ def test_costs_grow_with_the_grid(report, checkout):
     assert stages["frames"]["bytes"] == round(180 * 1000 * area)
     assert stages["gaze"]["bytes"] == 1800
     assert stages["flow"]["core_hours"] == round(180 / 10 * area / 3600, 4)
-    assert stages["density"] == {"bytes": None, "core_hours": None}
-    assert stages["deepflow"] == {"bytes": None, "core_hours": None}
+    assert (stages["frames"]["memory_mb"], stages["flow"]["memory_mb"]) == (50, None)
+    assert stages["density"] == {"bytes": None, "core_hours": None, "memory_mb": None}
+    assert stages["deepflow"] == {"bytes": None, "core_hours": None, "memory_mb": None}
 
 
 def test_flows_are_reckoned_where_a_table_needs_them(report):
@@ -297,7 +301,7 @@ def test_committed_costs_and_totals(monkeypatch):
         "gaze",
         "density gaussian",
     } <= costs.keys()
-    assert all(rate > 0 and size > 0 for rate, size in costs.values())
+    assert all(cost.speed > 0 and cost.size > 0 for cost in costs.values())
     totals = read_totals(ROOT / SHEETS / "totals.csv")
     frames = (totals["dhf1k", "paper", split].frames for split in ("train", "val", "test"))
     assert sum(frames) == 582_605

@@ -53,6 +53,16 @@ def test_diem_tests_on_the_videos_of_borji(
     assert "not as published" not in capsys.readouterr().out
 
 
+def test_whole_diem_is_every_video_from_end_to_end(folder: Path) -> None:
+    trained = [f"aa_{i:02d}_720x576" for i in range(64)]
+    _videos(folder, [*trained, *TEST_CLIPS])
+    (folder / "raw/diem").rename(folder / "raw/diem_whole")
+    sheet(dataset="diem_whole")
+    clips = read_sheet(folder / "workflow/splits/diem_whole.csv")
+    assert {clip.name for clip in clips} == {*trained, *TEST_CLIPS}
+    assert {(clip.split, clip.first, clip.last) for clip in clips} == {("test", None, None)}
+
+
 def test_an_incomplete_diem_is_told_and_noted(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

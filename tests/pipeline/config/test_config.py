@@ -279,7 +279,7 @@ def test_a_path_of_maps_has_no_other_braces(maps: str) -> None:
 
 def test_an_unknown_run_lists_the_known_ones() -> None:
     with pytest.raises(
-        InputError, match=r"run: papr: no such run; set it to paper, demo, light, own, part, real"
+        InputError, match=r"run: papr: no such run; set it to paper, demo, diem_whole, light"
     ):
         configured("papr")
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluation.metrics.engine import Engine
+from pipeline.evaluation.metrics.scaling import copy_single
 from tests.pipeline.evaluation.frames import FIVE, point, prediction, scored, truth, values
 
 SHAPE = (210, 331)  # more than a block, and no whole number of blocks
@@ -50,6 +51,42 @@ def test_an_engine_on_any_small_map(seed, offset, levels):
     density = (rng.random((5, 7)) ** 3).astype(np.float32)
     fixated = rng.random((5, 7)) < rng.random()
     assert_same(*both(Engine((5, 7)), saliency, density, fixated))
+
+
+@pytest.mark.parametrize("fixations", [1, 254, 255, 4000])
+def test_an_engine_ranks_among_any_number_of_fixations(fixations):
+    """Their ranks are kept in 8 bits or in 16."""
+    density, fixated = truth(3, SHAPE, fixations)
+    saliency, density = prediction(4, SHAPE).astype(np.float32), density.astype(np.float32)
+    assert_same(*both(Engine(SHAPE), saliency, density, fixated))
+
+
+@pytest.mark.parametrize("metrics", [("sAUC", "IG"), ("IG",), ("sAUC",), (*FIVE, "sAUC", "IG")])
+@pytest.mark.parametrize("offset", [0, 5])
+def test_an_engine_has_the_other_metrics(metrics, offset):
+    saliency, (density, fixated) = prediction(1, SHAPE) + offset, truth(2, SHAPE, 40)
+    saliency, density = saliency.astype(np.float32), density.astype(np.float32)
+    reference = np.random.default_rng(5).choice(saliency.size, 300)
+    options = {"metrics": (*metrics, "chi-square"), "reference": reference}
+    fast = values(saliency, density, fixated, engine=Engine(SHAPE), **options)
+    assert fast == pytest.approx(values(saliency, density, fixated, **options), abs=1e-6)
+    assert fast.get("sAUC") == values(saliency, density, fixated, **options).get("sAUC")
+
+
+@pytest.mark.parametrize("name", ["constant_prediction", "zero_prediction", "no_fixation"])
+def test_an_engine_leaves_degenerate_frames_also_of_the_quickest_metrics(name):
+    saliency, density, fixated = degenerate_frames()[name]
+    options = {"metrics": ("sAUC", "IG"), "reference": np.arange(50)}
+    fast = scored(saliency.astype(np.float32), density, fixated, engine=Engine(SHAPE), **options)
+    exact = scored(saliency.astype(np.float32), density, fixated, **options)
+    assert {one.status for one in fast.values()} == {one.status for one in exact.values()} != {"ok"}
+
+
+def test_float32_of_every_float16():
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16).reshape(256, 256)
+    found = np.empty(halves.shape, np.float32)
+    copy_single(halves, found)
+    assert np.array_equal(found, halves.astype(np.float32), equal_nan=True)
 
 
 def test_an_engine_takes_float16_float64_and_views():
@@ -100,7 +137,10 @@ def test_an_engine_refuses_what_is_not_finite(which, value):
 
 def test_an_engine_refuses_another_size():
     density, fixated = truth(11)
+    whole = np.ones(SHAPE, bool)
     with pytest.raises(ValueError, match="expected maps of"):
+        Engine(SHAPE).score(prediction(11), density, whole)
+    with pytest.raises(ValueError, match="expected fixations on"):
         Engine(SHAPE).score(prediction(11), density, fixated)
 
 

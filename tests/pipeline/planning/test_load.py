@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from pipeline.planning import needs, paths
 from pipeline.planning.load import complete, configured, load, own
 from pipeline.planning.provenance import ROOT
-from pipeline.planning.rows import config_digest
+from pipeline.planning.rows import config_digest, trainings_behind
 from pipeline.runtime.errors import InputError
 
 
@@ -57,7 +59,8 @@ def test_a_file_where_one_works_comes_before_the_workflows(
         ("a: [", "config.yaml, line 1: not YAML"),
         (
             "run: papr\n",
-            "run: papr: no such run; set it to paper, demo, light, own, part, real, verify; did",
+            "run: papr: no such run; set it to paper, demo, diem_whole, light, own, part, real, "
+            "verify; did",
         ),
         ("run: ../runs/demo\n", "run: ../runs/demo: no such run"),
         ("seed: 1\nrun: demo\nseed: 2\n", "config.yaml, line 3: seed: .* twice, first in line 1"),
@@ -70,3 +73,29 @@ def test_a_file_that_does_not_fit(
     (tmp_path / "config.yaml").write_text(content)
     with pytest.raises(InputError, match=said):
         complete({})
+
+
+def test_diem_meta_over_whole_videos_uses_the_papers_weights() -> None:
+    paper, whole = configured("paper"), configured("diem_whole")
+    assert whole.pathvars == paper.pathvars
+    for table in ("table_5", "table_9"):
+        rows, tested = whole.tables[table].measured, whole.tables[table].dataset
+        assert rows == paper.tables[table].measured
+        assert needs.over(whole, tested) == "diem_whole"
+        for row in rows.values():
+            arguments = (row.model, row.training)
+            assert paths.weights(whole, *arguments) == paths.weights(paper, *arguments)
+            assert paths.scores(whole, row, tested) != paths.scores(paper, row, "diem_meta")
+            # No training that a row rests on has any of the videos.
+            assert "diem" not in {*itertools.chain(*trainings_behind(whole, row).values())}
+    same = ("frames", "gaze", "density")
+    one, other = (run.datasets[name] for run, name in ((whole, "diem_whole"), (paper, "diem")))
+    assert all(getattr(one, section) == getattr(other, section) for section in same)
+
+
+@pytest.mark.parametrize("table", ["table_5", "table_6"])
+def test_tables_say_that_setting_2_has_neither_diem_nor_ledov(table: str) -> None:
+    cfg = configured("paper")
+    learned = cfg.trainings[cfg.tables[table].measured["Ours"].training].datasets
+    assert {"diem", "ledov"}.isdisjoint(learned)
+    assert "that includes frames from DIEM or LEDOV" in str(cfg.tables[table].note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import yaml
 from snakemake.utils import update_config
 
 from pipeline.config.section import BACKBONE
-from pipeline.planning.load import load
+from pipeline.planning.load import configured, load
 from pipeline.planning.needs import (
     given,
     imported,
@@ -153,3 +154,17 @@ def test_flow_weights_in_a_file_need_no_datasets() -> None:
     assert "Early Fusion" not in measured(load(raw), "two_stream_3")
     raw["other_flows"]["image_flow"]["weights"] = "flow.safetensors"
     assert "Early Fusion" in measured(load(raw), "two_stream_3")
+
+
+def test_footers_name_the_flow_of_each_model_and_its_weights() -> None:
+    cfg = configured("paper")
+    flows = tables_settings(cfg, "code").flows
+    digest = hashlib.sha256(Path(cfg.flow.weights).read_bytes()).hexdigest()  # type: ignore[union-attr]
+    pwcnet = f"PWC-Net (weights pwcnet.safetensors, SHA-256 {digest[:8]}..., float32)"
+    for model in ("temporal", "gfsalnet", "fang", "stra_net", "early_fusion_pwcnet"):
+        assert flows[model] == pwcnet
+    assert flows["early_fusion"] == "DeepFlow (OpenCV)"
+    assert flows["early_fusion_still"] == (
+        "image_flow (weights image_flow.safetensors, made by this run, float32)"
+    )
+    assert {"spatial", "pqft", "centre_bias", "observers"}.isdisjoint(flows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,32 @@ def test_a_damaged_clip_is_left_out_and_the_others_go_on(raw: Path, tmp_path: Pa
     assert [row["clip"] for row in read_rows(sheet)] == ["001"]
     statistics(**manifests, threads=1, sheet=sheet)
     assert [row["clip"] for row in read_rows(sheet)] == ["001"]
+
+
+def test_every_stage_says_how_far_it_is(
+    raw: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("pipeline.runtime.pace.EVERY", 0.0)
+    stages = Stages(raw, tmp_path)
+    stages.run("001")
+    count = read_manifest(stages.manifest("frames"))["clips"]["001"]["shape"][0]
+    stages.predicted()
+    stages.scored()
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.endswith(" left")]
+    ends = [re.sub(", .*", "", line) for line in lines if line.startswith(("1 of", f"{count} of"))]
+    # Frames and gaze count clips, flow and density frames; then maps, and frames that were scored.
+    assert ends == [
+        "1 of 1 clips",
+        f"{count} of {count} frames",
+        "1 of 1 clips",
+        f"1 of {count} frames",
+        f"{count} of {count} frames",
+        f"{count} of {count} maps",
+        f"{count} of {count} frames",
+    ]
 
 
 def read_scores(sheet: Path) -> list[dict[str, str]]:

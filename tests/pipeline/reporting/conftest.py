@@ -112,6 +112,7 @@ def settings(**changes: Any) -> TablesSettings:
         "quoted": {},
         "coverage": {},
         "observed": [],
+        "flows": {"gfsalnet": "PWC-Net (weights mine.pth, SHA-256 01234567..., float32)"},
     }
     return TablesSettings.model_validate(defaults | changes)
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pipeline.reporting.export import export
-from pipeline.reporting.grey_levels import Extent, grey
+from pipeline.reporting.figures.grey_levels import Extent, grey
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, SALIENCY, Kind
 from pipeline.stores.manifests import frame_numbers

@@ -99,6 +99,25 @@ def test_a_teacher_has_no_side() -> None:
     np.testing.assert_allclose(found, found[:, ::-1], rtol=1e-4)
 
 
+def test_a_teacher_sees_a_picture_at_two_sizes() -> None:
+    class Watching(_Bright):
+        """Keeps the sizes that it sees."""
+
+        def forward(self, clip: Tensor, flow: Tensor, state: None) -> Tensor:
+            seen.append((*clip.shape[-2:],))
+            return super().forward(clip, flow, state)
+
+    seen: list[tuple[int, ...]] = []
+    model = Model("net", "a network", Watching(), trained=(96, 192))
+    picture = np.full((300, 600, 3), 20, np.uint8)
+    picture[80:120, 440:480] = 250
+    found = Teacher(model).predict(picture).squeeze()
+    assert seen == [(128, 256), (96, 192)]
+    row, column = np.unravel_index(found.argmax(), found.shape)
+    assert 80 <= row < 120
+    assert 440 <= column < 480
+
+
 def test_a_crop_follows_from_seed_and_name(tmp_path: Path, salicon: Path, weights: Path) -> None:
     roots = [tmp_path / name for name in ("all", "one", "other")]
     for root in roots:
@@ -187,4 +206,4 @@ def test_no_photograph_that_is_measured_on_is_cut() -> None:
     assert stems["train"].isdisjoint(stems["val"])
     trained = {name for name, split in photographs.items() if split == "train"}
     assert stems["train"] | stems["val"] == trained
-    assert {*Counter(row.name.rpartition("_")[0] for row in rows).values()} == {3}
+    assert {*Counter(row.name.rpartition("_")[0] for row in rows).values()} == {6}

@@ -13,10 +13,10 @@ from torch import nn
 
 from model.outputs import Maps
 from pipeline.config.training import Sgd
+from pipeline.planning.schedule import iterations_of, rate_of
 from pipeline.runtime.errors import InputError
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples
-from pipeline.training.trainer import iterations_of
 from tests.builders import gfsalnet, training
 from tests.pipeline.training.kills import assert_same_bits
 from tests.pipeline.training.spots import run_in, small
@@ -25,6 +25,26 @@ from tests.pipeline.training.spots import run_in, small
 def test_iterations() -> None:
     assert iterations_of(training(epochs=0.5), 100) == 13
     assert iterations_of(training(epochs=None, iterations=7), 100) == 7
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": 3},
+        {"step": "epoch"},
+        {"milestones": (2, 7), "gamma": 0.5},
+        {"epochs": None, "iterations": 9, "end_rate": 1e-4},
+    ],
+)
+def test_rates_fall_as_planning_knows(
+    samples: TrainingSamples, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    run = run_in(tmp_path, **{"gamma": 0.1, **changes})
+    rate = rate_of(run.settings, samples.epoch)
+    rates = [row[5] for row in train(small(), samples, run)]
+    expected = [run.settings.learning_rate * rate(iteration) for iteration in range(len(rates))]
+    np.testing.assert_allclose(np.array(rates, float), expected, rtol=1e-9)
+    assert rates[-1] < rates[0]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from torch import nn
 
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.processes import Processes
+from pipeline.training import loop
 from pipeline.training.loop import write_log
 from pipeline.training.saliency import SaliencyTrainer, train
 from pipeline.training.samples import TrainingSamples
@@ -89,9 +91,26 @@ def test_the_log_file_moves_and_shows_what_was_measured(
     rows = train(small(), samples, run_in(tmp_path, checkpoint=5), samples)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("iteration")]
     assert len(lines) == len(rows) == 11
-    assert lines[3] == f"iteration 4 of 11, loss {rows[3][1]:.4f}"
+    assert lines[3].startswith(f"iteration 4 of 11, loss {rows[3][1]:.4f}, ")
+    assert re.search(r", [\d.e+]+/s, \d+ s left$", lines[3])
     kl, nss = rows[4][-2:]
-    assert lines[4].endswith(f", validation_kl {kl:.4g}, validation_nss {nss:.4g}")
+    assert f", validation_kl {kl:.4g}, validation_nss {nss:.4g}, " in lines[4]
+
+
+def test_a_long_training_has_a_line_a_minute(
+    samples: TrainingSamples,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "LINES", 1)
+    monkeypatch.setattr("pipeline.runtime.pace.EVERY", 0.0)
+    train(small(), samples, run_in(tmp_path))
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == (
+        "11 iterations of 4; learning rate 0.01, times 0.1 every 8 iterations: 1e-03 at the end"
+    )
+    assert len([line for line in lines if line.startswith("iteration")]) == 11
 
 
 def test_log(tmp_path: Path) -> None:

@@ -121,6 +121,8 @@ def test_footer_counts_frames_and_names_what_was_run(made):
         "- Intervals: none: 2 clips have a value, and with fewer than 6 none is shown",
         "- Average: mean over frames",
         "- Ground truth: paper",
+        "- Optical flow: Setting 1, Setting 2: PWC-Net (weights mine.pth, SHA-256 01234567..., "
+        "float32). Centre bias: none",
         "- Split: test",
         "- Protocol: mit",
         "- Configuration: c0ffee00",

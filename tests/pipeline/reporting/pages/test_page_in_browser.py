@@ -273,7 +273,9 @@ def test_without_scripts_it_is_a_plain_table(browser: Browser, path: Path) -> No
     with Tab(browser, path) as tab:
         tab.call("Emulation.setScriptExecutionDisabled", value=True)
         tab.call("Page.reload")
-        tab.until("document.readyState === 'complete' && document.querySelector('.scores') !== null")
+        tab.until(
+            "document.readyState === 'complete' && document.querySelector('.scores') !== null"
+        )
         assert tab.js("document.querySelector('.tools').hidden")
         assert tab.js("document.querySelectorAll('.scores tbody').length") == 2
         shown = tab.js("document.querySelector('.scores').innerText")

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from pipeline.reporting.figures.timings import duration, read_timings
 from pipeline.reporting.intervals import Comparison
 from pipeline.reporting.pages.page import Cell, ClipTable, Page, Pair, Row, write_index
 from pipeline.reporting.pages.report import FLAGS, report
-from pipeline.reporting.pages.timings import duration, read_timings
 from pipeline.runtime.errors import InputError
 from tests.pipeline.reporting.conftest import Html, settings
 
-SECTIONS = ["tables", "training", "panels", "gates", "alignment", "timing"]
+SECTIONS = ["tables", "training", "panels", "figures", "gates", "alignment", "timing"]
 BENCHMARK = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 TABLE = Page(
     name="table_1",
@@ -47,7 +47,7 @@ def nothing(tmp_path):
     """A run that made tables and nothing else."""
     write_index(tmp_path / "tables", [replace(TABLE, name="table_2"), TABLE], "All", [])
     return {
-        **{name: [] for name in ("pictures", "logs", "gates", "alignment")},
+        **{name: [] for name in ("pictures", "logs", "gates", "figures", "alignment")},
         "tables": tmp_path / "tables",
         "benchmarks": tmp_path / "benchmarks",
         "settings": settings(seed=3),
@@ -57,12 +57,13 @@ def nothing(tmp_path):
 
 @pytest.fixture
 def everything(nothing, tmp_path):
-    panels = "place,clip,frame,model,NSS,clip_NSS\nbest,a&b,3,Ours,2.5,2.4\nworst,c,1,Ours,,\n"
-    write(tmp_path / "pictures/ucf_sports.csv", panels)
+    panels = "best,a&b,3,Ours,NSS,2.5,2.4\nworst,c,1,Ours,NSS,,\n"
+    header = "place,clip,frame,model,metric,value,clip_mean\n"
+    write(tmp_path / "pictures/table_1.csv", header + panels)
     log = "iteration,loss\n" + "".join(f"{i},{i / 10}\n" for i in range(1, 21))
     gate = "clip,frame,moving_share,G_T_moving,G_T_resting\na,1,0.1,0.9,0.4\na,2,0,,0.2\n"
     checked = "clip,seconds,best_lag,flags\na,1,0,\nb,2,9,late outside\n"
-    for kind in ("curves", "panels"):
+    for kind in ("curves", "panels", "regions"):
         draw(tmp_path / f"gates/gfsalnet/setting_2/ucf_sports_{kind}.png")
     for i, cells in enumerate(
         ("100.0\t0\t300\t0\t0\t0\t0\t0\t0\t90", "200.0\t0\tNA\t0\t0\t0\t0\t0\t0\tNA")
@@ -70,11 +71,15 @@ def everything(nothing, tmp_path):
         write(tmp_path / f"benchmarks/flow/ucf_sports/{i}.tsv", f"{BENCHMARK}{cells}\n")
     return nothing | {
         "pictures": [
-            draw(tmp_path / "pictures/ucf_sports.png", (3000, 200)),
+            draw(tmp_path / "pictures/table_1.png", (3000, 200)),
             draw(tmp_path / "pictures/training.png"),
         ],
         "logs": [write(tmp_path / "weights/gfsalnet/setting_2.csv", log)],
         "gates": [write(tmp_path / "gates/gfsalnet/setting_2/ucf_sports.csv", gate)],
+        "figures": [
+            draw(tmp_path / "overlays/diem.png"),
+            draw(tmp_path / "flow_images/early_fusion/diem.png"),
+        ],
         "alignment": [write(tmp_path / "alignment/ucf_sports.csv", checked)],
     }
 
@@ -90,7 +95,7 @@ def test_every_part_is_there_and_listed(everything):
     assert sections == SECTIONS
     links = [value for value in page.values("href") if value.startswith("#")]
     assert set(links) <= {f"#{name}" for name in page.values("id")}
-    assert {f"#{name}" for name in SECTIONS} | {"#table_1-title", "#panels-ucf_sports"} <= {*links}
+    assert {f"#{name}" for name in SECTIONS} | {"#table_1-title", "#panels-table_1"} <= {*links}
 
 
 @pytest.mark.parametrize("case", ["nothing", "everything"])
@@ -114,8 +119,9 @@ def test_names_are_unique_and_what_is_named_exists(case, request):
 def test_every_picture_says_what_it_shows(everything):
     page = made(everything)
     pictures = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(pictures) == 4
+    assert len(pictures) == 7
     assert "best a&b, frame 3; worst c, frame 1" in pictures[1]["alt"]
+    assert pictures[3]["alt"].startswith("diem, early_fusion. Frames, and below them the flow")
     assert all(len(one["alt"]) > 20 and int(one["width"]) <= 1500 for one in pictures)
 
 
@@ -161,8 +167,8 @@ def test_the_same_input_gives_the_same_bytes(everything):
 
 def test_a_damaged_input_is_one_message(everything, tmp_path):
     damaged = {
-        "pictures/ucf_sports.png": "not a picture",
-        "pictures/ucf_sports.csv": "no column",
+        "pictures/table_1.png": "not a picture",
+        "pictures/table_1.csv": "no column",
         "gates/gfsalnet/setting_2/ucf_sports.csv": "no column",
         "tables/pages.json": "no pages of tables",
         "benchmarks/flow/ucf_sports/0.tsv": "as Snakemake's benchmark",

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from pipeline.reporting.pictures import chosen, error, pictures, stretched, typical
+from pipeline.reporting.figures.drawing import error, stretched
+from pipeline.reporting.figures.pictures import pictures
+from pipeline.reporting.figures.seen import chosen, typical
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
-from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, SALIENCY
-from pipeline.stores.score_sheets import seal_sheet
-from pipeline.stores.writing import write_store
-
-NAN = float("nan")
-SIZE = (16, 24)
-NSS = {"a": (1.0, 2.0, 3.0), "b": (5.0, NAN, 6.0), "c": (3.0, 3.5, 3.4), "d": (0.0, 9.0, 0.0)}
-"""Means 2, 5.5, 3.3 and 3."""
+from tests.pipeline.reporting.figures.small import NAN, SIZE, rows_of, seal, sheet, stores
 
 
 def test_best_median_and_worst():
@@ -61,53 +57,17 @@ def test_maps_of_another_size_are_resized():
     assert found[0].max() < 0.01 < found[8].max()
 
 
-def _stores(folder):
-    """Four clips of six frames; of each the maps of frames 1, 3 and 5."""
-    rng = np.random.default_rng(1)
-    shapes = {FRAMES: (*SIZE, 3), FLOW: (2, *(side // 4 for side in SIZE)), DENSITY: SIZE}
-    paths = {}
-    for kind in (FRAMES, FLOW, DENSITY, SALIENCY):
-        paths[kind.name] = folder / f"{kind.name}.json"
-        with write_store(kind, folder / f"{kind.name}.zarr", paths[kind.name], {}) as writer:
-            for clip in NSS:
-                listed = {"frames": [1, 3, 5], "numbers": [12, 14, 16]} if kind is SALIENCY else {}
-                count = 3 if kind is SALIENCY else 6
-                values = rng.random((count, *shapes.get(kind, SIZE)))
-                array = (values * 255 if kind is FRAMES else values).astype(kind.dtype)
-                writer.add(clip, [array], **listed)
-    return paths
-
-
-def _scores(folder):
-    lines = ["clip,frame,CC,NSS,status"]
-    for clip, values in NSS.items():
-        for frame, value in zip((1, 3, 5), values, strict=True):
-            odd = np.isnan(value)
-            cell, status = ("", "NSS=no_fixation") if odd else (str(value), "ok")
-            lines.append(f"{clip},{frame},0.5,{cell},{status}")
-    return _sealed(folder / "scores.csv", "\n".join([*lines, ""]))
-
-
-def _sealed(path, rows):
-    path.write_text(rows)
-    seal_sheet(path, "mit", {}, {})
-    return path
-
-
-def _rows(path):
-    return path.read_text().partition("\n")[2]
-
-
-def _made(folder, *scores):
-    paths = _stores(folder)
+def _made(folder, *scores, still=False):
+    paths = stores(folder)
     pictures(
-        frames=[paths["frames"]],
-        flow=[paths["flow"]],
-        density=[paths["density"]],
+        **{name: [paths[name]] for name in ("frames", "density", "gaze")},
+        flow=[] if still else [paths["flow"]],
         pictured={
             "One": (paths["saliency"], scores[0]),
             "Two": (paths["saliency"], scores[-1]),
         },
+        leading="Two",
+        metrics=["CC"],
         protocol="mit",
         seed=0,
         picture=folder / "grid.png",
@@ -115,39 +75,64 @@ def _made(folder, *scores):
     )
 
 
+def test_the_worst_clip_of_a_distance_has_the_largest_value():
+    means = {"a": 1.0, "b": 3.0, "c": 2.0}
+    assert chosen(means, "KLDiv") == {"best": "a", "median": "c", "worst": "b"}
+
+
 def test_the_sheet_says_what_the_grid_shows(tmp_path):
-    _made(tmp_path, _scores(tmp_path))
+    _made(tmp_path, sheet(tmp_path))
     rows = read_rows(tmp_path / "grid.csv")
     assert [row["model"] for row in rows] == ["One", "Two"] * 3
-    shown = [(row["place"], row["clip"], row["frame"], row["NSS"]) for row in rows[::2]]
+    shown = [(row["place"], row["clip"], row["frame"], row["value"]) for row in rows[::2]]
     assert shown == [
         ("best", "b", "12", "5.0000"),
         ("median", "c", "16", "3.4000"),
         ("worst", "a", "14", "2.0000"),
     ]
-    assert rows[0]["clip_NSS"] == "5.5000"
+    assert rows[0]["clip_mean"] == "5.5000"
+    assert {row["metric"] for row in rows} == {"NSS"}
 
 
 def test_the_same_stores_give_the_same_bytes(tmp_path):
     grids = []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        _made(tmp_path / name, _scores(tmp_path / name))
+        _made(tmp_path / name, sheet(tmp_path / name))
         grids.append((tmp_path / name / "grid.png").read_bytes())
     assert grids[0] == grids[1]
 
 
-def test_scores_without_nss_are_told(tmp_path):
-    scores = _scores(tmp_path)
-    rows = _rows(scores).replace("NSS=no_fixation", "ok").replace("CC,NSS", "CC,KLDiv")
-    _sealed(scores, rows)
-    with pytest.raises(InputError, match=r"scores\.csv: expected a column NSS, found CC, KLDiv"):
+def test_scores_without_nss_choose_by_the_first_metric_of_the_table(tmp_path):
+    scores = sheet(tmp_path)
+    rows = rows_of(scores).replace("NSS=no_fixation", "ok").replace("CC,NSS", "CC,KLDiv")
+    seal(scores, rows)
+    _made(tmp_path, scores)
+    assert {row["metric"] for row in read_rows(tmp_path / "grid.csv")} == {"CC"}
+
+
+def test_scores_without_any_such_metric_are_one_message(tmp_path):
+    scores = sheet(tmp_path)
+    rows = rows_of(scores).replace("NSS=no_fixation", "ok").replace("CC,NSS", "SIM,KLDiv")
+    seal(scores, rows)
+    with pytest.raises(InputError, match=r"expected a column NSS or CC, found SIM, KLDiv"):
         _made(tmp_path, scores)
 
 
+def test_still_images_have_no_flow(tmp_path):
+    scores = sheet(tmp_path)
+    _made(tmp_path, scores, still=True)
+    with Image.open(tmp_path / "grid.png") as without:
+        pixels = np.asarray(without.convert("RGB"))
+    _made(tmp_path, scores)
+    with Image.open(tmp_path / "grid.png") as grid:
+        assert grid.size == pixels.shape[1::-1]
+        assert (np.asarray(grid.convert("RGB")) != pixels).any()
+
+
 def test_scores_of_other_frames_are_told(tmp_path):
-    scores = _scores(tmp_path)
+    scores = sheet(tmp_path)
     fewer = tmp_path / "fewer.csv"
-    _sealed(fewer, _rows(scores).replace("a,1,0.5,1.0,ok\n", ""))
+    seal(fewer, rows_of(scores).replace("a,1,0.5,1.0,ok\n", ""))
     with pytest.raises(InputError, match=r"fewer\.csv: expected the frames that .*scores\.csv"):
         _made(tmp_path, fewer, scores)

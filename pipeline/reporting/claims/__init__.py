@@ -1,0 +1,1 @@
+"""What of the papers was reproduced, claim by claim."""
