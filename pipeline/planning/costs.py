@@ -26,7 +26,7 @@ from pipeline.planning.rows import all_measured
 from pipeline.planning.schedule import SMALL, iterations_of, share_small
 from pipeline.planning.targets import pretrainings, training_logs
 from pipeline.raw.splits import Total, known_totals, read_sheet
-from pipeline.runtime.pace import in_words
+from pipeline.runtime.pace import duration
 
 MOST = 0.5
 """Share of the iterations above which a training counts as idle."""
@@ -274,7 +274,7 @@ def announced(cfg: Config, jobs: Iterable[tuple[str, Mapping[str, str]]], cores:
     parts = ", ".join(f"{kind} {work(of_kind).hours:,.0f}" for kind, of_kind in kinds.items())
     lines = [
         f"About {whole.hours:,.0f} hours of a core ({parts}), so "
-        f"{in_words(whole.hours * _HOUR / cores)} on {cores} cores at best; docs/cost.md says what "
+        f"{duration(whole.hours * _HOUR / cores)} on {cores} cores at best; docs/cost.md says what "
         "to shrink first."
     ]
     if whole.unknown:
