@@ -118,7 +118,10 @@ class Costs:
         if epoch is None:
             return Cost(memory=memory)
         samples = iterations_of(settings, epoch) * settings.batch
-        return Cost(samples * cost.seconds * self._grown(arguments) / _HOUR, memory)
+        # Each batch is of one of these sizes, by chance.
+        smaller = sum(1 / factor**2 for factor in settings.shrink) / len(settings.shrink)
+        hours = samples * cost.seconds * smaller * self._grown(arguments) / _HOUR
+        return Cost(hours, memory)
 
     def epoch(self, model: str, training: str) -> int | None:
         """Samples of an epoch of a training; None where its frames are not known.

@@ -64,6 +64,15 @@ def test_a_micro_batch_and_a_cheaper_way_count() -> None:
 
 
 @pytest.mark.usefixtures("sheets")
+def test_smaller_batches_take_less() -> None:
+    cfg = configured("paper")
+    whole = Costs(cfg).training("gfsalnet", "setting_2")
+    some = Costs(changed(cfg, "setting_2", shrink=(1, 2))).training("gfsalnet", "setting_2")
+    assert some.hours == pytest.approx((whole.hours or 0) * 5 / 8)
+    assert some.memory == whole.memory
+
+
+@pytest.mark.usefixtures("sheets")
 def test_samples_of_networks_that_see_time_are_clips() -> None:
     costs = Costs(configured("paper"))
     assert costs.epoch("salema", "setting_1_dhf1k") == 34_614
