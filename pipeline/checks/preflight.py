@@ -124,7 +124,8 @@ def _frames_of(costs: Costs, name: str, splits: Mapping[str, Mapping[str, Any]])
         costs.frames(name, split) if facts["frames"] is None else facts["frames"]
         for split, facts in splits.items()
     ]
-    return None if None in counts else sum(counts)
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _leaves_out(root: Path, dataset: Dataset, finding: Finding, splits: Mapping[str, str]) -> bool:

@@ -10,7 +10,7 @@ share of pixels above the lowest fixated one, divided by the number of fixations
 with fifty of them and half of the error with one, which is what an observer has in a video's frame.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -37,9 +37,10 @@ from pipeline.preprocessing.density_recipes import PointDensity, Shape, density_
 from pipeline.preprocessing.fixations import video_pixels
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.pace import Pace
 from pipeline.runtime.workers import computed
 from pipeline.stores.kinds import GAZE, SHARD
-from pipeline.stores.reading import open_parts, refuse_nothing
+from pipeline.stores.reading import Store, open_parts, refuse_nothing
 from pipeline.stores.settings import observers_settings
 from pipeline.stores.verify import damage
 
@@ -89,27 +90,26 @@ def observers(
     truth = ground_truth(density, gaze)
     refuse_nothing(truth.pixels, gaze)
     request = Request(protocol, tuple(metrics), seed)
-    blocks = computed(
-        _tasks(gaze, truth, frame_list, recipe, held_out, request), "threads", threads
-    )
-    frames = (frame for block in blocks for frame in block)
+    stores = open_parts(GAZE, gaze)
+    listed = listed_frames(frame_list, {clip: truth.density[clip].clips[clip] for clip in stores})
+    blocks = computed(_tasks(stores, truth, listed, recipe, held_out, request), "threads", threads)
+    pace = Pace(sum(map(len, listed.values())), "frames")
+    frames = (frame for block in pace.along(blocks, len) for frame in block)
     settings = observers_settings(recipe, held_out, seed)
     write_scores(scores, request, frames, truth.inputs, settings)
 
 
 def _tasks(
-    gaze: Sequence[Path],
+    stores: Mapping[str, Store],
     truth: GroundTruth,
-    frame_list: Sequence[Path],
+    listed: Mapping[str, Sequence[int]],
     recipe: PointDensity,
     held_out: int,
     request: Request,
 ) -> Iterator[Delayed]:
     """Yield a task for every shard of the frames that count."""
-    known, stores = delayed(truth, pure=False), open_parts(GAZE, gaze)
-    facts = {clip: truth.density[clip].clips[clip] for clip in stores}
-    block = delayed(_score_block, pure=False)
-    for name, frames in listed_frames(frame_list, facts).items():
+    known, block = delayed(truth, pure=False), delayed(_score_block, pure=False)
+    for name, frames in listed.items():
         points = np.asarray(stores[name][name][:])
         clip = delayed(
             _clip(points, stores[name].clips[name], truth.shape(name), recipe), pure=False
