@@ -97,7 +97,12 @@ def _outline(axis: Any, box: Box, shape: tuple[int, ...], look: Look) -> None:
     """Draw a box onto a frame, over a white line that parts it from the picture."""
     left, top, right, bottom = (end * shape[1 - k % 2] - 0.5 for k, end in enumerate(box))
     for width, colour, style in ((3.0, "white", "-"), (1.6, look.color, look.linestyle)):
-        edges = {"fill": False, "edgecolor": colour, "linewidth": width, "linestyle": style}
+        edges: dict[str, Any] = {
+            "fill": False,
+            "edgecolor": colour,
+            "linewidth": width,
+            "linestyle": style,
+        }
         axis.add_patch(Rectangle((left, top), right - left, bottom - top, **edges))
 
 
