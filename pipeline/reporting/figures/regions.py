@@ -10,14 +10,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from pipeline.config.figures import Box
-from pipeline.reporting.figures.drawing import (
-    LOOKS,
-    Look,
-    Margins,
-    draw,
-    grid,
-    save,
-)
+from pipeline.reporting.figures.drawing import LOOKS, MOVES, RESTS, Look, Margins, draw, grid, save
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
 
