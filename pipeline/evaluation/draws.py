@@ -63,7 +63,9 @@ def reference_positions(
     """
     # A pixel's centre lies half a pixel inside it.
     rescaled = [
-        np.floor((points + 0.5) * np.divide(fixated.shape, shape)).astype(np.intp)
+        points.astype(np.intp)
+        if shape == fixated.shape
+        else np.floor((points + 0.5) * np.divide(fixated.shape, shape)).astype(np.intp)
         for points, shape in zip(pixels, shapes, strict=True)
     ]
     y, x = np.concatenate([np.empty((0, 2), np.intp), *rescaled]).T

@@ -16,7 +16,7 @@ from pipeline.runtime.pace import Pace
 from pipeline.runtime.workers import computed
 from pipeline.stores.kinds import SALIENCY
 from pipeline.stores.manifests import left_out
-from pipeline.stores.reading import named, open_store, refuse_nothing
+from pipeline.stores.reading import named, open_store, read_in_rust, refuse_nothing
 from pipeline.stores.verify import damage
 
 
@@ -67,4 +67,5 @@ def _check_length(maps: StoredMaps, truth: GroundTruth, clip: str) -> None:
 
 
 if __name__ == "__main__":
+    read_in_rust()
     main(score, damage=damage)

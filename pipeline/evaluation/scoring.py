@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.evaluation.draws import reference_frames, reference_positions
 from pipeline.evaluation.frame_scores import Frame, Scores, score_frame
 from pipeline.evaluation.metrics.engine import Engine
-from pipeline.evaluation.metrics.scaling import Map
+from pipeline.evaluation.metrics.scaling import Map, copy_single
 from pipeline.evaluation.protocols import Protocol, Reference, protocol, reported
 from pipeline.preprocessing.fixations import pixels_by_frame
 from pipeline.runtime.errors import InputError
@@ -59,9 +59,11 @@ class StoredMaps:
 
     def read(self, clip: str, frames: Sequence[int]) -> Iterator[Map]:
         """Yield maps [y, x] in float32."""
-        array, indices = self.store[clip], {f: i for i, f in enumerate(self.frames(clip))}
-        for frame in frames:
-            yield np.asarray(array[indices[frame]], np.float32)
+        indices = {frame: i for i, frame in enumerate(self.frames(clip))}
+        for half in self.store.frames_at(clip, [indices[frame] for frame in frames]):
+            single = np.empty(half.shape, np.float32)
+            copy_single(half, single)
+            yield single
 
 
 @dataclass(frozen=True)
@@ -167,17 +169,18 @@ def score_frames(
     """Score some frames of a clip; a frame whose map is unreadable is left out.
 
     Raises:
-        InputError: A map holds NaN or infinity.
+        InputError: A map holds NaN or infinity, or a stored one is damaged.
     """
     rules = request.rules
     # An engine for each call, for its scratch is not shared by threads.
     score = partial(score_frame, rules, metrics=request.columns, engine=Engine(truth.shape(clip)))
-    density, scored = truth.density[clip][clip], list[ScoredFrame]()
-    for index, saliency in zip(frames, maps.read(clip, frames), strict=True):
+    densities, scored = truth.density[clip].frames_at(clip, frames), list[ScoredFrame]()
+    pairs = zip(frames, maps.read(clip, frames), densities, strict=True)
+    for index, saliency, density in pairs:
         if saliency is None:
             continue
         rng = request.generator(clip, index)
-        frame = Frame(saliency, np.asarray(density[index]), truth.pixels[clip][index])
+        frame = Frame(saliency, density, truth.pixels[clip][index])
         reference = truth.elsewhere(rules, clip, index, frame.fixated, rng)
         try:
             scores = score(frame, reference=reference, rng=noise(rules, rng))
