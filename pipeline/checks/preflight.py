@@ -53,7 +53,7 @@ from pipeline.checks.preflight_report import show
 from pipeline.checks.probing import Finding, Probed, empty_files, extra_clips, probe
 from pipeline.config.config import Config
 from pipeline.config.data import Dataset
-from pipeline.planning.costs import Costs, idle, predictions, trainings, work
+from pipeline.planning.costs.jobs import Costs, idle, predictions, trainings, work
 from pipeline.planning.load import configured, load
 from pipeline.planning.missing import almost
 from pipeline.planning.needs import left_out, used_splits

@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.planning.costs import idle_in_words
+from pipeline.planning.costs.jobs import idle_in_words
 
 _SHOWN = 3
 """Largest number of names shown of a list; the rest is counted."""

@@ -21,7 +21,7 @@ from pipeline.config.config import Config
 from pipeline.config.evaluation import Verification
 from pipeline.planning import made, needs, paths
 from pipeline.planning.claims import tests_digest
-from pipeline.planning.costs import Costs
+from pipeline.planning.costs.jobs import Costs
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
 from pipeline.planning.provenance import code_digest

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.checks.preflight import main
 from pipeline.checks.probing import probe
+from pipeline.planning.costs.rates import read_costs
 from pipeline.planning.load import configured
 from pipeline.planning.needs import flows
-from pipeline.planning.rates import read_costs
 from pipeline.raw.splits import SheetClip, read_totals
 
 ROOT = Path(__file__).parents[3]

@@ -340,8 +340,7 @@ def test_maps_of_another_length_are_told(stores: dict[str, Path]) -> None:
 
 def test_a_damaged_map_is_named(stores: dict[str, Path]) -> None:
     manifest = _predict(stores, CENTRE)
-    # Opening checks the digests of small files, and so would find it first.
-    maps = StoredMaps(open_store(SALIENCY, manifest))
+    maps = StoredMaps(open_store(SALIENCY, manifest))  # opening would find it by its digest
     shard = next(file for file in manifest.with_suffix(".zarr").glob("a/c/**/*") if file.is_file())
     content = bytearray(shard.read_bytes())
     content[20] ^= 4

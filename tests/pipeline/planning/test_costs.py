@@ -10,11 +10,11 @@ import pytest
 
 from pipeline.config.config import Config
 from pipeline.planning import costs as module
-from pipeline.planning.costs import Cost, Costs, announced, idle, predictions, trainings, work
+from pipeline.planning.costs.jobs import Cost, Costs, announced, idle, predictions, trainings, work
+from pipeline.planning.costs.rates import NETWORK_COSTS, STAGE_COSTS, read_network_costs
 from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import configured
 from pipeline.planning.needs import dealt
-from pipeline.planning.rates import NETWORK_COSTS, STAGE_COSTS, read_network_costs
 from pipeline.planning.settings import Settings
 from pipeline.runtime.errors import InputError
 

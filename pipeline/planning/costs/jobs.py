@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 from pipeline.config.config import Config
 from pipeline.config.training import Training
 from pipeline.planning import needs
-from pipeline.planning.load import of_the_papers, own
-from pipeline.planning.rates import (
+from pipeline.planning.costs.rates import (
     NETWORK_COSTS,
     STAGE_COSTS,
     NetworkCost,
@@ -22,6 +21,7 @@ from pipeline.planning.rates import (
     read_network_costs,
     training_label,
 )
+from pipeline.planning.load import of_the_papers, own
 from pipeline.planning.rows import all_measured
 from pipeline.planning.schedule import SMALL, iterations_of, share_small
 from pipeline.planning.targets import pretrainings, training_logs
