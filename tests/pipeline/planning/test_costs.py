@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.config.config import Config
-from pipeline.planning import costs as module
+from pipeline.planning.costs import jobs as module
 from pipeline.planning.costs.jobs import Cost, Costs, announced, idle, predictions, trainings, work
 from pipeline.planning.costs.rates import NETWORK_COSTS, STAGE_COSTS, read_network_costs
 from pipeline.planning.inputs import Inputs
