@@ -1,7 +1,7 @@
 """What jobs cost: hours of a core and memory, by rates that were measured (docs/cost.md).
 
 Rates are of 640x480; what works on the frame grid grows with its area. What a network costs is
-known for the sizes that config.yaml gives it: of a run that changes them, nothing is said.
+known for the sizes that config.yaml gives it: of a run that changes them, nothing is stated.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
