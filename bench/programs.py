@@ -126,7 +126,7 @@ def main() -> None:
         "",
         f"{today()}, threads: 1. `python bench/programs.py`.",
         "",
-        f"NSS on {len(names)} photographs of 640x480, and that of the maps of the authors' programs",
+        f"NSS on {len(names)} photographs of 640x480, and that of their authors' programs' maps",
         "(run under GNU Octave); frames of 640x480 per second, all models in turn in one run.",
         "Ours beside them: `_paper` as the papers describe them, `_own` our combination. PQFT and",
         "coding length of photographs see one frame.",
