@@ -85,7 +85,7 @@ def fit_coding_length(network: nn.Module, clips: list[Clip], settings: Fitting, 
         raise InputError(
             f"{clips[0][0].path} and others: {len(samples)} patches of {network.patch}x"
             f"{network.patch}: {rank} dimensions vary, {count} components are asked for; lower "
-            "networks.coding_length.features or raise fitting.patches in config.yaml"
+            "`features` of the network or raise fitting.patches in config.yaml"
         )
     found = FastICA(
         count,
