@@ -171,10 +171,23 @@ def screenshot(page: Path, out: Path) -> None:
         return
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     size = ["--window-size=1280,900", "--virtual-time-budget=4000"]
-    taken = page.with_suffix(".png")
+    taken = WORK / f"{page.stem}.png"
     line = [browser, *options, *size, f"--screenshot={taken}", page.as_uri()]
     subprocess.run(line, check=True, capture_output=True)
-    Image.open(taken).convert("RGB").save(out, quality=88)
+    picture = Image.open(taken).convert("RGB")
+    # Text in few colours is small as PNG, a frame of a film as JPEG.
+    picture = picture.quantize(64) if out.suffix == ".png" else picture
+    picture.save(out, quality=88, optimize=True)
+
+
+def table(out: Path) -> None:
+    """Write what a browser shows of the demo's first table, which `make tables` makes."""
+    page = DOCS.parent / "results/tables/table_1.html"
+    if not page.exists():
+        print(f"{out}: left as it is, since there is no {page}; make it with: make tables")
+        return
+    # The head of the page; the rest of it explains and compares.
+    screenshot(page, out)
 
 
 def main() -> None:
@@ -193,6 +206,7 @@ def main() -> None:
     screenshot(WORK / "page.html", DOCS / "page.jpg")
     rivals(DOCS / "rivals.png")
     demo(DOCS / "demo.png")
+    table(DOCS / "table.png")
 
 
 if __name__ == "__main__":

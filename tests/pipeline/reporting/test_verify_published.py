@@ -183,7 +183,7 @@ def test_the_page_says_by_what_numbers_and_circumstances_differ(verified, capsys
     talk = text[text.index("## A talk") :]
     assert "all 100 clips, here 4; ground truth not known, here paper; protocol not known" in talk
     page = Html((out / "verify_published.html").read_text())
-    assert ["AUC-J", "0.800", "0.802 [0.700, 0.900]", "+0.002 (+0.2 %)", "agrees"] in page.rows
+    assert ["AUC-J", "0.800", "0.802", "+0.002 (+0.2 %)", "agrees"] in page.rows
     assert page.rows[page.rows.index(["Clip", *page.rows[0][1:]]) + 1][0] == "602, NSS"
     assert "Their program: val, protocol salema, 3 of 4 clips" in capsys.readouterr().out
 
