@@ -83,8 +83,8 @@ class GBVS(nn.Module):
 
         Without ``earlier``, flicker and motion are those of a film's first frame.
         """
-        before = None if earlier is None else earlier[:, -1]
-        saliency = self.on_lattice(self._working(frame), self._working(before))
+        before = None if earlier is None else self._working(earlier[:, -1])
+        saliency = self.on_lattice(self._working(frame), before)
         return Maps(mat2gray(imresize(saliency, frame.shape[-2:])))
 
     def on_lattice(self, frame: Tensor, before: Tensor | None) -> Tensor:
@@ -126,7 +126,7 @@ class GBVS(nn.Module):
         uniform = scaled.amax(dim=1, keepdim=True) == 0
         return torch.where(uniform, 1 / (height * width), found).reshape(active.shape)
 
-    def _working(self, frame: Tensor | None) -> Tensor | None:
-        if frame is None or self.longer_side is None:
+    def _working(self, frame: Tensor) -> Tensor:
+        if self.longer_side is None:
             return frame
         return imresize(frame, longer_size(frame, self.longer_side))

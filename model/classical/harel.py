@@ -140,7 +140,7 @@ def _ramp(length: int, reach: int, like: Tensor) -> Tensor:
 
 def opponents(colour: Tensor, light: Tensor) -> Tensor:
     """Return channel C, [B, 2, H, W], of a level's r, g and b and of its intensity; 0/0 is 0."""
-    r, g, b = colour.split(1, dim=1)
+    r, g, b = colour.chunk(3, dim=1)
     found = torch.cat([(b - torch.minimum(r, g)).abs(), (r - g).abs()], dim=1)
     return torch.where(light == 0, 0, found / torch.where(light == 0, 1, light))
 

@@ -25,7 +25,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from model.classical.matlab import disk, gaussian, imfilter, imresize, mat2gray, rgb2gray
+from model.classical.matlab import Kernel, disk, gaussian, imfilter, imresize, mat2gray, rgb2gray
 from model.classical.paper.colour import intensity, tuned
 from model.classical.paper.pqft import FAINT, phases, quaternion_fft
 from model.outputs import Maps
@@ -74,7 +74,7 @@ class PQFT(nn.Module):
             if earlier is None:
                 raise ValueError(f"PQFT with motion needs the {self.latency} frames before each")
             before = earlier[:, -self.latency]
-        kernel = "cubic" if self.program == "guo" else "triangle"
+        kernel: Kernel = "cubic" if self.program == "guo" else "triangle"
         saliency = imresize(self.small_map(frame, before), frame.shape[-2:], kernel)
         return Maps(saliency.clamp(min=0))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from torch import Tensor
@@ -25,7 +25,7 @@ _MATRIX, _PACKED = 14, 15
 """Kinds of elements: a variable, and one that is compressed."""
 _NUMERIC = range(6, 16)
 """Classes of arrays of numbers; below are cells, structs, objects, text and sparse ones."""
-_FLOATS = {6: np.dtype("f8"), 7: np.dtype("f4")}
+_FLOATS: dict[int, np.dtype[Any]] = {6: np.dtype("f8"), 7: np.dtype("f4")}
 _COMPLEX = 0x0800
 _KINDS = {
     **{1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4"},
@@ -89,12 +89,12 @@ def _variable(
     kind, start, size, _ = _part(head, at, order)
     if flags & _COMPLEX or kind not in _KINDS:
         raise ValueError(f"{name!r:.80} holds no plain numbers")
-    dtype = np.dtype(_KINDS[kind]).newbyteorder(order)
+    dtype: np.dtype[Any] = np.dtype(f"{order}{_KINDS[kind]}")
     if size != sized(shape, dtype, name):
         raise ValueError(f"{name!r:.80} has {size} bytes, its shape {math.prod(shape)} numbers")
 
     # Whole numbers of a float are stored as integers.
-    wide = _FLOATS.get(flags & 0xFF, dtype)
+    wide: np.dtype[Any] = _FLOATS.get(flags & 0xFF, dtype)
 
     def read() -> Tensor:
         values = content(most=None)[start : start + size]
