@@ -8,6 +8,7 @@
 #   make lint                ruff, mypy, snakefmt, Snakemake's own
 #   make pictures            the pictures of docs/, by the commands that they show
 #   make report              tables, pictures and training curves: results/<run>/report.html
+#   make reproduction        each claim of the papers with a verdict: results/<run>/reproduction.html
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUN ?=
@@ -21,7 +22,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(RUN),--config run=$(RUN))
 # The rules' shell commands say `python` and must meet the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help tables test test-all faults lint pictures report
+.PHONY: help tables test test-all faults lint pictures report reproduction
 .DEFAULT_GOAL := tables
 
 help:
@@ -60,3 +61,6 @@ pictures: .venv/.installed
 report: .venv/.installed
 	$(SNAKEMAKE) -- all report
 	$(SNAKEMAKE) --report results/report.html
+
+reproduction: .venv/.installed
+	$(SNAKEMAKE) -- reproduction
