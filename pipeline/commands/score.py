@@ -14,6 +14,8 @@ PROTOCOLS = (
     "msu_ntire26",
     "stavis",
     "salema",
+    "rudoy",
+    "salicon_challenge",
 )
 """As in `pipeline.evaluation.protocols`, which is slow to import."""
 

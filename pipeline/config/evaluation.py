@@ -9,7 +9,16 @@ from pydantic import BeforeValidator, NonNegativeFloat, NonNegativeInt
 from pipeline.config.section import Section, Split
 
 ProtocolName = Literal[
-    "mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis", "salema"
+    "mit",
+    "mit_jitter",
+    "dhf1k",
+    "unisal",
+    "pysaliency",
+    "msu_ntire26",
+    "stavis",
+    "salema",
+    "rudoy",
+    "salicon_challenge",
 ]
 
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
@@ -84,6 +93,8 @@ class Table(Section):
     so is one that a run sets to null."""
     average: Literal["clip"] | None = None
     """`clip`: means over the frames of each clip, then over clips; null: as the protocol says."""
+    protocol: ProtocolName | None = None
+    """The scorer that the printed values come from; null: that of `score`."""
     note: str | None = None
     """Text below the table; null: none."""
 

@@ -9,7 +9,7 @@ from pipeline.config.config import Config
 from pipeline.config.section import GIVEN, PRETRAINING
 from pipeline.planning import needs, paths
 from pipeline.planning.load import own
-from pipeline.planning.rows import all_measured, pictured, trainings_behind
+from pipeline.planning.rows import all_measured, pictured, sheets, trainings_behind
 
 PUBLISHED = "workflow/published"
 """Folder of the papers' printed tables."""
@@ -48,7 +48,7 @@ def models(cfg: Config, kind: Kind) -> list[str]:
 
 def measured_scores(cfg: Config) -> list[str]:
     """Score sheets behind every measured row of the tables."""
-    return sorted({paths.scores(cfg, row, dataset) for dataset, row in all_measured(cfg)})
+    return sorted(set(sheets(cfg)))
 
 
 def tested_truth(cfg: Config) -> list[str]:

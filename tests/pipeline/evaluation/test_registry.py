@@ -101,7 +101,8 @@ def scored(folder: Path, model: str, request: Request, seeds: range) -> Path:
     maps = SimpleNamespace(read=lambda clip, chosen: (frames[clip][i][0] for i in chosen))
     truth = SimpleNamespace(
         shape=lambda clip: SHAPE,
-        density={clip: {clip: [density for _, density, _ in frames[clip]]} for clip in frames},
+        densities=lambda clip, chosen: (frames[clip][i][1] for i in chosen),
+        people={},
         pixels={clip: [pixels for *_, pixels in frames[clip]] for clip in frames},
         elsewhere=lambda *arguments: references(3),
     )
