@@ -16,6 +16,7 @@ PROTOCOLS = (
     "salema",
     "rudoy",
     "salicon_challenge",
+    "calibrated",
 )
 """As in `pipeline.evaluation.protocols`, which is slow to import."""
 

@@ -19,6 +19,7 @@ ProtocolName = Literal[
     "salema",
     "rudoy",
     "salicon_challenge",
+    "calibrated",
 ]
 
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)

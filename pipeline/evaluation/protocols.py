@@ -15,6 +15,8 @@ Numbers of different protocols do not compare. Each restates what a public score
 - `rudoy`: the evaluation that Rudoy et al. released (CVPR 2013), whose rows and measures Tables 1
   and 2 of the predecessor share: sAUC against the other frames of the same video, videos a fifth.
 - `salicon_challenge`: the program behind SALICON's server, where the predecessor's Table 3 is from.
+- `calibrated`: `mit`, of maps whose brightness and share of the centre are fitted to other clips,
+  as the MSU benchmark of video saliency changes them: skill without calibration.
 
 What their authors leave open is chosen here. A picture of pysaliency is a frame, so that its sAUC
 refers to all other frames. `dhf1k` draws its ten frames without asking whether this one is among
@@ -134,6 +136,8 @@ class Protocol:
     """Ground truth that the scorer makes by itself; None: the dataset's densities."""
     halved: bool = False
     """Whether levels are rounded again after resizing, and maps and fixations shrunk to half."""
+    calibrated: bool = False
+    """Whether a prediction is first changed by what fits other clips (`evaluation.calibration`)."""
     sample: int | None = None
     """Number of frames drawn for each metric, where a dataset has more; None: all."""
     half: frozenset[str] = frozenset()
@@ -267,6 +271,7 @@ _ALL: Final = [
         truth=Truth("marked_pixels", sigma=19.0),
         left_out=frozenset({"no_fixation", "empty_density"}),
     ),
+    replace(MIT, name="calibrated", calibrated=True),
 ]
 PROTOCOLS: Final[Mapping[str, Protocol]] = {protocol.name: protocol for protocol in _ALL}
 

@@ -13,9 +13,11 @@ from dask.delayed import Delayed, delayed
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pipeline.evaluation.calibration import Calibration
 from pipeline.evaluation.draws import reference_frames, reference_positions
 from pipeline.evaluation.frame_scores import Frame, Scores, score_frame
 from pipeline.evaluation.metrics.engine import Engine
+from pipeline.evaluation.metrics.preparing import on_grid
 from pipeline.evaluation.metrics.registry import METRICS
 from pipeline.evaluation.metrics.scaling import Map
 from pipeline.evaluation.own_truth import Looks, OwnTruth, on_picture, reduced
@@ -228,9 +230,14 @@ class Request:
 
 
 def score_frames(
-    maps: MapSource, truth: GroundTruth, clip: str, frames: Sequence[int], request: Request
+    maps: MapSource,
+    truth: GroundTruth,
+    clip: str,
+    frames: Sequence[int],
+    request: Request,
+    change: Calibration | None = None,
 ) -> list[ScoredFrame]:
-    """Score some frames of a clip; a frame whose map is unreadable is left out.
+    """Score some frames of a clip, changed first by `change`; an unreadable map is left out.
 
     Raises:
         InputError: A map holds NaN or infinity.
@@ -243,6 +250,9 @@ def score_frames(
     for index, saliency, density in read:
         if saliency is None:
             continue
+        if change and np.isfinite(saliency).all():
+            grid = on_grid(rules, saliency.astype(np.float64), truth.shape(clip))
+            saliency = change.applied(grid)
         rng = request.generator(clip, index)
         gold = truth.people[clip][index] if truth.people else None
         frame = Frame(saliency, density, truth.pixels[clip][index], gold)
@@ -263,9 +273,16 @@ def noise(rules: Protocol, rng: Generator) -> Generator | None:
 
 
 def tasks(
-    maps: MapSource, truth: GroundTruth, clips: Iterable[str], request: Request
+    maps: MapSource,
+    truth: GroundTruth,
+    clips: Iterable[str],
+    request: Request,
+    changes: Mapping[str, Calibration] | None = None,
 ) -> Iterator[Delayed]:
-    """Yield a task for every shard of a clip's frames that have a map."""
+    """Yield a task for every shard of a clip's frames that have a map.
+
+    `changes` are the clips' calibrations, where the protocol has them.
+    """
     # `delayed` once each: otherwise every task would carry a copy of the ground truth.
     clips = list(clips)
     truth = truth.by(request.rules).asked(clips, request.columns)
@@ -274,7 +291,8 @@ def tasks(
     for clip in clips:
         frames = maps.frames(clip)
         for start in range(0, len(frames), SHARD):
-            yield score_block(source, known, clip, frames[start : start + SHARD], request)
+            change = (changes or {}).get(clip)
+            yield score_block(source, known, clip, frames[start : start + SHARD], request, change)
 
 
 def status_of(scores: Scores) -> str:

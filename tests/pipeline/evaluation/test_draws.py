@@ -83,6 +83,7 @@ def test_the_reference_sets_of_the_protocols():
         "msu_ntire26": None,
         "stavis": Reference("same_clip", None, without_own=True),
         "salema": None,
+        "calibrated": Reference("other_clips", 10),
         "rudoy": Reference("clip_others", None),
         "salicon_challenge": Reference("other_frames", None, repeats="frames", without_own=True),
     } == REFERENCES

@@ -48,7 +48,8 @@ def test_planning_knows_the_protocols() -> None:
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_only_mit_reports_what_is_asked_for(name: str) -> None:
-    assert further(name, [*ASKED, "CC"]) == ([*ASKED] if name.startswith("mit") else [])
+    assert further(name, [*ASKED, "CC"]) == ([*ASKED] if protocol(name).extensible else [])
+    assert protocol(name).extensible == (name in ("mit", "mit_jitter", "calibrated"))
     assert reported(protocol(name)) == protocol(name).reports
     assert further(name, protocol(name).reports) == []
 
