@@ -109,7 +109,7 @@ def _tasks(
     request: Request,
 ) -> Iterator[Delayed]:
     """Yield a task for every shard of the frames that count."""
-    scored = truth.by(request.rules)
+    scored = truth.by(request.rules).asked(truth.clips, request.columns)
     known, stores = delayed(scored, pure=False), open_parts(GAZE, gaze)
     facts = {clip: truth.density[clip].clips[clip] for clip in stores}
     block = delayed(_score_block, pure=False)
@@ -169,7 +169,8 @@ def _score_block(
     for frame in frames:
         rng = request.generator(name, frame)
         everybody = next(truth.densities(name, [frame]))
-        own = Frame(everybody, everybody, truth.pixels[name][frame])
+        gold = truth.people[name][frame] if truth.people else None
+        own = Frame(everybody, everybody, truth.pixels[name][frame], gold)
         reference = truth.elsewhere(rules, name, frame, own.fixated, rng)
         score = partial(score_frame, metrics=request.columns, reference=reference)
         # Which frames count is everybody's business: so all rows of a table have the same frames.

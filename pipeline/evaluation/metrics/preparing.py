@@ -1,6 +1,6 @@
 """A frame as the metrics of a protocol see it: scaled, smoothed and resized, in float64."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -104,7 +104,7 @@ def _resize(rules: Protocol, saliency: Map, shape: tuple[int, int]) -> Map:
     from scipy.ndimage import zoom  # as above
 
     factors = [new / old for new, old in zip(shape, saliency.shape, strict=True)]
-    order = 1 if rules.resize == "corner_bilinear" else 3
+    order: Literal[1, 3] = 1 if rules.resize == "corner_bilinear" else 3
     found: Map = zoom(saliency, factors, order=order, mode="nearest")
     return found
 
