@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipeline.evaluation.calibrating import calibrations
 from pipeline.evaluation.scoring import (
     GroundTruth,
     Request,
@@ -49,7 +50,8 @@ def score(
     for clip in clips:
         _check_length(maps, truth, clip)
     refuse_nothing([clip for clip in clips if maps.frames(clip)], [saliency, *gaze])
-    blocks = computed(tasks(maps, truth, clips, request), scheduler, threads)
+    changes = calibrations(maps, truth, clips, request, scheduler, threads)
+    blocks = computed(tasks(maps, truth, clips, request, changes), scheduler, threads)
     pace = Pace(sum(len(maps.frames(clip)) for clip in clips), "frames")
     frames = (frame for block in pace.along(blocks, len) for frame in block)
     write_scores(scores, request, frames, {**truth.inputs, **named([store])})
