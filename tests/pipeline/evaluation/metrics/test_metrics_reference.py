@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from pipeline.evaluation.metrics.auc import auc_borji, auc_judd, auc_shuffled
 from pipeline.evaluation.metrics.distributions import cc, emd, info_gain, kldiv, nss, sim
 from pipeline.evaluation.metrics.engine import Engine
+from tests.builders import ROOT
 from tests.pipeline.evaluation.frames import FIVE, scored, values
 
-FOLDER = Path(__file__).parents[3].parent / "shared" / "reference"
+FOLDER = ROOT.parent / "shared" / "reference"
 FILE = FOLDER / "metric_reference_small.npz"
 DOWNSIZE = 4  # the file's maps are an eighth of 480x640
 CASES = [
