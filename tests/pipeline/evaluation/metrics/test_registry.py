@@ -129,6 +129,7 @@ def test_a_metric_that_is_only_registered_becomes_a_column_with_its_arrow(
             "coverage": {},
             "observed": [],
         },
+        "flows": {},
         "datasets": {"ucf_sports": {"variant": "paper", "split": "test", "meta": False}},
         "tables": {
             "table_1": {
