@@ -88,7 +88,7 @@ def benches() -> list[str]:
     """Pages of measured benches that claims name; an installed copy has none."""
     claims = read_claims(map(Path, sheets()))
     named = {re.split("[#:]", claim.check)[0] for claim in claims if claim.kind == "bench"}
-    return sorted(str(ROOT / name) for name in named if (ROOT / name).is_file())
+    return [file for name in sorted(named) if Path(file := own(name)).is_file()]
 
 
 def tests_digest() -> str:

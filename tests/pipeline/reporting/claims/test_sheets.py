@@ -16,7 +16,7 @@ from pipeline.runtime.errors import InputError
 from tests.builders import ROOT
 from tests.pipeline.reporting.claims.conftest import claim, configured, run_of, write_tables
 
-SHEETS = [Path(sheet) for sheet in planning.sheets()]
+SHEETS = [Path(sheet).resolve() for sheet in planning.sheets()]
 CLAIMS = read_claims(SHEETS)
 HEADER = ",".join(COLUMNS)
 
@@ -126,4 +126,13 @@ def test_the_digest_follows_the_tests(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert before == planning.tests_digest()
     monkeypatch.setattr(planning, "ROOT", tmp_path)
     assert planning.tests_digest() != before
+
+
+def test_benches_are_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = planning.benches()
+    assert {Path(file).name for file in found} >= {"motion.md", "image_flow.md"}
+    assert all(Path(file).is_file() for file in found)
+    monkeypatch.setattr(planning, "own", str)
+    monkeypatch.setattr(planning, "sheets", lambda: SHEETS)
+    monkeypatch.chdir("/")
     assert planning.benches() == []
