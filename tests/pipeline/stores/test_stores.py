@@ -46,34 +46,6 @@ def test_frames_come_back_whatever_the_pieces(tmp_path: Path, length: int, piece
     np.testing.assert_array_equal(store["a"][:], expected)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_float16_as_numpy_converts(tmp_path: Path, dtype: type) -> None:
-    drawn = np.random.default_rng(3)
-    halves = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(dtype)
-    middles = (halves[1:] + halves[:-1]) / 2  # ties of rounding, and their neighbours
-    around = [np.nextafter(middles, side).astype(dtype) for side in (-1, 1)]
-    tiny = (2.0 ** drawn.uniform(-40, -10, 60_000)).astype(dtype)
-    odd = np.array([np.nan, np.inf, 0, 1e-300, 2.0**-25], dtype)
-    values = np.concatenate([halves, middles, *around, tiny, odd])
-    values = np.concatenate([values, -values])
-    frames = np.resize(values, (2, 256, -(-values.size // 512))).astype(dtype)
-    with write_store(DENSITY, tmp_path / "1.zarr", tmp_path / "1.json", {}) as writer:
-        writer.add("a", [frames])
-    found = np.asarray(open_store(DENSITY, tmp_path / "1.json")["a"][:])
-    assert np.array_equal(found.view(np.uint16), frames.astype(np.float16).view(np.uint16))
-
-
-@pytest.mark.parametrize("indices", [[], [0], range(70), [69, 3, 4, 5, 31, 32, 33, 2], [7] * 3])
-@pytest.mark.parametrize("ahead", [1, 400, 8 << 20])
-def test_some_frames_in_any_order(
-    tmp_path: Path, indices: list[int], ahead: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.stores.reading._AHEAD", ahead)
-    store = open_store(FRAMES, _write(tmp_path, {"a": 70}))
-    found = [frame.tolist() for frame in store.frames_at("a", indices)]
-    assert found == [store["a"][index].tolist() for index in indices]
-
-
 def test_same_content_same_manifest(tmp_path: Path) -> None:
     manifests = [_write(tmp_path / name, {"a": 40, "b": 3}) for name in ("one", "two")]
     assert manifests[0].read_bytes() == manifests[1].read_bytes()
