@@ -45,15 +45,6 @@ def test_frames_come_back_whatever_the_pieces(tmp_path: Path, length: int, piece
     np.testing.assert_array_equal(store["a"][:], expected)
 
 
-@pytest.mark.parametrize("indices", [[], [0], range(70), [69, 3, 4, 5, 31, 32, 33, 2], [7] * 3])
-def test_some_frames_in_any_order(tmp_path: Path, indices: list[int], monkeypatch: Any) -> None:
-    store = open_store(FRAMES, _write(tmp_path, {"a": 70}))
-    for ahead in (1, 400, 8 << 20):  # bytes
-        monkeypatch.setattr("pipeline.stores.reading._AHEAD", ahead)
-        for frame, index in zip(store.frames_at("a", indices), indices, strict=True):
-            assert frame.tolist() == store["a"][index].tolist()
-
-
 def test_same_content_same_manifest(tmp_path: Path) -> None:
     manifests = [_write(tmp_path / name, {"a": 40, "b": 3}) for name in ("one", "two")]
     assert manifests[0].read_bytes() == manifests[1].read_bytes()
