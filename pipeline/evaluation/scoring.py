@@ -116,9 +116,11 @@ class GroundTruth:
 
     def densities(self, clip: str, frames: Sequence[int]) -> Iterator[Map]:
         """Yield the densities [y, x] of some of a clip's frames."""
-        array = None if self.own else self.density[clip][clip]
-        for frame in frames:
-            yield self.own.density(clip, frame) if self.own else np.asarray(array[frame])
+        if self.own:
+            yield from (self.own.density(clip, frame) for frame in frames)
+            return
+        array = self.density[clip][clip]
+        yield from (np.asarray(array[frame]) for frame in frames)
 
     @cached_property
     def clips(self) -> list[str]:
