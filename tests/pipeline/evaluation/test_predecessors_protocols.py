@@ -25,7 +25,10 @@ VIDEO, GRID = (150, 200), (48, 64)
 CENTRE = {"AUC": (0.704, 0.702), "sAUC": (0.527, 0.515)}
 """The centre bias on 60 images, by `mit` and by `salicon_challenge`."""
 CLIPS = {"the clip's mean gaze map": (0.676, 0.484), "centre bias": (0.505, 0.498)}
-"""sAUC on 48 frames of 640x480, by `mit` and by `rudoy`."""
+"""sAUC on 48 frames of 640x480, by `mit` and by `rudoy`; which frames is not known.
+
+Over 750 frames of the ten clips it moves by -0.186 and -0.015, over 48 others by -0.181 and -0.018.
+"""
 
 
 def direct_area(saliency, fixations, negatives, weights):
@@ -245,6 +248,6 @@ def test_rudoy_moves_what_a_clip_alone_tells_on_48_frames(measuring: Any) -> Non
     means = measuring.diem_means(measuring.IMAGE, measuring.ON_GRID)
     for name, (mit, rudoy) in CLIPS.items():
         usual, own, _ = means[name]
-        assert own - usual == pytest.approx(rudoy - mit, abs=0.01), name
+        assert own - usual == pytest.approx(rudoy - mit, abs=0.02), name
     usual, own, _ = means["the frame's own gaze"]
     assert -0.04 < own - usual < 0
