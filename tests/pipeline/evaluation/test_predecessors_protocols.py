@@ -1,8 +1,13 @@
-"""Protocols `rudoy` and `salicon_challenge` against their scorers' definitions, line by line."""
+"""Protocols `rudoy` and `salicon_challenge` against their scorers' definitions, line by line.
+
+The last tests are of real recordings, beside what the authors' programs give on the same ones.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +19,16 @@ from pipeline.evaluation.protocols import Truth, protocol
 from pipeline.evaluation.scoring import GroundTruth, Request, score_frames
 from pipeline.preprocessing.fixations import fixated_map
 from tests.pipeline.evaluation.frames import SHAPE, by_protocol, looks, references
+from tests.test_bench import bench  # noqa: F401
 
 VIDEO, GRID = (150, 200), (48, 64)
+CENTRE = {"AUC": (0.704, 0.702), "sAUC": (0.527, 0.515)}
+"""The centre bias on 60 images, by `mit` and by `salicon_challenge`."""
+CLIPS = {"the clip's mean gaze map": (0.676, 0.484), "centre bias": (0.505, 0.498)}
+"""sAUC on 48 frames of 640x480, by `mit` and by `rudoy`; which frames is not known.
+
+Over 750 frames of the ten clips it moves by -0.186 and -0.015, over 48 others by -0.181 and -0.018.
+"""
 
 
 def direct_area(saliency, fixations, negatives, weights):
@@ -208,3 +221,33 @@ def test_frames_are_scored_on_the_scorers_own_pictures(name):
     )
     assert {m: s.value for m, s in scored[1][2].items()} == pytest.approx(expected)
     assert whole.by(protocol("mit")) is whole
+
+
+@pytest.fixture
+def measuring(bench: Callable[[str], Any]) -> Any:  # noqa: F811
+    found = bench("predecessors_protocols")
+    if not (found.DATA / "salicon").exists():
+        pytest.skip(f"no recordings in {found.DATA}")
+    return found
+
+
+@pytest.mark.shared
+def test_salicons_server_moves_the_centre_bias_on_60_images(measuring: Any) -> None:
+    auc_mit, auc, sauc_mit, sauc = measuring.salicon_means({})["centre bias"]
+    assert (auc_mit, auc) == pytest.approx(CENTRE["AUC"], abs=0.01)
+    assert (sauc_mit, sauc) == pytest.approx(CENTRE["sAUC"], abs=0.01)
+    for found, (mit, challenge) in (
+        (auc - auc_mit, CENTRE["AUC"]),
+        (sauc - sauc_mit, CENTRE["sAUC"]),
+    ):
+        assert found == pytest.approx(challenge - mit, abs=0.01)
+
+
+@pytest.mark.shared
+def test_rudoy_moves_what_a_clip_alone_tells_on_48_frames(measuring: Any) -> None:
+    means = measuring.diem_means(measuring.IMAGE, measuring.ON_GRID)
+    for name, (mit, rudoy) in CLIPS.items():
+        usual, own, _ = means[name]
+        assert own - usual == pytest.approx(rudoy - mit, abs=0.02), name
+    usual, own, _ = means["the frame's own gaze"]
+    assert -0.04 < own - usual < 0
