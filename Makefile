@@ -9,6 +9,7 @@
 #   make pictures            the pictures of docs/, by the commands that they show
 #   make follow              the last lines of the jobs that run now; LOGS=logs/paper for one run's
 #   make report              tables, pictures and training curves: results/<run>/report.html
+#   make reproduction        each claim of the papers with a verdict: results/<run>/reproduction.html
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUN ?=
@@ -23,7 +24,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(RUN),--config run=$(RUN))
 # The rules' shell commands say `python` and must meet the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help tables test test-all faults lint pictures follow report
+.PHONY: help tables test test-all faults lint pictures follow report reproduction
 .DEFAULT_GOAL := tables
 
 help:
@@ -65,3 +66,6 @@ follow: .venv/.installed
 report: .venv/.installed
 	$(SNAKEMAKE) -- all report
 	$(SNAKEMAKE) --report results/report.html
+
+reproduction: .venv/.installed
+	$(SNAKEMAKE) -- reproduction

@@ -15,18 +15,22 @@ import os
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numcodecs import Blosc, Zstd, blosc
 from pages import publish, with_python
 from pydantic import TypeAdapter
 from scipy.ndimage import gaussian_filter
 
 from pipeline.preprocessing.density_recipes import PointDensity, density_map, released_map
+from pipeline.stores.kinds import DENSITY
+from pipeline.stores.writing import write_store
 
 ROOT = Path(__file__).resolve().parents[1]
 GRID, VIDEO = (480, 640), (360, 640)
@@ -97,6 +101,58 @@ def error(count: int) -> float:
     return float(np.abs(found - total / total.max()).max())
 
 
+def stored_maps(count: int) -> list[np.ndarray]:
+    """Densities of 20 looks around the middle, as `gaussian` makes them."""
+    drawn = np.random.default_rng(0)
+    recipe = TypeAdapter(PointDensity).validate_python(RECIPES[0])
+    last = (GRID[0] - 1, GRID[1] - 1)
+    looks = drawn.normal((240, 320), 80, (count, 20, 2)).clip(0, last).astype(np.int32)
+    return [density_map(pixels, GRID, recipe) for pixels in looks]
+
+
+def fastest(work: Callable[[], Any]) -> float:
+    """Fewest milliseconds of processor time of five."""
+    found = []
+    for _ in range(5):
+        start = time.process_time()
+        work()
+        found.append(1e3 * (time.process_time() - start))
+    return min(found)
+
+
+def codecs() -> list[str]:
+    """A table of what compresses the float16 of a density, a thread each."""
+    maps = [field.astype(np.float16) for field in stored_maps(8)]
+    blosc.use_threads = False
+    tried: dict[str, Any] = {f"zstd {level}": Zstd(level, checksum=True) for level in (3, 1)}
+    for name, level in (("zstd", 1), ("zstd", 5), ("lz4", 1), ("lz4", 5)):
+        for by, shuffle in (("bytes", Blosc.SHUFFLE), ("bits", Blosc.BITSHUFFLE)):
+            tried[f"{name} {level}, shuffled by {by}"] = Blosc(name, level, shuffle, typesize=2)
+    rows = ["| codec | ms to write | ms to read | bytes |", "|---|---|---|---|"]
+    for name, codec in tried.items():
+        packed = [codec.encode(field) for field in maps]
+        write = fastest(lambda codec=codec: [codec.encode(field) for field in maps])
+        read = fastest(lambda codec=codec, packed=packed: [codec.decode(one) for one in packed])
+        size = sum(map(len, packed)) / len(maps)
+        rows.append(f"| {name} | {write / 8:.2f} | {read / 8:.2f} | {size:,.0f} |")
+    return rows
+
+
+def writing() -> str:
+    """Densities a second and core that are written as a store, and made and written."""
+    maps = stored_maps(64)
+
+    def store(made: Iterable[np.ndarray]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            paths = Path(folder) / "1.zarr", Path(folder) / "1.json"
+            with write_store(DENSITY, *paths, {}) as writer:
+                writer.add("clip", (field[None] for field in made))
+
+    seconds = fastest(lambda: store(maps)) / 1e3
+    both = fastest(lambda: store(stored_maps(64))) / 1e3
+    return f"{64 / seconds:.0f} densities a second and core are written, {64 / both:.0f} made and"
+
+
 def report(taken: dict[tuple[str, int], float], rounds: int) -> str:
     """The Markdown page."""
     errors = ", ".join(f"{error(count):.0e} ({count} points)" for count in POINTS)
@@ -116,7 +172,17 @@ def report(taken: dict[tuple[str, int], float], rounds: int) -> str:
     for (what, count), value in taken.items():
         ratio = taken["gaussian_filter", count or POINTS[0]] / value
         lines.append(f"| `{what}` | {count or '-'} | {value:.2f} | {ratio:.0f} |")
-    return "\n".join([*lines, ""])
+    written = [
+        "",
+        "## Writing",
+        "",
+        "Of densities of 20 looks; processor time, the fastest of five.",
+        f"{writing()}",
+        "written.",
+        "",
+        *codecs(),
+    ]
+    return "\n".join([*lines, *written, ""])
 
 
 def main() -> None:

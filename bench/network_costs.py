@@ -33,9 +33,9 @@ from torch import nn
 from model.sight import sees_time, sight_of
 from pipeline.config.training import Clip
 from pipeline.evaluation.watching import found
+from pipeline.planning.costs.rates import NETWORK_COSTS, prediction_label, training_label
 from pipeline.planning.load import configured
 from pipeline.planning.needs import loss_of, network_arguments, training_of
-from pipeline.planning.rates import NETWORK_COSTS, prediction_label, training_label
 from pipeline.planning.rows import all_measured
 from pipeline.planning.targets import training_logs
 from pipeline.runtime.processes import Processes

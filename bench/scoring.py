@@ -35,7 +35,7 @@ from pipeline.evaluation.scoring import (
 from pipeline.preprocessing.density import density_map
 from pipeline.runtime.workers import computed
 from pipeline.stores.kinds import DENSITY, GAZE, SALIENCY
-from pipeline.stores.reading import open_store
+from pipeline.stores.reading import open_store, read_in_rust
 from pipeline.stores.writing import write_store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,6 +115,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         draw(folder)
+        read_in_rust()  # as the stage does
         truth = ground_truth([folder / "density.json"], [folder / "gaze.json"])
         maps = StoredMaps(open_store(SALIENCY, folder / "saliency.json"))
         found = score_all(

@@ -1,17 +1,19 @@
 """Weights as a network's authors released them: which file, which tensors, in which layout."""
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-Format = Literal["npz", "hdf5", "tensorflow", "caffe", "torch"]
-"""File formats: NumPy's archive, Keras, TensorFlow's checkpoint, a caffemodel, PyTorch."""
-Layout = Literal["same", "flipped", "hwio", "hwoi", "matrix", "frame", "time"]
+Format = Literal["npz", "hdf5", "tensorflow", "caffe", "torch", "mat"]
+"""File formats: NumPy's archive, Keras, TensorFlow's checkpoint, a caffemodel, PyTorch, MATLAB."""
+Layout = Literal["same", "flipped", "hwio", "hwoi", "matrix", "frame", "time", "patches"]
 """How a released tensor becomes ours: as it stands; kernels flipped in space, as a true convolution
 has them; Keras's and TensorFlow's convolution [h, w, in, out]; TensorFlow's transposed convolution
 [h, w, out, in]; a matrix [in, out]; a 3D convolution of one time [out, in, 1, h, w]; one of one
-pixel [out, in, t, 1, 1], which is [out, in, t, 1] to us."""
+pixel [out, in, t, 1, 1], which is [out, in, t, 1] to us; square RGB patches in rows
+[out, 3 side^2] in MATLAB's order, down each column of each channel."""
 
 
 class Source(NamedTuple):
@@ -51,6 +53,9 @@ def arranged(tensor: Tensor, layout: Layout) -> Tensor:
             return tensor.squeeze(2)
         case "time":
             return tensor.squeeze(4)
+        case "patches":
+            side = math.isqrt(tensor.shape[1] // 3)
+            return tensor.reshape(-1, 3, side, side).transpose(2, 3).contiguous()
 
 
 def released_shape(shape: torch.Size, layout: Layout) -> tuple[int, ...]:
@@ -60,6 +65,8 @@ def released_shape(shape: torch.Size, layout: Layout) -> tuple[int, ...]:
         return height, width, second, first
     if layout == "matrix":
         return tuple(reversed(shape))
+    if layout == "patches":
+        return shape[0], math.prod(shape[1:])
     if layout == "frame":
         return (*shape[:2], 1, *shape[2:])
     return (*shape, 1) if layout == "time" else tuple(shape)

@@ -34,6 +34,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.config.config import Config
+from pipeline.evaluation.calibrating import calibrations
 from pipeline.evaluation.external_maps.findings import (
     NO_THREADS,
     Expected,
@@ -137,7 +138,8 @@ def score_by_protocols(
     clips = [clip for clip in maps.clips if maps.frames(clip)]
     for request in requests:
         sheet = sheets[request.protocol] = out / f"{request.protocol}.csv"
-        blocks = computed(tasks(maps, truth, clips, request), "threads", threads)
+        changes = calibrations(maps, truth, clips, request, "threads", threads)
+        blocks = computed(tasks(maps, truth, clips, request, changes), "threads", threads)
         if not write_scores(sheet, request, (frame for block in blocks for frame in block)):
             maps.report(out / "findings.csv")
             raise InputError(f"no map can be read: {out / 'findings.csv'} says why of each")

@@ -1,1 +1,1 @@
-"""Bottom-up saliency models without gradient training, written from their papers' equations."""
+"""Bottom-up saliency models without gradient training, as their authors' programs compute them."""

@@ -25,10 +25,12 @@ def pyramid(maps: Tensor, levels: int) -> list[Tensor]:
     return found
 
 
-def blurred(maps: Tensor, sigma: float, border: Border = "replicate") -> Tensor:
-    """Smooth [B, C, H, W] by a Gaussian of ``sigma`` px, cut off at three sigma."""
-    # Beyond, a Gaussian has 0.3 % of its mass.
-    radius = max(1, math.ceil(3 * sigma))
+def blurred(
+    maps: Tensor, sigma: float, border: Border = "replicate", radius: int | None = None
+) -> Tensor:
+    """Smooth [B, C, H, W] by a Gaussian of ``sigma`` px, cut off at a radius or at three sigma."""
+    # Beyond three sigma, a Gaussian has 0.3 % of its mass.
+    radius = max(1, math.ceil(3 * sigma)) if radius is None else radius
     offset = torch.arange(-radius, radius + 1, dtype=maps.dtype, device=maps.device)
     taps = torch.exp(-0.5 * (offset / sigma) ** 2)
     return _separable(maps, taps / taps.sum(), (radius, radius), stride=1, border=border)

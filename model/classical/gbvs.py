@@ -1,20 +1,14 @@
-"""Graph-based visual saliency, of pictures and of films.
+"""Graph-based visual saliency (Harel, Koch & Perona, NIPS 2006), as its first author's program.
 
-Harel, Koch & Perona, NIPS 2006. Feature maps of three pyramid levels are brought to a lattice of
-some 32x24 nodes; a random walk that prefers unlike and near nodes gives each node's activation, a
-second one concentrates it (`random_walk`), and the results are added, each channel with the same
-weight: colour (R - G and B - Y), intensity and orientation, and in films flicker and motion.
+Feature maps of three levels (`harel`) are brought to a lattice of some 32x24 nodes. A random walk
+that prefers unlike and near nodes gives each node's activation (`random_walk`); its power of 1.5
+concentrates it, and all maps are added, so that a channel with more maps weighs more.
 
-The paper is about pictures; flicker |I_t - I_(t-1)| and Reichardt detectors are those of Itti,
-Dhavale & Pighin (SPIE 5200, 2003), as in the authors' code. Our choices, where both are silent:
-
-- Motion is half-wave rectified, in four directions: right, left, down and up. Itti et al. use the
-  absolute value, in which what moves against the crowd is like the crowd. The detectors distinguish
-  it; in the sum of all channels, where each map weighs the same, it can still go unseen.
-- For the paper's |log(M_i/M_j)| the maps are first scaled to 0..1 and raised by a floor, as
-  opponent maps have negative values. The authors' code also offers |M_i - M_j|.
-- A map with a range below 1/10,000 is empty and adds nothing.
-- Colour, orientation and the pyramid are those of `colour`, `gabor` and `gaussian`.
+The program differs from the paper, which `model.classical.paper.gbvs` follows: unlike is
+|M_i - M_j|, not |log(M_i/M_j)|; a second walk concentrates only where ``concentration`` is `graph`;
+colour, and in films flicker and motion, are the program's own. The maps are those of the program
+(docs/models.md has the measured agreement); that it iterates the walks until they hardly change,
+and here they are solved exactly, makes no difference above 1/10,000.
 """
 
 from collections.abc import Sequence
@@ -22,137 +16,117 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
-from model.classical.colour import intensity, opponents
-from model.classical.gabor import filters, orientations
-from model.classical.gaussian import blurred, pyramid
-from model.classical.random_walk import EMPTY, activation, closeness, concentration
-from model.classical.resize import longer_size, resized, to_longer_side
+from model.classical import harel
+from model.classical.gaussian import blurred
+from model.classical.matlab import imresize, mat2gray
+from model.classical.random_walk import activation, closeness, concentration
+from model.classical.resize import longer_size
 from model.outputs import Maps
 
-Dissimilarity = Literal["log", "difference"]
-DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
-"""Motion that a detector responds to, in rows down and columns right: right, left, down, up."""
+Concentration = Literal["power", "graph"]
+POWER = 1.5
+"""Exponent of `power`."""
+BORDER = 4
+"""Nodes at the border of the lattice in which the sum fades."""
+EMPTY = 2e-6
+"""Range below which a map is uniform, all nodes alike: rounding errors of float32 leave less."""
 
 
 class GBVS(nn.Module):
-    """Averages the concentrated activations of three channels, or of five."""
+    """Adds the concentrated activations of channels named by letters."""
 
     gabor: Tensor
 
     def __init__(
         self,
         *,
-        longer_side: int,
+        channels: str,
+        longer_side: int | None,
         levels: Sequence[int],
         nodes: int,
-        dissimilarity: Dissimilarity,
-        floor: float,
+        concentration: Concentration,
         sigma_activation: float,
         sigma_concentration: float,
         blur: float,
-        dark: float,
-        wavelength: float,
-        sigma: float,
-        motion: bool,
     ) -> None:
-        """Set the numbers of the graphs and of the features.
+        """Set the channels and the numbers of the graphs.
 
         Args:
-            longer_side: Pixels of the working resolution.
-            levels: Pyramid levels that features are taken from; 0 is the working resolution.
+            channels: Letters of `harel.CHANNELS`; the program's are DIO, in films DIOFM or others.
+            longer_side: Pixels of the working resolution; None: the frame's own, as the program.
+            levels: Levels that features are taken from; 0 is the working resolution.
             nodes: Number of nodes along the longer side of the lattice.
-            dissimilarity: `log`, |log(M_i/M_j)|, or `difference`, |M_i - M_j|.
-            floor: Value that `log` adds to maps scaled to 0..1.
-            sigma_activation: Sigma of F in the first chain, as a share of the lattice's width.
-            sigma_concentration: Sigma of F in the second chain, likewise.
-            blur: Sigma of the final smoothing, as a share of the lattice's width.
-            dark: Share of the maximum of I below which there is no hue.
-            wavelength: Wavelength of the orientation filters, pixels of a level.
-            sigma: Standard deviation of the orientation filters, pixels of a level.
-            motion: Whether flicker and motion count, which need the frame before.
+            concentration: `power` of the activation, or `graph`, the paper's second walk.
+            sigma_activation: Sigma of F in the first walk, as a share of the lattice's mean side.
+            sigma_concentration: Sigma of F in the second walk, likewise.
+            blur: Sigma of the final smoothing, as a share of the lattice's longer side.
 
         Raises:
-            ValueError: There is no such dissimilarity.
+            ValueError: There is no such channel or concentration.
         """
         super().__init__()
-        if dissimilarity not in ("log", "difference"):
-            raise ValueError(f"dissimilarity: expected log or difference, got {dissimilarity!r}")
-        self.longer_side, self.levels, self.nodes = longer_side, tuple(levels), nodes
-        self.dissimilarity, self.floor = dissimilarity, floor
+        if not channels or set(channels) - set(harel.CHANNELS):
+            raise ValueError(f"channels: expected letters of {harel.CHANNELS}, got {channels!r}")
+        if concentration not in ("power", "graph"):
+            raise ValueError(f"concentration: expected power or graph, got {concentration!r}")
+        self.letters, self.longer_side = channels, longer_side
+        self.levels, self.nodes = tuple(levels), nodes
+        self.concentration: Concentration = concentration
         self.sigma_activation, self.sigma_concentration = sigma_activation, sigma_concentration
-        self.blur, self.dark, self.motion = blur, dark, motion
-        self.earlier = 1 if motion else 0
-        self.register_buffer("gabor", filters(wavelength, sigma), persistent=False)
+        self.blur = blur
+        self.earlier = 1 if set(channels) & set("FM") else 0
+        self.register_buffer("gabor", harel.gabors(), persistent=False)
 
     def forward(self, frame: Tensor, flow: Tensor | None, earlier: Tensor | None = None) -> Maps:
         """Predict for frames [B, 3, H, W] in [0, 1]; ``earlier`` is [B, 1, 3, H, W], those before.
 
-        Raises:
-            ValueError: Motion counts and there is no earlier frame.
+        Without ``earlier``, flicker and motion are those of a film's first frame.
         """
-        if self.motion and earlier is None:
-            raise ValueError("flicker and motion need the frame before: pass earlier")
-        before = earlier[:, -1] if self.motion and earlier is not None else None
-        maps = [self.channel_map(channel) for channel in self.channels(frame, before)]
-        saliency = torch.stack(maps).mean(dim=0)
-        # A sigma of 1/1,000 node leaves the map as it is, where blur is 0.
-        saliency = blurred(saliency, max(self.blur * saliency.shape[-1], 1e-3))
-        return Maps(resized(saliency, frame.shape[-2:]))
+        before = None if earlier is None else self._working(earlier[:, -1])
+        saliency = self.on_lattice(self._working(frame), before)
+        return Maps(mat2gray(imresize(saliency, frame.shape[-2:])))
 
-    def channels(self, frame: Tensor, before: Tensor | None) -> list[Tensor]:
-        """Return the feature maps on the lattice, [B, maps, h, w] per channel."""
-        working = to_longer_side(frame, self.longer_side)
-        light = self._levels(intensity(working))
-        lines = [orientations(level, self.gabor) for level in light]
-        features = [self._levels(opponents(working, self.dark)), light, lines]
-        if before is not None:
-            past = self._levels(intensity(to_longer_side(before, self.longer_side)))
-            pairs = list(zip(light, past, strict=True))
-            features.append([(now - then).abs() for now, then in pairs])
-            features.append([moving(now, then) for now, then in pairs])
-        lattice = longer_size(working, self.nodes)
-        return [torch.cat([resized(level, lattice) for level in found], 1) for found in features]
-
-    def channel_map(self, maps: Tensor) -> Tensor:
-        """Average the concentrated activations of a channel's maps [B, maps, h, w]: [B, 1, h, w].
-
-        The unit is that of a uniform distribution: 1 on average; empty maps are 0.
-        """
+    def on_lattice(self, frame: Tensor, before: Tensor | None) -> Tensor:
+        """Return the map in 0..1 on the lattice, [B, 1, h, w], of frames of the working size."""
+        maps = self.features(frame, before)
         height, width = maps.shape[-2:]
-        flat = maps.flatten(0, 1).flatten(1)
-        if self.dissimilarity == "log":
-            flat = self._logarithm(flat)
-        near = [
-            closeness(height, width, share * width).to(maps)
-            for share in (self.sigma_activation, self.sigma_concentration)
-        ]
-        found = concentration(activation(flat, near[0]), near[1]) * (height * width)
-        return found.reshape(maps.shape).mean(dim=1, keepdim=True)
+        flat = self.concentrated(self.activated(maps.flatten(0, 1)))
+        total = flat.reshape(*maps.shape[:2], height, width).sum(dim=1, keepdim=True)
+        total = mat2gray(harel.faded(total, BORDER))
+        if self.blur:
+            sigma = self.blur * max(height, width)
+            total = mat2gray(blurred(total, sigma, radius=round(2 * sigma)))
+        return total
 
-    def _logarithm(self, flat: Tensor) -> Tensor:
-        low, high = flat.amin(dim=1, keepdim=True), flat.amax(dim=1, keepdim=True)
-        scaled = torch.where(high - low < EMPTY, 0, (flat - low) / (high - low).clamp(min=EMPTY))
-        return (scaled + self.floor).log()
+    def features(self, frame: Tensor, before: Tensor | None) -> Tensor:
+        """Return the feature maps of all channels and levels on the lattice, [B, maps, h, w]."""
+        lattice = longer_size(frame, self.nodes)
+        found = harel.features(self.letters, frame, before, levels=self.levels, filters=self.gabor)
+        maps = [level for channel in found.values() for level in channel.values()]
+        return torch.cat([imresize(level, lattice) for level in maps], dim=1)
 
-    def _levels(self, maps: Tensor) -> list[Tensor]:
-        """Return the levels of a pyramid of [B, C, H, W] that features are taken from."""
-        levels = pyramid(maps, max(self.levels) + 1)
-        return [levels[level] for level in self.levels]
+    def activated(self, maps: Tensor) -> Tensor:
+        """Return the activation of maps [M, h, w], each summing to 1, [M, h, w]."""
+        height, width = maps.shape[-2:]
+        near = closeness(height, width, self.sigma_activation * (height + width) / 2).to(maps)
+        flat = maps.flatten(1)
+        span = flat.amax(dim=1, keepdim=True) - flat.amin(dim=1, keepdim=True)
+        even = 1 / (height * width)
+        return torch.where(span < EMPTY, even, activation(flat, near)).reshape(maps.shape)
 
+    def concentrated(self, active: Tensor) -> Tensor:
+        """Return activation [M, h, w] concentrated where it is high, [M, h, w]."""
+        if self.concentration == "power":
+            return active**POWER
+        height, width = active.shape[-2:]
+        near = closeness(height, width, self.sigma_concentration * (height + width) / 2)
+        scaled = mat2gray(active[:, None])[:, 0].flatten(1)
+        found = concentration(scaled, near.to(active))
+        uniform = scaled.amax(dim=1, keepdim=True) == 0
+        return torch.where(uniform, 1 / (height * width), found).reshape(active.shape)
 
-def moving(now: Tensor, then: Tensor) -> Tensor:
-    """Return Reichardt detectors of `DIRECTIONS`, [B, 4, H, W], of two frames' light [B, 1, H, W].
-
-    max(0, I_t(x) I_(t-1)(x - d) - I_(t-1)(x) I_t(x - d)): light that moved from x - d to x.
-    """
-    found = [now * shifted(then, way) - then * shifted(now, way) for way in DIRECTIONS]
-    return torch.cat(found, dim=1).clamp(min=0)
-
-
-def shifted(maps: Tensor, way: tuple[int, int]) -> Tensor:
-    """Shift [B, C, H, W] by one pixel or none, rows down and columns right."""
-    framed = pad(maps, (1, 1, 1, 1), mode="replicate")
-    y, x = 1 - way[0], 1 - way[1]
-    return framed[..., y : y + maps.shape[-2], x : x + maps.shape[-1]]
+    def _working(self, frame: Tensor) -> Tensor:
+        if self.longer_side is None:
+            return frame
+        return imresize(frame, longer_size(frame, self.longer_side))

@@ -1,25 +1,12 @@
-"""A model of saliency-based visual attention for rapid scene analysis.
+"""The model of Itti, Koch & Niebur (PAMI 20(11), 1998), as J. Harel's program `ittikochmap`.
 
-Itti, Koch & Niebur, PAMI 20(11), 1998. Intensity, colour opponency and orientation are compared
-across scales of a pyramid; maps with one strong peak are promoted, and the three conspicuity maps
-averaged. The result is the saliency map, without the winner-take-all network after it.
+It is what comparisons with "Itti" mostly ran: part of the program of GBVS, not Itti's own. Features
+are those of `harel`: colour, intensity and orientation. Levels are compared with coarser ones, maps
+with one strong peak are promoted, and the promoted sums of the channels added.
 
-What differs from the paper, or is our choice where it is silent:
-
-- Colour: Eqs. (2) and (3) print the surround with its opponents exchanged, R(c) - G(c) against
-  G(s) - R(s). Their difference is then twice the colour where all is of one colour, and zero where
-  a green thing lies on red, the reverse of the double opponency that the text describes. Here it is
-  the difference of R - G at the centre and R - G in the surround, and likewise of B - Y. Its
-  absolute value counts, so that one green among many reds of the same strength does not stand out;
-  one that is blue or yellow does.
-- N(.) finds local maxima among the eight neighbours, above a tenth of the global one. A plateau
-  counts once.
-- Differences fade towards the border of the picture, as in the program that the authors' group
-  distributes, not in the paper: otherwise a bar at the edge of a film would outweigh all else.
-- A feature map with a range below 1/10,000 is empty; rounding errors leave less of a uniform frame.
-- The filters of the pyramid and of the orientations (`gaussian`, `gabor`).
-- The paper's frames have 640x480 pixels, enough for nine levels. Frames are first resized to that,
-  small ones enlarged; levels of less than a pixel are one pixel.
+The program differs from the paper, which `model.classical.paper.itti` follows: the surround is two
+levels coarser only, differences are squared, N(.) is applied to the sum of a channel once more, and
+the result is smoothed. The maps are those of the program (docs/models.md).
 """
 
 from collections.abc import Sequence
@@ -27,122 +14,113 @@ from itertools import product
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
-from model.classical.colour import intensity, opponents
-from model.classical.gabor import filters, orientations
-from model.classical.gaussian import pyramid
-from model.classical.resize import resized, to_longer_side
+from model.classical import harel
+from model.classical.gaussian import blurred
+from model.classical.matlab import imresize, mat2gray
+from model.classical.resize import longer_size
 from model.outputs import Maps
 
-EMPTY = 1e-4
-"""Range below which a map is empty; our choice."""
+CHANNELS = "CIO"
+"""Channels of `harel`."""
+SHRINK = 8
+"""Pixels of a frame for one of the map."""
+BORDER = 4
+"""Pixels of the map in which it fades at the border."""
 LOWEST_PEAK = 0.1
-"""Share of the global maximum that a local maximum has to exceed; our choice."""
+"""Share of the global maximum that a local maximum has to reach."""
+EMPTY = 1e-10
+"""Range below which a map of squares is empty."""
 
 
 class Itti(nn.Module):
-    """Averages the conspicuity maps of intensity, colour and orientation."""
+    """Adds the conspicuity maps of colour, intensity and orientation."""
 
     gabor: Tensor
 
     def __init__(
         self,
         *,
-        longer_side: int,
+        longer_side: int | None,
+        map_side: int | None,
         centres: Sequence[int],
         deltas: Sequence[int],
-        dark: float,
-        wavelength: float,
-        sigma: float,
-        border: float,
+        blur: float,
     ) -> None:
-        """Set the numbers of the paper and of the filters.
+        """Set the sizes and the levels.
 
         Args:
-            longer_side: Pixels of the working resolution; the paper's is 640.
-            centres: Centre levels c; the last one is the map's level.
-            deltas: Levels s - c from centre to surround.
-            dark: Share of the maximum of I below which there is no hue; the paper's is 1/10.
-            wavelength: Wavelength of the orientation filters, pixels of a level.
-            sigma: Standard deviation of the orientation filters, pixels of a level.
-            border: Width of the border where differences fade, as a share of the longer side.
+            longer_side: Pixels of the working resolution; None: the frame's own, as the program.
+            map_side: Pixels of the map's longer side; None: an eighth of the working resolution.
+            centres: Centre levels; 0 is the working resolution.
+            deltas: Levels from centre to surround; the paper's are 3 and 4.
+            blur: Sigma of the final smoothing, as a share of the map's longer side.
         """
         super().__init__()
-        self.longer_side, self.dark, self.border = longer_side, dark, border
+        self.longer_side, self.map_side, self.blur = longer_side, map_side, blur
         self.centres, self.deltas = tuple(centres), tuple(deltas)
-        self.register_buffer("gabor", filters(wavelength, sigma), persistent=False)
+        self.register_buffer("gabor", harel.gabors(), persistent=False)
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> Maps:
         """Predict the saliency of frames [B, 3, H, W] in [0, 1]."""
-        working = to_longer_side(frame, self.longer_side)
-        levels = max(self.centres) + max(self.deltas) + 1
-        light = pyramid(intensity(working), levels)
-        hues = pyramid(opponents(working, self.dark), levels)
-        lines = [
-            orientations(level, self.gabor) if i >= min(self.centres) else level
-            for i, level in enumerate(light)
-        ]
-        bright, colour = self.summed(light), self.summed(hues).sum(dim=1, keepdim=True)
-        oriented = promoted(self.summed(lines)).sum(dim=1, keepdim=True)
-        saliency = (promoted(bright) + promoted(colour) + promoted(oriented)) / 3
-        return Maps(resized(saliency, frame.shape[-2:]))
+        working = frame
+        if self.longer_side is not None:
+            working = imresize(frame, longer_size(frame, self.longer_side))
+        return Maps(mat2gray(imresize(self.small_map(working), frame.shape[-2:])))
 
-    def summed(self, levels: Sequence[Tensor]) -> Tensor:
-        """Promote all centre-surround maps and add them up at the last centre's scale.
-
-        From [B, C, H_l, W_l] per level l to [B, C, H_c, W_c], Eq. (1)-(7).
-        """
-        total = torch.zeros_like(levels[self.centres[-1]])
-        for c, delta in product(self.centres, self.deltas):
-            around = resized(levels[c + delta], levels[c].shape[-2:])
-            difference = faded((levels[c] - around).abs(), self.border)
-            total = total + resized(promoted(difference), total.shape[-2:])
+    def small_map(self, frame: Tensor) -> Tensor:
+        """Return the map in 0..1 at its own size, [B, 1, h, w], of frames of the working size."""
+        total = torch.stack(list(self.conspicuity(frame).values())).sum(dim=0)
+        total = mat2gray(harel.faded(total, BORDER))
+        if self.blur:
+            sigma = self.blur * max(total.shape[-2:])
+            total = mat2gray(blurred(total, sigma, radius=round(2 * sigma)))
         return total
 
+    def conspicuity(self, frame: Tensor) -> dict[str, Tensor]:
+        """Return the promoted sum of each channel, [B, 1, h, w], by its letter."""
+        side = self.map_side or round(max(frame.shape[-2:]) / SHRINK)
+        size = longer_size(frame, side)
+        around = [c + delta for c, delta in product(self.centres, self.deltas)]
+        levels = sorted({*self.centres, *around})
+        found = harel.features(CHANNELS, frame, None, levels=levels, filters=self.gabor)
+        return {letter: promoted(self._summed(maps, size)) for letter, maps in found.items()}
 
-def faded(maps: Tensor, border: float) -> Tensor:
-    """Weaken maps [B, C, H, W] linearly in a border, to nothing beyond the edge.
-
-    The width of the border is a share of the longer side.
-    """
-    height, width = maps.shape[-2:]
-    reach = round(border * max(height, width)) + 1
-    down, across = (ramp(length, reach, maps) for length in (height, width))
-    return maps * down[:, None] * across
-
-
-def ramp(length: int, reach: int, like: Tensor) -> Tensor:
-    """Return weights [length] that rise from 1/reach at both ends to 1."""
-    position = torch.arange(1, length + 1, dtype=like.dtype, device=like.device)
-    return (torch.minimum(position, length + 1 - position) / reach).clamp(max=1)
+    def _summed(self, levels: dict[int, Tensor], size: Sequence[int]) -> Tensor:
+        """Add up the promoted squares of a channel's differences across levels, [B, 1, h, w]."""
+        found = []
+        for c, delta in product(self.centres, self.deltas):
+            surround = imresize(levels[c + delta], levels[c].shape[-2:])
+            found.append(promoted(imresize((levels[c] - surround) ** 2, size)))
+        return torch.cat(found, dim=1).sum(dim=1, keepdim=True)
 
 
 def promoted(maps: Tensor) -> Tensor:
-    """Return N(.) of each map of [B, C, H, W] (Sec. 2.2): scaled to 0..1, times (1 - m)^2.
+    """Return N(.) of each map of [B, C, H, W]: scaled to 0..1, times (1 - m)^2.
 
-    m is the mean of the local maxima other than the global one: many equal peaks leave nothing.
+    m is the mean of the local maxima, the global one among them; a single one counts as none, and
+    a map without any is not weakened either but a hundredth of it is taken, as the program has it.
     """
-    low, high = maps.amin(dim=(2, 3), keepdim=True), maps.amax(dim=(2, 3), keepdim=True)
-    scaled = (maps - low) / (high - low).clamp(min=EMPTY)
-    peaks = is_peak(scaled) & (scaled > LOWEST_PEAK)
-    others = (peaks.sum(dim=(2, 3), keepdim=True) - 1).clamp(min=0)
-    total = (scaled * peaks).sum(dim=(2, 3), keepdim=True) - 1
-    mean = torch.where(others > 0, total / others.clamp(min=1), 0)
-    return torch.where(high - low < EMPTY, 0, scaled * (1 - mean) ** 2)
+    scaled = mat2gray(maps, EMPTY)
+    peaks = is_peak(scaled)
+    number = peaks.sum(dim=(2, 3), keepdim=True)
+    mean = (scaled * peaks).sum(dim=(2, 3), keepdim=True) / number.clamp(min=1)
+    weight = torch.where(number > 1, (1 - mean) ** 2, torch.where(number == 1, 1.0, 0.01))
+    return scaled * weight
 
 
 def is_peak(maps: Tensor) -> Tensor:
-    """Return where [B, C, H, W] exceeds its eight neighbours; of equals the last, row by row."""
-    height, width = maps.shape[-2:]
-    framed = pad(maps, (1, 1, 1, 1), value=-torch.inf)
-    found = torch.ones_like(maps, dtype=torch.bool)
-    for index in range(9):
-        y, x = divmod(index, 3)
-        neighbour = framed[..., y : y + height, x : x + width]
-        # 4 is the pixel itself; the signs before and after it break ties.
-        if index < 4:
-            found &= maps >= neighbour
-        elif index > 4:
-            found &= maps > neighbour
+    """Return which pixels of [B, C, H, W] in 0..1 are no less than their four neighbours.
+
+    Those at the border are none, nor those below `LOWEST_PEAK`; all of a plateau are.
+    """
+    inner = maps[..., 1:-1, 1:-1]
+    found = torch.zeros_like(maps, dtype=torch.bool)
+    found[..., 1:-1, 1:-1] = (
+        (inner >= LOWEST_PEAK)
+        & (inner >= maps[..., :-2, 1:-1])
+        & (inner >= maps[..., 2:, 1:-1])
+        & (inner >= maps[..., 1:-1, :-2])
+        & (inner >= maps[..., 1:-1, 2:])
+    )
     return found

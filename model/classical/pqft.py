@@ -1,92 +1,133 @@
-"""PQFT: phase spectrum of the quaternion Fourier transform.
+"""PQFT, phase spectrum of the quaternion Fourier transform, as two programs have it.
 
-Guo, Ma and Zhang, "Spatio-temporal saliency detection using phase spectrum of quaternion Fourier
-transform", CVPR 2008; Guo and Zhang, TIP 2010. A frame is an image of quaternions
+Guo, Ma and Zhang, CVPR 2008; Guo and Zhang, TIP 2010. A frame is an image of quaternions
 
-    q(t) = M(t) + RG(t) i + BY(t) j + I(t) k,    M(t) = |I(t) - I(t - tau)|,  tau = 3
+    q(t) = M(t) + RG(t) i + BY(t) j + I(t) k,    M(t) = |I(t) - I(t - tau)|
 
-with the broadly tuned opponent colours of Itti et al. Repetition shows in the amplitudes of its
-spectrum, what stands out in the phases: the inverse transform of the phases alone is large there.
+and the inverse transform of the phases of its spectrum alone is large where something stands out
+(`model.classical.paper.pqft` is the model of the papers' text).
 
-From the papers: the channels, tau, the transform, the squared norm and the final Gaussian. The
-authors' demonstration works on 64 rows and keeps the aspect, as `height` does. It also differs from
-the papers, which are followed here: it smooths by a disk of radius 3, blanks the frame's border,
-uses a weighted grey for M and a latency of two frames. CVPR 2008 names a Gaussian of sigma 8 but
-not its grid; `sigma` is our choice. The hierarchy of scales (HS) of the second paper, which needs
-an attended object to start from, is left out.
+- `guo`, the first author's PQFT.m: 64 rows; grey of M by luma; Y at least 0; the outermost pixels
+  of the result are blanked and a disk of radius 3 smooths. Its header has tau = 2.
+- `pqft_2`, PQFT_2.m by Cat Le (MATLAB File Exchange 36599), which Rudoy et al. (CVPR 2013) and
+  thereby the tables of the predecessor ran: 64x64 pixels whatever the shape. Of the phase it keeps
+  the angle alone, with the sign of its vector part along i + j + k, and transforms back an ordinary
+  image of exp(i angle). The first pixel is the mean of three neighbours, a Gaussian of 8x8 pixels
+  and sigma 3 smooths, and tau is 3.
+
+Both transform along the axis (i + j + k)/sqrt(3), and smooth with zeros beyond the border. The maps
+are those of the programs (docs/models.md). Which of the two GFSalNet's tables ran is not known.
 """
+
+import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from model.classical.colour import intensity, tuned
-from model.classical.gaussian import blurred
-from model.classical.resize import resized
+from model.classical.matlab import Kernel, disk, gaussian, imfilter, imresize, mat2gray, rgb2gray
+from model.classical.paper.colour import intensity, tuned
+from model.classical.paper.pqft import FAINT, phases, quaternion_fft
 from model.outputs import Maps
 
-LATENCY = 3
-"""tau, in frames."""
-FAINT = 1e-6
-"""Amplitudes below this share of the largest are rounding errors: their phases mean nothing."""
+Program = Literal["guo", "pqft_2"]
+DISK = 3
+"""Radius of the disk in px of the working grid."""
+WINDOW, SIGMA = 8, 3.0
+"""Side and sigma of PQFT_2's Gaussian, px of the working grid."""
+EMPTY = 1e-9
+"""Range below which a map is empty: nothing stands out of a uniform frame."""
 
 
 class PQFT(nn.Module):
-    """Saliency from the phases of colour, intensity and change.
+    """Saliency from the phases of colour, intensity and change."""
 
-    Args:
-        motion: Whether M is a channel; without it a frame is seen by itself.
-        height: Height of the working grid, pixels; the width keeps the frame's aspect.
-        sigma: Standard deviation of the final Gaussian, pixels of the working grid.
-    """
+    def __init__(self, *, motion: bool, program: Program, height: int, latency: int) -> None:
+        """Choose the program.
 
-    def __init__(self, *, motion: bool, height: int, sigma: float) -> None:
+        Args:
+            motion: Whether M is a channel; without it a frame is seen by itself.
+            program: `guo` or `pqft_2`.
+            height: Height of the working grid, pixels; the width keeps the frame's aspect, or is
+                the same with `pqft_2`. Both programs: 64.
+            latency: tau in frames; Guo's program has 2, PQFT_2 and the papers 3.
+
+        Raises:
+            ValueError: There is no such program.
+        """
         super().__init__()
-        self.motion = motion
-        self.height = height
-        self.sigma = sigma
-        self.earlier = LATENCY if motion else 0
+        if program not in ("guo", "pqft_2"):
+            raise ValueError(f"program: expected guo or pqft_2, got {program!r}")
+        self.motion, self.height = motion, height
+        self.program: Program = program
+        self.latency = latency
+        self.earlier = latency if motion else 0
 
     def forward(self, frame: Tensor, flow: Tensor | None, earlier: Tensor | None = None) -> Maps:
-        """Predict for frames [B, 3, H, W]; ``earlier`` is [B, 3, 3, H, W], those before, for M.
+        """Predict for frames [B, 3, H, W]; ``earlier`` is [B, tau, 3, H, W], those before, for M.
 
         Raises:
             ValueError: M is a channel and the frames before are missing.
         """
-        size = frame.shape[-2:]
-        small = (self.height, max(1, round(self.height * size[1] / size[0])))
-        current = resized(frame, small)
-        before = current
+        before = None
         if self.motion:
             if earlier is None:
-                raise ValueError(f"PQFT with motion needs the {LATENCY} frames before each frame")
-            before = resized(earlier[:, -LATENCY], small)
-        energy = phase_energy(quaternion_image(current, before))
-        return Maps(resized(blurred(energy, self.sigma), size).clamp(min=0))
+                raise ValueError(f"PQFT with motion needs the {self.latency} frames before each")
+            before = earlier[:, -self.latency]
+        kernel: Kernel = "cubic" if self.program == "guo" else "triangle"
+        saliency = imresize(self.small_map(frame, before), frame.shape[-2:], kernel)
+        return Maps(saliency.clamp(min=0))
+
+    def small_map(self, frame: Tensor, before: Tensor | None) -> Tensor:
+        """Return the map in 0..1 on the working grid, [B, 1, h, w], of frames [B, 3, H, W]."""
+        if self.program == "guo":
+            width = max(1, round(self.height * frame.shape[-1] / frame.shape[-2]))
+            small = imresize(frame, (self.height, width))
+            past = small if before is None else imresize(before, (self.height, width))
+            return mat2gray(self._guo(small, past), EMPTY)
+        size = (self.height, self.height)
+        small = imresize(frame, size, "triangle")
+        past = small if before is None else imresize(before, size, "triangle")
+        return mat2gray(self._pqft_2(small, past), EMPTY)
+
+    def _guo(self, frame: Tensor, before: Tensor) -> Tensor:
+        red, green, blue, yellow = tuned(frame).chunk(4, dim=1)
+        change = (rgb2gray(before) - rgb2gray(frame)).abs()
+        parts = [change, red - green, blue - yellow.clamp(min=0), intensity(frame)]
+        spectra = phases(*quaternion_fft(turned(torch.cat(parts, dim=1))))
+        energy = torch.stack([torch.fft.ifft2(part).abs() ** 2 for part in spectra]).sum(dim=0)
+        inside = torch.zeros_like(energy)
+        inside[..., 1:-1, 1:-1] = energy[..., 1:-1, 1:-1]
+        return imfilter(inside[:, None], disk(DISK).to(energy))
+
+    def _pqft_2(self, frame: Tensor, before: Tensor) -> Tensor:
+        red, green, blue, yellow = tuned(frame).chunk(4, dim=1)
+        light = intensity(frame)
+        parts = [(light - intensity(before)).abs(), red - green, blue - yellow, light]
+        first, second = quaternion_fft(turned(torch.cat(parts, dim=1)))
+        # First holds the scalar part and the vector's part along the axis, second what is across.
+        across = (first.imag**2 + second.abs() ** 2).sqrt()
+        norm = (first.abs() ** 2 + second.abs() ** 2).sqrt()
+        angle = torch.atan2(first.imag.sign() * across, first.real)
+        faint = norm <= FAINT * norm.amax(dim=(-2, -1), keepdim=True)
+        angle = torch.where(faint, 0, angle)  # of zero, as the program has it
+        energy = torch.fft.ifft2(torch.polar(torch.ones_like(angle), angle)).abs() ** 2
+        energy[..., 0, 0] = (energy[..., 0, 1] + energy[..., 1, 0] + energy[..., 1, 1]) / 3
+        return imfilter(energy[:, None], gaussian(WINDOW, SIGMA).to(energy))
 
 
-def quaternion_image(frame: Tensor, before: Tensor) -> Tensor:
-    """Return M, RG, BY and I, [B, 4, H, W], of frames [B, 3, H, W] and those tau before."""
-    red, green, blue, yellow = tuned(frame).chunk(4, dim=1)
-    light = intensity(frame)
-    change = (light - intensity(before)).abs()
-    return torch.cat([change, red - green, blue - yellow, light], dim=1)
+def turned(image: Tensor) -> Tensor:
+    """Turn the vector parts of quaternions [B, 4, H, W] so that i + j + k lies along i.
 
-
-def quaternion_fft(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Transform quaternions [B, 4, H, W], the kernel exp(-i ...) on their left.
-
-    In symplectic form q = f1 + f2 j with complex f1, f2, the transform is F1 + F2 j of their
-    ordinary transforms [B, H, W], which are returned.
+    A transform along the axis (i + j + k)/sqrt(3) is then one along i, and no norm changes.
     """
-    one, i, j, k = image.unbind(dim=1)
-    return torch.fft.fft2(torch.complex(one, i)), torch.fft.fft2(torch.complex(j, k))
-
-
-def phase_energy(image: Tensor) -> Tensor:
-    """Return the squared norm [B, 1, H, W] of quaternions [B, 4, H, W] made from phases alone."""
-    first, second = quaternion_fft(image)
-    norm = (first.abs() ** 2 + second.abs() ** 2).sqrt()
-    present = norm > FAINT * norm.amax(dim=(-2, -1), keepdim=True)
-    scale = torch.where(present, 1 / norm.clamp(min=torch.finfo(norm.dtype).tiny), 0.0)
-    parts = (torch.fft.ifft2(spectrum * scale) for spectrum in (first, second))
-    return torch.stack([part.abs() ** 2 for part in parts]).sum(dim=0)[:, None]
+    along, across = math.sqrt(1 / 3), math.sqrt(1 / 2)
+    turn = image.new_tensor(
+        [
+            [along, along, along],
+            [across, -across, 0],
+            [along * across, along * across, -2 * along * across],
+        ]
+    )
+    vector = torch.einsum("ab,nbhw->nahw", turn, image[:, 1:])
+    return torch.cat([image[:, :1], vector], dim=1)

@@ -53,7 +53,7 @@ from pipeline.checks.preflight_report import show
 from pipeline.checks.probing import Finding, Probed, empty_files, extra_clips, probe
 from pipeline.config.config import Config
 from pipeline.config.data import Dataset
-from pipeline.planning.costs import Costs, idle, predictions, trainings, work
+from pipeline.planning.costs.jobs import Costs, idle, predictions, trainings, work
 from pipeline.planning.load import configured, load
 from pipeline.planning.missing import almost
 from pipeline.planning.needs import left_out, used_splits
@@ -124,7 +124,8 @@ def _frames_of(costs: Costs, name: str, splits: Mapping[str, Mapping[str, Any]])
         costs.frames(name, split) if facts["frames"] is None else facts["frames"]
         for split, facts in splits.items()
     ]
-    return None if None in counts else sum(counts)
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _leaves_out(root: Path, dataset: Dataset, finding: Finding, splits: Mapping[str, str]) -> bool:

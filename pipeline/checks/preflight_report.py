@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.planning.costs import idle_in_words
+from pipeline.planning.costs.jobs import idle_in_words
 
 _SHOWN = 3
 """Largest number of names shown of a list; the rest is counted."""
@@ -153,6 +153,9 @@ def show(report: Mapping[str, Any], console: Console) -> None:
         f"\nStores in {disk['path']} need {disk['needed_bytes'] / 1e9:.2f} GB as far as frames "
         f"are known; {disk['free_bytes'] / 1e9:.2f} GB are free."
     )
+    stages = [one for facts in report["datasets"].values() for one in facts["stages"].values()]
+    if memory := [one["memory_mb"] for one in stages if one["memory_mb"]]:
+        say(f"A job of these stages needs up to {max(memory) / 1000:.1f} GB of memory.")
     for line in _work(report["work"]):
         say(line)
     say("Ready." if report["ready"] else "Not ready. Layouts: docs/datasets.md.")

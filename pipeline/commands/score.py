@@ -14,6 +14,9 @@ PROTOCOLS = (
     "msu_ntire26",
     "stavis",
     "salema",
+    "rudoy",
+    "salicon_challenge",
+    "calibrated",
 )
 """As in `pipeline.evaluation.protocols`, which is slow to import."""
 

@@ -9,7 +9,17 @@ from pydantic import BeforeValidator, NonNegativeFloat, NonNegativeInt
 from pipeline.config.section import Section, Split
 
 ProtocolName = Literal[
-    "mit", "mit_jitter", "dhf1k", "unisal", "pysaliency", "msu_ntire26", "stavis", "salema"
+    "mit",
+    "mit_jitter",
+    "dhf1k",
+    "unisal",
+    "pysaliency",
+    "msu_ntire26",
+    "stavis",
+    "salema",
+    "rudoy",
+    "salicon_challenge",
+    "calibrated",
 ]
 
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
@@ -87,6 +97,8 @@ class Table(Section):
     leading: str | None = None
     """Row whose scores choose the clips and frames that pictures of the table show; null, or a row
     that the run does not measure: the last row that it trains."""
+    protocol: ProtocolName | None = None
+    """The scorer that the printed values come from; null: that of `score`."""
     note: str | None = None
     """Text below the table; null: none."""
 

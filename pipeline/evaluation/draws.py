@@ -2,13 +2,18 @@
 
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from random import Random
+from typing import Any, Final
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pipeline.evaluation.protocols import Protocol, Reference
+from pipeline.preprocessing.fixations import fixated_map
+
+_UNISAL_SEED: Final = 27
+"""Seed of rdroste/unisal, unisal/train.py, run_inference."""
 
 
 def reference_frames(
@@ -27,6 +32,8 @@ def reference_frames(
     here = (int(ends[clip]) - lengths[clip], int(ends[clip]))
     if wanted.origin == "same_clip":
         positions = here[0] + _some(lengths[clip], wanted.frames, rng)
+    elif wanted.origin == "clip_others":
+        positions = here[0] + np.delete(np.arange(lengths[clip]), frame)
     else:
         gap = {
             "whole_set": (0, 0),
@@ -61,18 +68,53 @@ def reference_positions(
         shapes: Height and width on which each was recorded.
         fixated: Fixated pixels of the scored frame; its size is the one to rescale to.
     """
-    # A pixel's centre lies half a pixel inside it.
-    rescaled = [
-        np.floor((points + 0.5) * np.divide(fixated.shape, shape)).astype(np.intp)
-        for points, shape in zip(pixels, shapes, strict=True)
-    ]
-    y, x = np.concatenate([np.empty((0, 2), np.intp), *rescaled]).T
-    positions: NDArray[np.intp] = y * fixated.shape[1] + x
-    if not wanted.repeats:
+    here = (fixated.shape[0], fixated.shape[1])
+    rescale = _enlarged if wanted.resize == "bilinear" else _rescaled
+    found = [rescale(points, shape, here) for points, shape in zip(pixels, shapes, strict=True)]
+    if wanted.repeats == "frames":
+        found = [np.unique(frame) for frame in found]
+    positions = np.concatenate([np.empty(0, np.intp), *found])
+    if wanted.repeats == "once":
         positions = np.unique(positions)
     if wanted.without_own:
         positions = positions[~fixated.ravel()[positions]]
     return positions
+
+
+def _rescaled(
+    points: NDArray[np.integer[Any]], shape: tuple[int, int], here: tuple[int, int]
+) -> NDArray[np.intp]:
+    """Return the position of each point [n, (y, x)] on a picture of another size."""
+    if shape == here:
+        y, x = points.astype(np.intp).T
+    else:  # a pixel's centre lies half a pixel inside it
+        y, x = np.floor((points + 0.5) * np.divide(here, shape)).astype(np.intp).T
+    positions: NDArray[np.intp] = y * here[1] + x
+    return positions
+
+
+def _enlarged(
+    points: NDArray[np.integer[Any]], shape: tuple[int, int], here: tuple[int, int]
+) -> NDArray[np.intp]:
+    """Return the positions that are fixated after OpenCV's bilinear resizing of the 8-bit picture.
+
+    It rounds to whole fixations.
+    """
+    import cv2  # a tenth of a second, for one protocol
+
+    picture = fixated_map(points, shape).astype(np.uint8)
+    return np.flatnonzero(cv2.resize(picture, here[::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def half_of(clip: int, rules: Protocol, metric: str) -> NDArray[np.intp]:
+    """Return which of a clip's frames enter a metric's mean, ascending; `clip` is its length.
+
+    Of a halved metric these are the frames that UNISAL's program draws: it seeds Python's generator
+    with 27 for every video and samples half of the frames, at least one.
+    """
+    if metric not in rules.half:
+        return np.arange(clip)
+    return np.sort(Random(_UNISAL_SEED).sample(range(clip), max(1, clip // 2)))
 
 
 def sampled_frames(rules: Protocol, total: int, metric: str, *, seed: int) -> NDArray[np.intp]:

@@ -14,7 +14,7 @@ from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.metrics.preparing import PreparedFrame, prepare
 from pipeline.evaluation.metrics.registry import METRICS
 from pipeline.evaluation.metrics.scaling import Map
-from pipeline.evaluation.protocols import MIT, MetricScore, MetricStatus, Protocol
+from pipeline.evaluation.protocols import MIT, UNDEFINED, MetricScore, MetricStatus, Protocol
 from pipeline.preprocessing.fixations import fixated_map
 
 Scores = dict[str, MetricScore]
@@ -31,6 +31,8 @@ class Frame:
     """Ground-truth density [y, x]."""
     pixels: NDArray[np.integer[Any]]
     """[n, (y, x)] fixations on the density's grid, one row for each look."""
+    gold: NDArray[np.float64] | None = None
+    """How likely each look is by the other observers' looks, in bits (`evaluation.people`)."""
 
     @cached_property
     def fixated(self) -> NDArray[np.bool_]:
@@ -78,6 +80,8 @@ def score_frame(
     found = _by_engine(rules, frame, wanted, reference, engine)
     if rest := [metric for metric in wanted if metric not in found]:
         prepared = prepare(rules, frame.saliency, frame.density, frame.pixels, reference, rng)
+        y, x = frame.pixels.T
+        prepared = prepared._replace(looks=(y, x), gold=frame.gold)
         with np.errstate(divide="ignore", invalid="ignore"):
             found |= {metric: _score_metric(metric, prepared) for metric in rest}
     return {metric: found[metric] for metric in wanted}
@@ -105,6 +109,8 @@ def _score_metric(name: str, frame: PreparedFrame) -> MetricScore:
     for case in ("no_fixation", "empty_density", "zero_prediction", "constant_prediction"):
         if case in frame.cases and (case, name) in degenerate:
             return MetricScore(degenerate[case, name], status)
+    if status == "no_fixation" and METRICS[name].needs == "observers":
+        return MetricScore(UNDEFINED, status)
     formula: Callable[[PreparedFrame], float] = getattr(conventions, METRICS[name].function)
     value = formula(frame)
     negative = "negative_prediction" in frame.cases and not METRICS[name].signed
@@ -116,6 +122,8 @@ def _score_metric(name: str, frame: PreparedFrame) -> MetricScore:
 def _status(name: str, frame: PreparedFrame) -> MetricStatus:
     """Return the first that holds: faults of the ground truth come before the prediction's."""
     needs = METRICS[name].needs
+    if needs == "observers" and (frame.gold is None or not frame.gold.size):
+        return "no_fixation"
     unreferenced = needs == "reference" and frame.reference is not None and not frame.reference.size
     if needs != "density" and ("no_fixation" in frame.cases or unreferenced):
         return "no_fixation"

@@ -10,10 +10,11 @@ share of pixels above the lowest fixated one, divided by the number of fixations
 with fifty of them and half of the error with one, which is what an observer has in a video's frame.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from dask.delayed import Delayed, delayed
@@ -24,7 +25,9 @@ from pipeline.config.data import Density, GaussianDensity, ReleasedDensity
 from pipeline.evaluation.frame_lists import listed_frames
 from pipeline.evaluation.frame_scores import Frame, Scores, score_frame
 from pipeline.evaluation.metrics.engine import Engine
-from pipeline.evaluation.protocols import MetricScore
+from pipeline.evaluation.own_truth import density as density_of_looks
+from pipeline.evaluation.own_truth import on_picture, on_pixels
+from pipeline.evaluation.protocols import MetricScore, Truth
 from pipeline.evaluation.scoring import (
     GroundTruth,
     Request,
@@ -37,14 +40,15 @@ from pipeline.preprocessing.density_recipes import PointDensity, Shape, density_
 from pipeline.preprocessing.fixations import video_pixels
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.pace import Pace
 from pipeline.runtime.workers import computed
 from pipeline.stores.kinds import GAZE, SHARD
-from pipeline.stores.reading import open_parts, refuse_nothing
+from pipeline.stores.reading import Store, open_parts, refuse_nothing
 from pipeline.stores.settings import observers_settings
 from pipeline.stores.verify import damage
 
-Looks = tuple[NDArray[np.int32], NDArray[np.int32]]
-"""One observer's pixels [n, (y, x)] in a frame, on the frame grid and on the recipe's picture."""
+Looks = tuple[NDArray[np.int32], NDArray[Any]]
+"""One observer's pixels [n, (y, x)] in a frame, on the scored grid and on the recipe's picture."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Clip:
     """Who looked where in the frames of a clip."""
 
     grid: Shape
-    """(height, width) of the frame grid."""
+    """(height, width) of what is scored: the frame grid, or a scorer's own pictures."""
     video: Shape
     """(height, width) of the picture whose pixels the recipe counts in."""
     observers: list[dict[int, Looks]]
@@ -89,30 +93,34 @@ def observers(
     truth = ground_truth(density, gaze)
     refuse_nothing(truth.pixels, gaze)
     request = Request(protocol, tuple(metrics), seed)
-    blocks = computed(
-        _tasks(gaze, truth, frame_list, recipe, held_out, request), "threads", threads
-    )
-    frames = (frame for block in blocks for frame in block)
+    stores = open_parts(GAZE, gaze)
+    listed = listed_frames(frame_list, {clip: truth.density[clip].clips[clip] for clip in stores})
+    blocks = computed(_tasks(stores, truth, listed, recipe, held_out, request), "threads", threads)
+    pace = Pace(sum(map(len, listed.values())), "frames")
+    frames = (frame for block in pace.along(blocks, len) for frame in block)
     settings = observers_settings(recipe, held_out, seed)
     write_scores(scores, request, frames, truth.inputs, settings)
 
 
 def _tasks(
-    gaze: Sequence[Path],
+    stores: Mapping[str, Store],
     truth: GroundTruth,
-    frame_list: Sequence[Path],
+    listed: Mapping[str, Sequence[int]],
     recipe: PointDensity,
     held_out: int,
     request: Request,
 ) -> Iterator[Delayed]:
     """Yield a task for every shard of the frames that count."""
-    known, stores = delayed(truth, pure=False), open_parts(GAZE, gaze)
-    facts = {clip: truth.density[clip].clips[clip] for clip in stores}
-    block = delayed(_score_block, pure=False)
-    for name, frames in listed_frames(frame_list, facts).items():
+    scored = truth.by(request.rules).asked(truth.clips, request.columns)
+    known, block = delayed(scored, pure=False), delayed(_score_block, pure=False)
+    for name, frames in listed.items():
         points = np.asarray(stores[name][name][:])
+        own, count = scored.own, stores[name].clips[name]["frames"]
         clip = delayed(
-            _clip(points, stores[name].clips[name], truth.shape(name), recipe), pure=False
+            _clip(points, stores[name].clips[name], truth.shape(name), recipe)
+            if own is None
+            else _own_clip(points, count, truth.shape(name), own.sizes[name]),
+            pure=False,
         )
         for start in range(0, len(frames), SHARD):
             chosen = frames[start : start + SHARD]
@@ -134,6 +142,17 @@ def _clip(
     return Clip(grid, video, found)
 
 
+def _own_clip(points: NDArray[np.float32], frames: int, grid: Shape, picture: Shape) -> Clip:
+    """Sort a clip's gaze points by frame and observer, on a scorer's own pictures."""
+    found: list[dict[int, Looks]] = [{} for _ in range(frames)]
+    for observer in np.unique(points[:, 3]):
+        moved = on_picture(points[points[:, 3] == observer], frames, grid, picture)
+        for frame, looks in enumerate(moved):
+            if len(looks):
+                found[frame][int(observer)] = on_pixels(looks, picture), looks
+    return Clip(picture, picture, found)
+
+
 def _score_block(
     truth: GroundTruth,
     clip: Clip,
@@ -146,17 +165,19 @@ def _score_block(
     """Score some frames of a clip, each as the mean over observers left out in turn."""
     rules, engine, scored = request.rules, Engine(clip.grid), list[ScoredFrame]()
     of_one = replace(rules, auc="mann_whitney")
+    made = recipe if rules.truth is None else rules.truth
     for frame in frames:
         rng = request.generator(name, frame)
-        everybody = np.asarray(truth.density[name][name][frame])
-        own = Frame(everybody, everybody, truth.pixels[name][frame])
+        everybody = next(truth.densities(name, [frame]))
+        gold = truth.people[name][frame] if truth.people else None
+        own = Frame(everybody, everybody, truth.pixels[name][frame], gold)
         reference = truth.elsewhere(rules, name, frame, own.fixated, rng)
         score = partial(score_frame, metrics=request.columns, reference=reference)
         # Which frames count is everybody's business: so all rows of a table have the same frames.
         counted = score(rules, own, rng=noise(rules, rng), engine=engine)
         looked = clip.observers[frame]
         drawn = _drawn(looked, held_out, rng)
-        each = [score(of_one, _left_out(clip, looked, one, recipe)) for one in drawn]
+        each = [score(of_one, _left_out(clip, looked, one, made)) for one in drawn]
         scored.append((name, frame, _mean(counted, each)))
     return scored
 
@@ -169,12 +190,18 @@ def _drawn(looked: dict[int, Looks], held_out: int, rng: Generator) -> list[int]
     return sorted(map(int, rng.choice(sorted(looked), count, replace=False)))
 
 
-def _left_out(clip: Clip, looked: dict[int, Looks], one: int, recipe: PointDensity) -> Frame:
+def _left_out(
+    clip: Clip, looked: dict[int, Looks], one: int, recipe: PointDensity | Truth
+) -> Frame:
     """Return the others' density as prediction of one observer's gaze."""
     others = np.concatenate([looks[1] for observer, looks in looked.items() if observer != one])
     own, on_video = looked[one]
     prediction, density = (
-        density_map(points, clip.video, recipe, clip.grid).astype(np.float32)
+        (
+            density_of_looks(recipe, points, clip.grid)
+            if isinstance(recipe, Truth)
+            else density_map(points, clip.video, recipe, clip.grid)
+        ).astype(np.float32)
         for points in (others, on_video)
     )
     return Frame(prediction, density, own)

@@ -12,6 +12,11 @@ Numbers of different protocols do not compare. Each restates what a public score
 - `msu_ntire26`: the scorer of the NTIRE 2026 challenge (MSU): 8-bit, min-max, repeated fixations.
 - `stavis`: STAViS's eval_code: 8-bit maps smoothed with sigma 2, sAUC against the same video.
 - `salema`: SalEMA's evaluation: 8-bit maps, all of it shrunk to half, means over videos.
+- `rudoy`: the evaluation that Rudoy et al. released (CVPR 2013), whose rows and measures Tables 1
+  and 2 of the predecessor share: sAUC against the other frames of the same video, videos a fifth.
+- `salicon_challenge`: the program behind SALICON's server, where the predecessor's Table 3 is from.
+- `calibrated`: `mit`, of maps whose brightness and share of the centre are fitted to other clips,
+  as the MSU benchmark of video saliency changes them: skill without calibration.
 
 What their authors leave open is chosen here. A picture of pysaliency is a frame, so that its sAUC
 refers to all other frames. `dhf1k` draws its ten frames without asking whether this one is among
@@ -24,7 +29,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
-from pipeline.evaluation.metrics.registry import METRICS
+from pipeline.evaluation.metrics.registry import METRICS, QUOTIENTS
 from pipeline.runtime.errors import InputError
 
 Case = Literal[
@@ -48,14 +53,39 @@ class MetricScore(NamedTuple):
 class Reference:
     """Where the negatives of sAUC come from."""
 
-    origin: Literal["other_clips", "whole_set", "one_per_clip", "other_frames", "same_clip"]
-    """Frames to choose from; `one_per_clip`: a random frame of each of some random clips."""
+    origin: Literal[
+        "other_clips", "whole_set", "one_per_clip", "other_frames", "same_clip", "clip_others"
+    ]
+    """Frames to choose from; `one_per_clip`: a random frame of each of some random clips;
+    `clip_others`: those of the same clip but for the scored one."""
     frames: int | None
     """Number of frames drawn at random; None: all."""
-    repeats: bool = False
-    """Whether a pixel fixated in several frames counts each time, or once (a binary union)."""
+    repeats: Literal["once", "frames", "looks"] = "once"
+    """How often a pixel counts: once (a binary union), for each frame in which it was fixated, or
+    for each look at it."""
+    resize: Literal["points", "bilinear"] = "points"
+    """How fixations of a clip of another size are rescaled: each point, or the 8-bit picture
+    of them, in which a point becomes as large as the picture grows."""
     without_own: bool = False
     """Whether pixels fixated in the scored frame itself are left out."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Densities that a scorer makes of the looks by itself, instead of those of the dataset."""
+
+    kind: Literal["each_look", "marked_pixels"]
+    """A Gaussian around each look, or a filtered picture that marks a fixated pixel once."""
+    sigma: float
+    """Standard deviation in pixels of the scored picture."""
+    reduced: int = 1
+    """How many times smaller the scored picture is than the raw video, along each side."""
+
+    def __str__(self) -> str:
+        """Describe them for a footer."""
+        of = "around each look" if self.kind == "each_look" else "over pixels that count once"
+        size = f"a video made {self.reduced} times smaller" if self.reduced > 1 else "the raw video"
+        return f"a Gaussian of {self.sigma:g} pixels of {size} {of}"
 
 
 @dataclass(frozen=True)
@@ -74,8 +104,8 @@ class Protocol:
     )
     """AUC-J: the function of metrics.auc; `jitter` draws its noise from the generator, and
     `jitter_float32` loses it in float32 but where a map is nearly 0."""
-    sauc: Literal["stepped", "below_top", "mann_whitney"] = "stepped"
-    """sAUC: thresholds in tenths with or without the top one, or every value."""
+    sauc: Literal["stepped", "below_top", "mann_whitney", "hundredths"] = "stepped"
+    """sAUC: thresholds in tenths with or without the top one, every value, or in hundredths."""
     repeats: bool = False
     """Whether several fixations on a pixel count each time in NSS and the areas."""
     ddof: int = 1
@@ -98,12 +128,20 @@ class Protocol:
     """Which maps are scaled to 0..1 before smoothing and resizing."""
     smoothing: float = 0.0
     """Sigma in pixels of a Gaussian over the prediction, as wide as three of it to either side."""
-    resize: Literal["matlab_bicubic", "bilinear", "corner_bilinear"] = "matlab_bicubic"
+    resize: Literal["matlab_bicubic", "bilinear", "corner_bilinear", "corner_cubic"] = (
+        "matlab_bicubic"
+    )
     """How a prediction gets the density's size: imresize; OpenCV and torch; scipy's zoom."""
+    truth: Truth | None = None
+    """Ground truth that the scorer makes by itself; None: the dataset's densities."""
     halved: bool = False
     """Whether levels are rounded again after resizing, and maps and fixations shrunk to half."""
+    calibrated: bool = False
+    """Whether a prediction is first changed by what fits other clips (`evaluation.calibration`)."""
     sample: int | None = None
     """Number of frames drawn for each metric, where a dataset has more; None: all."""
+    half: frozenset[str] = frozenset()
+    """Metrics of which a clip's mean is over half of its frames, drawn by the scorer's own seed."""
     average: Average = "frame"
     """Mean over all frames, or over each clip's frames and then over clips."""
     meta_average: Average = "clip"
@@ -142,19 +180,20 @@ _ALL: Final = [
     ),
     Protocol(
         "unisal",
-        reference=Reference("one_per_clip", 10),
+        reference=Reference("one_per_clip", 10, resize="bilinear"),
         auc="distinct",
         sauc="below_top",
         min_max=False,
         proper=True,
         kldiv_epsilon=0.0,
         resize="bilinear",
+        half=frozenset({"AUC-J", "sAUC"}),
         average="clip",
         degenerate={("no_fixation", "NSS"): 1.0, ("constant_prediction", "AUC-J"): UNDEFINED},
     ),
     Protocol(
         "pysaliency",
-        reference=Reference("other_frames", None, repeats=True),
+        reference=Reference("other_frames", None, repeats="looks"),
         auc="mann_whitney",
         sauc="mann_whitney",
         repeats=True,
@@ -210,6 +249,29 @@ _ALL: Final = [
             ("constant_prediction", "SIM"): UNDEFINED,
         },
     ),
+    Protocol(
+        "rudoy",
+        reports=("sAUC", "chi-square"),
+        # 100 draws, with replacement, of as many points as there are: their expectation.
+        reference=Reference("clip_others", None),
+        sauc="mann_whitney",
+        truth=Truth("each_look", sigma=10.0, reduced=5),
+        average="clip",
+        left_out=frozenset({"no_fixation", "empty_density"}),
+        degenerate={("zero_prediction", "chi-square"): UNDEFINED},
+    ),
+    Protocol(
+        "salicon_challenge",
+        reports=("AUC", "sAUC", "CC", "NSS"),
+        reference=Reference("other_frames", None, repeats="frames", without_own=True),
+        sauc="hundredths",
+        repeats=True,
+        ddof=0,
+        resize="corner_cubic",
+        truth=Truth("marked_pixels", sigma=19.0),
+        left_out=frozenset({"no_fixation", "empty_density"}),
+    ),
+    replace(MIT, name="calibrated", calibrated=True),
 ]
 PROTOCOLS: Final[Mapping[str, Protocol]] = {protocol.name: protocol for protocol in _ALL}
 
@@ -231,6 +293,7 @@ def reported(rules: Protocol, asked: Iterable[str] = ()) -> tuple[str, ...]:
     What is asked for and the protocol does not know is left out.
     """
     wanted = {*asked}.difference(rules.reports) if rules.extensible else set[str]()
+    wanted |= {part for metric in wanted for part in QUOTIENTS.get(metric, ())}
     named = (*rules.reports, *(metric for metric in METRICS if metric in wanted))
     return tuple(m for m in named if METRICS[m].needs != "reference" or rules.reference)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipeline.evaluation.calibrating import calibrations
 from pipeline.evaluation.scoring import (
     GroundTruth,
     Request,
@@ -16,7 +17,7 @@ from pipeline.runtime.pace import Pace
 from pipeline.runtime.workers import computed
 from pipeline.stores.kinds import SALIENCY
 from pipeline.stores.manifests import left_out
-from pipeline.stores.reading import named, open_store, refuse_nothing
+from pipeline.stores.reading import named, open_store, read_in_rust, refuse_nothing
 from pipeline.stores.verify import damage
 
 
@@ -49,7 +50,8 @@ def score(
     for clip in clips:
         _check_length(maps, truth, clip)
     refuse_nothing([clip for clip in clips if maps.frames(clip)], [saliency, *gaze])
-    blocks = computed(tasks(maps, truth, clips, request), scheduler, threads)
+    changes = calibrations(maps, truth, clips, request, scheduler, threads)
+    blocks = computed(tasks(maps, truth, clips, request, changes), scheduler, threads)
     pace = Pace(sum(len(maps.frames(clip)) for clip in clips), "frames")
     frames = (frame for block in pace.along(blocks, len) for frame in block)
     write_scores(scores, request, frames, {**truth.inputs, **named([store])})
@@ -67,4 +69,5 @@ def _check_length(maps: StoredMaps, truth: GroundTruth, clip: str) -> None:
 
 
 if __name__ == "__main__":
+    read_in_rust()
     main(score, damage=damage)

@@ -2,10 +2,10 @@
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from typing import Protocol as Interface
 
 import numpy as np
@@ -13,12 +13,17 @@ from dask.delayed import Delayed, delayed
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pipeline.evaluation.calibration import Calibration
 from pipeline.evaluation.draws import reference_frames, reference_positions
 from pipeline.evaluation.frame_scores import Frame, Scores, score_frame
 from pipeline.evaluation.metrics.engine import Engine
-from pipeline.evaluation.metrics.scaling import Map
+from pipeline.evaluation.metrics.preparing import on_grid
+from pipeline.evaluation.metrics.registry import METRICS
+from pipeline.evaluation.metrics.scaling import Map, copy_single
+from pipeline.evaluation.own_truth import Looks, OwnTruth, on_picture, reduced
+from pipeline.evaluation.people import gold_standard
 from pipeline.evaluation.protocols import Protocol, Reference, protocol, reported
-from pipeline.preprocessing.fixations import pixels_by_frame
+from pipeline.preprocessing.fixations import fixated_map, pixels_by_frame
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
 from pipeline.runtime.sheets import write_rows
@@ -31,8 +36,10 @@ ScoredFrame = tuple[str, int, Scores]
 """Clip, frame from 0, and its scores."""
 FIRST_FRAME = 1
 """Number of a clip's first frame in sheets and messages; in memory frames are indices."""
-EVERYWHERE = Reference("other_frames", None, repeats=True)
-"""The reference set that is too large to be put together frame by frame."""
+EVERYWHERE = Reference("other_frames", None, repeats="looks")
+"""A reference set that is too large to be put together frame by frame."""
+MARKED = replace(EVERYWHERE, repeats="frames", without_own=True)
+"""The same with each fixated pixel of a frame once, and without those of the scored frame."""
 
 
 class MapSource(Interface):
@@ -59,9 +66,11 @@ class StoredMaps:
 
     def read(self, clip: str, frames: Sequence[int]) -> Iterator[Map]:
         """Yield maps [y, x] in float32."""
-        array, indices = self.store[clip], {f: i for i, f in enumerate(self.frames(clip))}
-        for frame in frames:
-            yield np.asarray(array[indices[frame]], np.float32)
+        indices = {frame: i for i, frame in enumerate(self.frames(clip))}
+        for half in self.store.frames_at(clip, [indices[frame] for frame in frames]):
+            single = np.empty(half.shape, np.float32)
+            copy_single(half, single)
+            yield single
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,46 @@ class GroundTruth:
     """Clip -> per frame [n, (y, x)], a row for each look."""
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Name of each store that it was read from -> its digest."""
+    gaze: Mapping[str, Store] = field(default_factory=dict)
+    """Clip -> its looks, as they were stored."""
+    people: Mapping[str, list[NDArray[np.float64]]] = field(default_factory=dict)
+    """Clip -> per frame how likely each look is by the other observers' looks, in bits."""
+    own: OwnTruth | None = None
+    """Densities that the protocol makes by itself, which then count instead."""
+
+    def by(self, rules: Protocol) -> Self:
+        """Return the ground truth of a protocol: this one, unless its scorer makes its own."""
+        if rules.truth is None:
+            return self
+        sizes, looks = dict[str, tuple[int, int]](), dict[str, Looks]()
+        for clip in self.clips:
+            facts = self.gaze[clip].clips[clip]
+            sizes[clip] = reduced((facts["height"], facts["width"]), rules.truth)
+            points = np.asarray(self.gaze[clip][clip][:])
+            looks[clip] = on_picture(points, facts["frames"], self.shape(clip), sizes[clip])
+        own = OwnTruth(rules.truth, sizes, looks)
+        return replace(self, pixels=own.pixels(), own=own)
+
+    def asked(self, clips: Iterable[str], columns: Iterable[str]) -> Self:
+        """Return the ground truth with what metrics of people need, for some clips."""
+        if not any(METRICS[metric].needs == "observers" for metric in columns):
+            return self
+        found = {}
+        for clip in clips:
+            points = np.asarray(self.gaze[clip][clip][:])
+            # In the order of the pixels.
+            points = points[np.argsort(points[:, 0].astype(np.int64), kind="stable")]
+            ends = np.cumsum([len(frame) for frame in self.pixels[clip]])[:-1]
+            who = np.split(points[:, 3], ends)
+            found[clip] = gold_standard(self.pixels[clip], who, self.shape(clip))
+        return replace(self, people=found)
+
+    def densities(self, clip: str, frames: Sequence[int]) -> Iterator[Map]:
+        """Yield the densities [y, x] of some of a clip's frames."""
+        if self.own:
+            yield from (self.own.density(clip, frame) for frame in frames)
+        else:
+            yield from self.density[clip].frames_at(clip, frames)
 
     @cached_property
     def clips(self) -> list[str]:
@@ -85,6 +134,8 @@ class GroundTruth:
 
     def shape(self, clip: str) -> tuple[int, int]:
         """Return height and width of a clip's densities."""
+        if self.own:
+            return self.own.sizes[clip]
         _, height, width = self.density[clip].clips[clip]["shape"]
         return height, width
 
@@ -105,6 +156,23 @@ class GroundTruth:
         others = np.delete(looks, slice(end - len(self.pixels[clip][frame]), end), axis=0)
         return others[:, 0].astype(np.intp) * width + others[:, 1]
 
+    @cached_property
+    def _marked(self) -> dict[tuple[int, int], NDArray[np.intp]]:
+        """Size of a picture -> in how many frames of clips of that size each position is fixated.
+
+        The positions are those of the flattened picture.
+        """
+        found = {shape: np.zeros(shape, np.intp) for shape in self._grids}
+        for clip in self.clips:
+            for pixels in self.pixels[clip]:
+                found[self.shape(clip)] += fixated_map(pixels, self.shape(clip))
+        return {shape: counts.ravel() for shape, counts in found.items()}
+
+    def _marked_elsewhere(self, clip: str, fixated: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Return the positions fixated in other frames and not in this one, once for each frame."""
+        counts = np.where(fixated.ravel(), 0, self._marked[self.shape(clip)])
+        return np.repeat(np.arange(counts.size), counts)
+
     def elsewhere(
         self, rules: Protocol, clip: str, frame: int, fixated: NDArray[np.bool_], rng: Generator
     ) -> NDArray[np.intp] | None:
@@ -113,6 +181,8 @@ class GroundTruth:
             return None
         if rules.reference == EVERYWHERE and len(self._grids) == 1:
             return self._all_but(clip, frame, fixated.shape[1])
+        if rules.reference == MARKED and len(self._grids) == 1:
+            return self._marked_elsewhere(clip, fixated)
         chosen = reference_frames(
             rules.reference, self._lengths, self.clips.index(clip), frame, rng
         )
@@ -132,7 +202,8 @@ def ground_truth(density: Sequence[Path], gaze: Sequence[Path]) -> GroundTruth:
         clip: pixels_by_frame(np.asarray(store[clip][:]), store.clips[clip]["frames"])
         for clip, store in gazes.items()
     }
-    return GroundTruth(densities, pixels, named([*densities.values(), *gazes.values()]))
+    inputs = named([*densities.values(), *gazes.values()])
+    return GroundTruth(densities, pixels, inputs, gazes)
 
 
 @dataclass(frozen=True)
@@ -162,22 +233,32 @@ class Request:
 
 
 def score_frames(
-    maps: MapSource, truth: GroundTruth, clip: str, frames: Sequence[int], request: Request
+    maps: MapSource,
+    truth: GroundTruth,
+    clip: str,
+    frames: Sequence[int],
+    request: Request,
+    change: Calibration | None = None,
 ) -> list[ScoredFrame]:
-    """Score some frames of a clip; a frame whose map is unreadable is left out.
+    """Score some frames of a clip, changed first by `change`; an unreadable map is left out.
 
     Raises:
-        InputError: A map holds NaN or infinity.
+        InputError: A map holds NaN or infinity, or a stored one is damaged.
     """
     rules = request.rules
     # An engine for each call, for its scratch is not shared by threads.
     score = partial(score_frame, rules, metrics=request.columns, engine=Engine(truth.shape(clip)))
-    density, scored = truth.density[clip][clip], list[ScoredFrame]()
-    for index, saliency in zip(frames, maps.read(clip, frames), strict=True):
+    scored = list[ScoredFrame]()
+    read = zip(frames, maps.read(clip, frames), truth.densities(clip, frames), strict=True)
+    for index, saliency, density in read:
         if saliency is None:
             continue
+        if change and np.isfinite(saliency).all():
+            grid = on_grid(rules, saliency.astype(np.float64), truth.shape(clip))
+            saliency = change.applied(grid)
         rng = request.generator(clip, index)
-        frame = Frame(saliency, np.asarray(density[index]), truth.pixels[clip][index])
+        gold = truth.people[clip][index] if truth.people else None
+        frame = Frame(saliency, density, truth.pixels[clip][index], gold)
         reference = truth.elsewhere(rules, clip, index, frame.fixated, rng)
         try:
             scores = score(frame, reference=reference, rng=noise(rules, rng))
@@ -195,16 +276,26 @@ def noise(rules: Protocol, rng: Generator) -> Generator | None:
 
 
 def tasks(
-    maps: MapSource, truth: GroundTruth, clips: Iterable[str], request: Request
+    maps: MapSource,
+    truth: GroundTruth,
+    clips: Iterable[str],
+    request: Request,
+    changes: Mapping[str, Calibration] | None = None,
 ) -> Iterator[Delayed]:
-    """Yield a task for every shard of a clip's frames that have a map."""
+    """Yield a task for every shard of a clip's frames that have a map.
+
+    `changes` are the clips' calibrations, where the protocol has them.
+    """
     # `delayed` once each: otherwise every task would carry a copy of the ground truth.
+    clips = list(clips)
+    truth = truth.by(request.rules).asked(clips, request.columns)
     known, source = delayed(truth, pure=False), delayed(maps, pure=False)
     score_block = delayed(score_frames, pure=False)
     for clip in clips:
         frames = maps.frames(clip)
         for start in range(0, len(frames), SHARD):
-            yield score_block(source, known, clip, frames[start : start + SHARD], request)
+            change = (changes or {}).get(clip)
+            yield score_block(source, known, clip, frames[start : start + SHARD], request, change)
 
 
 def status_of(scores: Scores) -> str:

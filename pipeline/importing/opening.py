@@ -10,6 +10,7 @@ from torch import Tensor
 from model.released import Format
 from pipeline.importing.caffe import opened as caffe
 from pipeline.importing.hdf5 import opened as hdf5
+from pipeline.importing.mat import opened as mat
 from pipeline.importing.npz import opened as npz
 from pipeline.importing.stored import Opened, Stored, explained
 from pipeline.importing.tensorflow import opened as tensorflow
@@ -21,6 +22,7 @@ READERS: dict[Format, tuple[str, Callable[[Path], Opened]]] = {
     "tensorflow": ("TensorFlow's checkpoint", tensorflow),
     "caffe": ("a caffemodel", caffe),
     "torch": ("PyTorch's state dict", torch),
+    "mat": ("MATLAB's version 5", mat),
 }
 """Format -> its name in words, and its reader."""
 

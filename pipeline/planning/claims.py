@@ -78,7 +78,7 @@ def read_claims(paths: Iterable[Path]) -> list[Claim]:
     return claims
 
 
-def tests_of(claims: Iterable[Claim]) -> list[str]:
+def named_tests(claims: Iterable[Claim]) -> list[str]:
     """The tests that claims name, each once."""
     named = (name for claim in claims if claim.kind == "test" for name in claim.check.split())
     return list(dict.fromkeys(named))
@@ -93,7 +93,7 @@ def benches() -> list[str]:
 
 def tests_digest() -> str:
     """Digest (16 hex digits) of the files of the tests that claims name."""
-    tests = tests_of(read_claims(map(Path, sheets())))
+    tests = named_tests(read_claims(map(Path, sheets())))
     files = sorted({ROOT / test.partition("::")[0] for test in tests})
     content = b"".join(file.read_bytes() for file in files if file.is_file())
     return hashlib.sha256(content).hexdigest()[:16]

@@ -208,7 +208,6 @@ def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
             yield "trainings", name, cfg.datasets
     for title, table in cfg.tables.items():
         yield f"tables.{title}", table.dataset, tested
-        yield f"tables.{title}.leading", table.leading, table.measured
         for row in table.measured.values():
             yield f"tables.{title}", row.model, cfg.models
             if row.model in cfg.models:

@@ -75,7 +75,7 @@ def _products(cfg: Config) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
             split = needs.scored(cfg, table.dataset).split
             yield folder, settings, paths.parts(cfg, Path(folder).name, name, split)
         for row in rows:
-            sheet = paths.scores(cfg, row, table.dataset)
+            sheet = paths.scores(cfg, row, table.dataset, table.protocol)
             if needs.observed(cfg, row.model):
                 held_out = int(cfg.models[row.model].held_out or 0)
                 yield sheet, observers_settings(dataset.density, held_out, cfg.seed), [sheet]

@@ -28,6 +28,15 @@ def measured(cfg: Config, table: str) -> dict[str, Measured]:
     return rows | sanity
 
 
+def sheets(cfg: Config) -> list[str]:
+    """Every sheet of scores that the tables of this run are made of; some repeatedly."""
+    return [
+        paths.scores(cfg, row, table.dataset, table.protocol)
+        for name, table in cfg.tables.items()
+        for row in measured(cfg, name).values()
+    ]
+
+
 def all_measured(cfg: Config) -> list[tuple[str, Measured]]:
     """The dataset and the row of everything that the tables of this run measure."""
     return [

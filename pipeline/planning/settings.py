@@ -21,7 +21,7 @@ from pipeline.config.config import Config
 from pipeline.config.evaluation import Verification
 from pipeline.planning import made, needs, paths
 from pipeline.planning.claims import tests_digest
-from pipeline.planning.costs import Costs
+from pipeline.planning.costs.jobs import Costs
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
 from pipeline.planning.provenance import code_digest
@@ -146,9 +146,11 @@ class Settings:
         return int(self.cfg.models[wildcards.model].held_out or 0)
 
     def metrics(self, wildcards: Wildcards) -> list[str]:
-        """Metrics that tables of the dataset at hand have as columns."""
-        tables = [t for t in self.cfg.tables.values() if t.dataset == wildcards.dataset]
-        return [metric for table in tables for metric in table.metrics]
+        """Columns of the tables of the dataset at hand that are scored by the protocol at hand."""
+        at_hand, usual = (wildcards.dataset, wildcards.protocol), self.cfg.score.protocol
+        tables = self.cfg.tables.values()
+        asking = [t for t in tables if (t.dataset, t.protocol or usual) == at_hand]
+        return [metric for table in asking for metric in table.metrics]
 
     def ground_truth(self, wildcards: Wildcards) -> str:
         """The ground truth of the dataset at hand, in words."""

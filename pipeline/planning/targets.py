@@ -15,6 +15,7 @@ from pipeline.planning.rows import (
     flows_of,
     leading,
     pictured,
+    sheets,
     trainings_behind,
 )
 
@@ -55,7 +56,7 @@ def models(cfg: Config, kind: Kind) -> list[str]:
 
 def measured_scores(cfg: Config) -> list[str]:
     """Score sheets behind every measured row of the tables."""
-    return sorted({paths.scores(cfg, row, dataset) for dataset, row in all_measured(cfg)})
+    return sorted(set(sheets(cfg)))
 
 
 def tested_truth(cfg: Config) -> list[str]:

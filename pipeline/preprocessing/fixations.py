@@ -14,6 +14,14 @@ def pixels_by_frame(points: NDArray[np.float32], frames: int) -> list[NDArray[np
     return np.split(yx, np.searchsorted(frame[order], np.arange(1, frames)))
 
 
+def points_by_frame(points: NDArray[np.float32], frames: int) -> list[NDArray[np.float64]]:
+    """For each frame, the points [n, (y, x)] of a GAZE array, in their order, not rounded."""
+    frame = points[:, 0].astype(np.int64)
+    order = np.argsort(frame, kind="stable")
+    yx = points[order][:, [2, 1]].astype(np.float64)
+    return np.split(yx, np.searchsorted(frame[order], np.arange(1, frames)))
+
+
 def video_pixels(
     points: NDArray[np.float32], frames: int, grid: tuple[int, int], video: tuple[int, int]
 ) -> list[NDArray[np.int32]]:

@@ -68,6 +68,30 @@ class ClipSums:
         return float(above.sum() / below.sum()) if below.any() else float("nan")
 
 
+@dataclass(frozen=True, eq=False)
+class Quotient(ClipSums):
+    """A mean in percent of another metric's mean over the same frames."""
+
+    below: ClipSums
+    """The other metric."""
+
+    @property
+    def means(self) -> Floats:
+        """Quotient of each clip's means; NaN where no frame counts."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return 100 * super().means / self.below.means
+
+    def of(self, used: NDArray[np.bool_]) -> ClipSums:
+        """The same quotients, without clips that are not used."""
+        above = super().of(used)
+        return Quotient(above.sums, above.counts, self.below.of(used))
+
+    def terms(self, average: Average) -> tuple[Floats, Floats]:
+        """The numerators of both means: their denominators are the same."""
+        above = ClipSums(self.sums, self.counts)
+        return 100 * above.terms(average)[0], self.below.terms(average)[0]
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One metric of two models on the same clips."""

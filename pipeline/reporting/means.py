@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.evaluation.draws import sampled_frames
+from pipeline.evaluation.draws import half_of, sampled_frames
+from pipeline.evaluation.metrics.registry import QUOTIENTS
 from pipeline.evaluation.protocols import Average, MetricStatus, Protocol, protocol, reported
-from pipeline.reporting.intervals import ClipSums, Interval, drawn_clips, interval
+from pipeline.reporting.intervals import ClipSums, Interval, Quotient, drawn_clips, interval
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import plain, read_rows
 from pipeline.stores.score_sheets import sheet_facts
@@ -155,9 +156,14 @@ def summarise(sheet: Sheet, average: Average, seed: int) -> Measurement:
         values = sheet.frames[metric].to_numpy()
         drawn_frames = sampled_frames(sheet.rules, len(values), metric, seed=seed)
         chosen = ~sheet.left_out(metric) & np.isin(np.arange(len(values)), drawn_frames)
+        if metric in sheet.rules.half:
+            chosen &= _halved(sheet.rules, metric, codes)
         missing = np.isnan(values)
         undefined[metric] = int(np.count_nonzero(chosen & missing))
         by_clip[metric] = _clip_sums(codes, len(names), values, chosen & ~missing)
+    for metric, parts in QUOTIENTS.items():
+        if metric in by_clip:
+            by_clip[metric] = _quotient(sheet, parts, codes, len(names))
     drawn = drawn_clips(len(names), seed)
     return Measurement(
         average=average,
@@ -169,6 +175,30 @@ def summarise(sheet: Sheet, average: Average, seed: int) -> Measurement:
         statuses={metric: _counts(found) for metric, found in sheet.statuses.items()},
         undefined={metric: count for metric, count in undefined.items() if count},
     )
+
+
+def _quotient(
+    sheet: Sheet, parts: tuple[str, str], codes: NDArray[np.intp], clips: int
+) -> Quotient:
+    """Explained information: what a prediction gains, in percent of what people do.
+
+    `parts` are what the prediction gains on people, and what people gain on the centre bias.
+    """
+    lost, possible = (sheet.frames[metric].to_numpy() for metric in parts)
+    used = ~(np.isnan(lost) | np.isnan(possible) | sheet.left_out(parts[0]))
+    gained, below = (
+        _clip_sums(codes, clips, values, used) for values in (possible + lost, possible)
+    )
+    return Quotient(gained.sums, gained.counts, below)
+
+
+def _halved(rules: Protocol, metric: str, codes: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which frames enter a mean of which the scorer takes half of a clip's, by clip of each."""
+    found = np.zeros(len(codes), bool)
+    for clip in np.unique(codes):
+        of_clip = np.flatnonzero(codes == clip)
+        found[of_clip[half_of(len(of_clip), rules, metric)]] = True
+    return found
 
 
 def _clip_sums(

@@ -52,13 +52,14 @@ from pipeline.reporting.published import (
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.stores.chains import product
+from pipeline.stores.score_sheets import sheet_facts
 from pipeline.stores.seals import name_of
 
 TITLE: Final = "Dynamic saliency: our scores beside the paper's"
 
-Key = tuple[str, str, str]
-"""Model, training, dataset: the last three parts of the path of a file of scores."""
-Read = Callable[[Path], Sheet]
+Key = tuple[str, str, str, str]
+"""Protocol of a file of scores, and the last parts of its path: model, training, dataset."""
+Read = Callable[[Path, str], Sheet]
 
 
 def tables(
@@ -74,7 +75,7 @@ def tables(
 ) -> None:
     """Write every table of the settings, and their index, into the folder `out`.
 
-    `scores` are files `.../<model>/<training>/<dataset>.csv`, a row per frame; `made` are the
+    `scores` are `.../<protocol>/<model>/<training>/<dataset>.csv`, a row per frame; `made` are the
     manifests and weights behind them, and `expected` the settings that each must have been made
     with (pipeline/planning/made.py). `tested` and `trained` are manifests of the scored splits and
     of the training splits, .../<dataset>/<stage>/<part>.json: they name clips that a job left out.
@@ -86,17 +87,19 @@ def tables(
             weights than are there.
     """
     check([*made, *scores], expected)
-    found = {(path.parent.parent.name, path.parent.name, path.stem): path for path in scores}
-    # Several tables have the same rows.
-    read = cache(lambda path: read_scores(path, settings.protocol))
+    found = {
+        (sheet_facts(path)["protocol"], *path.parts[-3:-1], path.stem): path for path in scores
+    }
+    read = cache(read_scores)  # several tables have the same rows
     odd = disagreements(published) if (published / "marks.csv").exists() else []
+    of = {name: _as_printed(table, settings) for name, table in settings.tables.items()}
     measured = {
-        name: _measure(name, _reported(table, settings), found, read, settings)
+        name: _measure(name, _reported(table, of[name]), found, read, of[name])
         for name, table in settings.tables.items()
     }
     data = Manifests(tested, trained)
     pages = [
-        _page(name, read_published(published / f"{name}.csv"), entries, odd, settings, data)
+        _page(name, read_published(published / f"{name}.csv"), entries, odd, of[name], data)
         for name, entries in measured.items()
     ]
     for page in pages:
@@ -114,6 +117,11 @@ def tables(
     write_index(out, pages, TITLE, sentences_above, inputs, settings.run)
 
 
+def _as_printed(table: Table, settings: TablesSettings) -> TablesSettings:
+    """The settings with the protocol that the values of a table were printed by."""
+    return settings.model_copy(update={"protocol": table.protocol or settings.protocol})
+
+
 def _measure(
     name: str, table: Table, found: Mapping[Key, Path], read: Read, settings: TablesSettings
 ) -> dict[str, Measurement]:
@@ -122,8 +130,11 @@ def _measure(
         return {}
     wanted = {label: (row.model, row.training) for label, row in table.measured.items()}
     wanted |= {label: (model, UNTRAINED) for label, model in settings.sanity.items()}
-    paths = {label: _find((*key, table.dataset), found) for label, key in wanted.items()}
-    sheets = {label: read(path) for label, path in paths.items()}
+    paths = {
+        label: _find((settings.protocol, *key, table.dataset), found)
+        for label, key in wanted.items()
+    }
+    sheets = {label: read(path, settings.protocol) for label, path in paths.items()}
     _check_metrics(name, table, sheets.values())
     _check_same_frames(table, list(sheets.values()))
     meta = settings.datasets[table.dataset].meta
@@ -141,8 +152,8 @@ def _reported(table: Table, settings: TablesSettings) -> Table:
 def _find(key: Key, found: Mapping[Key, Path]) -> Path:
     if key in found:
         return found[key]
-    folder = next((path.parents[2] for path in found.values()), Path("scores"))
-    path = folder.joinpath(*key).with_suffix(".csv")
+    alike = (path.parents[2] for (protocol, *_), path in found.items() if protocol == key[0])
+    path = next(alike, Path("scores", key[0])).joinpath(*key[1:]).with_suffix(".csv")
     raise InputError(f"{path}: not among the scores given; make it with: snakemake {path}")
 
 

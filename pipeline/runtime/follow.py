@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.runtime.pace import in_words
+from pipeline.runtime.pace import duration
 
 SILENT = 600.0
 """Seconds without a new line after which a job counts as ended: stages write a line a minute, and a
@@ -80,7 +80,7 @@ def _last_line(log: Path) -> str:
 def shown(jobs: Sequence[Running]) -> Iterator[str]:
     """Yield two lines for each job: its log with the age of its last line, and that line."""
     for job in jobs:
-        yield f"{job.log.with_suffix('')}, {in_words(job.age)} ago"
+        yield f"{job.log.with_suffix('')}, {duration(job.age)} ago"
         yield f"    {job.line or '(nothing yet)'}"[:_WIDTH]
     if not jobs:
         yield "no job runs here"

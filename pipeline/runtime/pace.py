@@ -33,7 +33,7 @@ class Pace:
         rate = (self.done - self._before) / max(self._last - self._start, 1e-9)
         if not rate:
             return "0/s"
-        return f"{rate:.3g}/s, {in_words((self.total - self.done) / rate)} left"
+        return f"{rate:.3g}/s, {duration((self.total - self.done) / rate)} left"
 
     def line(self) -> str:
         """Return a line about all of it."""
@@ -52,7 +52,7 @@ class Pace:
                 print(self.line(), flush=True)
 
 
-def in_words(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return a duration by its two largest units of days, hours and minutes, or in seconds."""
     if seconds < _UNITS[-1][1]:
         return f"{seconds:.0f} s"

@@ -6,21 +6,27 @@ small ones, such as Zarr's own metadata, by their digests; `python -m pipeline.s
 computes all digests.
 """
 
+import os
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import of_the_disk
 from pipeline.stores.kinds import Kind
 from pipeline.stores.manifests import left_out, read_manifest
 from pipeline.stores.seals import file_digest, name_of, rerun
 
 _SMALL = 65_536
 """Bytes up to which a file's digest costs little more than its size: some 0.05 ms."""
+_AHEAD = 8 << 20
+"""Bytes of frames that are read at once: a dozen maps of 640x480."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,38 @@ class Store:
                 f"{rerun(self.manifest)}"
             )
         return array
+
+    def frames_at(self, clip: str, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
+        """Yield some frames of a clip.
+
+        Neighbours are read together: a call of Zarr takes as long as decoding a frame or two.
+
+        Raises:
+            InputError: The array cannot be opened, or a frame is damaged.
+        """
+        array = self[clip]
+        most = max(1, _AHEAD // max(1, array.nbytes // max(1, array.shape[0])))
+        for start, stop in _runs(indices, most):
+            try:
+                block = np.asarray(array[start:stop])
+            except (OSError, RuntimeError, ValueError) as error:  # what damaged chunks raise
+                if isinstance(error, OSError) and of_the_disk(error):
+                    raise
+                raise InputError(
+                    f"{self.path / clip}: frames {start} to {stop - 1} cannot be read ({error}); "
+                    f"{rerun(self.manifest)}"
+                ) from error
+            yield from block
+
+
+def _runs(indices: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """Cut indices into runs of at most `most` neighbours, each as its first and the one behind."""
+    first = 0
+    for end in range(1, len(indices) + 1):
+        apart = end == len(indices) or indices[end] != indices[end - 1] + 1
+        if apart or end - first == most:
+            yield indices[first], indices[end - 1] + 1
+            first = end
 
 
 def open_store(kind: Kind, manifest: Path) -> Store:
@@ -137,11 +175,12 @@ def refuse_nothing(clips: Collection[str], manifests: Sequence[Path]) -> None:
 def read_in_rust() -> None:
     """Make this process read the arrays that it opens from now on with zarrs, in half the time.
 
-    Only for a process that will not fork again: the threads of zarrs do not outlive a fork. Frames
-    kept as JPEG are read as before.
+    So do the processes that it starts. Only for a process that will not fork again: the threads of
+    zarrs do not outlive a fork. Frames kept as JPEG are read as before.
     """
     # zarrs knows no JPEG and falls back to Zarr's own reader, once for each array.
     warnings.filterwarnings("ignore", "Array is unsupported by ZarrsCodecPipeline")
     path = "zarrs.ZarrsCodecPipeline"
     # The readers of a training are processes already: one thread each.
     zarr.config.set({"codec_pipeline.path": path, "threading.max_workers": 1})
+    os.environ |= {"ZARR_CODEC_PIPELINE__PATH": path, "ZARR_THREADING__MAX_WORKERS": "1"}

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from model.baselines import MeanMap
 from model.classical.coding_length import CodingLength
+from model.classical.paper.coding_length import CodingLength as CodingLengthPaper
 from model.classical.resize import resized
 from pipeline.config.training import Fitting
 from pipeline.preprocessing.tensors import frame_tensor
@@ -69,7 +70,7 @@ def fit_coding_length(network: nn.Module, clips: list[Clip], settings: Fitting, 
     Raises:
         InputError: There are no frames, or their patches vary in too few dimensions.
     """
-    assert isinstance(network, CodingLength)
+    assert isinstance(network, CodingLength | CodingLengthPaper)
     random = np.random.default_rng(seed)
     frames = count_every_nth(clips, settings.every)
     patches: list[Tensor] = []
@@ -84,7 +85,7 @@ def fit_coding_length(network: nn.Module, clips: list[Clip], settings: Fitting, 
         raise InputError(
             f"{clips[0][0].path} and others: {len(samples)} patches of {network.patch}x"
             f"{network.patch}: {rank} dimensions vary, {count} components are asked for; lower "
-            "networks.coding_length.features or raise fitting.patches in config.yaml"
+            "`features` of the network or raise fitting.patches in config.yaml"
         )
     found = FastICA(
         count,
@@ -95,7 +96,8 @@ def fit_coding_length(network: nn.Module, clips: list[Clip], settings: Fitting, 
         random_state=seed,
     ).fit(samples)
     network.filters.copy_(torch.from_numpy(found.components_).view_as(network.filters))
-    network.mean.copy_(torch.from_numpy(found.mean_).view_as(network.mean))
+    if isinstance(network, CodingLengthPaper):
+        network.mean.copy_(torch.from_numpy(found.mean_).view_as(network.mean))
     facts = {"frames": frames, "patches": len(samples), "iterations": found.n_iter_}
     return facts | {"converged": found.n_iter_ < settings.iterations}
 
@@ -138,6 +140,7 @@ def fit_mean_map(network: nn.Module, clips: list[Clip], settings: Fitting, _seed
 
 FITS: dict[str, tuple[Kind, Callable[[nn.Module, list[Clip], Fitting, int], Facts]]] = {
     "coding_length": (FRAMES, fit_coding_length),
+    "coding_length_paper": (FRAMES, fit_coding_length),
     "mean_map": (DENSITY, fit_mean_map),
 }
 """Network -> the kind of the stores that it is fitted to, and the function that does it."""

@@ -12,7 +12,7 @@ from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further
 from pipeline.planning import claims, made, targets
 from pipeline.planning.contract import try_networks
-from pipeline.planning.costs import announced
+from pipeline.planning.costs.jobs import announced
 from pipeline.planning.inputs import LEARNED, Inputs
 from pipeline.planning.locks import answer_sigterm, hold
 from pipeline.planning.missing import TAUGHT

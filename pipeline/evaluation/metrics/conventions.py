@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from pipeline.evaluation.metrics import auc, distributions
+from pipeline.evaluation.metrics import auc, distributions, hundredths
 from pipeline.evaluation.metrics.preparing import PreparedFrame
-from pipeline.evaluation.metrics.scaling import Map
+from pipeline.evaluation.metrics.scaling import EPSILON, Map, Points, without_offset
 from pipeline.evaluation.protocols import UNDEFINED
 
 
@@ -26,11 +26,21 @@ def auc_judd(frame: PreparedFrame) -> float:
 def auc_shuffled(frame: PreparedFrame) -> float:
     """sAUC: the area against positions fixated in other frames."""
     assert frame.reference is not None
+    if frame.rules.sauc == "hundredths":
+        return hundredths.area(frame.saliency, frame.points, frame.reference)
     if frame.rules.sauc == "mann_whitney":
         negatives = frame.saliency.ravel()[frame.reference]
         return auc.auc(frame.saliency[frame.points], negatives)
     top = frame.rules.sauc == "stepped"
     return auc.auc_shuffled(frame.saliency, frame.fixated, frame.reference, frame.rng, top=top)
+
+
+def auc_hundredths(frame: PreparedFrame) -> float:
+    """AUC: the area against random pixels by SALICON's program, thresholds in hundredths.
+
+    Its 100,000 random pixels are drawn without a seed: this is the expectation over the draws.
+    """
+    return hundredths.area(frame.saliency, frame.points)
 
 
 def auc_borji(frame: PreparedFrame) -> float:
@@ -82,6 +92,34 @@ def info_gain(frame: PreparedFrame) -> float:
     """
     baseline = distributions.centre_bias(frame.density.shape)
     return distributions.info_gain(frame.saliency, frame.fixated, baseline)
+
+
+def info_gain_left_out(frame: PreparedFrame) -> float:
+    """IG-LOO: bits per look by which the prediction beats the other observers' looks.
+
+    It is below 0 by what people have in common and the prediction does not know. A prediction is
+    made a distribution as for IG.
+    """
+    assert frame.gold is not None
+    return _bits(frame.saliency, frame.looks) - float(frame.gold.mean())
+
+
+def info_gain_people(frame: PreparedFrame) -> float:
+    """IG-people: bits per look by which the other observers' looks beat the centre bias."""
+    assert frame.gold is not None
+    baseline = distributions.centre_bias(frame.density.shape)
+    return float(frame.gold.mean()) - _bits(baseline, frame.looks)
+
+
+def explained(frame: PreparedFrame) -> float:
+    """EI: information gain in percent of what the other observers' looks have, of one frame."""
+    possible = info_gain_people(frame)
+    return 100 * (possible + info_gain_left_out(frame)) / possible
+
+
+def _bits(field: Map, looks: Points) -> float:
+    """Mean binary logarithm of a map at looks, in the convention of `distributions.info_gain`."""
+    return float(np.log2(EPSILON + without_offset(field)[looks]).mean())
 
 
 def emd(frame: PreparedFrame) -> float:

@@ -1,6 +1,6 @@
 """A frame as the metrics of a protocol see it: scaled, smoothed and resized, in float64."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -30,6 +30,10 @@ class PreparedFrame(NamedTuple):
     """Draws noise and random splits; None: their expectation."""
     cases: frozenset[Case]
     """What is degenerate about the frame."""
+    looks: Points = (np.empty(0, np.intp), np.empty(0, np.intp))
+    """Rows and columns of all looks, for metrics that ask who looked."""
+    gold: NDArray[np.float64] | None = None
+    """How likely each look is by the other observers' looks, in bits; None or empty: not known."""
 
 
 def prepare(
@@ -100,7 +104,8 @@ def _resize(rules: Protocol, saliency: Map, shape: tuple[int, int]) -> Map:
     from scipy.ndimage import zoom  # as above
 
     factors = [new / old for new, old in zip(shape, saliency.shape, strict=True)]
-    found: Map = zoom(saliency, factors, order=1, mode="nearest")
+    order: Literal[1, 3] = 1 if rules.resize == "corner_bilinear" else 3
+    found: Map = zoom(saliency, factors, order=order, mode="nearest")
     return found
 
 

@@ -15,8 +15,9 @@ class Metric(NamedTuple):
 
     better: Better
     """Which of two values is the better one."""
-    needs: Literal["fixation", "reference", "density"]
-    """What a frame must have: a fixation, one here and in the reference set, or a density."""
+    needs: Literal["fixation", "reference", "density", "observers"]
+    """What a frame must have: a fixation, one here and in the reference set, a density, or two
+    observers."""
     function: str
     """Name of the function in `metrics.conventions`."""
     signed: bool = True
@@ -31,11 +32,18 @@ METRICS: Final[dict[str, Metric]] = {
     "SIM": Metric("higher", "density", "sim"),
     "KLDiv": Metric("lower", "density", "kldiv", signed=False),
     "chi-square": Metric("lower", "density", "chi_square", signed=False),
+    "AUC": Metric("higher", "fixation", "auc_hundredths"),
     "AUC-Borji": Metric("higher", "fixation", "auc_borji"),
     "IG": Metric("higher", "fixation", "info_gain"),
+    "IG-LOO": Metric("higher", "observers", "info_gain_left_out"),
+    "IG-people": Metric("higher", "observers", "info_gain_people"),
+    "EI": Metric("higher", "observers", "explained"),
     "EMD": Metric("lower", "density", "emd"),
 }
 """In the order of the papers' columns, then those that a table must ask for."""
+
+QUOTIENTS: Final = {"EI": ("IG-LOO", "IG-people")}
+"""Metric whose mean is one of means -> the metrics that it is made of."""
 
 
 def better(metric: str) -> Better:

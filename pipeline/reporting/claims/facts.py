@@ -88,20 +88,14 @@ def clips(claim: Claim, parts: Parts, run: Run) -> Finding:
             f"{claim.place}: config.yaml has no dataset {dataset}; correct the check"
             f"{or_was_it(dataset, run.paper.datasets)}"
         )
-    paper, ours = (_count(cfg, dataset, splits) for cfg in (run.paper, run.cfg))
-    sheet = Path(run.cfg.datasets[dataset].splits)
-    if ours is None:
-        why = f"{sheet} is not there; docs/datasets.md says how to make it"
+    there, of_paper = (Path(cfg.datasets[dataset].splits) for cfg in (run.cfg, run.paper))
+    if not there.is_file():
+        why = f"{there} is not there; docs/datasets.md says how to make it"
         return Finding(OPEN, "no split sheet", (CONFIG,), why)
-    agrees = paper is not None and fits(claim.expected, paper)
-    return settled(run, str(ours), agrees, fits(claim.expected, ours), [sheet])
-
-
-def _count(cfg: Config, dataset: str, splits: list[str]) -> int | None:
-    sheet = Path(cfg.datasets[dataset].splits)
-    if not sheet.is_file():
-        return None
-    return sum(clip.split in splits for clip in read_sheet(sheet))
+    count = sum(clip.split in splits for clip in read_sheet(there))
+    if there != of_paper:
+        return Finding(OPEN, str(count), (there,), f"of other data: the clips are those of {there}")
+    return Finding(HOLDS if fits(claim.expected, count) else FAILS, str(count), (there,))
 
 
 def network(claim: Claim, parts: Parts, run: Run) -> Finding:
@@ -174,7 +168,8 @@ def bench(claim: Claim, parts: Parts, run: Run) -> Finding:
             f"{' or ' + other if rivals else ''}, column {column}; correct the check"
         )
     bound = f"{relation} {numbers[1]}" if rivals else claim.expected
-    result = f"{numbers[0]:g}" + (f", {other}: {numbers[1]:g}" if rivals else "")
+    names = (parts["row"], *rivals)
+    result = ", ".join(f"{name} {value:g}" for name, value in zip(names, numbers, strict=True))
     return Finding(HOLDS if fits(bound, numbers[0]) else FAILS, result, (file,))
 
 

@@ -19,7 +19,7 @@ from pipeline.config.evaluation import TablesSettings
 from pipeline.planning.claims import PAPERS, Claim, read_claims
 from pipeline.planning.load import load, of_the_papers
 from pipeline.reporting.claims.kinds import KINDS, judged
-from pipeline.reporting.claims.run import OF_THE_PAPERS, OPEN, Finding, Outcome, Run, Verdict
+from pipeline.reporting.claims.run import FAILS, OF_THE_PAPERS, Finding, Outcome, Run, Verdict
 from pipeline.reporting.pages.rendering import render
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
@@ -49,6 +49,12 @@ class Line:
     def how(self) -> str:
         """How it is checked."""
         return KINDS[self.claim.kind].words
+
+    @property
+    def check(self) -> str:
+        """What is looked at; of tests the names, whose files are linked."""
+        words = self.claim.check.split() if self.claim.kind == "test" else [self.claim.check]
+        return " ".join(word.rpartition("::")[2] for word in words)
 
     @property
     def why(self) -> str:
@@ -99,7 +105,7 @@ def reproduction(
         counts={paper: _counts(of_paper) for paper, of_paper in papers.items() if of_paper},
         total=_counts(lines),
         verdicts=VERDICTS,
-        undecided=OPEN,
+        failed=FAILS,
         lines=lines,
         drawn=run.name == "demo",
         own_values=run.name not in OF_THE_PAPERS,
@@ -124,7 +130,7 @@ def _outcomes(path: Path) -> tuple[str, dict[str, Outcome]]:
 
 
 def _line(claim: Claim, finding: Finding, page: Path) -> Line:
-    return Line(claim, finding, tuple(_link(file, page) for file in finding.files))
+    return Line(claim, finding, tuple(_link(file, page) for file in dict.fromkeys(finding.files)))
 
 
 def _link(file: Path, page: Path) -> tuple[str, str]:

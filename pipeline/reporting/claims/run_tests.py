@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from pipeline.planning.claims import read_claims, tests_of
+from pipeline.planning.claims import named_tests, read_claims
 from pipeline.planning.provenance import ROOT
 from pipeline.reporting.claims.run import Outcome
 from pipeline.runtime.cli import main
@@ -33,7 +33,7 @@ def run_tests(*, sheets: list[Path], outcomes: Path) -> None:
     Raises:
         InputError: A sheet is no sheet of claims, a test is not there, or pytest breaks down.
     """
-    names = tests_of(read_claims(sheets))
+    names = named_tests(read_claims(sheets))
     reason = ""
     if not (ROOT / "tests").is_dir():
         reason = "an installed copy has no tests; run this target in a checkout"

@@ -18,7 +18,7 @@ from pipeline.evaluation.metrics.registry import better
 from pipeline.reporting.clips.rendering import rendered
 from pipeline.reporting.clips.shots import Layout, encoded, layout_of, shot
 from pipeline.reporting.figures.drawing import HEAT
-from pipeline.reporting.figures.seen import Model, Truth, read_models
+from pipeline.reporting.figures.seen import Model, Truth, by_choice, read_models
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
@@ -50,8 +50,8 @@ def clip(
     """Write the page of the clip `name`.
 
     FRAMES, DENSITY and GAZE are the parts that hold it. `pictured` has for each label the manifest
-    of a model's maps and its sheet of scores. The first of `metrics` that was scored is the one
-    that is shown first, and whose worst frames have pictures.
+    of a model's maps and its sheet of scores. NSS is the metric that is shown first, and whose
+    worst frames have pictures; where it was not scored, the first of `metrics` that was.
 
     Raises:
         InputError: Stores and sheets do not fit together, or the clip is in none of them.
@@ -64,8 +64,8 @@ def clip(
         known = ", ".join(sorted(some.frames())[:5])
         raise InputError(f"{page}: no clip {name} of {dataset} was scored; scored are {known}, ...")
     times = sorted(scored)
-    columns = [one for one in metrics if any(one in model.scores for model in models.values())]
-    columns = columns or list(some.scores)
+    scored_by = {metric for model in models.values() for metric in model.scores}
+    columns = [one for one in by_choice(metrics) if one in scored_by] or sorted(scored_by)
     always = {time for model in models.values() for time in worst(model, name, columns[0], WORST)}
     store = truth.frames[name]
     array, points = store[name], truth.points(name)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from pipeline.evaluation.metrics.registry import better
 from pipeline.planning.paths import clip_page
 from pipeline.reporting.clips.rendering import rendered
-from pipeline.reporting.figures.seen import in_words, ranked, read_models
+from pipeline.reporting.figures.seen import in_words, metric_of, ranked, read_models
 from pipeline.runtime.cli import main
 from pipeline.runtime.files import atomic
 
@@ -23,14 +23,14 @@ def clips(
     """Write a page that links the page of every clip, beside the folder that holds these.
 
     Clips are ordered by the mean of all models in `pictured`, each being the manifest of its maps
-    and its sheet of scores, and by the first of `metrics` that was scored.
+    and its sheet of scores, by NSS or the first of `metrics`.
 
     Raises:
-        InputError: A sheet or a store is missing or damaged.
+        InputError: A sheet or a store is missing or damaged, or no such metric was scored.
     """
     models = read_models(pictured, protocol, seed, next(iter(pictured)))
     some = next(iter(models.values()))
-    metric = next((name for name in metrics if name in some.means), next(iter(some.means)))
+    metric = metric_of(some, metrics, next(iter(pictured.values()))[1])
     means = {
         clip: sum(model.means[metric][clip] for model in models.values()) / len(models)
         for clip in some.means[metric]

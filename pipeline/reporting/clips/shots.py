@@ -13,8 +13,8 @@ from PIL import Image
 from pipeline.reporting.figures.drawing import stretched
 
 MOST: Final = 400
-"""Frames of a clip that have a picture, besides the worst ones: every frame of a DIEM test video,
-every second one of most others."""
+"""Frames of a clip that have a picture, besides the worst ones: more than DIEM's 300 of a test
+video."""
 BYTES: Final = 8 * 10**6
 """Bytes of all pictures of a page, at most: with base64 and numbers a page is below 12 MB, which
 phones open."""
@@ -23,8 +23,7 @@ _WIDTH: Final = 480
 _TILE: Final = 96
 """Pixels of a map's width, at most: maps are smooth."""
 _QUALITY: Final = 60
-"""WebP's quality, of 100: maps are within some levels of 255, and a frame with 16 maps takes 15 to
-25 kB."""
+"""WebP's quality, of 100: maps are smooth, and scores are not computed from these pictures."""
 _BLOCK: Final = 16
 """Pixels of a block of WebP: maps begin with one, so that no picture leaks into them."""
 
@@ -83,7 +82,7 @@ def shot(frame: NDArray[np.uint8], maps: Sequence[NDArray[np.float32]], layout: 
         levels = np.rint(stretched(np.asarray(small)) * 255).astype(np.uint8)
         whole.paste(Image.fromarray(levels), layout.place(tile))
     encoded = io.BytesIO()
-    # Method 2 of 6: a page of 400 frames in seconds.
+    # Method 2 of 6: the slower ones save little.
     whole.save(encoded, "WEBP", quality=_QUALITY, method=2)
     return encoded.getvalue()
 

@@ -38,21 +38,25 @@ class Look(NamedTuple):
     marker: str
 
 
+_DASHES: Final[tuple[str | tuple[int, tuple[int, ...]], ...]] = (
+    "-",
+    (0, (5, 2)),
+    (0, (1, 1)),
+    (0, (7, 2, 1, 2)),
+)
+_COLOURS: Final = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+"""Okabe and Ito's colours, which colour-blind eyes tell apart (jfly.uni-koeln.de/color), without
+their yellow, which white paper swallows."""
 LOOKS: Final = tuple(
     Look(colour, style, marker)
-    # Okabe and Ito's colours, which colour-blind eyes tell apart (jfly.uni-koeln.de/color), without
-    # their yellow, which white paper swallows; dashes and marks of a group do not recur in it.
-    for marker, styles in (
-        ("", ("-", (0, (5, 2)), (0, (1, 1)), (0, (7, 2, 1, 2)))),
-        ("o", ("-", (0, (5, 2)), (0, (1, 1)), (0, (7, 2, 1, 2)))),
-    )
-    for colour, style in zip(
-        ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"),
-        cycle(styles),
-        strict=False,
-    )
+    for marker in ("", "o")
+    for colour, style in zip(_COLOURS, cycle(_DASHES), strict=False)
 )
 """Looks of lines, in turn."""
+MOVES: Final = Look("#d55e00", "-", "")
+"""Look of what moves: red, as in Fig. 6."""
+RESTS: Final = Look("#0072b2", (0, (5, 2)), "")
+"""Look of what rests: blue, as in Fig. 6."""
 
 
 def looks(names: Sequence[str]) -> Iterator[tuple[str, Look]]:

@@ -7,9 +7,10 @@ map over it. A dataset without such a sheet has its worst clips.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.evaluation.metrics.registry import better
 from pipeline.reporting.figures.drawing import (
@@ -136,7 +137,7 @@ def failures(
         lines.append([one.name, one.clips, cell(one.mean), metric, one.clip, *ends])
         if row < CLASSES:
             scene = truth.scene(one.clip, time)
-            shown = (
+            shown: tuple[NDArray[Any], ...] = (
                 scene.frame,
                 overlaid(scene.frame, scene.density),
                 overlaid(scene.frame, found.saliency(one.clip, time)),

@@ -19,7 +19,8 @@ from pipeline.config.figures import GateRegions
 from pipeline.preprocessing.tensors import batches_of
 from pipeline.reporting.figures.drawing import (
     LABELLED,
-    LOOKS,
+    MOVES,
+    RESTS,
     Margins,
     draw,
     flow_picture,
@@ -147,7 +148,7 @@ def _draw_curves(
     margins = Margins(left=0.5, top=0.25, bottom=0.35, right=0.1)
     figure, axes = grid(len(found), 1, (7, 1.2), margins, (0, 0.35))
     for axis, (clip, gates) in zip(axes[:, 0], found.items(), strict=True):
-        for look, name in ((LOOKS[2], "moving"), (LOOKS[1], "resting")):
+        for look, name in ((MOVES, "moving"), (RESTS, "resting")):
             values = [getattr(gate, name) for gate in gates]
             # A mark for frames between two in which nothing moves, of which no line is seen.
             axis.plot(numbers[clip], values, label=name, **look._asdict() | {"marker": "."}, ms=3)

@@ -95,7 +95,7 @@ def overlays(
     for row, (name, (clip, start, mean)) in enumerate(rows.items()):
         times = [start + step * k for k in range(count)]
         scenes = [truth.scene(clip, time) for time in times]
-        shown = (
+        shown: tuple[NDArray[Any], ...] = (
             scenes[0].frame,
             scenes[0].density,
             _mean([scene.frame for scene in scenes]) / 255,

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from pipeline.config.figures import Box
-from pipeline.reporting.figures.drawing import LOOKS, Look, Margins, draw, grid, save
+from pipeline.reporting.figures.drawing import LOOKS, MOVES, RESTS, Look, Margins, draw, grid, save
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import write_rows
 
@@ -89,15 +89,19 @@ def write_regions(
 
 def _looks(courses: Mapping[str, Course]) -> dict[str, Look]:
     """Looks by region; the first two are red and blue, as in the paper."""
-    order = (*(LOOKS[i] for i in (2, 1, 3, 4, 5, 6)), *LOOKS[7:])
-    return dict(zip(courses, cycle(order), strict=False))
+    return dict(zip(courses, cycle((MOVES, RESTS, *LOOKS[3:])), strict=False))
 
 
 def _outline(axis: Any, box: Box, shape: tuple[int, ...], look: Look) -> None:
     """Draw a box onto a frame, over a white line that parts it from the picture."""
     left, top, right, bottom = (end * shape[1 - k % 2] - 0.5 for k, end in enumerate(box))
     for width, colour, style in ((3.0, "white", "-"), (1.6, look.color, look.linestyle)):
-        edges = {"fill": False, "edgecolor": colour, "linewidth": width, "linestyle": style}
+        edges: dict[str, Any] = {
+            "fill": False,
+            "edgecolor": colour,
+            "linewidth": width,
+            "linestyle": style,
+        }
         axis.add_patch(Rectangle((left, top), right - left, bottom - top, **edges))
 
 

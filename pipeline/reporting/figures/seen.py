@@ -135,19 +135,23 @@ def read_models(
     return models
 
 
+def by_choice(metrics: Sequence[str]) -> list[str]:
+    """`SHOWN_BY` and the metrics of tables, each once."""
+    return [*dict.fromkeys((SHOWN_BY, *metrics))]
+
+
 def metric_of(model: Model, metrics: Sequence[str], scores: Path) -> str:
     """The metric that chooses what is shown: `SHOWN_BY`, or the first of a table's metrics.
 
     Raises:
         InputError: The model's sheet `scores` has none of them.
     """
-    wanted = (SHOWN_BY, *metrics)
-    for metric in wanted:
+    for metric in (wanted := by_choice(metrics)):
         if metric in model.scores:
             return metric
     raise InputError(
-        f"{scores}: expected a column {' or '.join(dict.fromkeys(wanted))}, found "
-        f"{', '.join(model.scores)}; choose a score.protocol in config.yaml that has it"
+        f"{scores}: expected a column {' or '.join(wanted)}, found {', '.join(model.scores)}; "
+        "choose a score.protocol in config.yaml that has it"
     )
 
 

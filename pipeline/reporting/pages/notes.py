@@ -41,6 +41,8 @@ def footer(
     terms |= {"Run": settings.run, "Dataset": table.dataset}
     if measured and dataset:
         terms |= {"Ground truth": dataset.variant, "Split": dataset.split}
+        if truth := PROTOCOLS[settings.protocol].truth:
+            terms["Densities"] = f"the protocol's own, in place of those above: {truth}"
         terms |= _frames(table, measured, settings)
         terms |= {"Average": AVERAGES[_first(measured).average], "Intervals": _intervals(measured)}
         terms |= {"Optical flow": _flows(table, measured, settings)}
@@ -244,10 +246,20 @@ def of_run(run: str) -> tuple[str, ...]:
     )
 
 
+def _others(settings: TablesSettings) -> str:
+    """Which tables have another protocol than the run's: ` (rudoy in two_stream_1)`."""
+    groups: dict[str, list[str]] = {}
+    for name, table in settings.tables.items():
+        if table.protocol and table.protocol != settings.protocol:
+            groups.setdefault(table.protocol, []).append(name)
+    texts = [f"{protocol} in {', '.join(names)}" for protocol, names in groups.items()]
+    return f" ({'; '.join(texts)})" if texts else ""
+
+
 def origin(settings: TablesSettings) -> str:
     """Return which run, configuration and code made the tables."""
     return (
         "Each table sets what this run measured beside what the paper prints. "
-        f"Run {settings.run}, protocol {settings.protocol}, configuration "
+        f"Run {settings.run}, protocol {settings.protocol}{_others(settings)}, configuration "
         f"{settings.config_digest}, code {settings.code}, seed {settings.seed}."
     )

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.checks.preflight import main
 from pipeline.checks.probing import probe
+from pipeline.planning.costs.rates import read_costs
 from pipeline.planning.load import configured
 from pipeline.planning.needs import flows
-from pipeline.planning.rates import read_costs
 from pipeline.raw.splits import SheetClip, read_totals
 
 ROOT = Path(__file__).parents[3]
@@ -164,7 +164,9 @@ def test_costs_grow_with_the_grid(report, checkout):
         "# measured\nstage,frames_per_second_a_core,bytes_a_frame,memory_mb\n"
         "frames lossless,100,1000,50\nflow pwcnet,10,100,\ngaze,1000,10,60\n"
     )
-    _, facts, _ = report("--dataset", "diem")
+    _, facts, table = report("--dataset", "diem")
+    assert "A job of these stages needs up to 0.1 GB of memory." in table
+    assert "predictions: about 0 hours of a core, " in table
     stages = facts["datasets"]["diem"]["stages"]
     area = 128 * 96 / (640 * 480)
     assert stages["frames"]["bytes"] == round(180 * 1000 * area)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
-from pipeline.evaluation.draws import reference_frames, reference_positions, sampled_frames
+from pipeline.evaluation.draws import half_of, reference_frames, reference_positions, sampled_frames
 from pipeline.evaluation.protocols import PROTOCOLS, Reference, protocol
 
 REFERENCES = {name: rules.reference for name, rules in PROTOCOLS.items()}
@@ -24,6 +26,7 @@ def test_reference_frames(name):
         "one_per_clip": everything,
         "other_frames": everything - {(2, 3)},
         "same_clip": {place for place in everything if place[0] == 2},
+        "clip_others": {place for place in everything if place[0] == 2} - {(2, 3)},
     }[wanted.origin]
     seen = set()
     for _ in range(200):
@@ -75,12 +78,38 @@ def test_the_reference_sets_of_the_protocols():
         "mit": Reference("other_clips", 10),
         "mit_jitter": Reference("other_clips", 10),
         "dhf1k": Reference("whole_set", 10),
-        "unisal": Reference("one_per_clip", 10),
-        "pysaliency": Reference("other_frames", None, repeats=True),
+        "unisal": Reference("one_per_clip", 10, resize="bilinear"),
+        "pysaliency": Reference("other_frames", None, repeats="looks"),
         "msu_ntire26": None,
         "stavis": Reference("same_clip", None, without_own=True),
         "salema": None,
+        "calibrated": Reference("other_clips", 10),
+        "rudoy": Reference("clip_others", None),
+        "salicon_challenge": Reference("other_frames", None, repeats="frames", without_own=True),
     } == REFERENCES
+
+
+@pytest.mark.parametrize("shape", [(9, 12), (18, 24), (12, 17), (31, 29), (24, 32)])
+def test_unisals_reference_grows_with_its_picture_as_opencv_resizes_it(shape):
+    pixels = np.random.default_rng(3).integers(0, shape, (14, 2))
+    picture = np.zeros(shape, np.uint8)
+    picture[tuple(pixels.T)] = 1
+    for here in ((24, 32), (60, 90)):
+        found = reference_positions(
+            REFERENCES["unisal"], [pixels], [shape], np.zeros(here, dtype=bool)
+        )
+        assert found.tolist() == np.flatnonzero(cv2.resize(picture, here[::-1])).tolist()
+
+
+@pytest.mark.parametrize("frames", [1, 2, 7, 300])
+def test_unisal_takes_the_areas_of_the_half_of_the_frames_that_python_draws(frames):
+    rules = protocol("unisal")
+    random.seed(27)
+    expected = sorted(random.sample(range(frames), max(1, int(0.5 * frames))))
+    for metric in ("AUC-J", "sAUC"):
+        assert half_of(frames, rules, metric).tolist() == expected
+    assert half_of(frames, rules, "NSS").tolist() == [*range(frames)]
+    assert half_of(frames, protocol("mit"), "sAUC").tolist() == [*range(frames)]
 
 
 def test_dhf1k_draws_its_frames_anew_for_each_metric():

@@ -11,7 +11,10 @@ import pytest
 
 from pipeline.config.data import Dhf1kDensity, GaussianDensity, ReleasedDensity
 from pipeline.evaluation.metrics.auc import auc
+from pipeline.evaluation.metrics.distributions import chi_square
 from pipeline.evaluation.observers import observers
+from pipeline.evaluation.own_truth import density, reduced
+from pipeline.evaluation.protocols import protocol
 from pipeline.preprocessing.density import density_map
 from pipeline.preprocessing.fixations import fixated_map
 from pipeline.runtime.errors import InputError
@@ -96,6 +99,28 @@ def test_observers_who_know_nothing_of_each_other_are_at_chance(
     # Where nobody looked maps are 0 and equal, so an area has little spread.
     assert np.mean(areas) == pytest.approx(0.5, abs=4 * np.std(areas) / count**0.5)
     assert np.std(areas) / count**0.5 < 0.02
+
+
+def test_a_scorers_own_densities_are_also_those_of_the_observers(stores: Path) -> None:
+    rules = protocol("rudoy").truth
+    assert rules is not None
+    shape = reduced((2 * H, 2 * W), rules)
+    at = (np.array(LOOKS["odd"][0]) + 0.5) * np.divide(shape, (H, W)) - 0.5
+    each = []
+    for one in range(3):
+        others, own = np.delete(at, one, axis=0), at[[one]]
+        each.append(chi_square(density(rules, others, shape), density(rules, own, shape)))
+    row = next(row for row in sheet(stores, protocol="rudoy") if row["clip"] == "odd")
+    assert float(row["chi-square"]) == pytest.approx(np.mean(each), abs=2e-5)
+
+
+def test_what_the_observers_gain_on_themselves_is_no_number_yet_their_frames_count(
+    stores: Path,
+) -> None:
+    rows = sheet(stores, metrics=["IG-LOO", "IG-people", "EI"])
+    of_odd = [row for row in rows if row["clip"] == "odd"]
+    assert of_odd[0]["EI"] == "" and of_odd[0]["status"] == "ok"
+    assert "EI=no_fixation" in of_odd[1]["status"]
 
 
 def test_a_frame_of_one_observer_has_no_value_and_one_of_none_is_left_out_as_ever(

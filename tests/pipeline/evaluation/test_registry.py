@@ -48,7 +48,8 @@ def test_planning_knows_the_protocols() -> None:
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_only_mit_reports_what_is_asked_for(name: str) -> None:
-    assert further(name, [*ASKED, "CC"]) == ([*ASKED] if name.startswith("mit") else [])
+    assert further(name, [*ASKED, "CC"]) == ([*ASKED] if protocol(name).extensible else [])
+    assert protocol(name).extensible == (name in ("mit", "mit_jitter", "calibrated"))
     assert reported(protocol(name)) == protocol(name).reports
     assert further(name, protocol(name).reports) == []
 
@@ -101,7 +102,8 @@ def scored(folder: Path, model: str, request: Request, seeds: range) -> Path:
     maps = SimpleNamespace(read=lambda clip, chosen: (frames[clip][i][0] for i in chosen))
     truth = SimpleNamespace(
         shape=lambda clip: SHAPE,
-        density={clip: {clip: [density for _, density, _ in frames[clip]]} for clip in frames},
+        densities=lambda clip, chosen: (frames[clip][i][1] for i in chosen),
+        people={},
         pixels={clip: [pixels for *_, pixels in frames[clip]] for clip in frames},
         elsewhere=lambda *arguments: references(3),
     )

@@ -336,3 +336,15 @@ def test_maps_of_another_length_are_told(stores: dict[str, Path]) -> None:
         writer.add("a", [np.ones((T - 1, H, W))], frames=None)
     with pytest.raises(InputError, match=r"39 maps for 40 frames"):
         _score(stores, manifest)
+
+
+def test_a_damaged_map_is_named(stores: dict[str, Path]) -> None:
+    manifest = _predict(stores, CENTRE)
+    maps = StoredMaps(open_store(SALIENCY, manifest))  # opening would find it by its digest
+    shard = next(file for file in manifest.with_suffix(".zarr").glob("a/c/**/*") if file.is_file())
+    content = bytearray(shard.read_bytes())
+    content[20] ^= 4
+    shard.write_bytes(content)
+    truth = ground_truth([stores["density"]], [stores["gaze"]])
+    with pytest.raises(InputError, match=r"frames 0 to .* cannot be read .*; rerun"):
+        score_frames(maps, truth, "a", range(T), Request("mit", (), 0))

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.io import savemat
 
 Arrays = Mapping[str, NDArray[Any]]
 MAGIC = 0xDB4775248B80FB57
@@ -177,10 +178,16 @@ def pytorch(
     return path
 
 
+def mat(path: Path, arrays: Arrays, *, packed: bool = True) -> Path:
+    savemat(path, dict(arrays), appendmat=False, do_compression=packed, oned_as="row")
+    return path
+
+
 WRITERS: dict[str, Callable[..., Path]] = {
     "npz": npz,
     "hdf5": hdf5,
     "tensorflow": tensorflow,
     "caffe": caffe,
     "torch": pytorch,
+    "mat": mat,
 }

@@ -54,6 +54,7 @@ VARIETIES: list[tuple[str, Callable[..., Path]]] = [
     ("torch", partial(formats.pytorch, prefix="module.")),
     ("torch", partial(formats.pytorch, below=True)),
     ("torch", partial(formats.pytorch, below=True, prefix="module.", zipped=False)),
+    ("mat", partial(formats.mat, packed=False)),
 ]
 
 

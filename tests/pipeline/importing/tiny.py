@@ -17,6 +17,7 @@ LAYOUTS: dict[str, tuple[Layout, Layout, Layout]] = {
     "tensorflow": ("hwio", "hwoi", "matrix"),
     "caffe": ("same", "same", "same"),
     "torch": ("same", "same", "same"),
+    "mat": ("patches", "same", "matrix"),
 }
 """Format -> layout of a convolution, a transposed one and a matrix."""
 KEYS = ["conv.weight", "conv.bias", "up.weight", "fc.weight"]
@@ -36,6 +37,7 @@ NAMES = {
     ],
     "caffe": ["conv/0", "conv/1", "up/0", "fc/0", "norm/0", "norm/1"],
     "torch": KEYS,
+    "mat": ["W", "b", "up", "fc", "mean", "variance"],
 }
 
 
@@ -73,7 +75,8 @@ def arrays(form: Format, seed: int = 0) -> dict[str, NDArray[Any]]:
     shapes = {
         "same": [(2, 3, 3, 3), (2,), (2, 4, 2, 2), (3, 4), (3,), (3,)],
         "hwio": [(3, 3, 3, 2), (2,), (2, 2, 4, 2), (4, 3), (3,), (3,)],
-    }["hwio" if LAYOUTS[form][0] == "hwio" else "same"]
+        "patches": [(2, 27), (2,), (2, 4, 2, 2), (4, 3), (3,), (3,)],
+    }[LAYOUTS[form][0].replace("flipped", "same")]
     return {
         name: random.standard_normal(shape).astype(np.float32)
         for name, shape in zip(NAMES[form], shapes, strict=True)
@@ -93,7 +96,11 @@ def right(form: Format, found: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
     }
     for place in np.ndindex(2, 3, 3, 3):
         out, into, y, x = place
-        theirs = {"flipped": (out, into, 2 - y, 2 - x), "hwio": (y, x, into, out)}
+        theirs: dict[str, tuple[int, ...]] = {
+            "flipped": (out, into, 2 - y, 2 - x),
+            "hwio": (y, x, into, out),
+            "patches": (out, 9 * into + 3 * x + y),
+        }
         state["conv.weight"][place] = conv[theirs.get(LAYOUTS[form][0], place)]
     for place in np.ndindex(2, 4, 2, 2):
         into, out, y, x = place

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from pipeline.config.config import Config
-from pipeline.planning import costs as module
-from pipeline.planning.costs import Cost, Costs, announced, idle, predictions, trainings, work
+from pipeline.planning.costs import jobs as module
+from pipeline.planning.costs.jobs import Cost, Costs, announced, idle, predictions, trainings, work
+from pipeline.planning.costs.rates import NETWORK_COSTS, STAGE_COSTS, read_network_costs
 from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import configured
 from pipeline.planning.needs import dealt
-from pipeline.planning.rates import NETWORK_COSTS, STAGE_COSTS, read_network_costs
 from pipeline.planning.settings import Settings
 from pipeline.runtime.errors import InputError
 
@@ -61,6 +61,15 @@ def test_a_micro_batch_and_a_cheaper_way_count() -> None:
     cost = Costs(cfg).training("gfsalnet", "setting_1_dhf1k")
     assert cost.hours == pytest.approx(64_902 * 16 / 3600)
     assert cost.memory == 1000 + 4 * 300
+
+
+@pytest.mark.usefixtures("sheets")
+def test_smaller_batches_take_less() -> None:
+    cfg = configured("paper")
+    whole = Costs(cfg).training("gfsalnet", "setting_2")
+    some = Costs(changed(cfg, "setting_2", shrink=(1, 2))).training("gfsalnet", "setting_2")
+    assert some.hours == pytest.approx((whole.hours or 0) * 5 / 8)
+    assert some.memory == whole.memory
 
 
 @pytest.mark.usefixtures("sheets")
@@ -169,3 +178,24 @@ def test_a_sheet_that_does_not_fit(sheets: Path) -> None:
     (sheets / "network_costs.csv").write_text(f"{HEAD}\n{TRAINED},fast,,,1\n")
     with pytest.raises(InputError, match=r"network_costs\.csv: .*fast.*; write it again"):
         Costs(configured("paper"))
+
+
+def test_page_states_what_the_sheets_come_to() -> None:
+    page = " ".join((ROOT / "docs/cost.md").read_text().split())
+    cfg = configured("paper")
+    costs = Costs(cfg)
+    ours = {
+        name: cost
+        for name, cost in trainings(costs).items()
+        if cfg.models[name.split("/")[0]].network == "gfsalnet"
+    }
+    learned, predicted = work(ours), work(predictions(costs))
+    for hours, kind in ((learned.hours, "ablations"), (predicted.hours, "predictions")):
+        assert f"{kind} | {hours:,.0f} | {hours / 48:,.0f} days |" in page
+    assert f"{learned.unknown} of {learned.jobs}, on DIEM" in page
+    assert f"{predicted.unknown} of {predicted.jobs} |" in page
+    largest = ours["gfsalnet/setting_2"]
+    assert f"{largest.hours:,.0f} hours of a core and {(largest.memory or 0) / 1000:.1f} GB" in page
+    cheap = changed(cfg, "setting_2", precision="bfloat16", batch_norm="folded")
+    memory = Costs(cheap).training("gfsalnet", "setting_2").memory
+    assert f"{(memory or 0) / 1000:.1f} instead of 20.4 GB" in page

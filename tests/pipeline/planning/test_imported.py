@@ -82,7 +82,7 @@ def test_what_is_made_of_it(tmp_path: Path) -> None:
         assert ("authors" in targets.models(cfg, kind)) == there  # type: ignore[arg-type]
     assert "authors" not in [*targets.models(cfg, "trained"), *targets.models(cfg, "fitted")]
     assert trainings_behind(cfg, ROW) == {}
-    assert "Authors' weights" in pictured(cfg, "ucf_sports")
+    assert "Authors' weights" in pictured(cfg, "table_1")
     assert not [log for log in targets.training_logs(cfg) if "authors" in log]
     assert {weights, paths.saliency(cfg, ROW, "ucf_sports")} <= {*targets.files(cfg)}
     expected = made.expected(cfg)

@@ -47,7 +47,7 @@ def test_no_param_of_a_job_fills_a_line(cfg: Config) -> None:
     job = SimpleNamespace(
         dataset="ucf_sports", part="0001", model="gfsalnet", training="setting_2", flow="flow"
     )
-    functions = ("clips", "flow", "network", "training", "loss", "pictured", "made")
+    functions = ("clips", "flow", "network", "training", "loss", "shown", "made")
     words = [getattr(settings, name)(job) for name in functions]
     words += [settings.dataset(name)(job) for name in ("frames", "gaze", "density")]
     words += [settings.tables(), settings.loss_weights(), settings.whole()]

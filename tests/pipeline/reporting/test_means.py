@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from pipeline.evaluation.draws import half_of
 from pipeline.evaluation.protocols import protocol
 from pipeline.reporting.means import by_attribute, read_scores, summarise
 from pipeline.runtime.errors import InputError
@@ -111,7 +112,10 @@ def test_means_are_those_of_the_protocol(name, average, tmp_path):
     means = summary(path, average, name).means
     expected = {}
     for metric, of_clips in scored.items():
-        groups = [[v for v in values if not math.isnan(v)] for values in of_clips.values()]
+        groups = [
+            [values[i] for i in half_of(len(values), rules, metric) if not math.isnan(values[i])]
+            for values in of_clips.values()
+        ]
         groups = groups if average == "clip" else [[v for group in groups for v in group]]
         expected[metric] = np.mean([np.mean(group) for group in groups if group])
     assert means == pytest.approx(expected, abs=1e-12)

@@ -167,7 +167,7 @@ def test_rows_with_other_frames_are_refused(scores, made):
 
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
-    [("AUC-J", "AUC", "found AUC; correct"), ("Setting 2", "Setting 1", "twice")],
+    [("AUC-J", "AUC-K", "found AUC-K; correct"), ("Setting 2", "Setting 1", "twice")],
 )
 def test_a_wrong_published_sheet_is_refused(old, new, complaint, published):
     path = published / "table_1.csv"
@@ -261,3 +261,15 @@ def test_what_is_printed_and_not_measured_has_its_reason(made):
     assert counted[1] == str(len(rows))
     assert counted[2] == "2"  # the two settings
     assert "nobody knows" in index
+
+
+def test_a_table_is_scored_by_the_protocol_that_its_values_were_printed_by(scores, made):
+    header = HEADER.replace("# protocol: mit", "# protocol: pysaliency")
+    for path, text in zip(scores, (SETTING_1, SETTING_2, CENTRE), strict=True):
+        sealed(path, text, header)
+    table = settings().tables["table_1"].model_copy(update={"protocol": "pysaliency"})
+    out = made(tables={"table_1": table})
+    assert "pysaliency" in (out / "table_1.md").read_text()
+    assert "protocol mit (pysaliency in table_1)" in (out / "index.md").read_text()
+    with pytest.raises(InputError, match=r"setting_1/ucf_sports\.csv: not among the scores given"):
+        made(tables={"table_1": table.model_copy(update={"protocol": "unisal"})})

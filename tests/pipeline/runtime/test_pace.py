@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.runtime import pace
-from pipeline.runtime.pace import Pace, in_words
+from pipeline.runtime.pace import Pace, duration
 
 
 class Clock:
@@ -48,7 +48,7 @@ def test_nothing_done_yet_has_no_time_left() -> None:
     ],
 )
 def test_durations(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words
+    assert duration(seconds) == words
 
 
 def test_parts_are_counted_by_their_sizes(

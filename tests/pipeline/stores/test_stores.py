@@ -27,13 +27,12 @@ from tests import builders
 
 
 def _write(folder: Path, lengths: dict[str, int], piece: int = 7) -> Path:
-    manifest = folder / "0001.json"
-    random = np.random.default_rng(1)
-    with write_store(FRAMES, folder / "0001.zarr", manifest, {}) as writer:
+    rng = np.random.default_rng(1)
+    with write_store(FRAMES, folder / "0001.zarr", folder / "0001.json", {}) as writer:
         for clip, length in lengths.items():
-            video = random.integers(0, 255, (length, 6, 8, 3), np.uint8)
+            video = rng.integers(0, 255, (length, 6, 8, 3), np.uint8)
             writer.add(clip, (video[i : i + piece] for i in range(0, length, piece)), rate=25.0)
-    return manifest
+    return folder / "0001.json"
 
 
 @pytest.mark.parametrize("length", [1, SHARD - 1, SHARD, SHARD + 1, 3 * SHARD + 5])
@@ -44,6 +43,15 @@ def test_frames_come_back_whatever_the_pieces(tmp_path: Path, length: int, piece
     store = open_store(FRAMES, manifest)
     assert store.clips["a"] == {"shape": [length, 6, 8, 3], "rate": 25.0}
     np.testing.assert_array_equal(store["a"][:], expected)
+
+
+@pytest.mark.parametrize("indices", [[], [0], range(70), [69, 3, 4, 5, 31, 32, 33, 2], [7] * 3])
+def test_some_frames_in_any_order(tmp_path: Path, indices: list[int], monkeypatch: Any) -> None:
+    store = open_store(FRAMES, _write(tmp_path, {"a": 70}))
+    for ahead in (1, 400, 8 << 20):  # bytes
+        monkeypatch.setattr("pipeline.stores.reading._AHEAD", ahead)
+        for frame, index in zip(store.frames_at("a", indices), indices, strict=True):
+            assert frame.tolist() == store["a"][index].tolist()
 
 
 def test_same_content_same_manifest(tmp_path: Path) -> None:

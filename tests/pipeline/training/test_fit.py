@@ -21,10 +21,11 @@ from tests.builders import store
 
 FITTING = Fitting(every=2, patches=600, iterations=100, tolerance=1e-3)
 CODING = {
-    "network": "coding_length",
+    "network": "coding_length_paper",
     **{"features": 12, "patch": 2, "stride": 1, "width": 40, "earlier": 0},
     **{"increment": "paper", "sigma": 1.0},
 }
+PROGRAM = {"network": "coding_length", "features": 12, "patch": 2, "height": 24, "width": 40}
 MEAN = {"network": "mean_map", "height": 6, "width": 8}
 
 
@@ -101,6 +102,13 @@ def test_coding_length_is_fitted_and_runs(tmp_path: Path, frames: Path) -> None:
     assert (rows["frames"], rows["patches"]) == ("3", "600")
 
 
+def test_the_model_of_the_program_is_fitted_to_its_own_grid(tmp_path: Path, frames: Path) -> None:
+    weights = run(tmp_path, PROGRAM, "icl", frames=[frames])
+    assert load_weights(weights).keys() == {"filters"}
+    maps = load_network(PROGRAM, [weights])(torch.rand(1, 3, 30, 40), None).saliency
+    assert torch.isfinite(maps).all() and maps.std() > 0
+
+
 @pytest.mark.parametrize(("total", "among"), [(600, 3), (30_000, 18_000), (5, 7), (0, 4)])
 def test_frames_share_the_patches_evenly(total: int, among: int) -> None:
     shares = [share(total, among, index) for index in range(among)]
@@ -145,7 +153,10 @@ def test_mean_map_is_the_mean_of_distributions(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_fitted_is_refused(tmp_path: Path, frames: Path) -> None:
-    with pytest.raises(InputError, match=r"'chance' has nothing to fit.*coding_length, mean_map"):
+    with pytest.raises(
+        InputError,
+        match=r"'chance' has nothing to fit.*coding_length, coding_length_paper, mean_map",
+    ):
         run(tmp_path, {"network": "chance"}, "x")
     with pytest.raises(InputError, match="no clip to work on"):
         run(tmp_path, CODING, "x")

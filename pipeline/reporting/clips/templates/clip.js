@@ -65,8 +65,8 @@
     pen.drawImage(image, 0, 0, width, height, 0, 0, width, height);
     if (at("map").checked) lay(image, picked, pen, width, height);
     if (at("gaze").checked) {
-      const points = data.points[k], radius = Math.max(2, width / 120);
-      pen.lineWidth = Math.max(1, width / 320);
+      const points = data.points[k], radius = Math.max(1.5, width / 120);
+      pen.lineWidth = Math.max(0.7, width / 320);
       for (let one = 0; one < points.length; one += 2) {
         pen.beginPath();
         pen.arc(points[one] + 0.5, points[one + 1] + 0.5, radius, 0, 2 * Math.PI);

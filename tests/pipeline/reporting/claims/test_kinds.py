@@ -64,6 +64,8 @@ def test_clips_of_a_sheet(paper: Run, tmp_path: Path) -> None:
     assert verdict(paper, "clips", "ucf_sports: test", "43") == FAILS
     demo = judged(claim("clips", "ucf_sports: test", "47"), run_of(tmp_path, configured("demo")))
     assert (demo.verdict, demo.result) == (OPEN, "2")
+    assert "the clips are those of workflow/splits/demo/ucf_sports.csv" in demo.why
+    assert [file.name for file in demo.files] == ["ucf_sports.csv"]
 
 
 def test_without_a_sheet_no_clip_is_counted(paper: Run) -> None:
@@ -245,7 +247,7 @@ def test_a_number_of_a_bench(paper: Run, tmp_path: Path) -> None:
     above = ("bench", "bench/results/motion.md#2: ours | NSS", "> theirs")
     page.write_text(f"{text}| ours | 5.91 (5.8, 6.0) |\n| theirs | 3.24 |\n")
     found = judged(claim(*above), run)
-    assert (found.verdict, found.result) == (HOLDS, "5.91, theirs: 3.24")
+    assert (found.verdict, found.result) == (HOLDS, "ours 5.91, theirs 3.24")
     page.write_text(f"{text}| ours | 3.01 (5.8, 6.0) |\n| theirs | 3.24 |\n")
     assert verdict(run, *above) == FAILS
     assert verdict(run, *above[:2], ">= 3") == HOLDS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.planning import claims as planning
-from pipeline.planning.claims import COLUMNS, Claim, read_claims, tests_of
+from pipeline.planning.claims import COLUMNS, Claim, named_tests, read_claims
 from pipeline.reporting.claims.kinds import KINDS, judged
 from pipeline.reporting.claims.run import Outcome, Run
 from pipeline.runtime.errors import InputError
@@ -26,7 +26,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of the papers that measured nothing but ran all tests."""
     folder, cfg = tmp_path_factory.mktemp("printed"), configured("paper")
     write_tables(folder / "tables", cfg, {name: {} for name in cfg.tables})
-    return run_of(folder, cfg, tests={name: Outcome(passed=1) for name in tests_of(CLAIMS)})
+    return run_of(folder, cfg, tests={name: Outcome(passed=1) for name in named_tests(CLAIMS)})
 
 
 @pytest.mark.parametrize("one", CLAIMS, ids=lambda one: one.id)
@@ -41,7 +41,7 @@ def functions(file: str) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize("test", tests_of(CLAIMS))
+@pytest.mark.parametrize("test", named_tests(CLAIMS))
 def test_a_named_test_is_there(test: str) -> None:
     file, _, name = test.partition("::")
     assert name in functions(file)

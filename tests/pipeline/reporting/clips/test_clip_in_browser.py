@@ -15,14 +15,15 @@ from pipeline.stores.writing import write_store
 from tests.pipeline.reporting.figures.small import seal
 from tests.pipeline.viewing.page import chromium
 from tests.pipeline.viewing.page.chromium import Browser, Tab
+from tests.pipeline.viewing.page.screen import PIXEL
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="no Chromium on this machine")
 COUNT, SIZE, MODELS = 12, (96, 128), 8
 FIRST = 21
 """Number of the first frame."""
 STATED = "Number(document.getElementById('screen').dataset.frame)"
-LEVEL = """((x, y) => Array.from(document.getElementById("screen").getContext("2d")
-  .getImageData(x, y, 1, 1).data).slice(0, 3))"""
+LEVEL = f"({PIXEL})"
+"""Colour of a point of the canvas."""
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """What jobs cost: hours of a core and memory, by rates that were measured (docs/cost.md).
 
 Rates are of 640x480; what works on the frame grid grows with its area. What a network costs is
-known for the sizes that config.yaml gives it: of a run that changes them, nothing is said.
+known for the sizes that config.yaml gives it: of a run that changes them, nothing is stated.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 from pipeline.config.config import Config
 from pipeline.config.training import Training
 from pipeline.planning import needs
-from pipeline.planning.load import of_the_papers, own
-from pipeline.planning.rates import (
+from pipeline.planning.costs.rates import (
     NETWORK_COSTS,
     STAGE_COSTS,
     NetworkCost,
@@ -22,11 +21,12 @@ from pipeline.planning.rates import (
     read_network_costs,
     training_label,
 )
+from pipeline.planning.load import of_the_papers, own
 from pipeline.planning.rows import all_measured
 from pipeline.planning.schedule import SMALL, iterations_of, share_small
 from pipeline.planning.targets import pretrainings, training_logs
 from pipeline.raw.splits import Total, known_totals, read_sheet
-from pipeline.runtime.pace import in_words
+from pipeline.runtime.pace import duration
 
 MOST = 0.5
 """Share of the iterations above which a training counts as idle."""
@@ -118,7 +118,10 @@ class Costs:
         if epoch is None:
             return Cost(memory=memory)
         samples = iterations_of(settings, epoch) * settings.batch
-        return Cost(samples * cost.seconds * self._grown(arguments) / _HOUR, memory)
+        # Each batch is of one of these sizes, by chance.
+        smaller = sum(1 / factor**2 for factor in settings.shrink) / len(settings.shrink)
+        hours = samples * cost.seconds * smaller * self._grown(arguments) / _HOUR
+        return Cost(hours, memory)
 
     def epoch(self, model: str, training: str) -> int | None:
         """Samples of an epoch of a training; None where its frames are not known.
@@ -274,7 +277,7 @@ def announced(cfg: Config, jobs: Iterable[tuple[str, Mapping[str, str]]], cores:
     parts = ", ".join(f"{kind} {work(of_kind).hours:,.0f}" for kind, of_kind in kinds.items())
     lines = [
         f"About {whole.hours:,.0f} hours of a core ({parts}), so "
-        f"{in_words(whole.hours * _HOUR / cores)} on {cores} cores at best; docs/cost.md says what "
+        f"{duration(whole.hours * _HOUR / cores)} on {cores} cores at best; docs/cost.md says what "
         "to shrink first."
     ]
     if whole.unknown:

@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from model.classical.colour import opponents
-from model.classical.gabor import filters, orientations
 from model.classical.gaussian import blurred, pyramid
-from model.classical.itti import Itti, faded, is_peak, promoted
+from model.classical.paper.colour import opponents
+from model.classical.paper.gabor import filters, orientations
+from model.classical.paper.itti import Itti, faded, is_peak, promoted
 from model.classical.resize import resized
 
 ODD = (1, 3)

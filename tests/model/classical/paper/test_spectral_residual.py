@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from model.classical.spectral_residual import SpectralResidual, residual_energy
+from model.classical.paper.spectral_residual import SpectralResidual, residual_energy
 
 NETWORK = SpectralResidual(longer_side=64, sigma=2.5, border="zero")
 GOING_ON = SpectralResidual(longer_side=64, sigma=2.5, border="replicate")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.classical.gbvs import DIRECTIONS, GBVS, moving
+from model.classical.paper.gbvs import DIRECTIONS, GBVS, moving
 from model.classical.random_walk import activation, closeness, concentration
 
 SETTINGS: dict[str, Any] = {

@@ -9,7 +9,7 @@ import torch
 from scipy.fft import dctn
 from torch import Tensor
 
-from model.classical.fang import (
+from model.classical.paper.fang import (
     Fang,
     binary_entropy,
     dct_basis,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.classical.pqft import PQFT, phase_energy, quaternion_fft, quaternion_image
+from model.classical.paper.pqft import PQFT, phase_energy, quaternion_fft, quaternion_image
 from model.registry import build
 
 H, W = 96, 128

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.classical.coding_length import (
+from model.classical.paper.coding_length import (
     CodingLength,
     Increment,
     activity,

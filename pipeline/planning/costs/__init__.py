@@ -1,0 +1,1 @@
+"""What a run costs: hours, memory and disk space, by rates that were measured."""
