@@ -73,7 +73,7 @@ class Margins(NamedTuple):
     right: float = 0.05
 
 
-LABELLED: Final = Margins(left=0.95)
+LABELLED: Final = Margins(left=1.1)
 """Room for the names of rows."""
 
 

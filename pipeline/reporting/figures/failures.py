@@ -122,7 +122,7 @@ def failures(
     else:
         order = ranked(means, metric)[::-1][:WORST]
         classes = [Failure("no attributes", 1, means[clip], clip) for clip in order]
-    margins = Margins(left=1.25, top=0.25, bottom=0.55)
+    margins = Margins(left=1.3, top=0.25, bottom=0.55)
     figure, axes = grid(max(1, len(classes[:CLASSES])), 3, (2.0, 1.5), margins)
     if not classes:
         axes[0, 0].text(0, 0.5, f"no clip has a value of {metric}", fontsize=8)

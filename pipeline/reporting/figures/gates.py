@@ -145,7 +145,7 @@ def _draw_panels(
 def _draw_curves(
     found: dict[str, list[FrameGate]], numbers: dict[str, list[int]], picture: Path
 ) -> None:
-    margins = Margins(left=0.5, top=0.25, bottom=0.35, right=0.1)
+    margins = Margins(left=0.6, top=0.25, bottom=0.35, right=0.1)
     figure, axes = grid(len(found), 1, (7, 1.2), margins, (0, 0.35))
     for axis, (clip, gates) in zip(axes[:, 0], found.items(), strict=True):
         for look, name in ((MOVES, "moving"), (RESTS, "resting")):

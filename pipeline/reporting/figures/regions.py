@@ -20,7 +20,7 @@ SIDE = 0.25
 """Side of a region that nobody named, as a share of the frame's: as large as one object."""
 _SHOTS = 4
 """Frames above the curves."""
-_MARGINS = Margins(left=0.6, top=0.25, bottom=0.35, right=0.1)
+_MARGINS = Margins(left=0.75, top=0.25, bottom=0.35, right=0.1)
 
 
 class Course(NamedTuple):
