@@ -238,9 +238,12 @@ class Inputs:
 
     def by_label(self, wildcards: Wildcards) -> dict[str, tuple[str, str]]:
         """Label of a table's row -> manifest of its maps, and its score sheet."""
-        cfg, dataset = self.cfg, self.cfg.tables[wildcards.table].dataset
+        cfg, table = self.cfg, self.cfg.tables[wildcards.table]
         return {
-            label: (paths.saliency(cfg, row, dataset), paths.scores(cfg, row, dataset))
+            label: (
+                paths.saliency(cfg, row, table.dataset),
+                paths.scores(cfg, row, table.dataset, table.protocol),
+            )
             for label, row in pictured(cfg, wildcards.table).items()
         }
 

@@ -146,11 +146,19 @@ class Settings:
         return int(self.cfg.models[wildcards.model].held_out or 0)
 
     def metrics(self, wildcards: Wildcards) -> list[str]:
-        """Columns of the tables of the dataset at hand that are scored by the protocol at hand."""
-        at_hand, usual = (wildcards.dataset, wildcards.protocol), self.cfg.score.protocol
+        """Columns of the tables of the dataset at hand that are scored by the protocol at hand.
+
+        Where there is none at hand, it is that of the run.
+        """
+        usual = self.cfg.score.protocol
+        at_hand = (wildcards.dataset, getattr(wildcards, "protocol", usual))
         tables = self.cfg.tables.values()
         asking = [t for t in tables if (t.dataset, t.protocol or usual) == at_hand]
         return [metric for table in asking for metric in table.metrics]
+
+    def protocol(self, wildcards: Wildcards) -> str:
+        """The protocol that scores the table at hand."""
+        return self.cfg.tables[wildcards.table].protocol or self.cfg.score.protocol
 
     def ground_truth(self, wildcards: Wildcards) -> str:
         """The ground truth of the dataset at hand, in words."""

@@ -176,7 +176,7 @@ rule pictures:
         pictured=settings.pictured,
         leading=settings.leading,
         metrics=settings.columns,
-        protocol=cfg.score.protocol,
+        protocol=settings.protocol,
         seed=cfg.seed,
     shell:
         "python -m pipeline.reporting.figures.pictures {params.inputs:q}"
@@ -212,7 +212,7 @@ rule failures:
         code=code_digest("pipeline.reporting.figures.failures"),
         leading=settings.leading,
         metrics=settings.columns,
-        protocol=cfg.score.protocol,
+        protocol=settings.protocol,
         seed=cfg.seed,
     shell:
         "python -m pipeline.reporting.figures.failures {params.inputs:q} --model {params.leading:q}"

@@ -13,6 +13,7 @@ from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import complete, load
 from pipeline.planning.paths import clip_page
 from pipeline.planning.rows import leading, pictured, shown
+from pipeline.planning.settings import Settings
 from pipeline.runtime.errors import InputError
 
 RESULTS = "results/demo"
@@ -35,6 +36,18 @@ def test_every_table_has_a_picture_of_the_rows_that_look_at_pictures(cfg: Config
     assert {"PQFT", "Fang et al.", "Setting 2", "UNISAL", "Mean training map"} <= {*rows}
     assert not {"Observers", "Centre bias", "Chance"} & {*rows}
     assert {"GBVS", "PQFT", "Hou and Zhang"} < {*pictured(cfg, "two_stream_2")}
+
+
+def test_pictures_show_the_scores_of_their_tables_protocol(cfg: Config, inputs: Inputs) -> None:
+    settings = Settings(cfg, inputs)
+    for table, protocol in {"table_4": "mit", "two_stream_2": "rudoy"}.items():
+        job = SimpleNamespace(table=table)
+        assert settings.protocol(job) == protocol
+        scores = {Path(sheet).parts[3] for _, sheet in inputs.by_label(job).values()}
+        assert scores == {protocol}
+    clip = SimpleNamespace(dataset="diem", clip="any")
+    assert {Path(sheet).parts[3] for _, sheet in inputs.shown_of(clip).values()} == {"mit"}
+    assert "chi-square" not in settings.metrics(clip)
 
 
 def test_the_leading_row_is_the_tables_choice_or_the_last_trained_one(cfg: Config) -> None:

@@ -102,7 +102,7 @@ def test_a_network_counts_in_its_own_digest_only(cfg: Config, inputs: Inputs) ->
 
 
 def test_labels_share_maps_and_scores_by_name(inputs: Inputs) -> None:
-    found = inputs.by_label(job(dataset="ucf_sports"))
+    found = inputs.by_label(job(table="table_1"))
     assert {"Spatial", "Temporal", "Setting 1", "Setting 2", "ACLNet"} <= found.keys()
     for maps, scores in found.values():
         assert Path(maps).parts[-3:-1] == Path(scores).parts[-3:-1]
