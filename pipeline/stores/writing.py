@@ -95,7 +95,7 @@ def _converted(block: NDArray[Any], dtype: str) -> NDArray[Any]:
         return block.astype(dtype)
     # Adding a number of this exponent rounds half to even, to multiples of 2^-24, as float16 does.
     shift = block.dtype.type(1.5 * 2.0 ** (np.finfo(block.dtype).nmant - 24))
-    rounded = block + shift
+    rounded: NDArray[Any] = block + shift
     rounded -= shift
     np.copysign(rounded, block, out=rounded)
     # From 2^-14 on float16 has exponents.

@@ -68,7 +68,24 @@ COUNTS = {
         "zero_prediction": ["=", None, None, None],
         "negative_prediction": ["=", "=", "=", "="],
     },
+    "rudoy": {
+        "no_fixation": [None, "="],
+        "nothing_to_see": [None, 0.5],
+        "empty_density": ["=", 0.5],
+        "constant_prediction": [0.5, "="],
+        "zero_prediction": [0.5, None],
+        "negative_prediction": ["=", None],
+    },
+    "salicon_challenge": {
+        "no_fixation": [None, None, "=", None],
+        "nothing_to_see": [None, None, None, None],
+        "empty_density": ["=", "=", None, "="],
+        "constant_prediction": [0.5, 0.5, None, None],
+        "zero_prediction": [0.5, 0.5, None, None],
+        "negative_prediction": ["=", "=", "=", "="],
+    },
 }
+COUNTS["calibrated"] = COUNTS["mit"]
 COUNTS["mit_jitter"] = {
     case: ["=" if count == JUDD_OF_CONSTANT else count for count in counts]
     for case, counts in COUNTS["mit"].items()
@@ -102,7 +119,7 @@ def test_statuses_of_a_degenerate_frame(name, case):
     arguments = CASES[case](*looks(14))
     rng = np.random.default_rng(0)
     got = score_frame(protocol(name), Frame(*arguments), reference=references(15), rng=rng)
-    looked, dense = {"AUC-J", "sAUC", "NSS"}, {"CC", "SIM", "KLDiv", "chi-square"}
+    looked, dense = {"AUC-J", "AUC", "sAUC", "NSS"}, {"CC", "SIM", "KLDiv", "chi-square"}
     for metric, (value, status) in got.items():
         expected = "ok"
         if case in ("constant_prediction", "zero_prediction"):

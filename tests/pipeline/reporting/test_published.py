@@ -20,7 +20,7 @@ RANGES["KLDiv"] = (1, 4)
 PREDECESSOR = {  # rows and columns
     1: (5, ["sAUC", "chi-square"]),
     2: (5, ["sAUC", "chi-square"]),
-    3: (7, ["AUC-J", "sAUC", "CC"]),
+    3: (7, ["AUC", "sAUC", "CC"]),
 }
 
 # Underlined in the paper's text, yet not second: third or worse, or level with the best.

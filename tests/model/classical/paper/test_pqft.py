@@ -129,7 +129,7 @@ def test_constant_frames_have_constant_maps(level: float, colour: tuple[float, .
 @pytest.mark.parametrize("size", [(32, 32), (33, 100), (120, 47)])
 def test_any_size_and_batches(size: tuple[int, int]) -> None:
     frames = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
-    network = build("pqft", motion=False, height=64, sigma=3.0)
+    network = build("pqft_paper", motion=False, height=64, sigma=3.0)
     saliency = network(frames, None).saliency
     assert saliency.shape == (2, 1, *size)
     assert torch.isfinite(saliency).all() and saliency.min() >= 0
