@@ -7,9 +7,9 @@ of CC (tests/model/classical).
 """
 
 import math
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -21,6 +21,24 @@ _WIDTH = {"cubic": 4, "triangle": 2}
 """Pixels that a kernel reaches over."""
 _GREY = (0.2989, 0.5870, 0.1140)
 """Weights of r, g and b in rgb2gray: luma of ITU-R BT.601."""
+
+
+def _kept(maxsize: int) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Keep the tensors of a function, which have values whatever the device of the surroundings.
+
+    Networks are also built on `meta`, where only shapes are computed.
+    """
+
+    def keep(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        @lru_cache(maxsize=maxsize)
+        @wraps(function)
+        def computed(*given: Any) -> Tensor:
+            with torch.device("cpu"):
+                return function(*given)
+
+        return computed
+
+    return keep
 
 
 def imresize(maps: Tensor, size: Sequence[int], kernel: Kernel = "cubic") -> Tensor:
@@ -41,7 +59,7 @@ def imresize_by(
     return down @ (maps @ across.T)
 
 
-@lru_cache(maxsize=64)
+@_kept(64)
 def _weights(length: int, out: int, scale: float, kernel: Kernel) -> Tensor:
     """Return the weights [out, length] of all pixels in each pixel of a resized row."""
     shrink = min(scale, 1.0)
@@ -88,7 +106,7 @@ def imfilter(maps: Tensor, taps: Tensor) -> Tensor:
     return conv2d(pad(maps, sides), taps[None, None])
 
 
-@lru_cache(maxsize=8)
+@_kept(8)
 def gaussian(side: int, sigma: float) -> Tensor:
     """Return fspecial's Gaussian, [side, side], which sums to 1."""
     offset = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
@@ -97,7 +115,7 @@ def gaussian(side: int, sigma: float) -> Tensor:
     return (taps / taps.sum()).float()
 
 
-@lru_cache(maxsize=8)
+@_kept(8)
 def disk(radius: int) -> Tensor:
     """Return fspecial's disk, [2 * radius + 1] squared: each pixel's share of a circle's area."""
     # The share is that of points within the circle, 256 x 256 of each pixel: exact to 1/1,000.

@@ -56,3 +56,12 @@ def test_gaussian_and_grey_and_range() -> None:
     assert grey == pytest.approx(0.2989 + 0.5870 / 2 + 0.1140 / 4)
     maps = torch.tensor([[1.0, 1.0], [2.0, 4.0]]).view(2, 1, 1, 2)
     assert mat2gray(maps).flatten().tolist() == [0, 0, 0, 1]
+
+
+def test_what_is_kept_has_values_after_a_network_of_shapes_alone() -> None:
+    with torch.device("meta"):
+        assert imresize(torch.zeros(1, 1, 37, 53), (11, 17)).is_meta
+        kernels = [gaussian(5, 1.7), disk(4)]
+    assert not any(kernel.is_meta for kernel in kernels)
+    found = imresize(torch.ones(1, 1, 37, 53), (11, 17))
+    torch.testing.assert_close(found, torch.ones(1, 1, 11, 17))
