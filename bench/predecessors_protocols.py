@@ -10,6 +10,7 @@ itself. Writes bench/results/predecessors_protocols.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -98,7 +99,7 @@ def classical() -> dict[str, Callable[[str], Array]]:
         net = build(network, **cfg.networks[network]).eval()
 
         def predicted(image: str) -> Array:
-            picture = cv2.imread(str(DATA / f"salicon/images/{image}.jpg"))
+            picture = np.asarray(cv2.imread(str(DATA / f"salicon/images/{image}.jpg")))
             frame = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1)[None] / 255
             with torch.inference_mode():
                 return net(frame, None).saliency[0, 0].numpy().astype(np.float64)
@@ -114,7 +115,8 @@ def salicon_means(models: Mapping[str, Callable[[str], Array]]) -> Means:
     mit, challenge = protocol("mit"), protocol("salicon_challenge")
     truth = truth_on(looks, IMAGE, challenge.truth or BLUR)
     every = {"centre bias": lambda _: centre_bias(IMAGE), **models}
-    every["the density itself"] = lambda image: truth.own.density(image, 0) if truth.own else 0
+    assert truth.own is not None
+    every["the density itself"] = partial(truth.own.density, frame=0)
     found = {}
     for name, predicted in every.items():
         rows = []
