@@ -10,8 +10,8 @@ itself. Writes bench/results/predecessors_protocols.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
