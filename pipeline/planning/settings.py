@@ -252,7 +252,8 @@ class Settings:
 
     def prediction_memory(self, wildcards: Wildcards) -> int:
         """Memory in MB for the prediction at hand."""
-        return _asked_for(self._costs.prediction(wildcards.model, wildcards.dataset).memory, 8000)
+        measured = self._costs.prediction(wildcards.model, wildcards.dataset).memory
+        return max(_LEAST, _asked_for(measured, 8000))
 
     # Folders that are no output
 
@@ -260,6 +261,10 @@ class Settings:
         """Folder in which a training keeps its state or its curves."""
         results = self.cfg.pathvars["results"]
         return lambda wildcards: f"{results}/{folder}/{wildcards.model}/{wildcards.training}"
+
+
+_LEAST = 2000
+"""MB of a prediction by a network that needs little: shards of frames and maps are held besides."""
 
 
 def _asked_for(measured: float | None, unmeasured: int) -> int:

@@ -89,7 +89,7 @@ class Store:
                 if isinstance(error, OSError) and of_the_disk(error):
                     raise
                 raise InputError(
-                    f"{self.path / clip}: frames {start} to {stop - 1} cannot be read ({error}); "
+                    f"{self.path / clip}: frames {start + 1} to {stop} cannot be read ({error}); "
                     f"{rerun(self.manifest)}"
                 ) from error
             yield from block

@@ -143,7 +143,7 @@ class _FrameReader:
             array.get_basic_selection(slice(time, time + 1), out=NDBuffer.from_numpy_array(out))
         except (OSError, RuntimeError, ValueError) as error:  # what damaged chunks raise
             raise InputError(
-                f"{store.path / clip}: frame {time} cannot be read ({error}); "
+                f"{store.path / clip}: frame {time + 1} cannot be read ({error}); "
                 f"rerun {store.path.with_suffix('.json')}"
             ) from error
 

@@ -104,5 +104,6 @@ def _kind(arguments: Mapping[str, Any]) -> str:
     if arguments.get("streams") == "both" and arguments["network"] == "two_stream":
         words.append(f"{arguments['fusion']} fusion")
     words += [key for key in _SWITCHES if arguments.get(key) is True]
+    words += ["motion"] if {*"FM"} & {*arguments.get("channels", "")} else []  # of GBVS
     words += [f"{arguments['earlier']} frames earlier"] if arguments.get("earlier") else []
     return f"{arguments['network']} ({'; '.join(words)})" if words else str(arguments["network"])

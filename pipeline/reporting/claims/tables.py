@@ -129,7 +129,7 @@ def better(claim: Claim, parts: Parts, run: Run) -> Finding:
         return Finding(OPEN, "not measured", (folder / f"{page.name}.html",), why, says)
     names = [one.method for one in measured]
     sums = clip_sums(file, {row.method, *names}, {*metrics})
-    average = _average(run, page.name)
+    average = average_of(run, page.name)
     pairs = differences(sums, row.method, names, metrics, average, run.settings.seed)
     sides = [joined([one.side for one in pairs if one.metric == metric]) for metric in metrics]
     found = Finding(verdict(sides, most=most), least(pairs, metrics), (file,), "", says)
@@ -167,10 +167,12 @@ def _metrics(claim: Claim, page: Page) -> tuple[list[str], bool]:
     return metrics, False
 
 
-def _average(run: Run, table: str) -> Average:
-    rules, entry = protocol(run.settings.protocol), run.settings.tables.get(table)
+def average_of(run: Run, table: str) -> Average:
+    """Return how a table's means are taken: as it says itself, or its protocol, or the run's."""
+    entry = run.settings.tables.get(table)
     if entry is None:
-        return rules.averaging(meta=False)
+        return protocol(run.settings.protocol).averaging(meta=False)
+    rules = protocol(entry.protocol or run.settings.protocol)
     return entry.average or rules.averaging(meta=run.settings.datasets[entry.dataset].meta)
 
 

@@ -345,5 +345,5 @@ def test_a_damaged_map_is_named(stores: dict[str, Path]) -> None:
     shard = next(file for file in manifest.with_suffix(".zarr").glob("a/c/**/*") if file.is_file())
     shard.write_bytes(shard.read_bytes()[:-1] + b"?")
     truth = ground_truth([stores["density"]], [stores["gaze"]])
-    with pytest.raises(InputError, match=r"frames 0 to .* cannot be read .*; rerun"):
+    with pytest.raises(InputError, match=r"frames 1 to .* cannot be read .*; rerun"):
         score_frames(maps, truth, "a", range(T), Request("mit", (), 0))

@@ -11,7 +11,12 @@ import pytest
 from pipeline.config.config import Config
 from pipeline.planning.costs import jobs as module
 from pipeline.planning.costs.jobs import Cost, Costs, announced, idle, predictions, trainings, work
-from pipeline.planning.costs.rates import NETWORK_COSTS, STAGE_COSTS, read_network_costs
+from pipeline.planning.costs.rates import (
+    NETWORK_COSTS,
+    STAGE_COSTS,
+    prediction_label,
+    read_network_costs,
+)
 from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import configured
 from pipeline.planning.needs import dealt
@@ -156,6 +161,8 @@ def test_rules_ask_for_the_memory_that_was_measured() -> None:
     settings = Settings(cfg, Inputs(cfg))
     of = SimpleNamespace(model="gfsalnet", training="setting_2", dataset="dhf1k")
     assert settings.training_memory(of) > 18.3 * 1024
+    small = SimpleNamespace(model="pqft", training="untrained", dataset="dhf1k")
+    assert settings.prediction_memory(small) == 2000
     small = changed(cfg, "setting_2", precision="bfloat16", batch_norm="folded", micro_batch=4)
     assert Settings(small, Inputs(small)).training_memory(of) < 4000
     rules = (ROOT / "workflow/rules/training.smk").read_text()
@@ -169,9 +176,20 @@ def test_committed_rates_are_of_the_papers_run() -> None:
     assert TRAINED in found
     assert all(one.seconds > 0 and one.frames > 0 for one in found.values())
     known = predictions(Costs(configured("paper")))
+    for model in ("gbvs", "itti", "spectral_residual", "pqft", "coding_length"):
+        # The programs and the papers' models are different networks.
+        for name in (model, f"{model}_paper"):
+            label = next(label for label in found if label.split()[:2] == ["predict", name])
+            assert found[label].seconds < 1
     # Of what is not measured, the frames are not known: whole DIEM and LEDOV.
     assert sum(cost.hours is not None for cost in known.values()) > len(known) / 2
     assert (ROOT / STAGE_COSTS).is_file()
+
+
+def test_channels_of_gbvs_that_see_motion_are_named() -> None:
+    names = {channels: {"network": "gbvs", "channels": channels} for channels in ("DIO", "DIOFM")}
+    assert prediction_label(names["DIO"]) == "predict gbvs"
+    assert prediction_label(names["DIOFM"]) == "predict gbvs (motion)"
 
 
 def test_a_sheet_that_does_not_fit(sheets: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pipeline.config.evaluation import Coverage
 from pipeline.reporting.claims.kinds import judged
 from pipeline.reporting.claims.run import FAILS, HOLDS, OPEN, Finding, Outcome, Run
+from pipeline.reporting.claims.tables import average_of
 from tests.pipeline.reporting.claims.conftest import (
     claim,
     configured,
@@ -173,6 +174,12 @@ def test_ranks(tmp_path: Path) -> None:
     assert found.result == "SIM: second of 3 measured rows"
     third = measured(tmp_path / "third", {"table_1": scores | {"ACLNet": 0.6}})
     assert verdict(third, *second) == FAILS
+
+
+def test_a_table_is_averaged_as_its_own_protocol_does(paper: Run) -> None:
+    """SALICON's server takes the mean over images, and UNISAL's program over clips."""
+    run = replace(paper, settings=paper.settings.model_copy(update={"protocol": "unisal"}))
+    assert (average_of(run, "table_3"), average_of(run, "two_stream_3")) == ("clip", "frame")
 
 
 def test_printed_values(tmp_path: Path) -> None:
