@@ -31,7 +31,7 @@ from pipeline.reporting.claims.run import (
     comparable,
 )
 from pipeline.reporting.pages.page import Cell, Page, Row
-from pipeline.reporting.published import DECIMALS, ranks
+from pipeline.reporting.published import ranks
 from pipeline.runtime.errors import InputError, meant
 
 EVERY: Final = "*"
@@ -105,10 +105,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _within(cell: Cell) -> bool | None:
     """Whether the printed value lies in our interval; None without one."""
-    if cell.interval is None or cell.printed is None:
-        return None
-    low, high = (round(end, DECIMALS) for end in cell.interval)
-    return low <= cell.printed <= high
+    return None if cell.interval is None or cell.printed is None else not cell.outside
 
 
 def better(claim: Claim, parts: Parts, run: Run) -> Finding:
@@ -168,9 +165,10 @@ def _metrics(claim: Claim, page: Page) -> tuple[list[str], bool]:
 
 
 def _average(run: Run, table: str) -> Average:
-    rules, entry = protocol(run.settings.protocol), run.settings.tables.get(table)
+    entry = run.settings.tables.get(table)
     if entry is None:
-        return rules.averaging(meta=False)
+        return protocol(run.settings.protocol).averaging(meta=False)
+    rules = protocol(entry.protocol or run.settings.protocol)
     return entry.average or rules.averaging(meta=run.settings.datasets[entry.dataset].meta)
 
 

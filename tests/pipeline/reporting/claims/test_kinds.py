@@ -10,6 +10,7 @@ import pytest
 from pipeline.config.evaluation import Coverage
 from pipeline.reporting.claims.kinds import judged
 from pipeline.reporting.claims.run import FAILS, HOLDS, OPEN, Finding, Outcome, Run
+from pipeline.reporting.claims.tables import _average
 from tests.pipeline.reporting.claims.conftest import (
     claim,
     configured,
@@ -57,6 +58,17 @@ def test_several_settings_must_all_agree(paper: Run) -> None:
 def test_a_setting_that_is_null(paper: Run) -> None:
     assert verdict(paper, "setting", "datasets.dhf1k.variants.paper.frames.rate", "null") == HOLDS
     assert verdict(paper, "setting", "datasets.ledov.variants.paper.frames.rate", "null") == FAILS
+
+
+def test_a_run_of_the_working_folder_is_linked(
+    paper: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "workflow/runs/mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("score: {protocol: mit}\n")
+    monkeypatch.chdir(tmp_path)
+    mine = replace(paper, cfg=paper.cfg.model_copy(update={"run": "mine"}))
+    assert mine.run_file.samefile(file)
 
 
 def test_clips_of_a_sheet(paper: Run, tmp_path: Path) -> None:
@@ -117,6 +129,14 @@ def test_paired_tests(tmp_path: Path) -> None:
     turned = measured(tmp_path / "turned", {"table_1": ABOVE | {"Setting 1": -0.5}})
     again = judged(claim("better", "table_1: Setting 1 > Spatial | Temporal", "all"), turned)
     assert again.verdict == FAILS
+
+
+def test_a_table_is_averaged_as_its_own_protocol_does(paper: Run) -> None:
+    tables = paper.settings.tables
+    of_rudoy = tables["two_stream_1"].model_copy(update={"average": None})
+    settings = paper.settings.model_copy(update={"tables": tables | {"two_stream_1": of_rudoy}})
+    run = replace(paper, settings=settings)
+    assert [_average(run, name) for name in ("two_stream_1", "table_1")] == ["clip", "frame"]
 
 
 def test_what_clips_do_not_tell(tmp_path: Path) -> None:
@@ -251,7 +271,9 @@ def test_a_number_of_a_bench(paper: Run, tmp_path: Path) -> None:
     page.write_text(f"{text}| ours | 3.01 (5.8, 6.0) |\n| theirs | 3.24 |\n")
     assert verdict(run, *above) == FAILS
     assert verdict(run, *above[:2], ">= 3") == HOLDS
-    assert verdict(replace(paper, root=tmp_path / "wheel"), *above) == OPEN
+    installed = judged(claim(*above), replace(paper, root=tmp_path / "wheel"))
+    # Linked is what is there.
+    assert (installed.verdict, installed.files) == (OPEN, (Path("claims.csv"),))
 
 
 def test_what_nothing_checks(paper: Run) -> None:
