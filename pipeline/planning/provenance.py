@@ -18,7 +18,8 @@ _UNCOUNTED = (
     "model.registry",  # names: the rules add the network that a job uses
 )
 _TEMPLATES = "jinja2"
-"""A module that imports it fills the templates in the folder `templates` beside it."""
+"""A module that imports it fills the templates in the folder `templates` beside it, and may write
+scripts of others, in the folder `vendor`, into its pages."""
 
 
 def _file(module: str) -> Path | None:
@@ -56,12 +57,17 @@ def _parsed(module: str) -> tuple[str, frozenset[str]]:
     path = _file(module)
     if path is None:
         raise ModuleNotFoundError(f"no module {module} below {CODE}")
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = _imports(tree)
     text = ast.dump(_WithoutDocstrings().visit(tree))
     if _TEMPLATES in imported:
-        templates = sorted(path.parent.glob("templates/*"))
-        text += "".join(template.read_text() for template in templates)
+        files = sorted(
+            file
+            for folder in ("templates", "vendor")
+            for file in (path.parent / folder).rglob("*")
+            if file.is_file()
+        )
+        text += "".join(file.read_text(encoding="utf-8") for file in files)
     return text, frozenset(name for name in imported if _is_counted(name))
 
 

@@ -153,9 +153,8 @@ def bench(claim: Claim, parts: Parts, run: Run) -> Finding:
     """A number in the table of a bench is as the claim has it, or larger than another row's."""
     file = run.root / parts["file"]
     if not file.parent.is_dir():
-        return Finding(
-            OPEN, "no bench", (file,), "an installed copy has no benches; use a checkout"
-        )
+        why = "an installed copy has no benches; use a checkout"
+        return Finding(OPEN, "no bench", (claim.sheet,), why)
     rows = _tables(file.read_text(encoding="utf-8")) if file.is_file() else []
     index, column = int(parts["table"] or 1) - 1, parts["column"]
     table = rows[index] if index < len(rows) else {}

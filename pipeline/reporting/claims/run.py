@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from pipeline.config.config import Config
 from pipeline.config.evaluation import TablesSettings
+from pipeline.planning.load import own
 from pipeline.planning.provenance import ROOT
 from pipeline.reporting.pages.page import PAGES, Page, read_pages
 
@@ -88,7 +89,7 @@ class Run:
     @property
     def run_file(self) -> Path:
         """The file that says what differs from config.yaml."""
-        return ROOT / f"workflow/runs/{self.name}.yaml"
+        return Path(own(f"workflow/runs/{self.name}.yaml"))
 
     @cached_property
     def pages(self) -> dict[str, tuple[Path, Page]]:

@@ -31,7 +31,7 @@ from pipeline.reporting.claims.run import (
     comparable,
 )
 from pipeline.reporting.pages.page import Cell, Page, Row
-from pipeline.reporting.published import DECIMALS, ranks
+from pipeline.reporting.published import ranks
 from pipeline.runtime.errors import InputError, meant
 
 EVERY: Final = "*"
@@ -105,10 +105,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _within(cell: Cell) -> bool | None:
     """Whether the printed value lies in our interval; None without one."""
-    if cell.interval is None or cell.printed is None:
-        return None
-    low, high = (round(end, DECIMALS) for end in cell.interval)
-    return low <= cell.printed <= high
+    return None if cell.interval is None or cell.printed is None else not cell.outside
 
 
 def better(claim: Claim, parts: Parts, run: Run) -> Finding:

@@ -51,7 +51,8 @@ def clip(
 
     FRAMES, DENSITY and GAZE are the parts that hold it. `pictured` has for each label the manifest
     of a model's maps and its sheet of scores. NSS is the metric that is shown first, and whose
-    worst frames have pictures; where it was not scored, the first of `metrics` that was.
+    worst frames have pictures; where it was not scored, the first of `metrics` that was. A clip of
+    which a frame list names no frame has a page that says so.
 
     Raises:
         InputError: Stores and sheets do not fit together, or the clip is in none of them.
@@ -60,6 +61,10 @@ def clip(
     models = read_models(pictured, protocol, seed, next(iter(pictured)))
     some = next(iter(models.values()))
     scored = some.frames().get(name)
+    if scored is None and name in truth.frames:
+        _write(page, rendered("unscored.html.j2", clip=name, dataset=dataset))
+        print(f"{page}: no frame of {name} is scored")
+        return
     if scored is None or name not in truth.frames:
         known = ", ".join(sorted(some.frames())[:5])
         raise InputError(f"{page}: no clip {name} of {dataset} was scored; scored are {known}, ...")
@@ -103,11 +108,14 @@ def clip(
         "pictured": len(pictures),
         "still": len(times) == 1,
     }
-    text = rendered("clip.html.j2", data, **facts)
-    with atomic(page) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
+    _write(page, rendered("clip.html.j2", data, **facts))
     size = page.stat().st_size / 1e6
     print(f"{page}: {len(pictures)} of {len(times)} frames, {len(models)} models, {size:.1f} MB")
+
+
+def _write(page: Path, text: str) -> None:
+    with atomic(page) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def worst(model: Model, clip: str, metric: str, count: int) -> list[int]:

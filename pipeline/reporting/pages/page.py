@@ -96,10 +96,10 @@ class Cell:
 
     @property
     def outside(self) -> bool:
-        """Whether the printed value lies outside our interval; False without an interval."""
+        """Whether the printed value lies outside our interval as shown; False without one."""
         if self.interval is None or self.printed is None:
             return False
-        low, high = self.interval
+        low, high = (round(end, DECIMALS) for end in self.interval)
         return not low <= self.printed <= high
 
     def verdict(self, better: Better) -> Verdict | None:

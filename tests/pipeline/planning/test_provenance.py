@@ -20,6 +20,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "pipeline/runtime/cli.py": "X = 1\n",
         "pipeline/pages/page.py": "import jinja2\n",
         "pipeline/pages/templates/page.html.j2": "<p>\n",
+        "pipeline/pages/vendor/lib-1.0/lib.js": "lib = 1;\n",
         "model/registry.py": "X = 1\n",
         "pipeline/other.py": "Y = 1\n",
         "model/c.py": "Z = 1\n",
@@ -51,6 +52,7 @@ def _digest() -> str:
         ("pipeline/runtime/cli.py", "X = 1", "X = 2", False),
         ("model/registry.py", "X = 1", "X = 2", False),
         ("pipeline/pages/templates/page.html.j2", "<p>", "<b>", True),
+        ("pipeline/pages/vendor/lib-1.0/lib.js", "lib = 1", "lib = 2", True),
     ],
 )
 def test_what_counts(tree: Path, file: str, old: str, new: str, counts: bool) -> None:

@@ -150,8 +150,14 @@
   };
   const score = () => {
     at("direction").textContent = `${metrics[metric]} is better`;
-    const all = models.flatMap((one) => one.scores[metric]).filter((value) => value !== null);
-    low = Math.min(0, ...all); top = Math.max(low + 1e-6, ...all);
+    [low, top] = [0, -Infinity]; // values one by one: a call does not take those of a long clip
+    for (const one of models) {
+      for (const value of one.scores[metric]) {
+        if (value === null) continue;
+        low = Math.min(low, value); top = Math.max(top, value);
+      }
+    }
+    top = Math.max(low + 1e-6, top);
     models.forEach((one, k) => {
       const values = one.scores[metric], known = values.filter((value) => value !== null);
       if (lines[k]) lines[k].setAttribute("d", path(values));
@@ -246,7 +252,9 @@
   });
   const asked = () => { // #frame-12: the picture nearest to the frame of that number
     const wanted = /^#frame-(\d+)$/.exec(location.hash);
-    return wanted ? nearest(numbers.findIndex((one) => one >= Number(wanted[1])) ) : 0;
+    if (!wanted) return 0;
+    const index = numbers.findIndex((one) => one >= Number(wanted[1]));
+    return nearest(index < 0 ? numbers.length - 1 : index);
   };
   window.addEventListener("hashchange", () => show(asked()));
   paint();

@@ -60,6 +60,17 @@ def test_a_setting_that_is_null(paper: Run) -> None:
     assert verdict(paper, "setting", "datasets.ledov.variants.paper.frames.rate", "null") == FAILS
 
 
+def test_a_run_of_the_working_folder_is_linked(
+    paper: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "workflow/runs/mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("score: {protocol: mit}\n")
+    monkeypatch.chdir(tmp_path)
+    mine = replace(paper, cfg=paper.cfg.model_copy(update={"run": "mine"}))
+    assert mine.run_file.samefile(file)
+
+
 def test_clips_of_a_sheet(paper: Run, tmp_path: Path) -> None:
     assert verdict(paper, "clips", "ucf_sports: train + test", "150") == HOLDS
     assert verdict(paper, "clips", "ucf_sports: test", "43") == FAILS
@@ -258,7 +269,9 @@ def test_a_number_of_a_bench(paper: Run, tmp_path: Path) -> None:
     page.write_text(f"{text}| ours | 3.01 (5.8, 6.0) |\n| theirs | 3.24 |\n")
     assert verdict(run, *above) == FAILS
     assert verdict(run, *above[:2], ">= 3") == HOLDS
-    assert verdict(replace(paper, root=tmp_path / "wheel"), *above) == OPEN
+    installed = judged(claim(*above), replace(paper, root=tmp_path / "wheel"))
+    # Linked is what is there.
+    assert (installed.verdict, installed.files) == (OPEN, (Path("claims.csv"),))
 
 
 def test_what_nothing_checks(paper: Run) -> None:

@@ -14,22 +14,26 @@ from pipeline.reporting.clips.clip import clip, worst
 from pipeline.reporting.clips.clips import clips
 from pipeline.reporting.figures.seen import read_model
 from pipeline.runtime.errors import InputError
-from tests.pipeline.reporting.figures.small import LISTED, NUMBERS, sheet, stores
+from tests.pipeline.reporting.figures.small import LISTED, NUMBERS, rows_of, seal, sheet, stores
 
 
-def pictured(folder: Path) -> dict[str, tuple[Path, Path]]:
-    names = {"One": "one", "Two </script>": "two"}
-    return {label: (folder / "saliency.json", sheet(folder, name)) for label, name in names.items()}
+def pictured(folder: Path, scored: str = "abcd") -> dict[str, tuple[Path, Path]]:
+    found = {}
+    for label, name in {"One": "one", "Two </script>": "two"}.items():
+        lines = rows_of(sheet(folder, name)).splitlines(keepends=True)
+        kept = [line for line in lines if line.split(",")[0] in ("clip", *scored)]
+        found[label] = (folder / "saliency.json", seal(folder / f"{name}.csv", "".join(kept)))
+    return found
 
 
-def page(folder: Path, name: str = "b") -> Path:
+def page(folder: Path, name: str = "b", scored: str = "abcd") -> Path:
     paths, out = stores(folder), folder / clip_page("small", name)
     out.parent.mkdir(parents=True, exist_ok=True)
     clip(
         name=name,
         dataset="small",
         **{kind: [paths[kind]] for kind in ("frames", "density", "gaze")},
-        pictured=pictured(folder),
+        pictured=pictured(folder, scored),
         metrics=["NSS", "CC", "sAUC"],
         protocol="mit",
         seed=0,
@@ -68,6 +72,12 @@ def test_the_worst_frames_come_first(tmp_path: Path) -> None:
 def test_a_clip_that_was_not_scored_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"z\.html: no clip z of small was scored; .* a, b, c, d"):
         page(tmp_path, "z")
+
+
+def test_a_clip_of_which_no_frame_is_listed_has_a_page_that_says_so(tmp_path: Path) -> None:
+    text = page(tmp_path, "d", scored="abc").read_text()
+    assert "No frame of this clip is scored: the frame list of small names none" in text
+    assert "<script" not in text
 
 
 def test_a_page_is_bounded_and_asks_for_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,8 +168,25 @@ def test_another_metric_changes_chart_and_table(tab: Tab) -> None:
 
 def test_a_link_leads_to_a_frame(browser: Browser, page: Path) -> None:
     with Tab(browser, page) as tab:
-        tab.js("location.hash = '#frame-29'")
-        shown(tab, 29)
+        for asked, number in ((29, 29), (1, FIRST), (999, 32)):
+            tab.js(f"location.hash = '#frame-{asked}'")
+            shown(tab, number)
+        assert tab.complaints() == []
+
+
+def test_a_clip_may_be_long(browser: Browser, page: Path) -> None:
+    text, many = page.read_text(), 30_000
+    before, rest = text.split('id="data">')
+    data, after = rest.split("</script>", 1)
+    content = json.loads(data)
+    content["numbers"] = [FIRST + k for k in range(many)]
+    for one in content["models"]:
+        one["scores"] = {name: [2.5] * many for name in one["scores"]}
+    long = page.with_name("long.html")
+    long.write_text(f'{before}id="data">{json.dumps(content)}</script>{after}')
+    with Tab(browser, long) as tab:
+        shown(tab, FIRST)
+        assert tab.js("document.getElementById('high').textContent") == "NSS 2.50"
         assert tab.complaints() == []
 
 

@@ -85,6 +85,9 @@ def test_what_lies_within_an_interval_has_a_hollow_mark():
         "worse, printed value within our interval",
     )
     assert outside.mark("lower") == ("\u25b2", "better", "better")
+    as_shown = Cell(0.5, 0.7, (0.50049, 0.8))  # [0.500, 0.800]
+    assert not as_shown.outside
+    assert Cell(0.5, 0.7, (0.5006, 0.8)).outside
     assert Cell(0.5, 0.5004).mark("lower") == ("=", "equal", "equal")
     assert Cell(0.5, 0.4, comparable=False).mark("higher") is None
     assert Cell(None, 0.4).mark("higher") is None

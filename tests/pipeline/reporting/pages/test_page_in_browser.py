@@ -108,6 +108,8 @@ def test_rows_stand_in_their_groups_and_nothing_overflows(tab: Tab) -> None:
         *("Method", "NSS", "KLDiv"),
         *["ours", "paper", "diff."] * 2,
     ]
+    below = "[...document.querySelectorAll('.scores thead tr + tr th')]"
+    assert {*tab.js(f"{below}.map((one) => getComputedStyle(one).textAlign)")} == {"right"}
 
 
 def test_the_first_click_on_a_metric_puts_the_best_first(tab: Tab) -> None:
