@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ import torch
 from PIL import Image
 
 from model.classical.paper.spectral_residual import SpectralResidual, residual_energy
+from tests.builders import ROOT
 
 NETWORK = SpectralResidual(longer_side=64, sigma=2.5, border="zero")
 GOING_ON = SpectralResidual(longer_side=64, sigma=2.5, border="replicate")
@@ -49,7 +48,7 @@ def test_drawn_scenes_are_opencvs() -> None:
 
 @pytest.mark.shared
 def test_pictures_are_opencvs() -> None:
-    folder = Path(__file__).parents[4] / "shared/data/salicon/images"
+    folder = ROOT.parent / "shared/data/salicon/images"
     files = sorted(folder.glob("*.jpg"))[:20]
     if not files:
         pytest.skip(f"no pictures in {folder}")
