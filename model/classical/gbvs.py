@@ -111,9 +111,12 @@ class GBVS(nn.Module):
         height, width = maps.shape[-2:]
         near = closeness(height, width, self.sigma_activation * (height + width) / 2).to(maps)
         flat = maps.flatten(1)
-        span = flat.amax(dim=1, keepdim=True) - flat.amin(dim=1, keepdim=True)
+        low = flat.amin(dim=1, keepdim=True)
+        span = flat.amax(dim=1, keepdim=True) - low
         even = 1 / (height * width)
-        return torch.where(span < EMPTY, even, activation(flat, near)).reshape(maps.shape)
+        # To 0..1, which changes no walk: `activation` takes faint maps for empty.
+        found = activation((flat - low) / span.clamp(min=EMPTY), near)
+        return torch.where(span < EMPTY, even, found).reshape(maps.shape)
 
     def concentrated(self, active: Tensor) -> Tensor:
         """Return activation [M, h, w] concentrated where it is high, [M, h, w]."""

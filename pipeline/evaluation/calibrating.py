@@ -26,7 +26,8 @@ def calibrations(
 ) -> dict[str, Calibration]:
     """Fit each clip's calibration to the maps of the others; none by other protocols.
 
-    Frames at which nobody looked, and maps that are unreadable or not finite, teach nothing.
+    A clip that is alone has none either. Frames at which nobody looked, and maps that are
+    unreadable or not finite, teach nothing.
     """
     if not request.rules.calibrated:
         return {}

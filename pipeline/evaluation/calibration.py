@@ -114,14 +114,13 @@ def fitted(found: Evidence) -> Calibration:
 
 
 def by_clip(found: Mapping[str, Evidence], clips: Iterable[str]) -> dict[str, Calibration]:
-    """Return each clip's calibration: what fits all others, or no change where there are none."""
-    return {clip: _by_others([found[name] for name in found if name != clip]) for clip in clips}
+    """Return the calibration of each clip that has others: what fits all of them."""
+    others = {clip: [found[name] for name in found if name != clip] for clip in clips}
+    return {clip: fitted(_total(known)) for clip, known in others.items() if known}
 
 
-def _by_others(others: list[Evidence]) -> Calibration:
-    if not others:
-        return Calibration(np.linspace(0, 1, LEVELS), 0.0)
-    first, *rest = others
+def _total(parts: list[Evidence]) -> Evidence:
+    first, *rest = parts
     for part in rest:
         first = first + part
-    return fitted(first)
+    return first

@@ -1,9 +1,9 @@
 """Stage observers: how well the other observers' gaze predicts an observer's, frame by frame.
 
 The score of a frame is the mean over observers who are left out one at a time: what the others
-looked at, blurred by the recipe of the dataset's density, is the prediction; what the one looked at
-is the truth. No model that knows neither is expected to surpass it by much. A frame at which fewer
-than two looked has no score, and enters no mean.
+looked at, blurred by the recipe of the dataset's density or by the protocol that makes its own, is
+the prediction; what the one looked at is the truth. No model that knows neither is expected to
+surpass it by much. A frame at which fewer than two looked has no score, and enters no mean.
 
 AUC-J is the Mann-Whitney area here, whatever the protocol. MIT's area is larger by up to half the
 share of pixels above the lowest fixated one, divided by the number of fixations: that is nothing

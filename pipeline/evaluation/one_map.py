@@ -30,7 +30,8 @@ def score(
             [y, x] of the density's size that is not zero where somebody did.
         density: Ground-truth density [y, x], of any scale.
         protocol: Whose rules: `mit`, `dhf1k`, `unisal`, ... (docs/evaluation.md). Numbers of
-            different protocols do not compare.
+            different protocols do not compare. Those that make their densities themselves are given
+            this one, and `calibrated`, which learns from other clips, is `mit`.
         others: Fixations on other pictures, in the same form as `fixations`: the negatives of the
             shuffled AUC, which is left out without them.
         seed: Of the noise that some protocols add.

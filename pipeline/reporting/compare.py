@@ -20,6 +20,7 @@ from pipeline.runtime.cli import main
 from pipeline.runtime.sheets import write_rows
 
 COLUMNS: Final = ("protocol", "metric", "mean", "low", "high")
+OWN: Final = "Densities made by the protocol itself: {}."
 SPREAD: Final = "Highest less lowest"
 _SOURCE: Final = {
     "Run": "run",
@@ -30,7 +31,8 @@ _SOURCE: Final = {
 }
 """Term of a footer -> what it is called at the head of a sheet; protocols have a column there."""
 REMARK: Final = (
-    "One set of maps, one ground truth: whatever differs between two rows is the protocol's doing. "
+    "One set of maps, the gaze of the same people: whatever differs between two rows is the "
+    "protocol's doing. "
     "A difference between two models that is smaller than the last row says nothing unless both "
     "were scored by one protocol."
 )
@@ -116,12 +118,15 @@ def write_comparison(
     if len(rows) > 1:
         rows.append(Row("Protocols apart", SPREAD, True, True, _spread(measured, used)))
     odd_frames = by_row({name: statuses(m, [*m.statuses], odd(m)) for name, m in measured.items()})
+    remarks = [REMARK] if len(rows) > 1 else []
+    if own := [name for name in measured if protocol(name).truth]:
+        remarks.append(OWN.format(", ".join(own)))
     page = Page(
         name="protocols",
         caption=title,
         metrics={metric: better(metric) for metric in used},
         rows=tuple(rows),
-        remarks=((REMARK,) if len(rows) > 1 else ()) + part.remarks,
+        remarks=(*remarks, *part.remarks),
         footer={**footer, **part.footer, "Odd frames": odd_frames or "none"},
         source={name: footer[term] for term, name in _SOURCE.items() if term in footer},
     )

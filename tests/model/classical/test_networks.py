@@ -78,6 +78,13 @@ def test_pqft_with_motion_needs_frames_before() -> None:
         network("pqft")(torch.rand(1, 3, 64, 64), None)
 
 
+def test_walks_of_faint_maps_are_those_of_strong_ones() -> None:
+    gbvs = network("gbvs")
+    maps = torch.rand(2, 6, 8, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(gbvs.activated(5e-5 * maps), gbvs.activated(maps))
+    assert gbvs.activated(1e-7 * maps).unique().numel() == 1
+
+
 def test_promotion_by_hand() -> None:
     maps = torch.zeros(1, 1, 5, 7)
     maps[..., 1, 1], maps[..., 3, 5], maps[..., 0, 6] = 4.0, 2.0, 3.0

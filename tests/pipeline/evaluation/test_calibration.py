@@ -62,8 +62,8 @@ def test_a_clip_teaches_the_others_and_not_itself():
     np.testing.assert_array_equal(
         got["d"].curve, fitted(found["a"] + found["b"] + found["c"]).curve
     )
-    alone = by_clip({"a": found["a"]}, "a")["a"]
-    assert alone.weight == 0 and alone.curve[[0, -1]].tolist() == [0, 1]
+    # Nothing changes, not even to 256 levels, the maps of a clip that is alone.
+    assert by_clip({"a": found["a"]}, "a") == {}
 
 
 def scores(name, change):

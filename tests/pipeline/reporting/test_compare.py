@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.reporting.compare import COLUMNS, REMARK, SPREAD, compare
+from pipeline.reporting.compare import (
+    COLUMNS,
+    REMARK,
+    SPREAD,
+    Part,
+    compare,
+    measured_by,
+    write_comparison,
+)
 from pipeline.runtime.sheets import read_rows
 from tests.pipeline.reporting.conftest import HEADER, SETTING_1, SETTING_2, Html, sealed
 
@@ -55,3 +63,13 @@ def test_means_that_are_not_finite_do_not_count_as_apart(compared):
     found = {(row["protocol"], row["metric"]): row["mean"] for row in rows}
     assert found["mit_jitter", "KLDiv"] == "inf"
     assert found[SPREAD, "KLDiv"] == ""
+
+
+def test_protocols_with_densities_of_their_own_are_named(compared, tmp_path):
+    compared(mit=SETTING_1)
+    sheet = tmp_path / "mit/gfsalnet/setting_1/ucf_sports.csv"
+    found = measured_by({"mit": sheet}, meta=False, seed=7)["mit"]
+    same = dict.fromkeys(("mit", "rudoy", "salicon_challenge"), found)
+    write_comparison(tmp_path, same, "A", {}, Part())
+    text = (tmp_path / "protocols.md").read_text()
+    assert "Densities made by the protocol itself: rudoy, salicon_challenge." in text
