@@ -20,6 +20,7 @@ from pipeline.planning.claims import PAPERS, Claim, read_claims
 from pipeline.planning.load import load, of_the_papers
 from pipeline.reporting.claims.kinds import KINDS, judged
 from pipeline.reporting.claims.run import FAILS, OF_THE_PAPERS, Finding, Outcome, Run, Verdict
+from pipeline.reporting.pages.notes import protocols
 from pipeline.reporting.pages.rendering import render
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
@@ -101,6 +102,7 @@ def reproduction(
     text = render(
         "reproduction.html.j2",
         settings=settings,
+        protocols=protocols(settings),
         papers={paper: _sections(of_paper) for paper, of_paper in papers.items() if of_paper},
         counts={paper: _counts(of_paper) for paper, of_paper in papers.items() if of_paper},
         total=_counts(lines),

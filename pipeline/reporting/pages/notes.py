@@ -246,20 +246,20 @@ def of_run(run: str) -> tuple[str, ...]:
     )
 
 
-def _others(settings: TablesSettings) -> str:
-    """Which tables have another protocol than the run's: ` (rudoy in two_stream_1)`."""
+def protocols(settings: TablesSettings) -> str:
+    """Return the run's protocol, and those of tables with another: `mit (rudoy in table_9)`."""
     groups: dict[str, list[str]] = {}
     for name, table in settings.tables.items():
         if table.protocol and table.protocol != settings.protocol:
             groups.setdefault(table.protocol, []).append(name)
     texts = [f"{protocol} in {', '.join(names)}" for protocol, names in groups.items()]
-    return f" ({'; '.join(texts)})" if texts else ""
+    return f"{settings.protocol} ({'; '.join(texts)})" if texts else settings.protocol
 
 
 def origin(settings: TablesSettings) -> str:
     """Return which run, configuration and code made the tables."""
     return (
         "Each table sets what this run measured beside what the paper prints. "
-        f"Run {settings.run}, protocol {settings.protocol}{_others(settings)}, configuration "
+        f"Run {settings.run}, protocol {protocols(settings)}, configuration "
         f"{settings.config_digest}, code {settings.code}, seed {settings.seed}."
     )

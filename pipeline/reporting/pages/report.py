@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.config.evaluation import TablesSettings
 from pipeline.reporting.figures.timings import duration, read_timings
+from pipeline.reporting.pages.notes import protocols
 from pipeline.reporting.pages.page import read_pages
 from pipeline.reporting.pages.rendering import render
 from pipeline.runtime.cli import main
@@ -166,6 +167,7 @@ def report(
     raised = {flag for check in checks for flag in check.counts}
     content: dict[str, Any] = {
         "settings": settings,
+        "protocols": protocols(settings),
         "pages": sorted(read_pages(tables), key=lambda one: one.name),
         "curves": [_inline(picture) for picture in pictures if picture.stem == TRAINING],
         "trainings": [

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.planning.claims import COLUMNS, named_tests, read_claims, sheets
+from pipeline.reporting.claims.kinds import judged
 from pipeline.reporting.claims.reproduction import VERDICTS, reproduction
 from pipeline.reporting.claims.run import FAILS, HOLDS, OPEN, Outcome
 from pipeline.reporting.claims.run_tests import ran, run_tests
@@ -68,6 +69,7 @@ def test_every_claim_has_a_verdict_and_a_file(tmp_path: Path) -> None:
     assert "Motion < looks & more." in text
     assert "no such card" in text
     assert "test: test_kl_is_equation_4" in text
+    assert "mit (rudoy in two_stream_1, two_stream_2; salicon_challenge in two_stream_3)" in text
     assert "2 passed" in text
 
 
@@ -119,6 +121,13 @@ def test_outcomes_that_are_none(tmp_path: Path, text: str) -> None:
     given["tests"].write_text(text)
     with pytest.raises(InputError, match=r"tests\.json: no outcomes of tests .* --force"):
         reproduction(**given)
+
+
+def test_settings_and_layers_are_the_papers_but_for_those_that_say_why(tmp_path: Path) -> None:
+    run = run_of(tmp_path, configured("paper"))
+    claims = [one for one in read_claims(map(Path, sheets())) if one.kind in ("setting", "network")]
+    failed = {one.id for one in claims if judged(one, run).verdict != HOLDS}
+    assert failed == {"t026"}  # why is in its row
 
 
 @pytest.mark.shared
