@@ -16,7 +16,7 @@ def test_each_loss_has_weights_and_a_row(project: Any) -> None:
     assert "pretrain" in said
     assert said.count("rule pretrain:") == 1  # beta 0.1 is the pretraining that is there
     results = project.folder / "results/demo"
-    sheet = pd.read_csv(results / "loss_weights/loss_weights.csv")
+    sheet = pd.read_csv(results / "loss_weights/loss_weights.csv", comment="#")
     measured = sheet[sheet["metric"] == "NSS"].set_index("method")["ours"]
     names = {"alpha 1, beta 0.1": "salicon", "alpha 1, beta 1": "salicon_1_1"}
     assert {*names} < {*measured.index}
