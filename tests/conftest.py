@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from tests.chromium import Browser
 
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if WORKERS > 1:  # before torch and numpy are imported, which would each take every core
@@ -13,6 +16,14 @@ if WORKERS > 1:  # before torch and numpy are imported, which would each take ev
 
 FIRST = ("tests/workflow/", "tests/pipeline/training/")
 """Folders of the longest files: what starts them last waits for them alone."""
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium, for tests with the mark `NEEDED`."""
+    opened = Browser(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,21 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from pipeline.commands.verb import Verb, threads, whole
-
-PROTOCOLS = (
-    "mit",
-    "mit_jitter",
-    "dhf1k",
-    "unisal",
-    "pysaliency",
-    "msu_ntire26",
-    "stavis",
-    "salema",
-    "rudoy",
-    "salicon_challenge",
-    "calibrated",
-)
-"""As in `pipeline.evaluation.protocols`, which is slow to import."""
+from pipeline.config.protocols import PROTOCOLS
 
 
 def _options(parser: ArgumentParser) -> None:

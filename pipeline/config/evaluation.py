@@ -2,28 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, NonNegativeFloat, NonNegativeInt
 
+from pipeline.config.protocols import ProtocolName
 from pipeline.config.section import Section, Split
-
-ProtocolName = Literal[
-    "mit",
-    "mit_jitter",
-    "dhf1k",
-    "unisal",
-    "pysaliency",
-    "msu_ntire26",
-    "stavis",
-    "salema",
-    "rudoy",
-    "salicon_challenge",
-    "calibrated",
-]
-
-PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
-"""Names of the protocols of pipeline/evaluation/protocols.py, which planning must not import."""
 
 
 class Score(Section):

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.config.evaluation import PROTOCOLS
+from pipeline.config.protocols import PROTOCOLS
 from pipeline.stores.kinds import SALIENCY
 from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import open_store

@@ -6,7 +6,7 @@ Everything is planned in pipeline/planning, which is tested without Snakemake.
 import re
 from pathlib import Path
 
-from pipeline.config.evaluation import PROTOCOLS
+from pipeline.config.protocols import PROTOCOLS
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.demo.drawn import drawn_datasets, drawn_files
 from pipeline.evaluation.protocols import further

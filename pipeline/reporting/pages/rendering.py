@@ -5,17 +5,16 @@ HTML templates escape by themselves. In Markdown and LaTeX a text passes through
 <% %>.
 """
 
-import base64
-import hashlib
 import math
 import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from pipeline.reporting.html import digest, environment, source
 from pipeline.reporting.intervals import SIGNIFICANT, Comparison, Interval
 from pipeline.reporting.published import DECIMALS
 from pipeline.runtime.sheets import shielded
@@ -59,29 +58,22 @@ _MARKDOWN: Final = re.compile(
 
 def render(template: str, **values: object) -> str:
     """Text of a template in templates/ with these values."""
-    return _environment(latex=template.endswith(".tex.j2")).get_template(template).render(values)
+    return _templates(latex=template.endswith(".tex.j2")).get_template(template).render(values)
 
 
 @cache
-def _environment(*, latex: bool) -> Environment:
-    # StrictUndefined: a misspelt name is an error, not an empty cell.
-    environment = Environment(
-        loader=PackageLoader("pipeline.reporting.pages"),
-        autoescape=select_autoescape(["html.j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+def _templates(*, latex: bool) -> Environment:
+    loader = PackageLoader("pipeline.reporting.pages")
+    templates = environment(loader, keep_trailing_newline=True)
     if latex:
-        environment = environment.overlay(
+        templates = templates.overlay(
             block_start_string="<%",
             block_end_string="%>",
             variable_start_string="<<",
             variable_end_string=">>",
         )
-    environment.globals |= _GLOBALS | {"scripts": _scripts}
-    environment.filters |= {
+    templates.globals |= _GLOBALS | {"scripts": _scripts}
+    templates.filters |= {
         "comparison": shown_comparison,
         "copies": copies,
         "full": full,
@@ -92,7 +84,7 @@ def _environment(*, latex: bool) -> Environment:
         "signed": signed,
         "tex": latex_text,
     }
-    return environment
+    return templates
 
 
 class Script(NamedTuple):
@@ -106,15 +98,9 @@ class Script(NamedTuple):
 @cache
 def _scripts() -> list[Script]:
     """The scripts of a page of tables, in their order."""
-    environment = _environment(latex=False)
-    assert environment.loader
-    own, _, _ = environment.loader.get_source(environment, "tables.js")
-    return [_script(LIBRARY.read_text(encoding="utf-8")), _script(own)]
-
-
-def _script(text: str) -> Script:
-    digest = hashlib.sha256(text.encode()).digest()
-    return Script(Markup(text), base64.b64encode(digest).decode())
+    own = source(_templates(latex=False), "tables.js")
+    texts = (LIBRARY.read_text(encoding="utf-8"), own)
+    return [Script(Markup(text), digest(text)) for text in texts]
 
 
 def copies(text: str) -> dict[str, str]:

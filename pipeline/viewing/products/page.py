@@ -6,7 +6,6 @@ Colours and strength are given to the map only there, and stay open to change.
 """
 
 import base64
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +17,13 @@ from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.filesize import decimal
 
+from pipeline.reporting.html import digest, environment, source
 from pipeline.runtime.files import atomic
 from pipeline.viewing.media.encoding import join_parts, write_part, write_picture
 from pipeline.viewing.media.film import Film, Reader
@@ -295,40 +295,21 @@ def _slices(path: Path) -> Iterator[Markup]:
 
 def _write(out: Path, values: Mapping[str, Any]) -> None:
     """Write the page as it is rendered, so that the film is never held as a whole."""
-    environment = _environment()
-    script = _source("page.js")
-    style = environment.get_template("page.css.j2").render()
-    digests = {"script_digest": _digest(script), "style_digest": _digest(style)}
-    template = environment.get_template("page.html.j2")
+    templates = _templates()
+    script = source(templates, "page.js")
+    style = templates.get_template("page.css.j2").render()
+    digests = {"script_digest": digest(script), "style_digest": digest(style)}
+    template = templates.get_template("page.html.j2")
     parts = template.generate(**values, **digests, script=Markup(script), style=Markup(style))
     with atomic(out) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(parts)
 
 
 @cache
-def _environment() -> Environment:
+def _templates() -> Environment:
     """Templates of this chapter, and for their style those of `pipeline.reporting.pages`."""
-    return Environment(
-        loader=ChoiceLoader(
-            [PackageLoader("pipeline.viewing.products"), PackageLoader("pipeline.reporting.pages")]
-        ),
-        autoescape=select_autoescape(["html.j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _source(template: str) -> str:
-    """A file of templates/ as it stands."""
-    environment = _environment()
-    assert environment.loader
-    return environment.loader.get_source(environment, template)[0]
-
-
-def _digest(text: str) -> str:
-    """What the page's policy names a script or style by, that no other may run in it."""
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    packages = ("pipeline.viewing.products", "pipeline.reporting.pages")
+    return environment(ChoiceLoader([PackageLoader(package) for package in packages]))
 
 
 def _report(out: Path) -> None:

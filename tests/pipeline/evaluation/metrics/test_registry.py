@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline.config.evaluation import PROTOCOLS as NAMES
 from pipeline.config.evaluation import TablesSettings
+from pipeline.config.protocols import PROTOCOLS as NAMES
 from pipeline.evaluation.frame_scores import Frame, score_frame
 from pipeline.evaluation.metrics import conventions
 from pipeline.evaluation.metrics.auc import auc_borji

@@ -13,25 +13,16 @@ import pytest
 from pipeline.reporting.clips.clip import clip
 from pipeline.stores.kinds import DENSITY, FRAMES, GAZE, SALIENCY
 from pipeline.stores.writing import write_store
+from tests.chromium import NEEDED, PIXEL, Browser, Tab
 from tests.pipeline.reporting.figures.small import seal
-from tests.pipeline.viewing.page import chromium
-from tests.pipeline.viewing.page.chromium import Browser, Tab
-from tests.pipeline.viewing.page.screen import PIXEL
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="no Chromium on this machine")
+pytestmark = NEEDED
 COUNT, SIZE, MODELS = 12, (96, 128), 8
 FIRST = 21
 """Number of the first frame."""
 STATED = "Number(document.getElementById('screen').dataset.frame)"
 LEVEL = f"({PIXEL})"
 """Colour of a point of the canvas."""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    opened = Browser(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

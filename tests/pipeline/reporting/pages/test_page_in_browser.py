@@ -12,10 +12,9 @@ import pytest
 from pipeline.reporting.intervals import Comparison
 from pipeline.reporting.pages.page import Cell, ClipTable, Page, Pair, Row, write_page
 from pipeline.reporting.pages.rendering import latex_text, markdown
-from tests.pipeline.viewing.page import chromium
-from tests.pipeline.viewing.page.chromium import Browser, Tab
+from tests.chromium import NEEDED, Browser, Tab
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="no Chromium on this machine")
+pytestmark = NEEDED
 HOSTILE = "=A_b & <i>|5 %,"
 """Breaks every format that does not write it in its own way."""
 WIDTHS = (1280, 390)
@@ -50,13 +49,6 @@ PAGE = Page(
     links={"table_1.html": "Itself"},
     source={"run": "made up", "protocol": "mit"},
 )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    opened = Browser(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

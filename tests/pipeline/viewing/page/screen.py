@@ -6,17 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.pipeline.viewing.page.chromium import Tab
+from tests.chromium import PIXEL, Tab
 from tests.pipeline.viewing.page.pages import TIMES
 
-PIXEL = """(x, y) => {
-  const screen = document.getElementById("screen");
-  const copy = new OffscreenCanvas(screen.width, screen.height);
-  const pen = copy.getContext("2d", {willReadFrequently: true});
-  pen.drawImage(screen, 0, 0);
-  return Array.from(pen.getImageData(x, y, 1, 1).data).slice(0, 3);
-}"""
-"""Colour of a point of the canvas."""
 SEEN = f"""(() => {{
   const level = (x, y) => ({PIXEL})(x, y)[1];
   return [Number(document.getElementById("chart").getAttribute("aria-valuenow")),

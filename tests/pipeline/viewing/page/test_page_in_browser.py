@@ -16,8 +16,7 @@ from pipeline.viewing.products import page as page_module
 from pipeline.viewing.products.numbers import About
 from pipeline.viewing.products.page import Page
 from pipeline.viewing.products.regions import Region, Regions
-from tests.pipeline.viewing.page import chromium
-from tests.pipeline.viewing.page.chromium import Browser, Tab
+from tests.chromium import NEEDED, PIXEL, Browser, Tab
 from tests.pipeline.viewing.page.pages import (
     COUNT,
     HEIGHT,
@@ -28,7 +27,6 @@ from tests.pipeline.viewing.page.pages import (
     made,
 )
 from tests.pipeline.viewing.page.screen import (
-    PIXEL,
     SEEN,
     box,
     check,
@@ -38,7 +36,7 @@ from tests.pipeline.viewing.page.screen import (
     shown,
 )
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="no Chromium on this machine")
+pytestmark = NEEDED
 REGIONS = Regions(
     [
         Region("left </script>", ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))),
@@ -47,13 +45,6 @@ REGIONS = Regions(
     ]
 )
 ABOUT = About(name="coded", about="Weights of nobody, CC0.")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    opened = Browser(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pytest
+
 PROGRAM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 """The browser's path; None where there is none."""
+NEEDED = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
+PIXEL = """(x, y) => {
+  const screen = document.getElementById("screen");
+  const copy = new OffscreenCanvas(screen.width, screen.height);
+  const pen = copy.getContext("2d", {willReadFrequently: true});
+  pen.drawImage(screen, 0, 0);
+  return Array.from(pen.getImageData(x, y, 1, 1).data).slice(0, 3);
+}"""
+"""Colour of a point of the canvas."""
 _LONGEST = 120
 """Seconds that an answer may take on a machine that is busy with other work."""
 _KEYS = {" ": ("Space", 32), "ArrowLeft": ("ArrowLeft", 37), "ArrowRight": ("ArrowRight", 39)}
