@@ -14,6 +14,8 @@ only the scored clips exist, are calibrated alike.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Final, Self
 
 import numpy as np
@@ -43,13 +45,19 @@ class Evidence:
     """Density times centre bias."""
 
     def __add__(self, other: Self) -> Self:
+        return self._with(other, 1)
+
+    def __sub__(self, other: Self) -> Self:
+        return self._with(other, -1)
+
+    def _with(self, other: Self, sign: int) -> Self:
         return replace(
             self,
-            pixels=self.pixels + other.pixels,
-            density=self.density + other.density,
-            centre=self.centre + other.centre,
-            squares=self.squares + other.squares,
-            product=self.product + other.product,
+            pixels=self.pixels + sign * other.pixels,
+            density=self.density + sign * other.density,
+            centre=self.centre + sign * other.centre,
+            squares=self.squares + sign * other.squares,
+            product=self.product + sign * other.product,
         )
 
 
@@ -115,12 +123,11 @@ def fitted(found: Evidence) -> Calibration:
 
 def by_clip(found: Mapping[str, Evidence], clips: Iterable[str]) -> dict[str, Calibration]:
     """Return the calibration of each clip that has others: what fits all of them."""
-    others = {clip: [found[name] for name in found if name != clip] for clip in clips}
-    return {clip: fitted(_total(known)) for clip, known in others.items() if known}
-
-
-def _total(parts: list[Evidence]) -> Evidence:
-    first, *rest = parts
-    for part in rest:
-        first = first + part
-    return first
+    if not found:
+        return {}
+    total, alone = reduce(add, found.values()), len(found) == 1
+    return {
+        clip: fitted(total - found[clip] if clip in found else total)
+        for clip in clips
+        if not (alone and clip in found)
+    }

@@ -58,10 +58,10 @@ def test_the_fit_is_the_least_squares_under_its_bounds(seed):
 def test_a_clip_teaches_the_others_and_not_itself():
     found = {name: evidence(*clip(seed)) for seed, name in enumerate("abc")}
     got = by_clip(found, "abcd")
-    np.testing.assert_array_equal(got["b"].curve, fitted(found["a"] + found["c"]).curve)
-    np.testing.assert_array_equal(
-        got["d"].curve, fitted(found["a"] + found["b"] + found["c"]).curve
-    )
+    every = fitted(found["a"] + found["b"] + found["c"])
+    np.testing.assert_allclose(got["b"].curve, fitted(found["a"] + found["c"]).curve, atol=1e-9)
+    np.testing.assert_allclose(got["d"].curve, every.curve, atol=1e-9)
+    assert np.abs(got["b"].curve - every.curve).max() > 1e-3
     # Nothing changes, not even to 256 levels, the maps of a clip that is alone.
     assert by_clip({"a": found["a"]}, "a") == {}
 
