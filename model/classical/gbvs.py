@@ -6,9 +6,9 @@ concentrates it, and all maps are added, so that a channel with more maps weighs
 
 The program differs from the paper, which `model.classical.paper.gbvs` follows: unlike is
 |M_i - M_j|, not |log(M_i/M_j)|; a second walk concentrates only where ``concentration`` is `graph`;
-colour, and in films flicker and motion, are the program's own. The maps are those of the program
-(docs/models.md has the measured agreement); that it iterates the walks until they hardly change,
-and here they are solved exactly, makes no difference above 1/10,000.
+colour, and in films flicker and motion, are the program's own. It also iterates its walks until
+they hardly change, while here they are solved exactly: maps with `power` agree with the program's
+at a CC of 0.9996 or more, with `graph` at 0.993 or more (docs/models.md).
 """
 
 from collections.abc import Sequence
