@@ -52,6 +52,11 @@ def frame_list(cfg: Config, dataset: str) -> list[str]:
     return [f"{raw_folder(cfg, dataset)}/{meta.frame_list}"] if meta else []
 
 
+def clips_page(dataset: str) -> str:
+    """List of the pages of a dataset's clips, below the folder of a run's results."""
+    return f"clips/{dataset}.html"
+
+
 def clip_page(dataset: str, clip: str) -> str:
     """Page of a clip, below the folder of a run's results; a link to it must be quoted."""
     return f"clips/{dataset}/{clip}.html"

@@ -193,10 +193,14 @@ def leading(cfg: Config, table: str) -> str | None:
 
 
 def shown(cfg: Config, dataset: str) -> dict[str, Measured]:
-    """Rows of all tables about a dataset whose maps can be shown, each once, by label."""
+    """Rows of all tables about a dataset whose maps can be shown, each once, by label.
+
+    First comes the leading row of the first of these tables.
+    """
     found = dict[str, Measured]()
     for table in (name for name, table in cfg.tables.items() if table.dataset == dataset):
-        for label, row in pictured(cfg, table).items():
+        rows, first = pictured(cfg, table), None if found else leading(cfg, table)
+        for label, row in sorted(rows.items(), key=lambda pair: pair[0] != first):
             if row not in found.values():
                 # Two tables may give different rows one name.
                 known = f"{label} ({row.model}, {row.training})" if label in found else label
@@ -260,12 +264,13 @@ def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesS
     """
     of = of or cfg
     tested = of.datasets | of.meta_datasets
-    tables = {}
+    tables, results = {}, of.pathvars["results"]
     for name, table in of.tables.items():
         rows = {k: row for k, row in measured(of, name).items() if k not in of.sanity}
         tables[name] = table.model_copy(update={"measured": rows})
     return TablesSettings(
         run=of.run,
+        results="" if of is not cfg or Path(results).is_absolute() else results,
         protocol=of.score.protocol,
         seed=of.seed,
         config_digest=config_digest(cfg),

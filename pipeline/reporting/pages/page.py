@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -163,6 +164,18 @@ class ClipTable:
         return any(not math.isnan(difference) for _, _, difference in self.rows)
 
 
+@dataclass(frozen=True)
+class ClipPages:
+    """The pages of the clips of a table, which are made when they are asked for."""
+
+    listing: str
+    """File that lists them, as `snakemake` is asked for it."""
+    links: dict[str, str]
+    """Clip -> link to its page, from the folder of the tables."""
+    link: str
+    """Link to the listing."""
+
+
 class Headline(NamedTuple):
     """The leading metric of a table."""
 
@@ -199,6 +212,8 @@ class Page:
     footer: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     """File beside the page -> what it is called."""
+    clip_pages: ClipPages | None = None
+    """Where measured values lead to."""
     source: dict[str, str] = field(default_factory=dict)
     """What made the numbers, term by term: head of every sheet and copy of the table."""
 
@@ -289,14 +304,18 @@ def write_index(
     remarks: Sequence[str],
     inputs: Mapping[str, str] | None = None,
     run: str = "",
+    further: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> None:
     """Write the list of all pages, index.md and index.html, and their content, `PAGES`.
+
+    `further` are pages elsewhere: link -> what is there, and the command that makes it.
 
     Last comes the list of all files in the folder, with digests of them and of their `inputs`, and
     the run that they are of.
     """
     for name in ("index.md", "index.html"):
-        _write(folder / name, render(f"{name}.j2", pages=pages, title=title, remarks=remarks))
+        text = render(f"{name}.j2", pages=pages, title=title, remarks=remarks, further=further)
+        _write(folder / name, text)
     # NaN and infinity stand as such: Python and pydantic read them, though JSON has neither.
     content = json.dumps([asdict(page) for page in pages])
     _write(folder / PAGES, f"{content}\n")

@@ -100,6 +100,7 @@ def settings(**changes: Any) -> TablesSettings:
     }
     defaults = {
         "run": "demo",
+        "results": "results/demo",
         "protocol": "mit",
         "seed": 7,
         "config_digest": "c0ffee00",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+from urllib.parse import unquote
 
 import pytest
 from jinja2 import UndefinedError
 
+from pipeline.planning.paths import clip_page
 from pipeline.reporting.intervals import Comparison
 from pipeline.reporting.pages.page import (
     Cell,
@@ -138,7 +141,7 @@ def test_footer_counts_frames_and_names_what_was_run(made):
 def test_index_links_every_table(made):
     one = settings().tables["table_1"]
     names = ("table_1", "table_10")
-    out = made(tables=dict.fromkeys(names, one))
+    out = made(tables=dict.fromkeys(names, one), results="")
     links = {
         attrs["href"] for tag, attrs in Html((out / "index.html").read_text()).tags if tag == "a"
     }
@@ -172,7 +175,7 @@ def test_a_table_without_printed_values_speaks_of_none(published, made):
 
 @pytest.mark.parametrize("left_out", [{}, {"ucf_sports": "why"}])
 def test_links_lead_to_files_that_are_there(left_out, made):
-    out = made(left_out=left_out)
+    out = made(left_out=left_out, results="")
     for page in out.glob("*.html"):
         links = [a["href"] for tag, a in Html(page.read_text()).tags if tag == "a"]
         assert links and all((out / link).is_file() for link in links)
@@ -305,3 +308,27 @@ def test_content_of_something_else_is_refused(text, tmp_path):
         (tmp_path / "pages.json").write_text(text)
     with pytest.raises(InputError, match=r"pages\.json: no pages of tables .*snakemake --force"):
         read_pages(tmp_path)
+
+
+def test_values_and_clips_lead_to_the_pages_of_the_clips(made, tmp_path):
+    out = made(run="demo", results=os.path.relpath(tmp_path / "results/demo"))
+    page = Html((out / "table_1.html").read_text())
+    links = {link for link in page.values("href") if "/clips/" in link}
+    clips = {row["clip"] for row in read_rows(out / "table_1_clips.csv")}
+    named = {clip_page("ucf_sports", clip) for clip in clips} | {"clips/ucf_sports.html"}
+    assert {(out / link).resolve() for link in links} == {
+        tmp_path / "results/demo" / unquote(name) for name in named
+    }
+    assert "results/demo/clips/ucf_sports.html</code> makes" in (out / "table_1.html").read_text()
+    index = Html((out / "index.html").read_text())
+    assert "../results/demo/report.html" in index.values("href")
+    assert "](../results/demo/reproduction.html)" in (out / "index.md").read_text()
+
+
+def test_nothing_leads_to_results_outside_of_the_workflow(made):
+    out = made(run="demo", results="")
+    assert not any("/" in link for name in ("table_1", "index") for link in links_of(out / name))
+
+
+def links_of(path):
+    return Html(path.with_suffix(".html").read_text()).values("href")
