@@ -168,6 +168,22 @@ class Settings:
         """Which of a protocol's averages the dataset at hand takes."""
         return "meta" if wildcards.dataset in self.cfg.meta_datasets else "own"
 
+    def about(self, wildcards: Wildcards) -> str:
+        """What a sheet about a dataset or a table is of, term by term, for its first lines.
+
+        Protocol and seed are there only where they decide what is in the sheet.
+        """
+        cfg = self.cfg
+        words = {name: getattr(wildcards, name, "") for name in ("table", "model", "training")}
+        table = cfg.tables.get(words["table"])
+        dataset = table.dataset if table else wildcards.dataset
+        facts = {"run": cfg.run, "dataset": dataset, "truth": truth_in_words(cfg, dataset), **words}
+        if table:
+            facts["protocol"] = self.protocol(wildcards)
+        if any(words.values()):
+            facts["seed"] = str(cfg.seed)
+        return json.dumps(facts)
+
     def coverage(self, wildcards: Wildcards) -> str:
         """How many clips of the dataset at hand are scored, as a list."""
         split = needs.predicted_split(self.cfg, wildcards.dataset)

@@ -16,6 +16,7 @@ from pipeline.reporting.intervals import Comparison, Interval
 from pipeline.reporting.pages.rendering import render, signed
 from pipeline.reporting.published import DECIMALS, Rank
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import heading
 from pipeline.stores.manifests import read_listing, write_listing
 
 PAGES: Final = "pages.json"
@@ -270,8 +271,7 @@ class Page:
     @property
     def head(self) -> list[str]:
         """Comment lines of the table's sheets and copies, such as `run: demo`."""
-        lines = {"table": self.title, **self.source}
-        return [" ".join(f"{term}: {text}".split()) for term, text in lines.items() if text]
+        return heading({"table": self.title, **self.source})
 
     @property
     def legend(self) -> str:

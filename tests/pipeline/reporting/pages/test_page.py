@@ -141,7 +141,7 @@ def test_footer_counts_frames_and_names_what_was_run(made):
 def test_index_links_every_table(made):
     one = settings().tables["table_1"]
     names = ("table_1", "table_10")
-    out = made(tables=dict.fromkeys(names, one), results="")
+    out = made(tables=dict.fromkeys(names, one))
     links = {
         attrs["href"] for tag, attrs in Html((out / "index.html").read_text()).tags if tag == "a"
     }
@@ -175,7 +175,7 @@ def test_a_table_without_printed_values_speaks_of_none(published, made):
 
 @pytest.mark.parametrize("left_out", [{}, {"ucf_sports": "why"}])
 def test_links_lead_to_files_that_are_there(left_out, made):
-    out = made(left_out=left_out, results="")
+    out = made(left_out=left_out)
     for page in out.glob("*.html"):
         links = [a["href"] for tag, a in Html(page.read_text()).tags if tag == "a"]
         assert links and all((out / link).is_file() for link in links)
@@ -326,7 +326,7 @@ def test_values_and_clips_lead_to_the_pages_of_the_clips(made, tmp_path):
 
 
 def test_nothing_leads_to_results_outside_of_the_workflow(made):
-    out = made(run="demo", results="")
+    out = made(run="demo")
     assert not any("/" in link for name in ("table_1", "index") for link in links_of(out / name))
 
 
