@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.config.config import Config
 from pipeline.config.data import ReleasedDensity
 from pipeline.config.evaluation import Coverage, Measured, ScoredDataset, Table, TablesSettings
+from pipeline.config.once import once
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.planning import needs, paths
 from pipeline.planning.provenance import CODE, ROOT
@@ -16,6 +17,7 @@ from pipeline.raw.splits import SheetClip, known_totals, part_names
 from pipeline.raw.splits import parts as parts_of
 
 
+@once
 def measured(cfg: Config, table: str) -> dict[str, Measured]:
     """Rows of a table that this run measures, the sanity rows among them."""
     if needs.unscored(cfg, cfg.tables[table].dataset):
@@ -37,6 +39,7 @@ def sheets(cfg: Config) -> list[str]:
     ]
 
 
+@once
 def all_measured(cfg: Config) -> list[tuple[str, Measured]]:
     """The dataset and the row of everything that the tables of this run measure."""
     return [
@@ -46,6 +49,7 @@ def all_measured(cfg: Config) -> list[tuple[str, Measured]]:
     ]
 
 
+@once
 def unmeasured(cfg: Config, table: str) -> dict[str, str]:
     """Rows of a table that this run cannot measure, and why."""
     density = cfg.datasets[needs.over(cfg, cfg.tables[table].dataset)].density
@@ -98,6 +102,7 @@ def _untrained(cfg: Config, row: Measured, tested: str) -> str | None:
     return None
 
 
+@once
 def flows_of(cfg: Config, dataset: str) -> list[str]:
     """Flows of a dataset that rows of this run's tables need, in the order of `flows`."""
     used = set[str]()
@@ -145,6 +150,7 @@ def clips_scored(cfg: Config, tested: str, split: str) -> Coverage:
     return found.model_copy(update={"instead": instead})
 
 
+@once
 def clips_used(cfg: Config, dataset: str, split: str, training: str | None = None) -> Coverage:
     """How many clips of a split a run uses."""
     entry = cfg.datasets[dataset]
