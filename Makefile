@@ -10,6 +10,9 @@
 #   make follow              the last lines of the jobs that run now; LOGS=logs/paper for one run's
 #   make report              tables, pictures and training curves: results/<run>/report.html
 #   make reproduction        each claim of the papers with a verdict: results/<run>/reproduction.html
+#   make crate               the finished run for reviewers, crates/<run>; STORES=50: maps up to 50 MB
+#   make archive             the same as one file, for a journal
+#   make recheck             what a reviewer does with that file: scores and tables once more
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUN ?=
@@ -17,6 +20,7 @@ TESTS ?=
 LOGS ?= logs
 KILLS ?= 100
 FAULTS_SEED ?= 1
+STORES ?=
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(RUN),--config run=$(RUN))
@@ -24,7 +28,10 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(RUN),--config run=$(RUN))
 # The rules' shell commands say `python` and must meet the one of .venv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help tables test test-all faults lint pictures follow report reproduction
+PACK := $(BIN)/python -m pipeline.reporting.crate.pack $(if $(RUN),--config run=$(RUN)) \
+	$(if $(STORES),--stores $(STORES))
+
+.PHONY: help tables test test-all faults lint pictures follow report reproduction crate archive recheck
 .DEFAULT_GOAL := tables
 
 help:
@@ -69,3 +76,13 @@ report: .venv/.installed
 
 reproduction: .venv/.installed
 	$(SNAKEMAKE) -- reproduction
+
+crate: .venv/.installed
+	$(PACK)
+
+archive: .venv/.installed
+	$(PACK) --archive
+
+recheck: .venv/.installed
+	for file in $(or $(wildcard crates/gfsalnet-$(or $(RUN),*)-*.zip),crates); do \
+		$(BIN)/python -m pipeline.reporting.crate.recheck $$file || exit 1; done

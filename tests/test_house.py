@@ -21,7 +21,7 @@ PAGES = ("preprocessing", "training", "evaluation", "reporting")
 OTHER_PAGES = (
     *("datasets", "models", "rivals", "cluster", "configuration", "decisions"),
     *("viewing", "regions_of_interest", "reframing", "running", "structure", "README"),
-    *("light", "cost"),
+    *("light", "cost", "crate", "release"),
 )
 TREES = ("pipeline", "model", "bench", "tests")
 

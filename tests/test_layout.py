@@ -57,7 +57,7 @@ SNAKEMAKE_SIDE = (
 """What rules may import: it plans, and needs neither torch nor numpy."""
 TOP_LEVEL = {
     *("Makefile", "README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md"),
-    *("Snakefile", "config.yaml", "pyproject.toml"),
+    *("SECURITY.md", "Snakefile", "config.yaml", "pyproject.toml", "config"),
     *("workflow", "pipeline", "model", "gfsalnet", "envs", "tests", "profiles", "docs", "bench"),
     *(".ci", ".gitignore", ".gitattributes", ".github", ".snakemake-workflow-catalog.yml"),
 }
