@@ -70,7 +70,7 @@ class _Module(NamedTuple):
 def _state(path: Path) -> str:
     """What changes when a module, or what lies beside it, is edited."""
     found = path.stat()
-    return f"{path} {found.st_size} {found.st_mtime_ns} {sys.version_info[:2]}"
+    return f"{path.relative_to(CODE)} {found.st_size} {found.st_mtime_ns} {sys.version_info[:2]}"
 
 
 @cache
