@@ -116,8 +116,7 @@ def write_metadata(crate: Path, run: Described) -> None:
         },
     )
     if run.agent:
-        person = {"@type": "Person", "name": run.agent}
-        action["agent"] = _context(found, "#agent", person)
+        action["agent"] = found.get("#agent")
     found.root_dataset["mentions"] = action
     found.preview.write(crate)
     found.metadata.write(crate)
@@ -135,8 +134,10 @@ def _root(found: ROCrate, run: Described) -> None:
     licence = {"@type": "CreativeWork", "name": "Apache License 2.0", "identifier": "Apache-2.0"}
     root["license"] = _context(found, _LICENCE, licence)
     authors = {"@type": "Organization", "name": "The contributors of the GFSalNet workflow"}
-    root["author"] = _context(found, "#contributors", authors)
-    root["publisher"] = found.get("#contributors")
+    contributors = _context(found, "#contributors", authors)
+    root["author"] = contributors
+    if run.agent:
+        root["author"] = _context(found, "#agent", {"@type": "Person", "name": run.agent})
     root["conformsTo"] = [
         _context(found, profile, {"@type": "CreativeWork", "name": name, "version": version})
         for profile, (name, version) in _PROFILES.items()

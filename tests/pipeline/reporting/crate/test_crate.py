@@ -99,6 +99,7 @@ def test_metadata_name_the_run(packed: Path, made_run: Made) -> None:
     assert action["startTime"] <= action["endTime"]
     assert graph["./"]["datePublished"] == action["endTime"][:10]
     assert graph["code/Snakefile"]["version"] == VERSION
+    assert "agent" not in action
     table = graph["results/tables/table_1.csv"]
     assert table["contentSize"] == str((packed / table["@id"]).stat().st_size)
 
@@ -236,6 +237,12 @@ def test_no_run_yet(tmp_path: Path) -> None:
 def test_tables_of_another_run(run: Made) -> None:
     with chdir(run.folder), pytest.raises(SystemExit, match="shows run demo, not paper"):
         pack(["--config", "run=paper"])
+
+
+def test_a_run_is_also_named_by_a_file_of_keys(run: Made) -> None:
+    (run.folder / "mine.yaml").write_text("run: paper\n")
+    with chdir(run.folder), pytest.raises(SystemExit, match="shows run demo, not paper"):
+        pack(["--configfile", "mine.yaml"])
 
 
 def test_an_edited_table(run: Made) -> None:
