@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.reporting.crate.checksums import SUMS
 from pipeline.reporting.crate.places import CODE_FOLDER
-from pipeline.runtime.errors import InputError
 from pipeline.runtime.version import VERSION
 
 if TYPE_CHECKING:
@@ -73,18 +72,9 @@ class Described:
 
 
 def write_metadata(crate: Path, run: Described) -> None:
-    """Write the metadata of a crate and their preview as a page.
+    """Write the metadata of a crate and their preview as a page."""
+    from rocrate.rocrate import ROCrate  # of an extra
 
-    Raises:
-        InputError: The library that writes them is not installed.
-    """
-    try:
-        from rocrate.rocrate import ROCrate
-    except ModuleNotFoundError:
-        raise InputError(
-            "rocrate, which writes a crate's metadata, is not installed; install it with: "
-            "pip install '.[crate]'"
-        ) from None
     found = ROCrate(gen_preview=True, version="1.1")
     _root(found, run)
     files = {path: _part(found, crate, path, about) for path, about in run.files.items()}

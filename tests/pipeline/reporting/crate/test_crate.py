@@ -234,6 +234,12 @@ def test_no_run_yet(tmp_path: Path) -> None:
     assert "results/tables: no tables yet, so no run to pack; make them: make tables" in said
 
 
+def test_libraries_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.reporting.crate.pack.find_spec", lambda _: None)
+    said = refused(tmp_path)
+    assert "rocrate and rocrate_validator: not installed; install with: pip install" in said
+
+
 def test_tables_of_another_run(run: Made) -> None:
     with chdir(run.folder), pytest.raises(SystemExit, match="shows run demo, not paper"):
         pack(["--config", "run=paper"])
