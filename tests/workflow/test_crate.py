@@ -46,8 +46,9 @@ def test_scores_and_tables_come_out_the_same(run: Project) -> None:
 
 
 def test_without_maps_the_tables_still_follow(run: Project) -> None:
-    call(run, "pack", "--config", "run=demo", "--stores", "0")
+    call(run, "pack", "--config", "run=demo", "--stores", "0", "--agent", "A. Person")
     crate = run.folder / "crates/demo"
+    assert '"name": "A. Person"' in (crate / "ro-crate-metadata.json").read_text()
     stores = {path.relative_to(crate).parts[0] for path in crate.rglob("*.zarr")}
     assert stores == set()
     said = call(run, "recheck", str(crate))

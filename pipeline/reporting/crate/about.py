@@ -69,9 +69,6 @@ def write_about(
 
     `scored` are the `tested` datasets whose maps are there; `times` are those of the run,
     and `agent` is who ran it, empty where nobody is named.
-
-    Raises:
-        InputError: The library that writes the metadata is not installed.
     """
     for name in ("LICENSE", "CITATION.cff"):
         if (ROOT / name).is_file():

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.reporting.crate.checksums import SUMS
 from pipeline.reporting.crate.places import CODE_FOLDER
-from pipeline.runtime.errors import InputError
 from pipeline.runtime.version import VERSION
 
 if TYPE_CHECKING:
@@ -73,18 +72,9 @@ class Described:
 
 
 def write_metadata(crate: Path, run: Described) -> None:
-    """Write the metadata of a crate and their preview as a page.
+    """Write the metadata of a crate and their preview as a page."""
+    from rocrate.rocrate import ROCrate  # of an extra
 
-    Raises:
-        InputError: The library that writes them is not installed.
-    """
-    try:
-        from rocrate.rocrate import ROCrate
-    except ModuleNotFoundError:
-        raise InputError(
-            "rocrate, which writes a crate's metadata, is not installed; install it with: "
-            "pip install '.[crate]'"
-        ) from None
     found = ROCrate(gen_preview=True, version="1.1")
     _root(found, run)
     files = {path: _part(found, crate, path, about) for path, about in run.files.items()}
@@ -116,8 +106,7 @@ def write_metadata(crate: Path, run: Described) -> None:
         },
     )
     if run.agent:
-        person = {"@type": "Person", "name": run.agent}
-        action["agent"] = _context(found, "#agent", person)
+        action["agent"] = found.get("#agent")
     found.root_dataset["mentions"] = action
     found.preview.write(crate)
     found.metadata.write(crate)
@@ -135,8 +124,10 @@ def _root(found: ROCrate, run: Described) -> None:
     licence = {"@type": "CreativeWork", "name": "Apache License 2.0", "identifier": "Apache-2.0"}
     root["license"] = _context(found, _LICENCE, licence)
     authors = {"@type": "Organization", "name": "The contributors of the GFSalNet workflow"}
-    root["author"] = _context(found, "#contributors", authors)
-    root["publisher"] = found.get("#contributors")
+    contributors = _context(found, "#contributors", authors)
+    root["author"] = contributors
+    if run.agent:
+        root["author"] = _context(found, "#agent", {"@type": "Person", "name": run.agent})
     root["conformsTo"] = [
         _context(found, profile, {"@type": "CreativeWork", "name": name, "version": version})
         for profile, (name, version) in _PROFILES.items()

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,8 +63,9 @@ def pack(cfg: Config, crate: Path, limit: int, agent: str = "") -> None:
     at most `limit` bytes together. The metadata name `agent` as who ran it, if any.
 
     Raises:
-        InputError: There is no such run, it is not finished, files of it changed since they were
-            written, or its tables are not those that its configuration and this code make.
+        InputError: A library is not installed, there is no such run, it is not finished, files of
+            it changed since they were written, or its tables are not those that its configuration
+            and this code make.
     """
     _check_run(cfg)
     if crate.exists() and not (crate / METADATA).is_file():
@@ -86,6 +88,10 @@ def pack(cfg: Config, crate: Path, limit: int, agent: str = "") -> None:
 
 
 def _check_run(cfg: Config) -> None:
+    if lacking := [name for name in ("rocrate", "rocrate_validator") if find_spec(name) is None]:
+        raise InputError(
+            f"{' and '.join(lacking)}: not installed; install with: pip install '.[crate]'"
+        )
     again = f"make tables RUN={cfg.run}"
     tables = Path(TABLES)
     if not tables.is_dir():

@@ -99,6 +99,7 @@ def test_metadata_name_the_run(packed: Path, made_run: Made) -> None:
     assert action["startTime"] <= action["endTime"]
     assert graph["./"]["datePublished"] == action["endTime"][:10]
     assert graph["code/Snakefile"]["version"] == VERSION
+    assert "agent" not in action
     table = graph["results/tables/table_1.csv"]
     assert table["contentSize"] == str((packed / table["@id"]).stat().st_size)
 
@@ -233,9 +234,21 @@ def test_no_run_yet(tmp_path: Path) -> None:
     assert "results/tables: no tables yet, so no run to pack; make them: make tables" in said
 
 
+def test_libraries_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.reporting.crate.pack.find_spec", lambda _: None)
+    said = refused(tmp_path)
+    assert "rocrate and rocrate_validator: not installed; install with: pip install" in said
+
+
 def test_tables_of_another_run(run: Made) -> None:
     with chdir(run.folder), pytest.raises(SystemExit, match="shows run demo, not paper"):
         pack(["--config", "run=paper"])
+
+
+def test_a_run_is_also_named_by_a_file_of_keys(run: Made) -> None:
+    (run.folder / "mine.yaml").write_text("run: paper\n")
+    with chdir(run.folder), pytest.raises(SystemExit, match="shows run demo, not paper"):
+        pack(["--configfile", "mine.yaml"])
 
 
 def test_an_edited_table(run: Made) -> None:
