@@ -20,7 +20,7 @@ from pipeline.planning.messages import readable
 from pipeline.planning.needs import flows
 from pipeline.planning.provenance import code_digest
 from pipeline.planning.rows import searching
-from pipeline.planning.settings import FOLDER, Settings, as_json, lists
+from pipeline.planning.settings import FOLDER, Settings, as_json, lists, memory
 from pipeline.planning.signals import answer_sigterm
 
 answer_sigterm(job=not workflow.is_main_process)
