@@ -10,11 +10,10 @@ import fcntl
 import os
 import socket
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pipeline.runtime.files import remove
 
@@ -114,22 +113,3 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:  # ended, or another user's
         return b""
-
-
-def answer_sigterm() -> None:
-    """Let Snakemake answer SIGTERM in a thread of its own.
-
-    Its handler takes a lock that the main thread, which runs the handler, may hold at that moment
-    (while it notes what became of a job); then both wait without end.
-    """
-    # Only here: --help and what else plans nothing need no scheduler.
-    from snakemake.scheduling.job_scheduler import JobScheduler  # type: ignore[import-untyped]
-
-    answer = JobScheduler.exit_gracefully
-    if answer.__module__ == __name__:  # another module of a workflow of several was here before
-        return
-
-    def exit_gracefully(scheduler: Any, *_signal: object) -> None:
-        threading.Thread(target=answer, args=(scheduler,), daemon=True).start()
-
-    JobScheduler.exit_gracefully = exit_gracefully

@@ -252,14 +252,15 @@ class Settings:
     def _costs(self) -> Costs:
         return Costs(self.cfg)
 
-    def training_memory(self, wildcards: Wildcards) -> int:
-        """Memory in MB for the training at hand."""
-        return _asked_for(self._costs.training(wildcards.model, wildcards.training).memory, 16000)
+    def training_memory(self, wildcards: Wildcards, attempt: int) -> int:
+        """Memory in MB for the training at hand, `attempt` times as much when tried again."""
+        measured = self._costs.training(wildcards.model, wildcards.training).memory
+        return _asked_for(measured, 16000) * attempt
 
-    def prediction_memory(self, wildcards: Wildcards) -> int:
-        """Memory in MB for the prediction at hand."""
+    def prediction_memory(self, wildcards: Wildcards, attempt: int) -> int:
+        """Memory in MB for the prediction at hand, `attempt` times as much when tried again."""
         measured = self._costs.prediction(wildcards.model, wildcards.dataset).memory
-        return max(_LEAST, _asked_for(measured, 8000))
+        return max(_LEAST, _asked_for(measured, 8000)) * attempt
 
     # Folders that are no output
 
@@ -273,9 +274,20 @@ _LEAST = 2000
 """MB of a prediction by a network that needs little: shards of frames and maps are held besides."""
 
 
+_WATCHING = 400
+"""MB of the two Snakemakes that watch a job on a cluster, 150 each in a run of the demo."""
+
+
 def _asked_for(measured: float | None, unmeasured: int) -> int:
     """What a job asks for: what was measured and a tenth more, or where nothing was, a usual MB."""
-    return unmeasured if measured is None else math.ceil(measured * 1.1 / 100) * 100
+    if measured is None:
+        return unmeasured
+    return math.ceil((measured * 1.1 + _WATCHING) / 100) * 100
+
+
+def memory(megabytes: int) -> Callable[[Wildcards, int], int]:
+    """A resource `mem_mb`: each time that the job is tried again, it asks for as much more."""
+    return lambda wildcards, attempt: megabytes * attempt
 
 
 def lists(*names: str, validation: bool = False) -> Callable[[Wildcards, Any], str]:

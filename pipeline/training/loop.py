@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
@@ -43,7 +44,7 @@ def fingerprint(
     for name, tensor in network.state_dict().items():
         start.update(name.encode() + tensor.cpu().numpy().tobytes())
     facts = [
-        run.settings.model_dump(exclude={"checkpoint"}),
+        run.settings.model_dump(exclude={"checkpoint", "checkpoint_minutes"}),
         run.loss and run.loss.model_dump(),
         run.seed,
         run.threads,
@@ -142,6 +143,7 @@ def _iterate(
     workers = _threads_per_process(run, processes) - 1  # the other thread trains
     curves = Board(run.board if processes.first else None, len(rows))
     pace = Pace(iterations, "iterations", len(rows))
+    saved = time.monotonic()
 
     def is_due() -> bool:
         return len(rows) % run.settings.checkpoint == 0 or len(rows) == iterations
@@ -166,12 +168,15 @@ def _iterate(
                 )
             board.write(dict(zip(trainer.columns(), row, strict=True)))
             stop = processes.all_max(interruption.received, trainer.device)
-            if processes.first and (is_due() or stop):
+            is_late = time.monotonic() - saved >= 60 * run.settings.checkpoint_minutes
+            if processes.first and (is_due() or stop or is_late):
                 board.flush()
                 # The last state only spares time, should the weights not find room on the disk.
                 with suppress(InputError) if iteration == iterations else nullcontext():
                     checkpoint.save(trainer.state())
-                trainer.show(board, batch, iteration)
+                saved = time.monotonic()
+                if is_due() or stop:
+                    trainer.show(board, batch, iteration)
             if is_due() and (not stop or iteration == iterations):
                 measure(row)
             progress.update(bar, advance=1, loss=loss)

@@ -15,19 +15,20 @@ from pipeline.planning import claims, made, targets
 from pipeline.planning.contract import try_networks
 from pipeline.planning.costs.jobs import announced
 from pipeline.planning.inputs import LEARNED, Inputs
-from pipeline.planning.locks import answer_sigterm, hold
+from pipeline.planning.locks import hold
 from pipeline.planning.missing import TAUGHT
 from pipeline.planning.messages import readable
 from pipeline.planning.needs import flows
 from pipeline.planning.provenance import code_digest
 from pipeline.planning.raw_files import drawn_datasets
 from pipeline.planning.rows import searching
-from pipeline.planning.settings import FOLDER, Settings, as_json, lists
+from pipeline.planning.settings import FOLDER, Settings, as_json, lists, memory
+from pipeline.planning.signals import answer_sigterm
 
 gc.disable()  # the millions of objects of a plan are needed to its end
+answer_sigterm(job=not workflow.is_main_process)
 if workflow.is_main_process:
     hold(Path(".snakemake"))
-    answer_sigterm()
     try_networks(cfg, FOLDER)
 
 messages = readable(workflow, lambda: targets.files(cfg))
@@ -48,7 +49,8 @@ def one_of(names):
 onstart:
     gc.enable()
     jobs = ((job.rule.name, dict(job.wildcards_dict)) for job in workflow.dag.needrun_jobs())
-    for line in announced(cfg, jobs, workflow.cores or 1):
+    most = workflow.resource_settings  # a cluster has no cores in all, but jobs at once
+    for line in announced(cfg, jobs, most.cores or most.nodes or 1):
         print(line, file=sys.stderr)
 
 

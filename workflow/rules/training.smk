@@ -142,7 +142,7 @@ rule import_weights:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
     params:
         code=settings.network_code("pipeline.importing.import_weights"),
         network=settings.network,
@@ -169,7 +169,7 @@ rule train_flow:
         "../../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
         processes=1,
     params:
         code=code_digest("pipeline.training.train_flow"),
@@ -207,7 +207,7 @@ rule train_image_flow:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=16000,
+        mem_mb=memory(16000),
         processes=1,
     params:
         inputs=lists("frames", "flow", validation=True),

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from snakemake.scheduling.job_scheduler import JobScheduler
 
 from pipeline.planning import locks
 from pipeline.planning.locks import RUNNING, hold
@@ -124,21 +121,3 @@ def test_a_folder_that_cannot_be_written_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     hold(tmp_path / "file" / ".snakemake")
     hold(tmp_path / "file")
-
-
-def test_sigterm_is_answered_while_snakemake_notes_what_became_of_a_job(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(JobScheduler, "exit_gracefully", JobScheduler.exit_gracefully)
-    locks.answer_sigterm()
-    locks.answer_sigterm()
-    scheduler = JobScheduler.__new__(JobScheduler)
-    scheduler._lock, scheduler._open_jobs = threading.Lock(), threading.Semaphore(0)
-    before = signal.signal(signal.SIGTERM, scheduler.exit_gracefully)
-    try:
-        with scheduler._lock:
-            os.kill(os.getpid(), signal.SIGTERM)
-        assert scheduler._open_jobs.acquire(timeout=30)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert scheduler._user_kill == "graceful"

@@ -136,6 +136,27 @@ def test_killed_while_it_is_measured_it_loses_nothing(
         assert train(small(), samples, run, samples) == rows
 
 
+def test_killed_it_loses_the_minutes_since_its_last_state(whole: Whole, tmp_path: Path) -> None:
+    """Two iterations fit between two states, whatever `checkpoint` is; the rest is as usual."""
+    samples, rows, moment = whole.samples, whole.rows, [0.0]
+    run = run_in(tmp_path / "killed", checkpoint=3, checkpoint_minutes=2.0)
+    rare = run._replace(settings=run.settings.model_copy(update={"checkpoint": 10**6}))
+
+    def a_minute_later() -> None:
+        moment[0] += 60
+
+    def kill() -> None:
+        raise KilledError
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr("time.monotonic", lambda: moment[0])
+        before(patch, Small, "forward", a_minute_later)
+        before(patch, Small, "forward", once(kill, 7))
+        train(small(), samples, rare)
+    with at_most(Small, len(rows) - 6):
+        assert [row[:4] for row in train(small(), samples, rare)] == [row[:4] for row in rows]
+
+
 def trained(folder: Path, samples: TrainingSamples, run: Run) -> list[str]:
     network = small()
     saliency.train_to(folder / "w.safetensors", folder / "log.csv", network, samples, run)

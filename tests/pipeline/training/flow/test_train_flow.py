@@ -44,6 +44,7 @@ SETTINGS = FlowTraining(
     gradient_norm=10.0,
     autocast=False,
     checkpoint=3,
+    checkpoint_minutes=60.0,
     held_out=3,
 )
 
