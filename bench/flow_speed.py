@@ -2,8 +2,8 @@
 
 One CPU thread and one pair of 640x480, which the network resizes to 640x512. All rows of a table
 take turns, and a row's time is the processor time of its fastest round: of all figures the one that
-other work on the machine disturbs least. With a GPU its throughput is measured too, by the clock.
-Run from anywhere:
+other work on the machine disturbs least.
+bench/gpu.py measures it on a GPU. Run from anywhere:
 
     python bench/flow_speed.py [--rounds 7]
 """
@@ -17,7 +17,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ ROOT = Path(__file__).resolve().parents[1]
 CLIP = 8
 """Pairs of a clip, whose frames' features are computed once, as stage flow does."""
 FRAME, FITTED = (480, 640), (512, 640)
-BATCHES = (1, 8, 32)
 Work = Callable[[], Any]
 
 
@@ -191,35 +190,6 @@ def networks(rounds: int) -> list[str]:
     return lines
 
 
-def gpu_row(network: PWCNet, batch: int, half: bool) -> str:
-    """Row: type, batch, pairs a second, peak memory."""
-    first, second = torch.rand(2, batch, 3, *FRAME, device="cuda")
-    torch.cuda.reset_peak_memory_stats()
-    count = 0
-    with torch.autocast("cuda", torch.bfloat16) if half else nullcontext():
-        for _ in range(5):
-            network.quarter_flow(first, second)
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        while time.perf_counter() - start < 2:
-            network.quarter_flow(first, second)
-            torch.cuda.synchronize()
-            count += batch
-    rate = count / (time.perf_counter() - start)
-    peak = torch.cuda.max_memory_allocated() / 2**20
-    return f"| {'bfloat16' if half else 'float32'} | {batch} | {rate:.0f} | {peak:.0f} |"
-
-
-def gpu() -> list[str]:
-    """The page's part about the GPU; empty without one."""
-    if not torch.cuda.is_available():
-        return []
-    network = PWCNet().eval().cuda().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    rows = [gpu_row(network, batch, half) for half in (False, True) for batch in BATCHES]
-    head = ["| type | batch | pairs/s | peak MiB |", "|---|---|---|---|"]
-    return ["", f"## {torch.cuda.get_device_name()}", "", *head, *rows]
-
-
 def report(rounds: int) -> str:
     """The Markdown page."""
     return "\n".join(
@@ -240,7 +210,6 @@ def report(rounds: int) -> str:
             "| way | layout | ms | times slower |",
             "|---|---|---|---|",
             *correlations(rounds),
-            *gpu(),
             "",
         ]
     )

@@ -1,7 +1,8 @@
 """What a training step costs: time, memory, and reading its samples.
 
 CPU: rows of a table take turns, and a row's time is the processor time of its fastest round. The
-network is the paper's (ResNet-50, both streams) at 640x480. With a GPU it is measured by the clock.
+network is the paper's (ResNet-50, both streams) at 640x480.
+bench/gpu.py measures it on a GPU.
 
     python bench/training.py [--rounds 3] [--threads 1]
 """
@@ -46,19 +47,26 @@ GIB = 2**30
 Work = Callable[[], Any]
 
 
-def gfsalnet() -> nn.Module:
-    """The paper's network with random weights."""
+def gfsalnet(arguments: dict[str, Any] | None = None) -> nn.Module:
+    """The paper's network, or one with other arguments, with random weights."""
     torch.manual_seed(0)
-    return build(**network_arguments(configured("paper"), "gfsalnet"))
+    return build(**(arguments or network_arguments(configured("paper"), "gfsalnet")))
 
 
-def inputs(batch: int, where: str = "cpu", *, channels_last: bool) -> tuple[Tensor, ...]:
+def inputs(
+    batch: int,
+    where: str = "cpu",
+    *,
+    channels_last: bool,
+    size: tuple[int, int] = (HEIGHT, WIDTH),
+) -> tuple[Tensor, ...]:
     """Frame, flow, density and fixated map."""
     generator = torch.Generator().manual_seed(1)
     frame, flow, density = (
-        torch.rand(batch, channels, HEIGHT, WIDTH, generator=generator) for channels in (3, 2, 1)
+        torch.rand(batch, channels, *size, generator=generator) for channels in (3, 2, 1)
     )
-    fixated = (torch.rand(batch, 1, HEIGHT, WIDTH, generator=generator) > 0.9999).float()
+    fixated = (torch.rand(batch, 1, *size, generator=generator) > 0.9999).float()
+    fixated[..., 0, 0] = 1  # each frame has gaze
     form = torch.channels_last if channels_last else torch.contiguous_format
     moved = (tensor.to(where) for tensor in (frame, 8 * flow, density, fixated))
     return tuple(tensor.contiguous(memory_format=form) for tensor in moved)
@@ -76,18 +84,20 @@ class Way:
         recompute: bool = False,
         where: str = "cpu",
         compiled: bool = False,
+        arguments: dict[str, Any] | None = None,
+        backend: str = "inductor",
     ) -> None:
         """Builds the network so."""
         self.channels_last, self.half, self.norm, self.where = channels_last, half, norm, where
         form = torch.channels_last if channels_last else torch.contiguous_format
-        self.network = gfsalnet().to(where, memory_format=form)  # type: ignore[call-overload]
+        self.network = gfsalnet(arguments).to(where, memory_format=form)  # type: ignore[call-overload]
         if norm == "folded":
             fold(self.network)
         if recompute:
             for segment in self.network.segments():  # type: ignore[operator]
                 segment.forward = partial(checkpoint, segment.forward, use_reentrant=False)
         self.optimiser = torch.optim.Adam(self.network.parameters(), 1e-4)
-        self.call: Any = torch.compile(self.network) if compiled else self.network
+        self.call: Any = torch.compile(self.network, backend=backend) if compiled else self.network
 
     def _precision(self) -> Any:
         return torch.autocast(self.where, torch.bfloat16) if self.half else nullcontext()
@@ -265,39 +275,6 @@ def reading(rounds: int) -> list[str]:
     ]
 
 
-def rate(work: Work, frames: int) -> float:
-    """Frames a second on the GPU, by the clock."""
-    for _ in range(3):
-        work()
-    torch.cuda.synchronize()
-    start, count = time.perf_counter(), 0
-    while time.perf_counter() - start < 3:
-        work()
-        torch.cuda.synchronize()
-        count += frames
-    return count / (time.perf_counter() - start)
-
-
-def gpu() -> list[str]:
-    """The page's part about the GPU; empty without one."""
-    if not torch.cuda.is_available():
-        return []
-    lines = ["", f"## {torch.cuda.get_device_name()}, bfloat16, folded", ""]
-    lines += ["| what | batch | compiled | frames/s | peak GiB |", "|---|---|---|---|---|"]
-    for compiled in (False, True):
-        way = Way(half=True, norm="folded", where="cuda", compiled=compiled)
-        for name, batch in [("forward", b) for b in (1, 8, 32)] + [("step", b) for b in (8, 16)]:
-            given = inputs(batch, "cuda", channels_last=True)
-            torch.cuda.reset_peak_memory_stats()
-            frames = rate(partial(getattr(way, name), given), batch)
-            peak = torch.cuda.max_memory_allocated() / GIB
-            lines.append(f"| {name} | {batch} | {compiled} | {frames:.0f} | {peak:.1f} |")
-            print(lines[-1], flush=True)
-    square = torch.rand(8192, 8192, device="cuda", dtype=torch.bfloat16)
-    flops = rate(lambda: square @ square, 1) * 2 * 8192**3
-    return [*lines, "", f"Matrix product of 8192x8192 in bfloat16: {flops / 1e12:.0f} TFLOP/s."]
-
-
 def main() -> None:
     """Measures and writes bench/results/training.md."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -322,8 +299,6 @@ def main() -> None:
         "| way | GiB |",
         "|---|---|",
         *memory(),
-        "",
-        *gpu(),
         "",
         f"Reading a sample in random order, {FRAMES_READ} frames:",
         "",

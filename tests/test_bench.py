@@ -85,3 +85,39 @@ def test_a_network_that_is_timed_gets_at_least_what_it_shares(bench) -> None:
     assert zoo.fewest(zoo.model_of("spectral_residual")) == 2
     assert zoo.fewest(zoo.model_of("pqft")) == 8
     assert zoo.seconds_of(lambda: None) < 0.1
+
+
+def test_what_a_gpu_does_is_measured_without_one_too(bench) -> None:
+    gpu = bench("gpu")
+    page = gpu.run(0, dry=True)  # no row is begun in time
+    rows = [line for line in page.splitlines() if line.endswith("|")][2:]
+    assert len(rows) == 10
+    assert all("unmeasured" in row for row in rows)
+
+
+@pytest.mark.slow
+def test_every_row_of_the_bench_for_gpus_can_be_measured(bench) -> None:
+    gpu = bench("gpu")
+    page = gpu.run(60, dry=True)
+    rows = [line.split("|")[1:-1] for line in page.splitlines() if line.endswith("|")][2:]
+    assert len(rows) == 10
+    assert all(float(milliseconds) > 0 for *_, milliseconds, _, _, _ in rows)
+    names = {row[0].strip() for row in rows}
+    assert {"GFSalNet, forward", "GFSalNet, training step", "PWC-Net, bfloat16"} <= names
+    assert {"UNISAL, bfloat16", "TASED-Net, float32"} <= names
+
+
+def test_a_goal_is_reached_or_missed_by_what_was_measured(bench) -> None:
+    gpu = bench("gpu")
+    row = gpu.Row("GFSalNet, training step", 16, "frames", False, lambda: list, 16)
+    fast, slow = (gpu.Found(seconds, 20.0, 5e12) for seconds in (0.044, 0.046))
+    assert gpu.line(row, fast, 5e14, 5e12).split("|")[4:-1] == [
+        " 364 frames/s ",
+        " 44.0 ",
+        " 20.0 ",
+        " 23 % ",
+        " 45 ms: reached ",
+    ]
+    assert gpu.line(row, slow, 5e14, 5e12).endswith("| 45 ms: missed |")
+    forward = row._replace(what="GFSalNet, forward", batch=32, each=32)
+    assert gpu.line(forward, fast, 5e14, 0.0).endswith("| - | 1,000 frames/s: missed |")
