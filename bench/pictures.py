@@ -158,6 +158,7 @@ def demo(out: Path) -> None:
         metrics=["NSS"],
         protocol="mit",
         seed=0,
+        about={},
         picture=out,
         sheet=WORK / "demo.csv",
     )

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from pipeline.config.evaluation import Alignment
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.sheets import write_rows
+from pipeline.runtime.sheets import heading, write_rows
 from pipeline.stores.kinds import FLOW, FRAMES, GAZE, SHARD
 from pipeline.stores.manifests import left_out
 from pipeline.stores.reading import Store, open_parts
@@ -265,7 +265,13 @@ def _totals(rows: list[dict[str, Any]], pooled: Agreement, settings: Alignment) 
 
 
 def alignment(
-    *, frames: list[Path], flow: list[Path], gaze: list[Path], settings: Alignment, sheet: Path
+    *,
+    frames: list[Path],
+    flow: list[Path],
+    gaze: list[Path],
+    settings: Alignment,
+    about: dict[str, str],
+    sheet: Path,
 ) -> None:
     """Compare gaze with motion in a sheet with a row per clip and `COLUMNS`; print flagged clips.
 
@@ -290,7 +296,7 @@ def alignment(
         pooled += found
     values = ([row.get(column) for column in COLUMNS] for row in rows)
     cells = ([f"{one:.4g}" if isinstance(one, float) else one for one in row] for row in values)
-    write_rows(sheet, COLUMNS, cells)
+    write_rows(sheet, COLUMNS, cells, heading(about))
     _totals(rows, pooled, settings)
 
 

@@ -10,7 +10,7 @@ import dask.array as da
 from dask.base import compute
 
 from pipeline.runtime.cli import main
-from pipeline.runtime.sheets import write_rows
+from pipeline.runtime.sheets import heading, write_rows
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, SHARD
 from pipeline.stores.reading import Store, open_parts
 from pipeline.stores.verify import damage
@@ -49,6 +49,7 @@ def statistics(
     gaze: list[Path],
     density: list[Path],
     threads: int,
+    about: dict[str, str],
     sheet: Path,
 ) -> None:
     """Describe the stores of a test split in a sheet with a row per clip and `COLUMNS`.
@@ -76,7 +77,7 @@ def statistics(
             *(f"{float(value):.4g}" for value in values),
         ]
         rows.append(row)
-    write_rows(sheet, COLUMNS, rows)
+    write_rows(sheet, COLUMNS, rows, heading(about))
 
 
 if __name__ == "__main__":

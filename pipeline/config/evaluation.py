@@ -135,6 +135,9 @@ class TablesSettings(Section):
 
     run: str
     """Name of the run: `paper` for the real thing."""
+    results: str
+    """Folder of the run's results, in which clips have pages; empty where tables do not lead to
+    them: in a folder outside of the workflow, or of rows that no clip's page shows."""
     protocol: str
     """Name of the scoring protocol (docs/evaluation.md)."""
     seed: int

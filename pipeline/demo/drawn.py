@@ -10,15 +10,8 @@ from pipeline.config.config import Config
 from pipeline.raw.patterns import gaze_files, video_file
 from pipeline.raw.splits import read_sheet
 
-DATASETS = ("ucf_sports", "hollywood2", "dhf1k", "diem", "ledov", "salicon")
-"""Datasets that the demo can draw."""
 FRAME_LISTS = {"diem_meta": "diem", "ledov_meta": "ledov"}
 """Frame lists that the demo can draw, and the dataset that each is over."""
-
-
-def drawn_datasets(cfg: Config) -> list[str]:
-    """Names of the run's datasets that the demo draws."""
-    return [name for name in DATASETS if name in cfg.datasets and name not in cfg.without]
 
 
 def drawn_files(cfg: Config, dataset: str) -> list[Path]:

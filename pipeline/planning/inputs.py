@@ -11,14 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from pipeline.config.config import Config
-from pipeline.config.data import ReleasedDensity
 from pipeline.config.evaluation import Measured
 from pipeline.config.section import GIVEN, UNTRAINED
 from pipeline.planning import needs, paths
 from pipeline.planning.fetchable import fetchable_file
 from pipeline.planning.load import RIVALS, own
+from pipeline.planning.raw_files import declared, patterns_of
 from pipeline.planning.rows import leading, pictured, shown
-from pipeline.raw.patterns import files_matching, video_file
+from pipeline.raw.patterns import paths_matching
 from pipeline.raw.splits import SheetClip, part_names
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.sheets import read_rows
@@ -53,37 +53,23 @@ class Inputs:
             )
         return dealt[wildcards.part]
 
-    def _raw(self, wildcards: Wildcards, pattern: str) -> list[str]:
-        """A file per clip; numbered pictures are too many to be declared one by one."""
-        if "{frame}" in pattern:
-            return []
-        root = Path(paths.raw_folder(self.cfg, wildcards.dataset))
-        clips = self.clips(wildcards)
-        return [str(video_file(root, pattern, clip.name, clip.split)) for clip in clips]
+    def raw(self, stage: str) -> Input:
+        """Raw files of a part that a rule of the run draws; others are a param (`RawFiles`)."""
 
-    def raw_videos(self, wildcards: Wildcards) -> list[str]:
-        """Videos (or still images) of a part."""
-        return self._raw(wildcards, self.cfg.datasets[wildcards.dataset].frames.video)
+        def found(wildcards: Wildcards) -> list[str]:
+            dataset, clips = wildcards.dataset, self.clips(wildcards)
+            if not declared(self.cfg, dataset):
+                return []
+            root, gaze = Path(paths.raw_folder(self.cfg, dataset)), self.cfg.datasets[dataset].gaze
+            files = {
+                file
+                for pattern in patterns_of(self.cfg, dataset, stage)
+                for clip in clips
+                for file in paths_matching(root, pattern, gaze, clip.name, clip.split)
+            }
+            return sorted(files)
 
-    def raw_gaze(self, wildcards: Wildcards) -> list[str]:
-        """Gaze files of a part that are declared one by one."""
-        root = Path(paths.raw_folder(self.cfg, wildcards.dataset))
-        gaze = self.cfg.datasets[wildcards.dataset].gaze
-        found = {
-            str(file)
-            for pattern in gaze.files
-            if "{frame}" not in pattern
-            for clip in self.clips(wildcards)
-            for file in files_matching(root, pattern, gaze, clip.name, clip.split)
-        }
-        return sorted(found)
-
-    def raw_maps(self, wildcards: Wildcards) -> list[str]:
-        """Released densities that are declared one by one: those of still images."""
-        density = self.cfg.datasets[wildcards.dataset].density
-        if not isinstance(density, ReleasedDensity):
-            return []
-        return self._raw(wildcards, density.files)
+        return found
 
     # Stores of the data stages
 

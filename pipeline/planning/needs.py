@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.config.data import Flow, ImageFlowEstimator, PwcnetFlow, Test
+from pipeline.config.once import once
 from pipeline.config.section import BACKBONE, GIVEN, MAIN_FLOW, PRETRAINING, Split
 from pipeline.config.training import Loss, Training
 from pipeline.planning.fetchable import FETCHABLE, fetchable_file
@@ -26,6 +27,7 @@ _INDEX, _DATA = ".index", ".data-00000-of-00001"
 """Endings of the two files of a TensorFlow checkpoint."""
 
 
+@once
 def all_trainings(cfg: Config) -> dict[str, Training]:
     """Every training by its name, those that others start from among them."""
     return {PRETRAINING: cfg.pretraining} | cfg.other_pretrainings | cfg.trainings
@@ -69,6 +71,7 @@ def pretraining_name(cfg: Config, model: str) -> str:
     return cfg.models[model].pretraining or PRETRAINING
 
 
+@once
 def tried_losses(cfg: Config) -> dict[str, Loss]:
     """Name of a pretraining -> its loss: those of the search for the weights of Eq. (6)."""
     search, tried = cfg.loss_search, dict[str, Loss]()
@@ -144,6 +147,7 @@ def is_a_start(cfg: Config, model: str) -> bool:
     return entry is not None and entry.start == model and not sees_motion(cfg, model)
 
 
+@once
 def flows(cfg: Config, *, still: bool | None = None) -> dict[str, Flow]:
     """Every flow by its name, or those that need one frame each, or a pair of them.
 
@@ -209,6 +213,7 @@ def without_absent(cfg: Config) -> Config:
     return cfg.model_copy(update={"without": absent})
 
 
+@once
 def scored(cfg: Config, dataset: str) -> Test:
     """What is scored of a dataset or meta dataset, with the split that has clips."""
     test = (cfg.datasets | cfg.meta_datasets)[dataset].test
@@ -233,6 +238,7 @@ def present(cfg: Config, dataset: str) -> frozenset[str]:
     return present_clips(root, cfg.datasets[dataset], hidden_splits(cfg, dataset))
 
 
+@once
 def dealt(cfg: Config, dataset: str) -> Mapping[str, Sequence[SheetClip]]:
     """Part of a dataset -> its clips that the run uses; one job of a data stage makes a part.
 
@@ -249,6 +255,7 @@ def dealt(cfg: Config, dataset: str) -> Mapping[str, Sequence[SheetClip]]:
     return {part: clips for part, clips in used.items() if clips}
 
 
+@once
 def has_clips(cfg: Config, dataset: str, split: str) -> bool:
     """Whether the run uses any clip of a split; also where the sheet is not there yet."""
     name = over(cfg, dataset)
@@ -256,6 +263,7 @@ def has_clips(cfg: Config, dataset: str, split: str) -> bool:
     return not known or bool(part_names(dealt(cfg, name), split))
 
 
+@once
 def unscored(cfg: Config, dataset: str) -> str | None:
     """Why nothing is scored of a dataset or meta dataset; None if something is."""
     name, split = over(cfg, dataset), scored(cfg, dataset).split
@@ -275,6 +283,7 @@ def no_clip(cfg: Config, dataset: str, split: str) -> str:
     return f"{dataset} has no {split} clip in its split sheet"
 
 
+@once
 def used_splits(cfg: Config, dataset: str) -> set[str]:
     """The splits of a dataset that some training or some table of the run asks for."""
     learned = [training.datasets for training in all_trainings(cfg).values()]

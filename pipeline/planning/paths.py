@@ -2,6 +2,7 @@
 
 from pipeline.config.config import Config
 from pipeline.config.evaluation import Measured
+from pipeline.config.once import once
 from pipeline.planning.needs import dealt, flows, has_flow, over
 from pipeline.raw.splits import part_names
 
@@ -11,6 +12,7 @@ def raw_folder(cfg: Config, dataset: str) -> str:
     return f"{cfg.pathvars['raw']}/{dataset}"
 
 
+@once
 def parts(cfg: Config, stage: str, dataset: str, split: str, ending: str = ".json") -> list[str]:
     """Manifests (ending .json) or stores (.zarr) of a data stage that hold a split of a dataset.
 
@@ -50,6 +52,11 @@ def frame_list(cfg: Config, dataset: str) -> list[str]:
     """The frame list of a meta dataset; none of another dataset."""
     meta = cfg.meta_datasets.get(dataset)
     return [f"{raw_folder(cfg, dataset)}/{meta.frame_list}"] if meta else []
+
+
+def clips_page(dataset: str) -> str:
+    """List of the pages of a dataset's clips, below the folder of a run's results."""
+    return f"clips/{dataset}.html"
 
 
 def clip_page(dataset: str, clip: str) -> str:

@@ -2,15 +2,21 @@
 
 import ast
 import hashlib
+import json
 import os
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.runtime.keeping import keep, kept
 
 CODE = Path(__file__).resolve().parents[2]
 """The folder of the packages `pipeline` and `model`."""
 ROOT = CODE if (CODE / "Snakefile").is_file() else CODE / "gfsalnet/share"
 """The workflow's folder, that of the Snakefile: the checkout, or its copy in an installed wheel."""
+PARSED = Path(".snakemake/code.json")
+"""What was found in modules at earlier plans of this folder."""
 _PACKAGES = ("pipeline", "model")
 _UNCOUNTED = (
     "pipeline.config",  # types: the sections that a stage is given are params of its rule
@@ -20,6 +26,9 @@ _UNCOUNTED = (
 _TEMPLATES = "jinja2"
 """A module that imports it fills the templates in the folder `templates` beside it, and may write
 scripts of others, in the folder `vendor`, into its pages."""
+
+_new: list[str] = []
+"""Modules that this plan has parsed and not yet kept."""
 
 
 def _file(module: str) -> Path | None:
@@ -51,24 +60,51 @@ class _WithoutDocstrings(ast.NodeTransformer):
         return None if is_text else node
 
 
+class _Module(NamedTuple):
+    """What a module computes, as a digest, and the counted modules that it imports."""
+
+    digest: str
+    imports: list[str]
+
+
+def _state(path: Path) -> str:
+    """What changes when a module, or what lies beside it, is edited."""
+    found = path.stat()
+    return f"{path.relative_to(CODE)} {found.st_size} {found.st_mtime_ns} {sys.version_info[:2]}"
+
+
 @cache
-def _parsed(module: str) -> tuple[str, frozenset[str]]:
-    """What a module computes, as text, and the counted modules that it imports."""
+def _known() -> dict[str, Any]:
+    """Module -> its state at an earlier plan, and what was found in it then."""
+    return kept(PARSED)
+
+
+@cache
+def _parsed(module: str) -> _Module:
     path = _file(module)
     if path is None:
         raise ModuleNotFoundError(f"no module {module} below {CODE}")
+    beside = [
+        file
+        for folder in ("templates", "vendor")
+        for file in sorted((path.parent / folder).rglob("*"))
+        if file.is_file()
+    ]
+    state = "\n".join(map(_state, [path, *beside]))
+    if module in _known() and _known()[module][0] == state:
+        return _Module(*_known()[module][1:])
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = _imports(tree)
     text = ast.dump(_WithoutDocstrings().visit(tree))
     if _TEMPLATES in imported:
-        files = sorted(
-            file
-            for folder in ("templates", "vendor")
-            for file in (path.parent / folder).rglob("*")
-            if file.is_file()
-        )
-        text += "".join(file.read_text(encoding="utf-8") for file in files)
-    return text, frozenset(name for name in imported if _is_counted(name))
+        text += "".join(file.read_text(encoding="utf-8") for file in beside)
+    found = _Module(
+        hashlib.sha256(text.encode()).hexdigest(),
+        sorted(name for name in imported if _is_counted(name)),
+    )
+    _known()[module] = [state, *found]
+    _new.append(module)
+    return found
 
 
 def use_this_python() -> None:
@@ -99,6 +135,9 @@ def code_digest(*modules: str) -> str:
         module = open_modules.pop()
         if module not in seen:
             seen.add(module)
-            open_modules += _parsed(module)[1]
-    trees = "\n".join(f"{module} {_parsed(module)[0]}" for module in sorted(seen))
+            open_modules += _parsed(module).imports
+    if _new and PARSED.parent.is_dir():
+        keep(PARSED, json.dumps(_known()))
+        _new.clear()
+    trees = "\n".join(f"{module} {_parsed(module).digest}" for module in sorted(seen))
     return hashlib.sha256(trees.encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.config.config import Config
 from pipeline.config.data import ReleasedDensity
 from pipeline.config.evaluation import Coverage, Measured, ScoredDataset, Table, TablesSettings
+from pipeline.config.once import once
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
 from pipeline.planning import needs, paths
 from pipeline.planning.provenance import CODE, ROOT
@@ -16,6 +17,7 @@ from pipeline.raw.splits import SheetClip, known_totals, part_names
 from pipeline.raw.splits import parts as parts_of
 
 
+@once
 def measured(cfg: Config, table: str) -> dict[str, Measured]:
     """Rows of a table that this run measures, the sanity rows among them."""
     if needs.unscored(cfg, cfg.tables[table].dataset):
@@ -37,6 +39,7 @@ def sheets(cfg: Config) -> list[str]:
     ]
 
 
+@once
 def all_measured(cfg: Config) -> list[tuple[str, Measured]]:
     """The dataset and the row of everything that the tables of this run measure."""
     return [
@@ -46,6 +49,7 @@ def all_measured(cfg: Config) -> list[tuple[str, Measured]]:
     ]
 
 
+@once
 def unmeasured(cfg: Config, table: str) -> dict[str, str]:
     """Rows of a table that this run cannot measure, and why."""
     density = cfg.datasets[needs.over(cfg, cfg.tables[table].dataset)].density
@@ -98,6 +102,7 @@ def _untrained(cfg: Config, row: Measured, tested: str) -> str | None:
     return None
 
 
+@once
 def flows_of(cfg: Config, dataset: str) -> list[str]:
     """Flows of a dataset that rows of this run's tables need, in the order of `flows`."""
     used = set[str]()
@@ -145,6 +150,7 @@ def clips_scored(cfg: Config, tested: str, split: str) -> Coverage:
     return found.model_copy(update={"instead": instead})
 
 
+@once
 def clips_used(cfg: Config, dataset: str, split: str, training: str | None = None) -> Coverage:
     """How many clips of a split a run uses."""
     entry = cfg.datasets[dataset]
@@ -193,10 +199,14 @@ def leading(cfg: Config, table: str) -> str | None:
 
 
 def shown(cfg: Config, dataset: str) -> dict[str, Measured]:
-    """Rows of all tables about a dataset whose maps can be shown, each once, by label."""
+    """Rows of all tables about a dataset whose maps can be shown, each once, by label.
+
+    First comes the leading row of the first of these tables.
+    """
     found = dict[str, Measured]()
     for table in (name for name, table in cfg.tables.items() if table.dataset == dataset):
-        for label, row in pictured(cfg, table).items():
+        rows, first = pictured(cfg, table), None if found else leading(cfg, table)
+        for label, row in sorted(rows.items(), key=lambda pair: pair[0] != first):
             if row not in found.values():
                 # Two tables may give different rows one name.
                 known = f"{label} ({row.model}, {row.training})" if label in found else label
@@ -260,12 +270,13 @@ def tables_settings(cfg: Config, code: str, of: Config | None = None) -> TablesS
     """
     of = of or cfg
     tested = of.datasets | of.meta_datasets
-    tables = {}
+    tables, results = {}, of.pathvars["results"]
     for name, table in of.tables.items():
         rows = {k: row for k, row in measured(of, name).items() if k not in of.sanity}
         tables[name] = table.model_copy(update={"measured": rows})
     return TablesSettings(
         run=of.run,
+        results="" if of is not cfg or Path(results).is_absolute() else results,
         protocol=of.score.protocol,
         seed=of.seed,
         config_digest=config_digest(cfg),

@@ -7,9 +7,7 @@ what is long travels as a file whose name has its digest, and the command line n
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,10 +23,11 @@ from pipeline.planning.costs.jobs import Costs
 from pipeline.planning.inputs import Inputs, Wildcards
 from pipeline.planning.load import own
 from pipeline.planning.provenance import code_digest
+from pipeline.planning.raw_files import RawFiles
 from pipeline.planning.rows import clips_scored, leading, searching, tables_settings, truth_in_words
 from pipeline.planning.targets import PUBLISHED
-from pipeline.raw.patterns import listing, tree_digest
-from pipeline.runtime.files import disk_errors
+from pipeline.raw.patterns import tree_digest
+from pipeline.runtime.keeping import keep
 
 STAGES = (
     *("preprocessing.frames", "preprocessing.flow", "preprocessing.gaze", "preprocessing.density"),
@@ -48,7 +47,7 @@ class Settings:
     """Params for a run: functions of a job's wildcards, or JSON that is the same for all jobs."""
 
     def __init__(self, cfg: Config, inputs: Inputs) -> None:
-        self.cfg, self._inputs = cfg, inputs
+        self.cfg, self._inputs, self._raw_files = cfg, inputs, RawFiles(cfg)
 
     # Digests of code
 
@@ -81,21 +80,12 @@ class Settings:
 
     def clips(self, wildcards: Wildcards) -> str:
         """The clips of a part, as JSON."""
-        clips = [asdict(clip) for clip in self._inputs.clips(wildcards)]
+        clips = [vars(clip) for clip in self._inputs.clips(wildcards)]
         return travelling("clips", json.dumps(clips))
 
-    def numbered(self, section: str) -> Param:
-        """Digest of a part's numbered files, of which there are too many to declare."""
-
-        def digest(wildcards: Wildcards) -> str:
-            entry = getattr(self.cfg.datasets[wildcards.dataset], section)
-            files = entry.video if section == "frames" else getattr(entry, "files", ())
-            root = Path(self.raw_folder(wildcards))
-            clips = self._inputs.clips(wildcards)
-            patterns = [files] if isinstance(files, str) else files
-            return "".join(listing(root, pattern, clips) for pattern in patterns)
-
-        return digest
+    def raw_files(self, stage: str) -> Param:
+        """Digest that changes when the contents of the raw files of the part at hand do."""
+        return lambda job: self._raw_files.param(job.dataset, stage, job.part)
 
     def given_files(self, wildcards: Wildcards) -> str:
         """Digest of somebody's maps by names, sizes and dates of their files."""
@@ -167,6 +157,22 @@ class Settings:
     def average(self, wildcards: Wildcards) -> str:
         """Which of a protocol's averages the dataset at hand takes."""
         return "meta" if wildcards.dataset in self.cfg.meta_datasets else "own"
+
+    def about(self, wildcards: Wildcards) -> str:
+        """What a sheet about a dataset or a table is of, term by term, for its first lines.
+
+        Protocol and seed are there only where they decide what is in the sheet.
+        """
+        cfg = self.cfg
+        words = {name: getattr(wildcards, name, "") for name in ("table", "model", "training")}
+        table = cfg.tables.get(words["table"])
+        dataset = table.dataset if table else wildcards.dataset
+        facts = {"run": cfg.run, "dataset": dataset, "truth": truth_in_words(cfg, dataset), **words}
+        if table:
+            facts["protocol"] = self.protocol(wildcards)
+        if any(words.values()):
+            facts["seed"] = str(cfg.seed)
+        return json.dumps(facts)
 
     def coverage(self, wildcards: Wildcards) -> str:
         """How many clips of the dataset at hand are scored, as a list."""
@@ -312,10 +318,5 @@ def _written(name: str, text: str) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     file = FOLDER / f"{name}-{digest}"
     if not file.is_file():
-        with disk_errors(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            # Its own name: another plan may be writing the same file.
-            partial = file.with_name(f"{file.name}.{os.getpid()}")
-            partial.write_text(text, encoding="utf-8", newline="\n")
-            partial.replace(file)
+        keep(file, text)
     return f"@{file}"

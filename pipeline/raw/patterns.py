@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -51,12 +51,22 @@ def entries(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if not name.startswith(".")))
 
 
-def readable(file: Path) -> bool:
-    """Whether a file is there and may be read; no name is too long to ask."""
+@cache
+def facts(file: str) -> os.stat_result | None:
+    """What the disk says of a file, asked once; None if it is not there, whatever its name."""
     try:
-        return file.is_file() and os.access(file, os.R_OK)
-    except OSError:
+        return os.stat(file)  # noqa: PTH116 - a Path for each would take twice as long
+    except (OSError, ValueError):
+        return None
+
+
+def readable(file: str) -> bool:
+    """Whether a file was there, and might be read, when it was first asked for."""
+    found = facts(file)
+    if found is None or not stat.S_ISREG(found.st_mode):
         return False
+    everybody = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+    return found.st_mode & everybody == everybody or os.access(file, os.R_OK)
 
 
 def _walk(folder: Path, pieces: list[str], below: str = "") -> Iterable[str]:
@@ -83,7 +93,7 @@ def _by_clip(root: Path, pattern: str) -> dict[tuple[str, str], tuple[str, ...]]
         if match := regex.fullmatch(path):
             fields = match.groupdict()
             key = (fields.get("clip", ""), fields.get("split", ""))
-            found.setdefault(key, []).append(str(root / path))
+            found.setdefault(key, []).append(f"{root}/{path}")
     return {key: tuple(sorted(paths)) for key, paths in found.items()}
 
 
@@ -171,16 +181,24 @@ def tree_digest(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def stays_inside(root: Path, files: Iterable[Path]) -> None:
+@cache
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def stays_inside(root: Path, files: Iterable[Path | str]) -> None:
     """Refuse files that lie outside a dataset's raw folder once links are followed.
 
     Raises:
         InputError: There is such a file; the message says where it leads.
     """
-    base = os.path.realpath(root)
+    base = _real_folder(str(root))
     for file in files:
-        real = os.path.realpath(file)
-        if os.path.commonpath([base, real]) != base:
+        folder, name = os.path.split(file)
+        real = f"{_real_folder(folder)}/{name}"
+        if name in ("", "..") or os.path.islink(real):  # noqa: PTH114 - as above
+            real = os.path.realpath(file)
+        if not f"{real}/".startswith(f"{base.rstrip('/')}/"):
             raise InputError(
                 f"{file}: leads to {real}, outside {root}; put the file there itself, or make "
                 "the whole raw folder the link"
@@ -203,13 +221,22 @@ def files_matching(
     there where that is null. One with {frame} stands for every file that is there. Any other
     stands for one path, whether that exists or not.
     """
+    return [Path(file) for file in paths_matching(root, pattern, gaze, clip, split)]
+
+
+def paths_matching(
+    root: Path, pattern: str, gaze: DatasetGaze, clip: str, split: str
+) -> Sequence[str]:
+    """Return the same as strings: planning asks for tens of thousands."""
+    if "{frame}" in pattern:
+        return [str(file) for file in numbered_files(root, pattern, clip, split).values()]
     if "{observer}" not in pattern:
-        return list(numbered_files(root, pattern, clip, split).values())
+        return [f"{root}/{_filled(pattern, clip, split)}"]
     if gaze.observers is not None:
-        filled = _filled(pattern, clip, split)
-        return [root / filled.replace("{observer}", observer) for observer in gaze.observers]
+        filled = f"{root}/{_filled(pattern, clip, split)}"
+        return [filled.replace("{observer}", observer) for observer in gaze.observers]
     key = (clip if "{clip}" in pattern else "", split if "{split}" in pattern else "")
-    return [Path(file) for file in _by_clip(root, pattern).get(key, ())]
+    return _by_clip(root, pattern).get(key, ())
 
 
 def patterns(dataset: Dataset) -> list[str]:

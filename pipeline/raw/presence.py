@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.config.data import Dataset
-from pipeline.raw.patterns import files_matching, patterns, readable, stays_inside, video_file
+from pipeline.raw.patterns import paths_matching, patterns, readable, stays_inside, video_file
 from pipeline.raw.splits import SheetClip, read_sheet
 from pipeline.runtime.errors import InputError
 
@@ -30,7 +30,7 @@ def missing_files(
 def _missing_of(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> list[str]:
     """Files of a clip that are not there, or the message why they cannot be listed."""
     try:
-        files = files_matching(root, pattern, dataset.gaze, clip.name, clip.split)
+        files = paths_matching(root, pattern, dataset.gaze, clip.name, clip.split)
         stays_inside(root, files[:1])
     except InputError as error:
         return [str(error)]
@@ -38,12 +38,7 @@ def _missing_of(root: Path, dataset: Dataset, pattern: str, clip: SheetClip) -> 
         return [str(video_file(root, pattern, clip.name, clip.split))]
     if "{frame}" in pattern:  # found by listing a folder, so they are there
         return []
-    return [str(file) for file in files if not _exists(file)]
-
-
-@cache
-def _exists(file: Path) -> bool:
-    return readable(file)
+    return [file for file in files if not readable(file)]
 
 
 def present_clips(root: Path, dataset: Dataset, hidden: Collection[str] = ()) -> frozenset[str]:

@@ -44,8 +44,7 @@ class Unchanged:
         if kind is None:
             # Files that several clips share are hashed once.
             with suppress(OSError):  # then it is another file than before
-                digests = map(_digest, self._files, self._before)
-                self.digest = digest_of("\n".join(digests).encode())
+                self.digest = contents(self._files)
         elif not issubclass(kind, Exception):
             return
         for file, state in zip(self._files, self._before, strict=True):
@@ -53,6 +52,15 @@ class Unchanged:
                 raise InputError(
                     f"{file}: changed while it was read; rerun, once nothing writes to it any more"
                 ) from error
+
+
+def contents(files: Iterable[Path]) -> str:
+    """Return the digest of files' contents, in the order given; each is read once as it is.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    return digest_of("\n".join(_digest(file, _state(file)) for file in files).encode())
 
 
 def _state(file: Path) -> _State | None:

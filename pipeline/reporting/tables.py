@@ -7,10 +7,13 @@ and pages.json, from which the report is rendered. The same input gives the same
 """
 
 import itertools
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import numpy as np
 
@@ -19,6 +22,7 @@ from pipeline.config.section import GIVEN, UNTRAINED
 from pipeline.evaluation.metrics.registry import better
 from pipeline.evaluation.protocols import protocol, reported
 from pipeline.planning.made import check
+from pipeline.planning.paths import clip_page, clips_page
 from pipeline.reporting import differences
 from pipeline.reporting.coverage import Manifests, listed_beyond, sentences
 from pipeline.reporting.means import Measurement, Sheet, read_scores, summarise
@@ -36,6 +40,7 @@ from pipeline.reporting.pages.page import (
     SANITY_GROUP,
     UNPRINTED_GROUP,
     Cell,
+    ClipPages,
     Page,
     Row,
     write_index,
@@ -102,6 +107,7 @@ def tables(
         _page(name, read_published(published / f"{name}.csv"), entries, odd, of[name], data)
         for name, entries in measured.items()
     ]
+    pages = [replace(page, clip_pages=_clip_pages(page, settings, out)) for page in pages]
     for page in pages:
         write_long(page, out / f"{page.name}.csv")
         if measured[page.name]:
@@ -114,7 +120,8 @@ def tables(
     sentences_above = (outcome(pages), *of_run(settings.run), counted(pages, settings), *parts)
     sentences_above = (*sentences_above, origin(settings))
     inputs = {name_of(path): product(path).digest for path in scores}
-    write_index(out, pages, TITLE, sentences_above, inputs, settings.run)
+    further = _further(settings, out)
+    write_index(out, pages, TITLE, sentences_above, inputs, settings.run, further)
 
 
 def _as_printed(table: Table, settings: TablesSettings) -> TablesSettings:
@@ -243,6 +250,29 @@ def _links(name: str, measured: bool, attributes: bool) -> dict[str, str]:
     links |= {f"{name}_clips.csv": "CSV of the clips"} if measured else {}
     links |= {f"{name}_attributes.csv": "CSV of the attributes"} if attributes else {}
     return links | {f"{name}.md": "Markdown", f"{name}.tex": "LaTeX"}
+
+
+def _further(settings: TablesSettings, folder: Path) -> dict[str, tuple[str, str]]:
+    """Pages of the run beside its tables: link from a folder -> what is there, and its command."""
+    if not settings.results:
+        return {}
+    to = quote(os.path.relpath(settings.results, folder))
+    run = f"RUN={settings.run}"
+    return {
+        f"{to}/report.html": ("pictures, training curves and checks", f"make report {run}"),
+        f"{to}/reproduction.html": ("the papers' claims with verdicts", f"make reproduction {run}"),
+    }
+
+
+def _clip_pages(page: Page, settings: TablesSettings, folder: Path) -> ClipPages | None:
+    """Links from a table in a folder to the pages of its clips."""
+    if page.clips is None or not settings.results:
+        return None
+    dataset = settings.tables[page.name].dataset
+    to = os.path.relpath(settings.results, folder)
+    listing = clips_page(dataset)
+    links = {clip: quote(f"{to}/{clip_page(dataset, clip)}") for clip, _, _ in page.clips.rows}
+    return ClipPages(f"{settings.results}/{listing}", links, quote(f"{to}/{listing}"))
 
 
 def _unprinted(

@@ -8,7 +8,7 @@ these programs hide and `read_rows` takes off.
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import dropwhile
 from pathlib import Path
 from typing import TextIO
@@ -98,6 +98,11 @@ class _Lines:
     def write(self, row: str) -> int:
         """Write a row that ends in a carriage return and a line feed."""
         return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+def heading(about: Mapping[str, str]) -> list[str]:
+    """Return comment lines such as `run: demo`, one for each term that has a text."""
+    return [" ".join(f"{term}: {text}".split()) for term, text in about.items() if text]
 
 
 def write_rows(

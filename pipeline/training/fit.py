@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.decomposition import FastICA
 from torch import Tensor, nn
 
 from model.baselines import MeanMap
@@ -87,6 +86,9 @@ def fit_coding_length(network: nn.Module, clips: list[Clip], settings: Fitting, 
             f"{network.patch}: {rank} dimensions vary, {count} components are asked for; lower "
             "`features` of the network or raise fitting.patches in config.yaml"
         )
+    # Only here: most fits are means, and scikit-learn takes longer to import than they to compute.
+    from sklearn.decomposition import FastICA
+
     found = FastICA(
         count,
         whiten="unit-variance",

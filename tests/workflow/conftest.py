@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -13,18 +14,28 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 from snakemake.utils import update_config
 
+from pipeline.planning import provenance
 from pipeline.planning.contract import TRIED, digest_of
 from pipeline.planning.load import configured
 from pipeline.planning.settings import FOLDER
 from tests.builders import ROOT
 
 COPIED = ("Snakefile", "config.yaml", "workflow", "pipeline", "model", "profiles", "envs")
+
+
+@cache
+def _parsed_code() -> str:
+    """What plans find in the code, which takes the first one seconds."""
+    for path in (path for name in ("pipeline", "model") for path in (ROOT / name).rglob("*.py")):
+        provenance._parsed(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    return json.dumps(provenance._known())
 
 
 class Project:
@@ -54,6 +65,7 @@ class Project:
             if cfg.models[model].network
         }
         (settings / TRIED).write_text("\n".join(marks))
+        (folder / provenance.PARSED).write_text(_parsed_code())
         return cls(folder)
 
     def cut(self) -> None:

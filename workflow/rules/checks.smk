@@ -35,12 +35,13 @@ rule alignment:
     conda:
         "../../envs/data.yaml"
     params:
+        about=settings.about,
         inputs=lists("frames", "flow", "gaze"),
         code=code_digest("pipeline.checks.alignment"),
         settings=as_json(cfg.alignment),
     shell:
         "python -m pipeline.checks.alignment {params.inputs:q} --settings {params.settings:q}"
-        " --sheet {output.sheet:q} &> {log:q}"
+        " --about {params.about:q} --sheet {output.sheet:q} &> {log:q}"
 
 
 rule statistics:
@@ -65,8 +66,9 @@ rule statistics:
         "../../envs/data.yaml"
     threads: 1
     params:
+        about=settings.about,
         inputs=lists("frames", "flow", "gaze", "density"),
         code=code_digest("pipeline.checks.statistics"),
     shell:
         "python -m pipeline.checks.statistics {params.inputs:q} --threads {threads}"
-        " --sheet {output.sheet:q} &> {log:q}"
+        " --about {params.about:q} --sheet {output.sheet:q} &> {log:q}"

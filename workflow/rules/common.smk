@@ -3,12 +3,13 @@
 Everything is planned in pipeline/planning, which is tested without Snakemake.
 """
 
+import gc
 import re
 from pathlib import Path
 
 from pipeline.config.protocols import PROTOCOLS
 from pipeline.config.section import GIVEN, MAIN_FLOW, UNTRAINED
-from pipeline.demo.drawn import drawn_datasets, drawn_files
+from pipeline.demo.drawn import drawn_files
 from pipeline.evaluation.protocols import further
 from pipeline.planning import claims, made, targets
 from pipeline.planning.contract import try_networks
@@ -19,9 +20,11 @@ from pipeline.planning.missing import TAUGHT
 from pipeline.planning.messages import readable
 from pipeline.planning.needs import flows
 from pipeline.planning.provenance import code_digest
+from pipeline.planning.raw_files import drawn_datasets
 from pipeline.planning.rows import searching
 from pipeline.planning.settings import FOLDER, Settings, as_json, lists
 
+gc.disable()  # the millions of objects of a plan are needed to its end
 if workflow.is_main_process:
     hold(Path(".snakemake"))
     answer_sigterm()
@@ -43,6 +46,7 @@ def one_of(names):
 
 
 onstart:
+    gc.enable()
     jobs = ((job.rule.name, dict(job.wildcards_dict)) for job in workflow.dag.needrun_jobs())
     for line in announced(cfg, jobs, workflow.cores or 1):
         print(line, file=sys.stderr)

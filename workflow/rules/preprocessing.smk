@@ -4,7 +4,7 @@
 rule frames:
     """RGB frames on the frame grid (Sec. IV-B)."""
     input:
-        videos=inputs.raw_videos,
+        videos=inputs.raw("frames"),
     output:
         store=directory("<data>/{dataset}/frames/{part}.zarr"),
         manifest="<data>/{dataset}/frames/{part}.json",
@@ -17,7 +17,7 @@ rule frames:
     params:
         code=code_digest("pipeline.preprocessing.frames"),
         raw=settings.raw_folder,
-        numbered=settings.numbered("frames"),
+        raw_files=settings.raw_files("frames"),
         clips=settings.clips,
         dataset=settings.dataset("frames"),
         grid=as_json(cfg.frames),
@@ -61,7 +61,7 @@ use rule flow as image_flow with:
 rule gaze:
     """Gaze points on the frame grid (Sec. IV-A, IV-B); lengths and sizes are the frames'."""
     input:
-        raw=inputs.raw_gaze,
+        raw=inputs.raw("gaze"),
         frames="<data>/{dataset}/frames/{part}.json",
     output:
         store=directory("<data>/{dataset}/gaze/{part}.zarr"),
@@ -75,7 +75,7 @@ rule gaze:
     params:
         code=settings.reader_code,
         raw=settings.raw_folder,
-        numbered=settings.numbered("gaze"),
+        raw_files=settings.raw_files("gaze"),
         settings=settings.dataset("gaze"),
         grid=as_json(cfg.frames),
     shell:
@@ -89,7 +89,7 @@ rule density:
     input:
         gaze="<data>/{dataset}/gaze/{part}.json",
         store=ancient("<data>/{dataset}/gaze/{part}.zarr"),
-        maps=inputs.raw_maps,
+        maps=inputs.raw("density"),
     output:
         store=directory("<data>/{dataset}/density/{part}.zarr"),
         manifest="<data>/{dataset}/density/{part}.json",
@@ -102,7 +102,7 @@ rule density:
     params:
         code=code_digest("pipeline.preprocessing.density"),
         raw=settings.raw_folder,
-        numbered=settings.numbered("density"),
+        raw_files=settings.raw_files("density"),
         settings=settings.dataset("density"),
         grid=as_json(cfg.frames),
     shell:

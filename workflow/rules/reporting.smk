@@ -171,6 +171,7 @@ rule pictures:
     conda:
         "../../envs/torch.yaml"
     params:
+        about=settings.about,
         inputs=lists("frames", "flow", "density", "gaze"),
         code=code_digest("pipeline.reporting.figures.pictures"),
         pictured=settings.pictured,
@@ -182,7 +183,7 @@ rule pictures:
         "python -m pipeline.reporting.figures.pictures {params.inputs:q}"
         " --pictured {params.pictured:q} --leading {params.leading:q} --metrics {params.metrics}"
         " --protocol {params.protocol} --seed {params.seed} --picture {output.picture:q}"
-        " --sheet {output.sheet:q} &> {log:q}"
+        " --about {params.about:q} --sheet {output.sheet:q} &> {log:q}"
 
 
 rule failures:
@@ -208,6 +209,7 @@ rule failures:
     conda:
         "../../envs/torch.yaml"
     params:
+        about=settings.about,
         inputs=lists("frames", "density", "gaze", "attributes"),
         code=code_digest("pipeline.reporting.figures.failures"),
         leading=settings.leading,
@@ -218,7 +220,7 @@ rule failures:
         "python -m pipeline.reporting.figures.failures {params.inputs:q} --model {params.leading:q}"
         " --saliency {input.model[0]:q} --scores {input.model[1]:q} --metrics {params.metrics}"
         " --protocol {params.protocol} --seed {params.seed} --picture {output.picture:q}"
-        " --sheet {output.sheet:q} &> {log:q}"
+        " --about {params.about:q} --sheet {output.sheet:q} &> {log:q}"
 
 
 rule overlays:
@@ -243,13 +245,14 @@ rule overlays:
     conda:
         "../../envs/torch.yaml"
     params:
+        about=settings.about,
         inputs=lists("frames", "flow", "density", "gaze"),
         code=code_digest("pipeline.reporting.figures.overlays"),
         settings=as_json(cfg.overlays),
     shell:
         "python -m pipeline.reporting.figures.overlays {params.inputs:q}"
-        " --settings {params.settings:q} --picture {output.picture:q} --sheet {output.sheet:q}"
-        " &> {log:q}"
+        " --settings {params.settings:q} --about {params.about:q} --picture {output.picture:q}"
+        " --sheet {output.sheet:q} &> {log:q}"
 
 
 rule flow_images:
@@ -306,6 +309,7 @@ rule gates:
         "../../envs/torch.yaml"
     threads: 1
     params:
+        about=settings.about,
         inputs=lists("frames", "flow"),
         code=settings.network_code("pipeline.reporting.figures.gates"),
         network=settings.network,
@@ -313,7 +317,8 @@ rule gates:
     shell:
         "python -m pipeline.reporting.figures.gates --network {params.network:q}"
         " --weights {input.weights:q} {params.inputs:q} --regions {params.regions:q}"
-        " --threads {threads} --sheet {output.sheet:q} --curves {output.curves:q}"
+        " --threads {threads} --about {params.about:q} --sheet {output.sheet:q}"
+        " --curves {output.curves:q}"
         " --panels {output.panels:q} --regions-sheet {output.regions_sheet:q}"
         " --regions-picture {output.regions:q} &> {log:q}"
 

@@ -25,7 +25,7 @@ from pipeline.reporting.pages.rendering import render
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
-from pipeline.runtime.sheets import write_rows
+from pipeline.runtime.sheets import heading, write_rows
 
 VERDICTS: Final = get_args(Verdict)
 COLUMNS: Final = (
@@ -112,7 +112,13 @@ def reproduction(
         drawn=run.name == "demo",
         own_values=run.name not in OF_THE_PAPERS,
     )
-    write_rows(sheet, COLUMNS, map(_cells, lines))
+    about = {
+        "run": settings.run,
+        "seed": str(settings.seed),
+        "configuration": settings.config_digest,
+        "code": settings.code,
+    }
+    write_rows(sheet, COLUMNS, map(_cells, lines), heading(about))
     with atomic(page) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
     print(", ".join(f"{verdict}: {count}" for verdict, count in _counts(lines).items()))

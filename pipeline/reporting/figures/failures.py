@@ -36,7 +36,7 @@ from pipeline.reporting.figures.seen import (
 from pipeline.reporting.means import NO_ATTRIBUTE
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.sheets import read_rows, write_rows
+from pipeline.runtime.sheets import heading, read_rows, write_rows
 from pipeline.stores.verify import damage
 
 COLUMNS = ("class", "clips", "mean", "metric", "clip", "clip_mean", "frame", "value")
@@ -103,6 +103,7 @@ def failures(
     protocol: str,
     seed: int,
     picture: Path,
+    about: dict[str, str],
     sheet: Path,
 ) -> None:
     """Write the worst clip of each class of clips as PNG, and a sheet of all classes: `COLUMNS`.
@@ -151,7 +152,7 @@ def failures(
             label(axes[row, 0], *(of if attributes else ()), *which)
     colour_bars(figure, {"map over frame, share of its peak": HEAT}, margins)
     save(figure, picture)
-    write_rows(sheet, COLUMNS, lines)
+    write_rows(sheet, COLUMNS, lines, heading(about))
 
 
 if __name__ == "__main__":

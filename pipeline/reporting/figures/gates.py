@@ -38,7 +38,7 @@ from pipeline.reporting.figures.regions import (
 from pipeline.runtime.cli import main
 from pipeline.runtime.devices import device
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.sheets import write_rows
+from pipeline.runtime.sheets import heading, write_rows
 from pipeline.stores.kinds import FLOW, FRAMES
 from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import open_parts, refuse_nothing
@@ -169,6 +169,7 @@ def gates(
     flow: list[Path],
     regions: GateRegions | None,
     threads: int,
+    about: dict[str, str],
     sheet: Path,
     curves: Path,
     panels: Path,
@@ -195,7 +196,7 @@ def gates(
         found[clip] = [frame_gate(gate, moved) for gate, moved in maps]
         print(f"{clip}: {len(found[clip])} frames")
     numbers = {clip: frame_numbers(pictures[clip].clips[clip]) for clip in found}
-    _write(sheet, numbers, found)
+    _write(sheet, numbers, found, about)
     # Evenly spaced over the split, which often lists clips of one action or film together.
     some = list(found)[:: max(1, len(found) // PANELS)][:PANELS]
     _draw_curves({clip: found[clip] for clip in some}, numbers, curves)
@@ -207,7 +208,7 @@ def gates(
         regions = None
     clip = regions.clip if regions else max(found, key=lambda clip: _liveliness(found[clip]))
     courses = courses_of(gated, pictures[clip][clip], motions[clip][clip], regions)
-    write_regions(clip, numbers[clip], courses, regions_sheet)
+    write_regions(clip, numbers[clip], courses, about, regions_sheet)
     draw_regions(clip, pictures[clip][clip], numbers[clip], courses, regions_picture)
 
 
@@ -216,13 +217,18 @@ def _liveliness(gates: list[FrameGate]) -> float:
     return float(np.mean([gate.moving_share for gate in gates]))
 
 
-def _write(sheet: Path, numbers: dict[str, Any], found: dict[str, list[FrameGate]]) -> None:
+def _write(
+    sheet: Path,
+    numbers: dict[str, Any],
+    found: dict[str, list[FrameGate]],
+    about: dict[str, str],
+) -> None:
     lines = (
         [clip, number, *("" if np.isnan(value) else f"{value:.5f}" for value in gate)]
         for clip, gates in found.items()
         for number, gate in zip(numbers[clip], gates, strict=True)
     )
-    write_rows(sheet, COLUMNS, lines)
+    write_rows(sheet, COLUMNS, lines, heading(about))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pipeline.config.figures import Overlays
 from pipeline.reporting.figures.drawing import HEAT, LABELLED, draw, grid, label, points, save
 from pipeline.reporting.figures.seen import Truth, flows, speed
 from pipeline.runtime.cli import main
-from pipeline.runtime.sheets import write_rows
+from pipeline.runtime.sheets import heading, write_rows
 from pipeline.stores.manifests import frame_numbers
 from pipeline.stores.reading import Store, refuse_nothing
 from pipeline.stores.verify import damage
@@ -74,6 +74,7 @@ def overlays(
     gaze: list[Path],
     settings: Overlays,
     picture: Path,
+    about: dict[str, str],
     sheet: Path,
 ) -> None:
     """Write the overlaid frames and fixations of two clips as PNG, and a sheet: `COLUMNS`.
@@ -110,7 +111,7 @@ def overlays(
         label(axes[row, 0], name, clip, f"{ends[0]} to {ends[1]}")
         lines.append([name, clip, *ends, f"{mean:.4f}"])
     save(figure, picture)
-    write_rows(sheet, COLUMNS, lines)
+    write_rows(sheet, COLUMNS, lines, heading(about))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ from pipeline.reporting.figures.seen import (
     typical,
 )
 from pipeline.runtime.cli import main
-from pipeline.runtime.sheets import write_rows
+from pipeline.runtime.sheets import heading, write_rows
 from pipeline.stores.verify import damage
 
 COLUMNS = ("place", "clip", "frame", "model", "metric", "value", "clip_mean")
@@ -120,6 +120,7 @@ def pictures(
     protocol: str,
     seed: int,
     picture: Path,
+    about: dict[str, str],
     sheet: Path,
 ) -> None:
     """Write a grid of test frames as PNG, and a sheet of what it shows: `COLUMNS`.
@@ -154,7 +155,7 @@ def pictures(
     }
     colour_bars(figure, bars, margins)
     save(figure, picture)
-    write_rows(sheet, COLUMNS, _lines(models, rows, metric))
+    write_rows(sheet, COLUMNS, _lines(models, rows, metric), heading(about))
     print(f"{picture}: {len(models)} models, {len(rows)} clips, {np.prod(axes.shape)} cells")
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.config.figures import Box
 from pipeline.reporting.figures.drawing import LOOKS, MOVES, RESTS, Look, Margins, draw, grid, save
 from pipeline.runtime.errors import InputError
-from pipeline.runtime.sheets import write_rows
+from pipeline.runtime.sheets import heading, write_rows
 
 COLUMNS = ("clip", "frame", "region", "G_T", "speed")
 """Columns of the sheet; speed in pixels of the frame grid per frame."""
@@ -73,9 +73,13 @@ def window(box: Box, shape: tuple[int, ...], name: str) -> tuple[slice, slice]:
 
 
 def write_regions(
-    clip: str, numbers: Sequence[int], courses: Mapping[str, Course], sheet: Path
+    clip: str,
+    numbers: Sequence[int],
+    courses: Mapping[str, Course],
+    about: Mapping[str, str],
+    sheet: Path,
 ) -> None:
-    """Write a row per frame and region: `COLUMNS`."""
+    """Write a row per frame and region, `COLUMNS`, below what the run is."""
     write_rows(
         sheet,
         COLUMNS,
@@ -84,6 +88,7 @@ def write_regions(
             for name, course in courses.items()
             for number, gate, speed in zip(numbers, course.gate, course.speed, strict=True)
         ),
+        heading(about),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +16,7 @@ from pipeline.reporting.intervals import Comparison, Interval
 from pipeline.reporting.pages.rendering import render, signed
 from pipeline.reporting.published import DECIMALS, Rank
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import heading
 from pipeline.stores.manifests import read_listing, write_listing
 
 PAGES: Final = "pages.json"
@@ -163,6 +165,18 @@ class ClipTable:
         return any(not math.isnan(difference) for _, _, difference in self.rows)
 
 
+@dataclass(frozen=True)
+class ClipPages:
+    """The pages of the clips of a table, which are made when they are asked for."""
+
+    listing: str
+    """File that lists them, as `snakemake` is asked for it."""
+    links: dict[str, str]
+    """Clip -> link to its page, from the folder of the tables."""
+    link: str
+    """Link to the listing."""
+
+
 class Headline(NamedTuple):
     """The leading metric of a table."""
 
@@ -199,6 +213,8 @@ class Page:
     footer: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     """File beside the page -> what it is called."""
+    clip_pages: ClipPages | None = None
+    """Where measured values lead to."""
     source: dict[str, str] = field(default_factory=dict)
     """What made the numbers, term by term: head of every sheet and copy of the table."""
 
@@ -255,8 +271,7 @@ class Page:
     @property
     def head(self) -> list[str]:
         """Comment lines of the table's sheets and copies, such as `run: demo`."""
-        lines = {"table": self.title, **self.source}
-        return [" ".join(f"{term}: {text}".split()) for term, text in lines.items() if text]
+        return heading({"table": self.title, **self.source})
 
     @property
     def legend(self) -> str:
@@ -289,14 +304,18 @@ def write_index(
     remarks: Sequence[str],
     inputs: Mapping[str, str] | None = None,
     run: str = "",
+    further: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> None:
     """Write the list of all pages, index.md and index.html, and their content, `PAGES`.
+
+    `further` are pages elsewhere: link -> what is there, and the command that makes it.
 
     Last comes the list of all files in the folder, with digests of them and of their `inputs`, and
     the run that they are of.
     """
     for name in ("index.md", "index.html"):
-        _write(folder / name, render(f"{name}.j2", pages=pages, title=title, remarks=remarks))
+        text = render(f"{name}.j2", pages=pages, title=title, remarks=remarks, further=further)
+        _write(folder / name, text)
     # NaN and infinity stand as such: Python and pydantic read them, though JSON has neither.
     content = json.dumps([asdict(page) for page in pages])
     _write(folder / PAGES, f"{content}\n")

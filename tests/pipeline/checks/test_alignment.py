@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from pipeline.preprocessing.frames import frames
 from pipeline.preprocessing.gaze import gaze
 from pipeline.raw.splits import SheetClip
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows
 from pipeline.stores.kinds import FLOW, FRAMES, GAZE
 from pipeline.stores.reading import open_store
 from pipeline.stores.writing import write_store
@@ -90,9 +90,8 @@ def write(folder, motion, points, **facts):
 
 def run(folder, manifests, settings=SETTINGS):
     parts = {kind: [manifest] for kind, manifest in manifests.items()}
-    alignment(**parts, settings=settings, sheet=folder / "sheet.csv")
-    with (folder / "sheet.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+    alignment(**parts, settings=settings, about={"run": "demo"}, sheet=folder / "sheet.csv")
+    return read_rows(folder / "sheet.csv")
 
 
 def check(folder, motion, points, **facts):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.checks.statistics import COLUMNS, statistics
+from pipeline.runtime.sheets import read_rows
 from pipeline.stores.kinds import DENSITY, FLOW, FRAMES, GAZE, SHARD
 from pipeline.stores.writing import write_store
 
@@ -34,9 +34,8 @@ def test_a_row_per_clip(tmp_path: Path) -> None:
         with write_store(kind, tmp_path / f"{name}.zarr", tmp_path / f"{name}.json", {}) as writer:
             writer.add("a", [array], **facts)
     manifests = {name: [tmp_path / f"{name}.json"] for _, name, _, _ in content}
-    statistics(**manifests, threads=1, sheet=tmp_path / "s.csv")  # type: ignore[arg-type]
-    with (tmp_path / "s.csv").open(newline="") as file:
-        (row,) = csv.DictReader(file)
+    statistics(**manifests, threads=1, about={"run": "demo"}, sheet=tmp_path / "s.csv")  # type: ignore[arg-type]
+    (row,) = read_rows(tmp_path / "s.csv")
     assert tuple(row) == COLUMNS
     assert row["clip"] == "a"
     numbers = {name: float(value) for name, value in row.items() if name != "clip"}

@@ -9,17 +9,13 @@ from PIL import Image
 
 from pipeline.datasets.meta import read_frame_list
 from pipeline.demo.draw import demo, draw
-from pipeline.demo.drawn import (
-    DATASETS,
-    FRAME_LISTS,
-    drawn_datasets,
-    drawn_files,
-)
+from pipeline.demo.drawn import FRAME_LISTS, drawn_files
 from pipeline.demo.films import OBSERVERS, film, looks
 from pipeline.demo.layouts import WRITERS
 from pipeline.demo.looks import Event, common_blink
 from pipeline.demo.scene import pictures
 from pipeline.planning.load import configured
+from pipeline.planning.raw_files import DRAWN, drawn_datasets
 from pipeline.raw.splits import SPLITS, parts, read_sheet
 from pipeline.runtime.errors import InputError
 
@@ -123,22 +119,22 @@ def cfg(monkeypatch):
 
 
 def test_what_is_planned_is_what_can_be_drawn(cfg):
-    assert tuple(WRITERS) == DATASETS
+    assert tuple(WRITERS) == DRAWN
     assert {name: cfg.meta_datasets[name].over for name in FRAME_LISTS} == FRAME_LISTS
-    assert drawn_datasets(cfg) == [*DATASETS]
-    files = {path for name in DATASETS for path in drawn_files(cfg, name)}
+    assert drawn_datasets(cfg) == [*DRAWN]
+    files = {path for name in DRAWN for path in drawn_files(cfg, name)}
     folders = {path.relative_to("raw/demo").parts[0] for path in files}
-    assert folders == {*DATASETS, *FRAME_LISTS}
+    assert folders == {*DRAWN, *FRAME_LISTS}
 
 
 def test_a_dataset_of_ones_own_is_not_planned(cfg):
     mine = cfg.datasets | {"mine": cfg.datasets["diem"]}
-    assert drawn_datasets(cfg.model_copy(update={"datasets": mine})) == [*DATASETS]
+    assert drawn_datasets(cfg.model_copy(update={"datasets": mine})) == [*DRAWN]
 
 
 def test_datasets_that_are_left_out_are_not_planned(cfg):
     fewer = drawn_datasets(cfg.model_copy(update={"without": ("diem",)}))
-    assert fewer == [name for name in DATASETS if name != "diem"]
+    assert fewer == [name for name in DRAWN if name != "diem"]
     assert {path.parts[2] for path in drawn_files(cfg, "diem")} == {"diem", "diem_meta"}
 
 

@@ -12,7 +12,7 @@ from pipeline.planning import targets
 from pipeline.planning.inputs import Inputs
 from pipeline.planning.load import complete, load
 from pipeline.planning.paths import clip_page
-from pipeline.planning.rows import leading, pictured, shown
+from pipeline.planning.rows import first_table, leading, pictured, shown
 from pipeline.planning.settings import Settings
 from pipeline.runtime.errors import InputError
 
@@ -95,6 +95,7 @@ def test_a_clip_reads_its_own_part_and_every_model_once(cfg: Config, inputs: Inp
         inputs.of_clip("gaze")(SimpleNamespace(dataset="diem", clip="demo_ball_160x120"))
     rows = [(row.model, row.training) for row in shown(cfg, "diem").values()]
     assert len(rows) == len({*rows})
+    assert next(iter(shown(cfg, "diem"))) == leading(cfg, first_table(cfg, "diem"))
     assert {("pqft", "untrained"), ("early_fusion", "two_stream_diem")} < {*rows}
 
 

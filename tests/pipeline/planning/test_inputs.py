@@ -88,10 +88,10 @@ def test_folders_are_those_of_the_manifests(inputs: Inputs) -> None:
 
 def test_a_part_names_its_raw_files(inputs: Inputs) -> None:
     here = job(dataset="ucf_sports", part="0001")
-    videos = inputs.raw_videos(here)
+    videos = inputs.raw("frames")(here)
     assert [Path(video).stem for video in videos] == [clip.name for clip in inputs.clips(here)]
     assert all(video.startswith("raw/demo/ucf_sports/videos/") for video in videos)
-    assert "raw/demo/ucf_sports/gaze_ucfsa/geometry.txt" in inputs.raw_gaze(here)
+    assert "raw/demo/ucf_sports/gaze_ucfsa/geometry.txt" in inputs.raw("gaze")(here)
 
 
 def test_a_network_counts_in_its_own_digest_only(cfg: Config, inputs: Inputs) -> None:

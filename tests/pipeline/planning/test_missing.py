@@ -14,7 +14,6 @@ from pipeline.config.config import Config
 from pipeline.planning.load import load
 from pipeline.planning.missing import missing_message
 from pipeline.raw import patterns as raw
-from pipeline.raw import presence
 from pipeline.raw.splits import read_sheet
 from tests.builders import ROOT, configuration
 
@@ -76,7 +75,7 @@ def _raw(folder: Path, **changes: Any) -> Config:
 def _message(cfg: Config) -> str | None:
     raw._by_clip.cache_clear()
     raw.entries.cache_clear()
-    presence._exists.cache_clear()
+    raw.facts.cache_clear()
     return missing_message(cfg)
 
 

@@ -33,7 +33,7 @@ def dhf1k(folder: Path, *clips: str, gaze: bool = True) -> None:
 
 
 def planned(folder: Path, run: str = "part", **changes: Any) -> Config:
-    for cached in (patterns._by_clip, patterns.entries, presence._exists, presence._present):
+    for cached in (patterns._by_clip, patterns.entries, patterns.facts, presence._present):
         cached.cache_clear()
     folders = {"raw": str(folder), "data": "d", "results": "r", "logs": "l"}
     return load(merged(configuration(run), {"pathvars": folders} | changes))
@@ -105,7 +105,7 @@ def test_a_part_of_which_nothing_is_there_has_no_job(tmp_path: Path) -> None:
     cfg = planned(tmp_path)
     assert [*needs.dealt(cfg, "dhf1k")] == ["0002"]
     with pytest.raises(InputError, match=r"dhf1k.csv: no clip of part 0003 is used.*are 0002"):
-        Inputs(cfg).raw_videos(SimpleNamespace(dataset="dhf1k", part="0003"))
+        Inputs(cfg).raw("frames")(SimpleNamespace(dataset="dhf1k", part="0003"))
 
 
 def test_nothing_there_at_all_is_one_error(tmp_path: Path) -> None:

@@ -80,3 +80,15 @@ def test_a_disk_that_refuses_is_one_line(cfg: Config, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Path, "write_text", refuse)
     with pytest.raises(InputError, match=r"settings/a-\w+: no space left on its disk"):
         travelling("a", "x" * 1000)
+
+
+def test_a_sheet_says_what_it_is_of(cfg: Config) -> None:
+    about = Settings(cfg, Inputs(cfg)).about
+    of_data = json.loads(about(SimpleNamespace(dataset="diem")))
+    assert of_data["run"] == "demo" and of_data["dataset"] == "diem"
+    # Gaze and frames are those of every seed and protocol: a change of these makes no sheet again.
+    assert not {"seed", "protocol"} & {*of_data}
+    of_table = json.loads(about(SimpleNamespace(table="two_stream_1")))
+    table = cfg.tables["two_stream_1"]
+    assert (of_table["dataset"], of_table["seed"]) == (table.dataset, str(cfg.seed))
+    assert of_table["protocol"] == (table.protocol or cfg.score.protocol)

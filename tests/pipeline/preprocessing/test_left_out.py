@@ -131,10 +131,11 @@ def test_a_damaged_clip_is_left_out_and_the_others_go_on(raw: Path, tmp_path: Pa
     alignment(
         **{kind: manifests[kind] for kind in ("frames", "flow", "gaze")},
         settings=stages.cfg.alignment,
+        about={"run": "demo"},
         sheet=sheet,
     )
     assert [row["clip"] for row in read_rows(sheet)] == ["001"]
-    statistics(**manifests, threads=1, sheet=sheet)
+    statistics(**manifests, threads=1, about={"run": "demo"}, sheet=sheet)
     assert [row["clip"] for row in read_rows(sheet)] == ["001"]
 
 

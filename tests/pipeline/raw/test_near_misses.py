@@ -72,17 +72,18 @@ def test_what_is_there_but_is_no_file_to_read(
     (tmp_path / "a").mkdir()
     (tmp_path / "b").symlink_to("gone")
     (tmp_path / "c").write_text("")
+    (tmp_path / "c").chmod(0o600)
     assert str(near_miss(tmp_path, "a")).endswith("a is there, but is no regular file")
     assert str(near_miss(tmp_path, "b")).endswith("is a link to gone, which is not there")
     monkeypatch.setattr("os.access", lambda *_: False)
-    assert not readable(tmp_path / "c")
+    assert not readable(str(tmp_path / "c"))
     assert str(near_miss(tmp_path, "c")).endswith(
         "c is there, but may not be read; change its permissions"
     )
 
 
 def test_no_name_is_too_long_to_ask_for(tmp_path: Path) -> None:
-    assert not readable(tmp_path / ("a" * 300))
+    assert not readable(str(tmp_path / ("a" * 300)))
     assert near_miss(tmp_path, f"video/{'a' * 300}.AVI") is None
 
 

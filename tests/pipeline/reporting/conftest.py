@@ -100,6 +100,7 @@ def settings(**changes: Any) -> TablesSettings:
     }
     defaults = {
         "run": "demo",
+        "results": "",
         "protocol": "mit",
         "seed": 7,
         "config_digest": "c0ffee00",

@@ -104,7 +104,7 @@ class SmallRun:
 
     def statistics(self, sheet: Path) -> None:
         own = {stage: [self.made(stage)] for stage in ("frames", "flow", "gaze", "density")}
-        _run(statistics, **own, threads=1, sheet=sheet)
+        _run(statistics, **own, threads=1, about={}, sheet=sheet)
 
     def tables(self, out: Path) -> None:
         made = [self.made(stage) for stage in ("frames", "gaze", "density")]

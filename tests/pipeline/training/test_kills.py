@@ -37,7 +37,7 @@ SGD = {
 WAYS: dict[str, dict[str, Any]] = {
     "whole": {},
     "frozen": SGD,
-    "long": {**SGD, "epochs": 20.0},
+    "long": {**SGD, "epochs": 8.0},
     "accumulated": {**SGD, "micro_batch": 1},
 }
 

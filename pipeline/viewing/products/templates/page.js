@@ -79,9 +79,9 @@
       outline(one, one.shown[index]);
     });
     if (still) return;
-    const words = `frame ${index} of ${count}, ${clock(times[index])}`;
-    cells.Frame.textContent = `${index} (0 to ${count - 1})`;
-    cells.Shot.textContent = `${shotOf(index)} (0 to ${data.shots.length - 1})`;
+    const words = `frame ${index + 1} of ${count}, ${clock(times[index])}`;
+    cells.Frame.textContent = `${index + 1} of ${count}`;
+    cells.Shot.textContent = `${shotOf(index) + 1} of ${data.shots.length}`;
     at("clock").textContent = `${clock(times[index])} / ${clock(times[count])}`;
     const chart = at("chart");
     chart.setAttribute("aria-valuenow", index);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections import Counter
@@ -18,6 +17,7 @@ from pipeline.reporting.claims.reproduction import VERDICTS, reproduction
 from pipeline.reporting.claims.run import FAILS, HOLDS, OPEN, Outcome
 from pipeline.reporting.claims.run_tests import ran, run_tests
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.sheets import read_rows
 from tests.builders import ROOT
 from tests.pipeline.reporting.claims.conftest import configured, run_of, write_tables
 from tests.pipeline.reporting.conftest import Html
@@ -52,8 +52,7 @@ def arguments(folder: Path, run: str, rows: str = ROWS) -> dict[str, Any]:
 
 def made(given: dict[str, Any]) -> tuple[Html, list[dict[str, str]]]:
     reproduction(**given)
-    with given["sheet"].open(newline="") as file:
-        return Html(given["page"].read_text()), list(csv.DictReader(file))
+    return Html(given["page"].read_text()), read_rows(given["sheet"])
 
 
 def test_every_claim_has_a_verdict_and_a_file(tmp_path: Path) -> None:

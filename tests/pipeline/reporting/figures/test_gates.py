@@ -58,7 +58,15 @@ def run(folder: Path, regions: GateRegions | None = None, **changes: Any) -> lis
     names = ("sheet", "curves", "panels", "regions_sheet", "regions_picture")
     out = {name: folder / f"{name}.png" for name in names}
     weights = folder / "w.safetensors"
-    gates(network=arguments, weights=weights, regions=regions, threads=1, **stores(folder), **out)
+    gates(
+        network=arguments,
+        weights=weights,
+        regions=regions,
+        threads=1,
+        about={"run": "demo"},
+        **stores(folder),
+        **out,
+    )
     return read_rows(out["sheet"], COLUMNS)
 
 

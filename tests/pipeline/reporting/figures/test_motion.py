@@ -39,7 +39,13 @@ def test_eight_lines_differ_in_more_than_colour() -> None:
 def _overlays(folder: Path, settings: Overlays) -> list[dict[str, str]]:
     paths = stores(folder)
     parts = {name: [paths[name]] for name in ("frames", "flow", "density", "gaze")}
-    overlays(**parts, settings=settings, picture=folder / "o.png", sheet=folder / "o.csv")
+    overlays(
+        **parts,
+        settings=settings,
+        about={"run": "demo"},
+        picture=folder / "o.png",
+        sheet=folder / "o.csv",
+    )
     return read_rows(folder / "o.csv")
 
 
@@ -110,9 +116,12 @@ def test_failures_show_the_worst_clip_of_each_class(tmp_path: Path, with_sheet: 
         metrics=["CC"],
         protocol="mit",
         seed=0,
+        about={"run": "demo", "table": ""},
         picture=tmp_path / "f.png",
         sheet=tmp_path / "f.csv",
     )
+    # A term without a text is not there.
+    assert (tmp_path / "f.csv").read_text().startswith("# run: demo\nclass,")
     rows = read_rows(tmp_path / "f.csv")
     shown = [(row["class"], row["clips"], row["mean"], row["clip"], row["frame"]) for row in rows]
     if with_sheet:

@@ -70,6 +70,7 @@ def _made(folder, *scores, still=False):
         metrics=["CC"],
         protocol="mit",
         seed=0,
+        about={"run": "demo"},
         picture=folder / "grid.png",
         sheet=folder / "grid.csv",
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+from urllib.parse import unquote
 
 import pytest
 from jinja2 import UndefinedError
 
+from pipeline.planning.paths import clip_page
 from pipeline.reporting.intervals import Comparison
 from pipeline.reporting.pages.page import (
     Cell,
@@ -305,3 +308,27 @@ def test_content_of_something_else_is_refused(text, tmp_path):
         (tmp_path / "pages.json").write_text(text)
     with pytest.raises(InputError, match=r"pages\.json: no pages of tables .*snakemake --force"):
         read_pages(tmp_path)
+
+
+def test_values_and_clips_lead_to_the_pages_of_the_clips(made, tmp_path):
+    out = made(run="demo", results=os.path.relpath(tmp_path / "results/demo"))
+    page = Html((out / "table_1.html").read_text())
+    links = {link for link in page.values("href") if "/clips/" in link}
+    clips = {row["clip"] for row in read_rows(out / "table_1_clips.csv")}
+    named = {clip_page("ucf_sports", clip) for clip in clips} | {"clips/ucf_sports.html"}
+    assert {(out / link).resolve() for link in links} == {
+        tmp_path / "results/demo" / unquote(name) for name in named
+    }
+    assert "results/demo/clips/ucf_sports.html</code> makes" in (out / "table_1.html").read_text()
+    index = Html((out / "index.html").read_text())
+    assert "../results/demo/report.html" in index.values("href")
+    assert "](../results/demo/reproduction.html)" in (out / "index.md").read_text()
+
+
+def test_nothing_leads_to_results_outside_of_the_workflow(made):
+    out = made(run="demo")
+    assert not any("/" in link for name in ("table_1", "index") for link in links_of(out / name))
+
+
+def links_of(path):
+    return Html(path.with_suffix(".html").read_text()).values("href")

@@ -74,6 +74,8 @@ def test_each_frame_is_shown_with_its_own_map_wherever_one_seeks(tab: Tab) -> No
         tab.drag(on_chart(tab, frame))
         shown(tab, frame)
         check(tab.js(SEEN), frame)
+    # People count from 1.
+    assert f"39 of {COUNT}" in tab.js("document.body.innerText")
 
 
 def test_a_drag_ends_where_the_mouse_is_let_go(tab: Tab) -> None:

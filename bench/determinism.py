@@ -1,0 +1,174 @@
+"""Which results of a run are the same bytes again, and what changes them.
+
+Makes the tables in clones of this checkout's last commit: twice alike, with two cores at a time,
+and then with something changed that no result should depend on but may: threads of a job, and the
+instructions of the processor that torch and its kernels may use (another processor, as far as one
+machine can be another). Every file of results is compared with that of the first clone. Run from
+anywhere; ten minutes and more for each clone of the demo, or two with --without:
+
+    python bench/determinism.py [--run demo] [--without hollywood2 dhf1k diem ledov]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pages import publish, with_python
+
+from pipeline.runtime.sheets import read_rows
+
+ROOT = Path(__file__).resolve().parents[1]
+THREADED = ("pretrain", "finetune", "predict", "fit", "flow")
+"""Rules whose jobs may compute on several threads."""
+
+
+class Way(NamedTuple):
+    """A way to make the tables."""
+
+    name: str
+    cores: int = 1
+    options: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+WAYS = (
+    Way("one core"),
+    Way("one core, another clone"),
+    Way("two cores: two jobs at a time", cores=2),
+    Way("two threads a job", 2, ("--set-threads", *(f"{rule}=2" for rule in THREADED))),
+    Way(
+        "an older processor (AVX2 only)",
+        2,
+        environment=(("ATEN_CPU_CAPABILITY", "avx2"), ("ONEDNN_MAX_CPU_ISA", "AVX2")),
+    ),
+)
+
+
+def made(way: Way, folder: Path, run: str, without: list[str]) -> Path:
+    """A clone in which the tables were made in a way.
+
+    Raises:
+        SystemExit: Snakemake failed; its output is printed.
+    """
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    config = [f"run={run}", *([f"without=[{','.join(without)}]"] if without else [])]
+    command = [sys.executable, "-m", "snakemake", "--cores", str(way.cores), "--config", *config]
+    done = subprocess.run(
+        [*command, *way.options, "--", "results/tables"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)} | dict(way.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{way.name}: {' '.join(command)}\n{done.stdout}")
+    return folder
+
+
+def files(folder: Path, run: str) -> Iterator[tuple[str, Path]]:
+    """Every file of tables, weights, scores and stores, with its kind."""
+    kinds = {
+        "tables": ["results/tables"],
+        "scores": [f"results/{run}/scores"],
+        "maps": [f"results/{run}/saliency"],
+        "weights": [f"results/{run}/weights"],
+        "data": [f"data/{run}"],
+    }
+    for kind, parts in kinds.items():
+        for part in parts:
+            for path in sorted((folder / part).rglob("*")):
+                if path.is_file():
+                    yield kind, path.relative_to(folder)
+
+
+def digests(folder: Path, run: str) -> dict[str, dict[str, str]]:
+    """Kind -> file -> SHA-256."""
+    found: dict[str, dict[str, str]] = {}
+    for kind, path in files(folder, run):
+        digest = hashlib.sha256((folder / path).read_bytes()).hexdigest()
+        found.setdefault(kind, {})[str(path)] = digest
+    return found
+
+
+def cells(folder: Path) -> dict[str, str]:
+    """Table, method and metric -> our value as the sheet has it, unrounded."""
+    return {
+        f"{path.stem}, {row['method']}, {row['metric']}": row["ours"]
+        for path in sorted((folder / "results/tables").glob("*.csv"))
+        if not path.stem.endswith(("_clips", "_attributes"))
+        for row in read_rows(path)
+        if row["source"] == "measured" and row["ours"]
+    }
+
+
+def differences(one: dict[str, str], other: dict[str, str]) -> str:
+    """How many cells differ, and by how much at most."""
+    if one.keys() != other.keys():
+        return "other cells"
+    changed = [key for key in one if one[key] != other[key]]
+    if not changed:
+        return f"0 of {len(one)}"
+    largest = max(changed, key=lambda key: abs(float(one[key]) - float(other[key])))
+    by = abs(float(one[largest]) - float(other[largest]))
+    return f"{len(changed)} of {len(one)}, at most by {by:.6f} ({largest})"
+
+
+def main() -> None:
+    """Makes the tables in every way, and publishes the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", default="demo")
+    parser.add_argument("--without", nargs="*", default=[])
+    parser.add_argument("--keep", type=Path, help="JSON file of what was found; is gone on with")
+    given = parser.parse_args()
+    kept = json.loads(given.keep.read_text()) if given.keep and given.keep.is_file() else {}
+    for way in WAYS:
+        if way.name in kept:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            clone = made(way, Path(folder) / "clone", given.run, given.without)
+            kept[way.name] = {"files": digests(clone, given.run), "cells": cells(clone)}
+        print(way.name, "made", flush=True)
+        if given.keep:
+            given.keep.write_text(json.dumps(kept))
+    publish("determinism.md", page(kept, given.run, given.without))
+
+
+def page(kept: dict[str, dict[str, Any]], run: str, without: list[str]) -> str:
+    """The page of what was found: way -> digests of `files`, and `cells`."""
+    first = kept[WAYS[0].name]["files"]
+    kinds = [kind for kind in ("data", "weights", "maps", "scores", "tables") if kind in first]
+    left = f", without {', '.join(without)}" if without else ""
+    lines = [
+        "# What is the same again",
+        "",
+        f"{with_python()} Tables of `run: {run}`{left}, made in clones of one commit; files that",
+        "differ from those of the first clone, of all. `python bench/determinism.py`.",
+        "",
+        f"| way | {' | '.join(kinds)} | measured cells that differ |",
+        "|---|" + "---|" * (len(kinds) + 1),
+    ]
+    for way in WAYS:
+        found = kept[way.name]["files"]
+        counts = []
+        for kind in kinds:
+            names = first[kind].keys() | found[kind].keys()
+            other = sum(first[kind].get(name) != found[kind].get(name) for name in names)
+            counts.append(f"{other} of {len(names)}")
+        changed = differences(kept[WAYS[0].name]["cells"], kept[way.name]["cells"])
+        lines.append(f"| {way.name} | {' | '.join(counts)} | {changed} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""What one plan leaves to the next, below Snakemake's own folder; it can be removed at any time."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pipeline.runtime.files import disk_errors
+
+
+def keep(file: Path, text: str) -> None:
+    """Write a file that is either whole or not there, and that another plan may be writing too.
+
+    Raises:
+        InputError: The disk refuses it.
+    """
+    with disk_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(f"{file.name}.{os.getpid()}")  # its own name
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        partial.replace(file)
+
+
+def kept(file: Path) -> dict[str, Any]:
+    """The dictionary that a file holds as JSON; empty where it is not there, or damaged."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
