@@ -108,16 +108,32 @@ def _apart(one: dict[str, str], other: dict[str, str]) -> float:
 
 
 def _tables(crate: Path) -> list[str]:
-    with chdir(crate), tempfile.TemporaryDirectory() as folder:
-        again = Path(folder, "tables")
-        _run("pipeline.reporting.tables", [f"@{TABLES_WORDS}", "--out", str(again)])
-        there, made = _content(Path(TABLES)), _content(again)
+    with tempfile.TemporaryDirectory() as folder:
+        _mirror(crate.resolve(), Path(folder))
+        with chdir(folder):
+            _run("pipeline.reporting.tables", [f"@{TABLES_WORDS}", "--out", TABLES])
+        there, made = _content(crate / TABLES), _content(Path(folder, TABLES))
     differing = sorted(
         name for name in {*there, *made} if there.get(name, b"") != made.get(name, b"")
     )
     same = len({*there, *made}) - len(differing)
     print(f"tables: {same} of {len(there)} files came out the same", flush=True)
     return [f"tables: {_some(differing)} came out otherwise"] if differing else []
+
+
+def _mirror(crate: Path, folder: Path) -> None:
+    """Link all of a crate but its tables into a folder, in which they will lie as in the crate.
+
+    Links on their pages depend on where the tables lie.
+    """
+    for path in crate.iterdir():
+        if path.name != Path(TABLES).parts[0]:
+            (folder / path.name).symlink_to(path)
+    beside = (folder / TABLES).parent
+    beside.mkdir()
+    for path in (crate / TABLES).parent.iterdir():
+        if path.name != Path(TABLES).name:
+            (beside / path.name).symlink_to(path)
 
 
 def _content(folder: Path) -> dict[str, bytes]:
