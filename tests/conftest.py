@@ -26,6 +26,22 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     opened.close()
 
 
+@pytest.fixture(autouse=True)
+def _reader_of_arrays() -> Iterator[None]:
+    """Zarr's own reader and writer; a stage takes others, for a process that ends with it."""
+    _forget_rust()
+    yield
+    _forget_rust()
+
+
+def _forget_rust() -> None:
+    if os.environ.pop("ZARR_CODEC_PIPELINE__PATH", None):
+        os.environ.pop("ZARR_THREADING__MAX_WORKERS", None)
+        import zarr  # and numpy with it, which counts its threads then
+
+        zarr.config.reset()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the longest files first; all else in its order."""
     items.sort(key=lambda item: not item.nodeid.startswith(FIRST))

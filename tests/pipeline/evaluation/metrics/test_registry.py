@@ -120,7 +120,8 @@ def test_a_metric_that_is_only_registered_becomes_a_column_with_its_arrow(
     sheets = [scored(tmp_path, model, request, seeds) for model, seeds in SHEETS.items()]
     assert sheets[0].read_text().splitlines()[1].endswith("chi-square,L1,status")
     settings = {
-        **{"run": "demo", "protocol": "mit", "seed": 7, "config_digest": "c0", "code": "0"},
+        **{"run": "demo", "results": "", "protocol": "mit", "seed": 7},
+        **{"config_digest": "c0", "code": "0"},
         **{
             "sanity": {},
             "left_out": {},
