@@ -14,7 +14,7 @@ if WORKERS > 1:  # before torch and numpy are imported, which would each take ev
     cores = len(os.sched_getaffinity(0))
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // WORKERS)))
 
-FIRST = ("tests/workflow/", "tests/pipeline/training/")
+FIRST = ("tests/workflow/", "tests/pipeline/training/", "tests/faults/")
 """Folders of the longest files: what starts them last waits for them alone."""
 
 
