@@ -5,6 +5,7 @@
 #   make test                what a change must pass, in parallel; TESTS=tests/model for some of it
 #   make test-all            the slow proofs as well
 #   make faults              kills and full disks at random moments; KILLS=100 FAULTS_SEED=1
+#   make slurm               jobs under a real Slurm of one node, some ended on the way; skipped without
 #   make lint                ruff, mypy, snakefmt, Snakemake's own
 #   make pictures            the pictures of docs/, by the commands that they show
 #   make follow              the last lines of the jobs that run now; LOGS=logs/paper for one run's
@@ -31,7 +32,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PACK := $(BIN)/python -m pipeline.reporting.crate.pack $(if $(RUN),--config run=$(RUN)) \
 	$(if $(STORES),--stores $(STORES))
 
-.PHONY: help tables test test-all faults lint pictures follow report reproduction crate archive recheck
+.PHONY: help tables test test-all faults slurm lint pictures follow report reproduction crate \
+	archive recheck
 .DEFAULT_GOAL := tables
 
 help:
@@ -48,13 +50,17 @@ tables: .venv/.installed
 
 # A file's tests stay together (loadfile): what they share is made once.
 test: .venv/.installed
-	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow" $(TESTS)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not slurm" $(TESTS)
 
 test-all: .venv/.installed
-	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slurm" $(TESTS)
 
 faults: .venv/.installed
 	FAULTS_KILLS=$(KILLS) FAULTS_SEED=$(FAULTS_SEED) $(BIN)/python -m pytest -q -s tests/faults/test_campaign.py
+
+slurm: .venv/.installed
+	$(BIN)/python -m pip install --quiet -c envs/constraints.txt -e '.[slurm]'
+	$(BIN)/python -m pytest -q tests/cluster
 
 lint: .venv/.installed
 	$(BIN)/ruff check

@@ -8,13 +8,16 @@ side. A command runs in it by
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pwd
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +33,8 @@ PATIENCE = 30.0
 """Seconds within which a daemon must answer; each takes about one."""
 _SBIN = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 """Where daemons lie: not every account looks there by itself."""
+_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
+"""Ends a daemon together with this process, should that be killed."""
 # Memory is watched by polling, which needs no rights to cgroups.
 # The node says that it has more than it does (`config_overrides`), so that jobs that ask for what
 # the paper's networks take start on a small machine.
@@ -51,6 +56,7 @@ JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 SlurmdParameters=config_overrides
+MinJobAge=86400
 ReturnToService=2
 StateSaveLocation={folder}/slurmctld
 SlurmdSpoolDir={folder}/slurmd
@@ -197,7 +203,7 @@ class OneNode:
             raise RuntimeError(missing(plugin=False))
         with (self.folder / name / "output").open("wb") as output:
             self._daemons[name] = subprocess.Popen(
-                [program, *options],
+                [*_WITH_US, program, *options],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -205,10 +211,10 @@ class OneNode:
                 start_new_session=True,  # Ctrl-C is for the caller, who then stops them in order
             )
 
-    def _wait(self, name: str, is_up: object) -> None:
+    def _wait(self, name: str, is_up: Callable[[], bool]) -> None:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until and self._daemons[name].poll() is None:
-            if is_up():  # type: ignore[operator]
+            if is_up():
                 return
             time.sleep(0.2)
         said = (self.folder / name / "output").read_text(errors="replace").strip().splitlines()
@@ -243,14 +249,22 @@ class OneNode:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def digests(folder: Path) -> dict[str, str]:
+    """Every file that a run made there, but for TensorBoard's, which hold times of day."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for name in ("data", "results")
+        for path in sorted((folder / name).rglob("*"))
+        if path.is_file() and "tensorboard" not in path.parts
+    }
+
+
 def _field(word: str) -> tuple[str, str]:
     name, _, value = word.partition("=")
     return name, value
 
 
 def _user() -> str:
-    import pwd
-
     return pwd.getpwuid(os.getuid()).pw_name
 
 
@@ -265,8 +279,12 @@ def main() -> int:
     if lacking := missing(plugin=False):
         print(lacking, file=sys.stderr)
         return 1
-    with OneNode(cpus=os.cpu_count() or 1) as slurm:
-        return subprocess.run(sys.argv[1:] or ["sinfo"], env=slurm.environment).returncode
+    try:
+        with OneNode(cpus=os.cpu_count() or 1) as slurm:
+            return subprocess.run(sys.argv[1:] or ["sinfo"], env=slurm.environment).returncode
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":
