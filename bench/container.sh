@@ -51,7 +51,8 @@ buildah build --isolation chroot --file "$clone/envs/Containerfile" --tag "$imag
 echo "== built in $((SECONDS - start)) s"
 
 container=$(buildah from "$image")
-echo "== as $(inside id --user --name), network: $(inside sed -n 's/^ *\(.*\):.*/\1/p' /proc/net/dev)"
+echo "== user: $(inside id --user --name)"
+echo "== network: $(inside sed -n 's/^ *\(.*\):.*/\1/p' /proc/net/dev)"
 inside gfsalnet info
 start=$SECONDS
 # shellcheck disable=SC2016  # the shell inside expands it
