@@ -14,6 +14,7 @@
 #   make crate               the finished run for reviewers, crates/<run>; STORES=50: maps up to 50 MB
 #   make archive             the same as one file, for a journal
 #   make recheck             what a reviewer does with that file: scores and tables once more
+#   make lock                envs/requirements.lock, from pyproject.toml and the constraints
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUN ?=
@@ -33,7 +34,7 @@ PACK := $(BIN)/python -m pipeline.reporting.crate.pack $(if $(RUN),--config run=
 	$(if $(STORES),--stores $(STORES))
 
 .PHONY: help tables test test-all faults slurm lint pictures follow report reproduction crate \
-	archive recheck
+	archive recheck lock
 .DEFAULT_GOAL := tables
 
 help:
@@ -92,3 +93,15 @@ archive: .venv/.installed
 recheck: .venv/.installed
 	for file in $(or $(wildcard crates/gfsalnet-$(or $(RUN),*)-*.zip),crates); do \
 		$(BIN)/python -m pipeline.reporting.crate.recheck $$file || exit 1; done
+
+# In an environment of its own, since the tests and the workflow need no uv. The lines above the
+# packages stay as they are. hatchling builds the wheel.
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv==0.13.9
+	sed '/^#/!d' envs/requirements.lock >build/requirements.lock
+	echo hatchling | build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+		--default-index https://pypi.org/simple --generate-hashes --no-annotate --no-header \
+		--no-emit-package torch --no-emit-package torchvision --constraints envs/constraints.txt \
+		--extra crate --extra slurm pyproject.toml - >>build/requirements.lock
+	mv build/requirements.lock envs/requirements.lock

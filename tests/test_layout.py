@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import ast
 import graphlib
-import itertools
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(path for name in ("pipeline", "model") for path in (ROOT / name).rglob("*.py"))
@@ -189,28 +186,6 @@ def test_generated_folders_are_ignored() -> None:
     folders = {"raw", "data", "results", "logs"}
     assert {f"/{folder}" for folder in folders} <= set((ROOT / ".gitignore").read_text().split())
     assert not [name for name in tracked() if name.split("/")[0] in folders]
-
-
-def pins(lines: list[str]) -> dict[str, str]:
-    found = (re.match(r"[\s-]*([\w.-]+)(?:\[\w+\])?==(\S+)$", line) for line in lines)
-    return {match[1].lower(): match[2] for match in found if match}
-
-
-def test_every_dependency_is_pinned() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = itertools.chain.from_iterable(project["optional-dependencies"].values())
-    wanted = [one for one in [*project["dependencies"], *extras] if project["name"] not in one]
-    pinned = pins((ROOT / "envs/constraints.txt").read_text().splitlines())
-    for requirement in map(Requirement, wanted):
-        assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
-
-
-@pytest.mark.parametrize("name", ["data", "torch"])
-def test_conda_environments_have_the_same_pins(name: str) -> None:
-    pinned = pins((ROOT / "envs/constraints.txt").read_text().splitlines())
-    environment = pins((ROOT / f"envs/{name}.yaml").read_text().splitlines())
-    assert environment
-    assert environment.items() <= pinned.items()
 
 
 @pytest.mark.parametrize("name", ["default", "slurm", "gpu"])
