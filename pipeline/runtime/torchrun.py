@@ -15,8 +15,10 @@ def command(count: int, module: str, arguments: list[str]) -> list[str]:
     """The command line that runs a stage's module in `count` processes."""
     passed_on = f"--signals-to-handle=SIGQUIT,{','.join(signal.name for signal in SIGNALS)}"
     options = ["--standalone", f"--nproc-per-node={count}", passed_on]
-    several = ["-m", "torch.distributed.run", *options]
-    return [sys.executable, *(several if count > 1 else []), "-m", module, *arguments]
+    # After `--` torchrun takes no word for its own: Python 3.11's argparse refuses `--log`, with
+    # which two of its options begin.
+    several = ["-m", "torch.distributed.run", *options, "-m", "--"]
+    return [sys.executable, *(several if count > 1 else ["-m"]), module, *arguments]
 
 
 def take_cards(count: int) -> None:
