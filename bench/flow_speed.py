@@ -29,8 +29,11 @@ from torch import Tensor, nn
 from torch.nn.functional import grid_sample, pad, unfold
 
 from model.flow.correlation import correlation
-from model.flow.layers import CHANNELS, FINEST
+from model.flow.layers import CHANNELS, FINEST, Convolution
 from model.flow.pwcnet import REACH, PWCNet
+from pipeline.config.data import PwcnetFlow
+from pipeline.planning.load import configured
+from pipeline.preprocessing.network_flow import load_pwcnet
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = 8
@@ -135,15 +138,18 @@ def all_levels(way: Callable[[Tensor, Tensor], Tensor], pairs: list[tuple[Tensor
 
 
 def layers_alone(network: PWCNet, run: Work) -> Work:
-    """The convolutions of a run again, on the inputs that they had in it, and nothing else."""
+    """The convolutions of a run again, with their LeakyReLU, on its inputs, and nothing else."""
     calls: list[tuple[nn.Module, Tensor]] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor], _: Tensor) -> None:
         calls.append((module, inputs[0].clone(memory_format=torch.preserve_format)))
 
+    fused = {one[0] for one in network.modules() if isinstance(one, Convolution)}
+    alone = {one for one in network.modules() if isinstance(one, nn.Conv2d)} - fused
     with ExitStack() as hooks:
         for module in network.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            # What a Convolution calls is part of it.
+            if isinstance(module, (Convolution, nn.ConvTranspose2d)) or module in alone:
                 handle = module.register_forward_hook(note)
                 hooks.callback(handle.remove)
         run()
@@ -168,6 +174,15 @@ def networks(rounds: int) -> list[str]:
         with looped:
             plain.quarter_flow(first, second)
 
+    settings = configured("paper").flow
+    assert isinstance(settings, PwcnetFlow)
+    shipped = load_pwcnet(Path(settings.weights), settings.sha256)
+    shipped_clip = partial(in_bfloat16, partial(shipped.clip_flow, torch.rand(CLIP + 1, 3, *FRAME)))
+
+    def in_two_steps() -> None:
+        with patch("model.flow.layers.fuses", lambda _: False):
+            shipped_clip()
+
     half = partial(in_bfloat16, run)
     clip = partial(own.clip_flow, torch.rand(CLIP + 1, 3, *FRAME))
     rows: dict[str, Work] = {
@@ -178,6 +193,8 @@ def networks(rounds: int) -> list[str]:
         "bfloat16 autocast, its convolutions alone": partial(in_bfloat16, layers_alone(own, half)),
         f"float32, a clip of {CLIP + 1} frames": clip,
         f"bfloat16 autocast, a clip of {CLIP + 1} frames": partial(in_bfloat16, clip),
+        f"the same, shipped weights, LeakyReLU apart, a clip of {CLIP + 1} frames": in_two_steps,
+        f"the same, shipped weights, a clip of {CLIP + 1} frames": shipped_clip,
     }
     taken = seconds(rows, rounds)
     taken = {name: value / (CLIP if "clip" in name else 1) for name, value in taken.items()}

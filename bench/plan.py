@@ -207,7 +207,6 @@ def measure(folders: list[Path], times: int) -> tuple[Measured, int]:
         if not options:
             for folder in folders:
                 make_outputs(folder)
-                snakemake(folder)
         found[what] = ([], [])
         for _, (side, folder) in itertools.product(range(times), enumerate(folders)):
             seconds, output = snakemake(folder, *options)
@@ -232,8 +231,11 @@ def main() -> None:
             write_missing_sheets(folder, cfg)
         files = set(raw_files(folders[0], cfg))
         touch_all(files)
+        raw = cfg.pathvars["raw"]
         for folder in folders[1:]:
-            (folder / cfg.pathvars["raw"]).symlink_to(folders[0] / cfg.pathvars["raw"])
+            (folder / raw).mkdir()
+            for dataset in (folders[0] / raw).iterdir():
+                (folder / raw / dataset.name).symlink_to(dataset)
         found, jobs = measure(folders, asked.times)
     publish("plan", report(len(files), jobs, found, asked.before))
 

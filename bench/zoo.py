@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import math
 import os
 import tempfile
 import time
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, register_flop_formula
 
 from model.sight import see, sight_of
 from pipeline.planning.load import of_the_papers
@@ -107,6 +108,13 @@ def gflop(model: Model, height: int, width: int, rate: float = 30.0) -> tuple[fl
     estimate = build_estimator(model.flow, torch.get_num_threads())
     frames = np.random.default_rng(0).integers(256, size=(3, *size, 3), dtype=np.uint8)
     return seen, _counted(partial(estimate, frames)) / (len(frames) - 1)
+
+
+@register_flop_formula(torch.ops.mkldnn._convolution_pointwise)
+def _fused(frames: Any, weight: Any, *_: Any, out_shape: Any, **__: Any) -> int:
+    """Operations of a convolution that is fused with what follows it (model/flow/layers.py)."""
+    places = out_shape[0] * math.prod(out_shape[2:])
+    return int(2 * places * math.prod(weight))
 
 
 @torch.inference_mode()

@@ -9,6 +9,7 @@ Flow inside the network is in units of FLOW_UNIT pixels of the input at every le
 weights expect it. Layers use channels_last memory, the format of the cost volume.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -26,10 +27,10 @@ from model.flow.layers import (
     FINEST,
     FLOW_UNIT,
     SLOPE,
+    Convolution,
     Decoder,
     Enlarge,
     context_network,
-    convolution,
     initialise,
 )
 from model.flow.released_weights import released_names
@@ -76,8 +77,10 @@ def standardised(features: Tensor) -> Tensor:
     """
     wide = features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
     wide = wide - wide.mean(dim=(2, 3), keepdim=True)
-    spread = wide.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-    return (wide / (spread + LEAST_SPREAD)).to(features.dtype)
+    length: Tensor = torch.linalg.vector_norm(wide, dim=(1, 2, 3), keepdim=True)
+    spread = length / math.sqrt(math.prod(wide.shape[1:]))
+    even: Tensor = wide / (spread + LEAST_SPREAD)
+    return even.to(features.dtype)
 
 
 class PWCNet(nn.Module):
@@ -114,9 +117,9 @@ class PWCNet(nn.Module):
         self.prepare = standardised if normalised else nn.Identity()
         self.features = nn.ModuleList(
             nn.Sequential(
-                convolution(inputs, outputs, stride=2),
-                convolution(outputs, outputs),
-                convolution(outputs, outputs),
+                Convolution(inputs, outputs, stride=2),
+                Convolution(outputs, outputs),
+                Convolution(outputs, outputs),
             )
             for inputs, outputs in pairwise((3, *channels))
         )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, grid_sample, interpolate, leaky_relu, pad
 
+from model.flow import layers
 from model.flow.loss import flow_loss
 from model.flow.pwcnet import PWCNet, warp
 
@@ -266,3 +267,31 @@ def test_learns_a_constant_shift_through_all_levels() -> None:
     with torch.no_grad():
         flow = network.quarter_flow(first, second)
     torch.testing.assert_close(flow.mean(dim=(2, 3)), truth[:, :, 0, 0], atol=1, rtol=0)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_fused_convolution_is_that_of_its_two_layers(stride: int) -> None:
+    torch.manual_seed(0)
+    layer = layers.Convolution(5, 7, stride=stride, dilation=2 // stride)
+    frames = torch.randn(2, 5, 12, 16).contiguous(memory_format=torch.channels_last)
+    expected = layer(frames)
+    assert expected.requires_grad
+    with torch.inference_mode():
+        torch.testing.assert_close(layer(frames), expected.detach(), atol=1e-6, rtol=1e-6)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = layer(frames)
+        assert half.dtype == torch.bfloat16
+        # As near as any number of 8 bits can be to the sum of products of such numbers.
+        torch.testing.assert_close(half.float(), expected.detach(), atol=0.03, rtol=0.02)
+        double = layer.double()(frames.double())
+    torch.testing.assert_close(double.float(), expected.detach(), atol=1e-5, rtol=1e-5)
+
+
+def test_where_nothing_is_fused_the_flow_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network = PWCNet(normalised=True).eval()
+    frames = torch.rand(3, 3, 96, 128)
+    with torch.inference_mode():
+        fused = network.clip_flow(frames)
+        monkeypatch.setattr(layers, "fuses", lambda _: False)
+        torch.testing.assert_close(network.clip_flow(frames), fused, atol=1e-4, rtol=1e-4)
