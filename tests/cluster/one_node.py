@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -245,7 +246,8 @@ class OneNode:
                 daemon.wait()
         self._daemons.clear()
         for folder in sorted(FREEZER.glob(f"slurm_{self.name}/**/"), reverse=True):
-            folder.rmdir()
+            with suppress(OSError):  # a process that ends slowly still lies there
+                folder.rmdir()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
