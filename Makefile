@@ -3,7 +3,7 @@
 #   make tables              every table, from a cold checkout
 #   make tables RUN=real     another run of config.yaml; CORES=4 limits the cores
 #   make test                what a change must pass, in parallel; TESTS=tests/model for some of it
-#   make test-all            the slow proofs as well
+#   make test-slow           the slow proofs; make test-all: both
 #   make faults              kills and full disks at random moments; KILLS=100 FAULTS_SEED=1
 #   make slurm               jobs under a real Slurm of one node, some ended on the way; skipped without
 #   make lint                ruff, mypy, snakefmt, Snakemake's own
@@ -33,8 +33,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PACK := $(BIN)/python -m pipeline.reporting.crate.pack $(if $(RUN),--config run=$(RUN)) \
 	$(if $(STORES),--stores $(STORES))
 
-.PHONY: help tables test test-all faults slurm lint pictures follow report reproduction crate \
-	archive recheck lock
+.PHONY: help tables test test-slow test-all faults slurm lint pictures follow report reproduction \
+	crate archive recheck lock
 .DEFAULT_GOAL := tables
 
 help:
@@ -52,6 +52,9 @@ tables: .venv/.installed
 # A file's tests stay together (loadfile): what they share is made once.
 test: .venv/.installed
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not slurm" $(TESTS)
+
+test-slow: .venv/.installed
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "slow and not slurm" $(TESTS)
 
 test-all: .venv/.installed
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slurm" $(TESTS)
