@@ -25,9 +25,9 @@ from pipeline.planning.needs import (
     without_absent,
 )
 from pipeline.planning.provenance import CODE, ROOT
-from pipeline.planning.yaml_file import read_yaml
 from pipeline.runtime.errors import InputError, meant
 from pipeline.runtime.sheets import read_rows
+from pipeline.runtime.yaml_file import read_yaml
 
 RIVALS = "workflow/published/rivals.csv"
 """Sheet of what others published of the papers' rivals."""

@@ -9,11 +9,11 @@ from pipeline.planning.fetchable import FETCHABLE
 from pipeline.planning.load import complete, load
 from pipeline.planning.needs import given, has_clips, left_out, used_splits
 from pipeline.planning.rows import all_measured
-from pipeline.planning.yaml_file import read_yaml
 from pipeline.raw.near_misses import near_folder, near_miss
 from pipeline.raw.presence import missing_files
 from pipeline.raw.splits import read_sheet
 from pipeline.runtime.errors import InputError, meant
+from pipeline.runtime.yaml_file import read_yaml
 
 TAUGHT = ("drawn", "crops", "films", "pictures")
 """Datasets of run light that target `teach` makes."""

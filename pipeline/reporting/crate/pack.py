@@ -23,7 +23,6 @@ from pipeline.config.config import Config
 from pipeline.planning.load import complete, load, merged
 from pipeline.planning.provenance import CODE, ROOT
 from pipeline.planning.targets import training_logs
-from pipeline.planning.yaml_file import read_yaml
 from pipeline.reporting.crate import circumstances
 from pipeline.reporting.crate.about import write_about
 from pipeline.reporting.crate.archive import archive
@@ -45,6 +44,7 @@ from pipeline.runtime.cli import in_a_line
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import disk_errors, remove
 from pipeline.runtime.version import VERSION
+from pipeline.runtime.yaml_file import read_yaml
 from pipeline.stores.manifests import LISTING, read_listing, write_json
 
 CRATES: Final = Path("crates")

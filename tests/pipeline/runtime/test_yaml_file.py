@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from pipeline.planning.provenance import ROOT
-from pipeline.planning.yaml_file import read_yaml
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.yaml_file import read_yaml
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 8)}]\n"
