@@ -145,7 +145,10 @@ def blamed(error: OSError, paths: list[Path]) -> Path:
     if error.errno not in _FULL:
         return next(iter([*outputs, *paths]), Path.cwd())
     candidates = [*outputs, Path(tempfile.gettempdir())]
-    known = {path: free for path in candidates if (free := _free(path)) is not None}
+    # Each disk is asked once: others write to it, and of equal paths the first is meant.
+    disks = {path: os.stat(_existing(path)).st_dev for path in candidates}
+    free = {disk: _free(path) for path, disk in reversed(disks.items())}
+    known = {path: left for path, disk in disks.items() if (left := free[disk]) is not None}
     return min(known, key=known.__getitem__, default=Path.cwd())
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -16,6 +20,7 @@ import pytest
 from pipeline.config.data import DisFlow
 from pipeline.runtime.cli import main
 from pipeline.runtime.errors import InputError
+from pipeline.runtime.files import blamed
 from tests.builders import ROOT
 
 SEEN: dict[str, Any] = {}
@@ -78,6 +83,16 @@ def test_what_the_disk_refuses_is_one_line(tmp_path: Path, number: int, named: i
     assert isinstance(stopped.value.code, str)
     assert stopped.value.code.startswith(f"python -m {__name__}: {out}: ")
     assert "\n" not in stopped.value.code
+
+
+def test_a_disk_that_others_fill_meanwhile_is_still_that_of_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = itertools.count(1000, -1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(left)))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    out = tmp_path / "scores.csv"
+    assert blamed(OSError(errno.ENOSPC, "full"), [out]) == out
 
 
 @pytest.mark.parametrize("number", [errno.EBADF, errno.EINVAL])
