@@ -146,7 +146,7 @@ def blamed(error: OSError, paths: list[Path]) -> Path:
         return next(iter([*outputs, *paths]), Path.cwd())
     candidates = [*outputs, Path(tempfile.gettempdir())]
     # Each disk is asked once: others write to it, and of equal paths the first is meant.
-    disks = {path: _existing(path).stat().st_dev for path in candidates}
+    disks = {path: _disk(path) for path in candidates}
     free = {disk: _free(path) for path, disk in reversed(disks.items())}
     known = {path: left for path, disk in disks.items() if (left := free[disk]) is not None}
     return min(known, key=known.__getitem__, default=Path.cwd())
@@ -165,6 +165,11 @@ def _free(path: Path) -> int | None:
     with suppress(OSError):
         return shutil.disk_usage(_existing(path)).free
     return None
+
+
+def _disk(path: Path) -> int:
+    """Number of the disk that a path is on, or will be."""
+    return _existing(path).stat().st_dev
 
 
 def _existing(path: Path) -> Path:

@@ -150,6 +150,7 @@ def test_a_full_disk_is_that_of_an_output(
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(less))
     free = {full: 0, store: 100, less: 1000}
     monkeypatch.setattr("pipeline.runtime.files._free", free.get)
+    monkeypatch.setattr("pipeline.runtime.files._disk", [full, store, less].index)
     monkeypatch.setattr("pipeline.runtime.files._room", lambda _: [])
     arguments = ["--frames", str(full), "--store", str(store), "--number", str(number)]
     for culprit in (store, less):
