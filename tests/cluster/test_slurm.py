@@ -22,7 +22,7 @@ FITTING = "logs/demo/fit/mean_map/setting_1_ucf_sports.log"
 TRAINING = "logs/demo/finetune/gfsalnet/setting_1_ucf_sports.log"
 LACKING = missing()
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(LACKING is not None, reason=LACKING or "")]
-PATIENCE = 900.0
+PATIENCE = 2400
 """Seconds that the whole run may take; with a core for each of its jobs it takes two minutes."""
 
 
