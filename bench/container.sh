@@ -32,7 +32,7 @@ imported() { # a tar of a root file system, as an image
 }
 
 inside() {
-    unshare --net buildah run --isolation chroot --volume "$work/inside:/work" "$container" -- "$@"
+    unshare --net buildah run --isolation chroot --volume "$work/inside:/workflow" "$container" -- "$@"
 }
 
 digests() {
