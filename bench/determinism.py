@@ -1,6 +1,6 @@
 """Which results of a run are the same bytes again, and what changes them.
 
-Makes the tables in clones of this checkout's last commit: twice alike, with two cores at a time,
+Makes the tables in copies of this checkout: twice alike, with two cores at a time,
 and then with something changed that no result should depend on but may: threads of a job, and the
 instructions of the processor that torch and its kernels may use (another processor, as far as one
 machine can be another). Every file of results is compared with that of the first clone. Run from
@@ -12,21 +12,20 @@ anywhere; ten minutes and more for each clone of the demo, or two with --without
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pages import publish, with_python
+from slurm import TARGET, copied, made
 
 from pipeline.runtime.sheets import read_rows
+from tests.cluster.one_node import digests
 
-ROOT = Path(__file__).resolve().parents[1]
+KINDS = {"saliency": "maps"}
+"""Folder of results -> what is in it, where that has another name."""
 THREADED = ("pretrain", "finetune", "predict", "fit", "flow")
 """Rules whose jobs may compute on several threads."""
 
@@ -53,51 +52,13 @@ WAYS = (
 )
 
 
-def made(way: Way, folder: Path, run: str, without: list[str]) -> Path:
-    """A clone in which the tables were made in a way.
-
-    Raises:
-        SystemExit: Snakemake failed; its output is printed.
-    """
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
-    config = [f"run={run}", *([f"without=[{','.join(without)}]"] if without else [])]
-    command = [sys.executable, "-m", "snakemake", "--cores", str(way.cores), "--config", *config]
-    done = subprocess.run(
-        [*command, *way.options, "--", "results/tables"],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)} | dict(way.environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"{way.name}: {' '.join(command)}\n{done.stdout}")
-    return folder
-
-
-def files(folder: Path, run: str) -> Iterator[tuple[str, Path]]:
-    """Every file of tables, weights, scores and stores, with its kind."""
-    kinds = {
-        "tables": ["results/tables"],
-        "scores": [f"results/{run}/scores"],
-        "maps": [f"results/{run}/saliency"],
-        "weights": [f"results/{run}/weights"],
-        "data": [f"data/{run}"],
-    }
-    for kind, parts in kinds.items():
-        for part in parts:
-            for path in sorted((folder / part).rglob("*")):
-                if path.is_file():
-                    yield kind, path.relative_to(folder)
-
-
-def digests(folder: Path, run: str) -> dict[str, dict[str, str]]:
+def by_kind(folder: Path) -> dict[str, dict[str, str]]:
     """Kind -> file -> SHA-256."""
     found: dict[str, dict[str, str]] = {}
-    for kind, path in files(folder, run):
-        digest = hashlib.sha256((folder / path).read_bytes()).hexdigest()
-        found.setdefault(kind, {})[str(path)] = digest
+    for path, digest in digests(folder).items():
+        parts = path.split("/")
+        kind = "data" if parts[0] == "data" else parts[1] if parts[1] == "tables" else parts[2]
+        found.setdefault(KINDS.get(kind, kind), {})[path] = digest
     return found
 
 
@@ -136,18 +97,22 @@ def main() -> None:
         if way.name in kept:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            clone = made(way, Path(folder) / "clone", given.run, given.without)
-            kept[way.name] = {"files": digests(clone, given.run), "cells": cells(clone)}
+            clone = copied(Path(folder) / "clone")
+            config = [f"run={given.run}"]
+            config += [f"without=[{','.join(given.without)}]"] if given.without else []
+            options = ("--cores", str(way.cores), "--config", *config, *way.options)
+            made(clone, dict(os.environ) | dict(way.environment), *options, "--", TARGET)
+            kept[way.name] = {"files": by_kind(clone), "cells": cells(clone)}
         print(way.name, "made", flush=True)
         if given.keep:
             given.keep.write_text(json.dumps(kept))
-    publish("determinism.md", page(kept, given.run, given.without))
+    publish("determinism", page(kept, given.run, given.without))
 
 
 def page(kept: dict[str, dict[str, Any]], run: str, without: list[str]) -> str:
     """The page of what was found: way -> digests of `files`, and `cells`."""
     first = kept[WAYS[0].name]["files"]
-    kinds = [kind for kind in ("data", "weights", "maps", "scores", "tables") if kind in first]
+    kinds = list(first)
     left = f", without {', '.join(without)}" if without else ""
     lines = [
         "# What is the same again",

@@ -107,6 +107,7 @@ def trained(training: Sequence[Part], seed: int, weights: Path) -> float:
             threads=THREADS,
             code="bench",
             checkpoints=weights.with_suffix(".checkpoints"),
+            checkpoint_minutes=30,
             board=weights.with_suffix(".board"),
             weights=weights,
             log=weights.with_suffix(".csv"),

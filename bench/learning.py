@@ -92,6 +92,7 @@ def arguments(network: dict[str, Any], dataset: str, weights: Path, seed: int) -
         "threads": THREADS,
         "code": "bench",
         "checkpoints": weights.parent / "checkpoints",
+        "checkpoint_minutes": 30,
         "board": weights.parent / "board",
         "weights": weights,
         "log": weights.with_suffix(".csv"),

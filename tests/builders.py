@@ -85,7 +85,6 @@ def training(**changes: Any) -> Training:
         "compile": False,
         "shrink": (1,),
         "checkpoint": 1000,  # beyond the end: no checkpoint is written
-        "checkpoint_minutes": 60.0,
     }
     return Training(**settings | changes)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from os.path import normpath
 from typing import Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import PositiveInt, model_validator
 
 from pipeline.config.data import Dataset, Flow, Frames, MetaDataset, Submission
 from pipeline.config.evaluation import Alignment, Score, Table, Tolerance
@@ -88,6 +88,9 @@ class Config(Section):
     """Pretrainings by name, for models whose key `pretraining` gives this name."""
     trainings: dict[Name, Training]
     """Trainings by the name that rows of tables give (Sec. IV-B)."""
+    checkpoint_minutes: PositiveInt
+    """Minutes after which a training saves its state, also between two times `checkpoint`. A
+    resource of the rules: `--set-resources finetune:checkpoint_minutes=10`. Changes no result."""
     fitting: Fitting
     score: Score
     alignment: Alignment

@@ -92,11 +92,10 @@ class FlowTraining(Section):
     gradient_norm: PositiveFloat
     """Largest norm of the gradient; longer ones are shortened to it."""
     autocast: bool
-    """Whether to compute in bfloat16 where that is safe; faster where the processor has it."""
+    """Whether to compute in bfloat16 where that is safe, which is faster on processors that support
+    it."""
     checkpoint: PositiveInt
     """Iterations between checkpoints, at which the held-out error is measured as well."""
-    checkpoint_minutes: PositiveFloat
-    """Minutes after which the state is saved in any case."""
     held_out: PositiveInt
     """Number of pairs on which the error is measured only; they are the same for every seed."""
 
@@ -261,8 +260,6 @@ class Recipe(Section):
     """Whether half of the batches, by chance, are mirrored left to right."""
     checkpoint: PositiveInt
     """Iterations between checkpoints, at which held-out clips are measured as well."""
-    checkpoint_minutes: PositiveFloat
-    """Minutes after which the state is saved in any case: what a kill costs at most."""
 
     @model_validator(mode="after")
     def _has_one_length(self) -> Self:

@@ -170,7 +170,9 @@ class Settings:
         facts = {"run": cfg.run, "dataset": dataset, "truth": truth_in_words(cfg, dataset), **words}
         if table:
             facts["protocol"] = self.protocol(wildcards)
-        if any(words.values()):
+        if training := words["training"]:
+            facts["seed"] = str(needs.seed_of(cfg, training))
+        elif table:
             facts["seed"] = str(cfg.seed)
         return json.dumps(facts)
 

@@ -272,7 +272,9 @@ def _clip_pages(page: Page, settings: TablesSettings, folder: Path) -> ClipPages
     to = os.path.relpath(settings.results, folder)
     listing = clips_page(dataset)
     links = {clip: quote(f"{to}/{clip_page(dataset, clip)}") for clip, _, _ in page.clips.rows}
-    return ClipPages(f"{settings.results}/{listing}", links, quote(f"{to}/{listing}"))
+    target = f"{settings.results}/{listing}"
+    command = f"snakemake --cores 1 --config run={settings.run} -- {target}"
+    return ClipPages(command, links, quote(f"{to}/{listing}"))
 
 
 def _unprinted(

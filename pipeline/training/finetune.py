@@ -37,6 +37,7 @@ def finetune(
     threads: int,
     code: str,
     checkpoints: Path,
+    checkpoint_minutes: int,
     board: Path,
     weights: Path,
     log: Path,
@@ -58,7 +59,7 @@ def finetune(
     held_out = None
     if validation_frames:
         held_out = samples_for(built, settings, *measured, overlapping=False)
-    run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
+    run = Run(settings, loss, seed, threads, network, code, checkpoints, board, checkpoint_minutes)
     train_to(weights, log, built, samples, run, held_out)
 
 

@@ -44,7 +44,7 @@ def fingerprint(
     for name, tensor in network.state_dict().items():
         start.update(name.encode() + tensor.cpu().numpy().tobytes())
     facts = [
-        run.settings.model_dump(exclude={"checkpoint", "checkpoint_minutes"}),
+        run.settings.model_dump(exclude={"checkpoint"}),
         run.loss and run.loss.model_dump(),
         run.seed,
         run.threads,
@@ -168,7 +168,7 @@ def _iterate(
                 )
             board.write(dict(zip(trainer.columns(), row, strict=True)))
             stop = processes.all_max(interruption.received, trainer.device)
-            is_late = time.monotonic() - saved >= 60 * run.settings.checkpoint_minutes
+            is_late = time.monotonic() - saved >= 60 * run.checkpoint_minutes
             if processes.first and (is_due() or stop or is_late):
                 board.flush()
                 # The last state only spares time, should the weights not find room on the disk.

@@ -32,6 +32,7 @@ def pretrain(
     threads: int,
     code: str,
     checkpoints: Path,
+    checkpoint_minutes: int,
     board: Path,
     weights: Path,
     log: Path,
@@ -54,7 +55,7 @@ def pretrain(
         held_out = samples_for(
             stream, image, validation_frames, [], validation_gaze, validation_density
         )
-    run = Run(settings, loss, seed, threads, network, code, checkpoints, board)
+    run = Run(settings, loss, seed, threads, network, code, checkpoints, board, checkpoint_minutes)
     train_to(weights, log, stream, samples, run, held_out)
 
 

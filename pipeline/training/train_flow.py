@@ -141,6 +141,7 @@ def train_flow(
     threads: int,
     code: str,
     checkpoints: Path,
+    checkpoint_minutes: int,
     board: Path,
     weights: Path,
     log: Path,
@@ -172,7 +173,7 @@ def train_flow(
             "code": code,
         }
 
-    run = Run(settings, None, seed, threads, network, code, checkpoints, board)
+    run = Run(settings, None, seed, threads, network, code, checkpoints, board, checkpoint_minutes)
     train_to(weights, log, pwcnet, samples, run, held_out, kind=FlowTrainer, facts=facts)
 
 

@@ -152,6 +152,7 @@ def train_image_flow(
     threads: int,
     code: str,
     checkpoints: Path,
+    checkpoint_minutes: int,
     board: Path,
     weights: Path,
     log: Path,
@@ -166,7 +167,7 @@ def train_image_flow(
     held_out = MotionSamples(validation_frames, validation_flow) if validation_frames else None
     image_flow = build_start(network, samples, clustered, seed)
     load_backbone(image_flow, backbone, sha256)
-    run = Run(settings, None, seed, threads, network, code, checkpoints, board)
+    run = Run(settings, None, seed, threads, network, code, checkpoints, board, checkpoint_minutes)
     train_to(weights, log, image_flow, samples, run, held_out, kind=ImageFlowTrainer)
 
 

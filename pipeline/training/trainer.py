@@ -1,5 +1,6 @@
 """What a training is, for the loop: a network, an optimiser, a loss and the values of its log."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -35,6 +36,8 @@ class Run(NamedTuple):
     """Folder of the state: written every `settings.checkpoint` iterations, removed at the end."""
     board: Path | None
     """Folder for TensorBoard; None: no curves."""
+    checkpoint_minutes: float = math.inf
+    """Minutes after which the state is written in any case."""
 
 
 class Trainer(ABC, Generic[AnyBatch]):

@@ -27,6 +27,7 @@ rule pretrain:
     resources:
         mem_mb=settings.training_memory,
         processes=1,
+        checkpoint_minutes=cfg.checkpoint_minutes,  # no param: it changes no weight
     params:
         inputs=lists("frames", "gaze", "density", validation=True),
         code=settings.network_code("pipeline.training.pretrain"),
@@ -42,7 +43,8 @@ rule pretrain:
         " --network {params.network:q} --backbone {input.backbone:q} --sha256 {params.sha256:q}"
         " {params.inputs:q} --settings {params.settings:q} --loss {params.loss:q}"
         " --seed {params.seed} --threads {threads} --code {params.code}"
-        " --checkpoints {params.checkpoints:q} --board {params.board:q}"
+        " --checkpoints {params.checkpoints:q}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --board {params.board:q}"
         " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
@@ -77,6 +79,7 @@ rule finetune:
     resources:
         mem_mb=settings.training_memory,
         processes=1,
+        checkpoint_minutes=cfg.checkpoint_minutes,  # no param: it changes no weight
     params:
         inputs=lists("frames", "flow", "gaze", "density", validation=True),
         code=settings.network_code("pipeline.training.finetune"),
@@ -93,6 +96,7 @@ rule finetune:
         " --sha256 {params.sha256:q} {params.inputs:q}"
         " --settings {params.settings:q} --loss {params.loss:q} --seed {params.seed}"
         " --threads {threads} --code {params.code} --checkpoints {params.checkpoints:q}"
+        " --checkpoint-minutes {resources.checkpoint_minutes}"
         " --board {params.board:q} --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
@@ -171,6 +175,7 @@ rule train_flow:
     resources:
         mem_mb=memory(8000),
         processes=1,
+        checkpoint_minutes=cfg.checkpoint_minutes,  # no param: it changes no weight
     params:
         code=code_digest("pipeline.training.train_flow"),
         network=as_json(cfg.flow_weights.network),
@@ -182,7 +187,8 @@ rule train_flow:
         "exec python -m pipeline.runtime.torchrun {resources.processes} pipeline.training.train_flow"
         " --settings {params.settings:q} --network {params.network:q}"
         " --images {input.images:q} --start {input.start:q} --seed {params.seed} --threads {threads}"
-        " --code {params.code} --checkpoints {params.checkpoints:q} --board {params.board:q}"
+        " --code {params.code} --checkpoints {params.checkpoints:q}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --board {params.board:q}"
         " --weights {output.weights:q} --log {output.log:q} &> {log:q}"
 
 
@@ -209,6 +215,7 @@ rule train_image_flow:
     resources:
         mem_mb=memory(16000),
         processes=1,
+        checkpoint_minutes=cfg.checkpoint_minutes,  # no param: it changes no weight
     params:
         inputs=lists("frames", "flow", validation=True),
         code=code_digest("pipeline.training.train_image_flow"),
@@ -224,5 +231,6 @@ rule train_image_flow:
         " --network {params.network:q} --clustered {params.clustered} --backbone {input.backbone:q}"
         " --sha256 {params.sha256:q} {params.inputs:q} --settings {params.settings:q}"
         " --seed {params.seed} --threads {threads} --code {params.code}"
-        " --checkpoints {params.checkpoints:q} --board {params.board:q}"
+        " --checkpoints {params.checkpoints:q}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --board {params.board:q}"
         " --weights {output.weights:q} --log {output.log:q} &> {log:q}"

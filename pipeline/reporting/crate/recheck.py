@@ -77,7 +77,7 @@ def _scores(crate: Path) -> list[str]:
             sheet = Path(call["output"])
             made = Path(folder, *sheet.parts[-5:])
             made.parent.mkdir(parents=True, exist_ok=True)
-            _run(call["module"], [*call["words"], call["out"], str(made)])
+            run_stage(call["module"], [*call["words"], call["out"], str(made)])
             if made.read_bytes() != sheet.read_bytes():
                 differing.append(f"{sheet} ({_distance(sheet, made)})")
     others = len(calls) - again
@@ -111,7 +111,7 @@ def _tables(crate: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         _mirror(crate.resolve(), Path(folder))
         with chdir(folder):
-            _run("pipeline.reporting.tables", [f"@{TABLES_WORDS}", "--out", TABLES])
+            run_stage("pipeline.reporting.tables", [f"@{TABLES_WORDS}", "--out", TABLES])
         there, made = _content(crate / TABLES), _content(Path(folder, TABLES))
     differing = sorted(
         name for name in {*there, *made} if there.get(name, b"") != made.get(name, b"")
@@ -145,7 +145,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _run(module: str, words: Sequence[str]) -> None:
+def run_stage(module: str, words: Sequence[str]) -> None:
     """Run a stage in this process; its imports are then there for the next one.
 
     Raises:

@@ -169,8 +169,8 @@ class ClipTable:
 class ClipPages:
     """The pages of the clips of a table, which are made when they are asked for."""
 
-    listing: str
-    """File that lists them, as `snakemake` is asked for it."""
+    command: str
+    """Command that makes them and their listing."""
     links: dict[str, str]
     """Clip -> link to its page, from the folder of the tables."""
     link: str

@@ -139,8 +139,9 @@ def test_killed_while_it_is_measured_it_loses_nothing(
 def test_killed_it_loses_the_minutes_since_its_last_state(whole: Whole, tmp_path: Path) -> None:
     """Two iterations fit between two states, whatever `checkpoint` is; the rest is as usual."""
     samples, rows, moment = whole.samples, whole.rows, [0.0]
-    run = run_in(tmp_path / "killed", checkpoint=3, checkpoint_minutes=2.0)
-    rare = run._replace(settings=run.settings.model_copy(update={"checkpoint": 10**6}))
+    run = run_in(tmp_path / "killed", checkpoint=3)
+    seldom = run.settings.model_copy(update={"checkpoint": 10**6})
+    rare = run._replace(settings=seldom, checkpoint_minutes=2)
 
     def a_minute_later() -> None:
         moment[0] += 60

@@ -262,7 +262,8 @@ def test_the_authors_trainings_follow_each_other(samples: TrainingSamples, tmp_p
         **stores,
         **{f"validation_{kind}": stores[kind] for kind in stores},
         **{"loss": LOSS, "seed": 1, "threads": 1, "code": "code", "backbone": [], "sha256": None},
-        **{"checkpoints": tmp_path / "checkpoints", "board": tmp_path / "board"},
+        **{"checkpoints": tmp_path / "checkpoints", "checkpoint_minutes": 30},
+        "board": tmp_path / "board",
         "network": {"network": "salgan", "frozen_blocks": 3, **narrow},
     }
     flow: dict[str, Any] = {"flow": [], "validation_flow": []}

@@ -34,6 +34,7 @@ def test_a_network_without_a_backbone_takes_no_weights_for_one(tmp_path: Path) -
         "threads": 1,
         "code": "code",
         "checkpoints": tmp_path / "checkpoints",
+        "checkpoint_minutes": 30,
         "board": tmp_path / "board",
         "network": arguments,
         **{f"validation_{kind}": [] for kind in stores},

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
 import shutil
-import sys
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from pipeline.planning import paths
 from pipeline.planning.load import complete, load, merged
 from pipeline.raw.splits import SheetClip
 from pipeline.reporting.crate.calls import Call, score_calls, tables_call
+from pipeline.reporting.crate.recheck import run_stage
 from tests.builders import ROOT
 
 if TYPE_CHECKING:
@@ -133,12 +132,7 @@ def _make_stores(cfg: Config) -> None:
 def _run(call: Call) -> None:
     """Runs a stage in this process, as its rule would."""
     call.output.parent.mkdir(parents=True, exist_ok=True)
-    before = sys.argv
-    sys.argv = ["stage", *call.words(_itself), call.out, str(call.output)]
-    try:
-        runpy.run_module(call.module, run_name="__main__", alter_sys=True)
-    finally:
-        sys.argv = before
+    run_stage(call.module, [*call.words(_itself), call.out, str(call.output)])
 
 
 @pytest.fixture(scope="session")

@@ -319,7 +319,8 @@ def test_values_and_clips_lead_to_the_pages_of_the_clips(made, tmp_path):
     assert {(out / link).resolve() for link in links} == {
         tmp_path / "results/demo" / unquote(name) for name in named
     }
-    assert "results/demo/clips/ucf_sports.html</code> makes" in (out / "table_1.html").read_text()
+    text = (out / "table_1.html").read_text()
+    assert "--config run=demo -- " in text and "clips/ucf_sports.html</code> makes" in text
     index = Html((out / "index.html").read_text())
     assert "../results/demo/report.html" in index.values("href")
     assert "](../results/demo/reproduction.html)" in (out / "index.md").read_text()

@@ -44,7 +44,6 @@ SETTINGS = FlowTraining(
     gradient_norm=10.0,
     autocast=False,
     checkpoint=3,
-    checkpoint_minutes=60.0,
     held_out=3,
 )
 
@@ -192,6 +191,7 @@ def arguments(folder: Path, **changes: str) -> list[str]:
         "threads": "1",
         "code": "abc",
         "checkpoints": str(folder / "checkpoints"),
+        "checkpoint-minutes": "30",
         "board": str(folder / "board"),
         "weights": str(folder / "out/flow.safetensors"),
         "log": str(folder / "out/flow.csv"),

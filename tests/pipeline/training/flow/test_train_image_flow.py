@@ -234,6 +234,7 @@ def arguments(folder: Path, **changes: Any) -> list[str]:
         "threads": 1,
         "code": "abc",
         "checkpoints": folder / "checkpoints",
+        "checkpoint-minutes": 30,
         "board": folder / "board",
         "weights": folder / "out/w.safetensors",
         "log": folder / "out/w.csv",
