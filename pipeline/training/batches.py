@@ -264,7 +264,7 @@ def load(samples: Samples[AnyBatch], order: Order, workers: int) -> Iterator[Any
             try:
                 batch = next(batches, None)
             except (RuntimeError, OSError, EOFError):
-                if (how := _end_of_one(readers)) is None:
+                if (how := end_of_one(readers)) is None:
                     raise
             if how is not None:  # raised here, where no error of torch's keeps `batches` alive
                 raise InputError(
@@ -312,9 +312,12 @@ def _reading(
     return batches, [child for child in multiprocessing.active_children() if child not in others]
 
 
-def _end_of_one(readers: list[BaseProcess]) -> str | None:
+def end_of_one(readers: list[BaseProcess]) -> str | None:
     """How one of the processes ended that should not have, if one did."""
-    wait([reader.sentinel for reader in readers], timeout=1)  # it may still be about to end
+    ended = wait([reader.sentinel for reader in readers], timeout=1)  # it may be about to end
+    for reader in readers:
+        if reader.sentinel in ended:
+            reader.join()  # its files are closed a moment before the system tells how it ended
     codes = [reader.exitcode for reader in readers if reader.exitcode]
     if not codes:
         return None

@@ -16,7 +16,7 @@ import torch
 
 from pipeline.runtime.errors import InputError
 from pipeline.stores import weights
-from pipeline.training import saliency
+from pipeline.training import batches, saliency
 from pipeline.training.saliency import SaliencyTrainer, train
 from pipeline.training.samples import TrainingSamples
 from pipeline.training.trainer import Row, Run
@@ -209,3 +209,14 @@ def test_a_reader_that_is_killed_is_one_line_and_the_state_is_saved(
     with at_most(Small, len(rows) - 4):
         assert train(resumed, samples, run) == rows
     assert_same_bits(undisturbed, resumed)
+
+
+def test_a_reader_is_killed_before_the_system_tells_how() -> None:
+    def close_files_and_die() -> None:
+        os.closerange(3, 4096)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    reader = multiprocessing.get_context("fork").Process(target=close_files_and_die)
+    reader.start()
+    assert batches.end_of_one([reader]) == "SIGKILL"
