@@ -64,7 +64,7 @@ faults: .venv/.installed
 
 slurm: .venv/.installed
 	$(BIN)/python -m pip install --quiet -c envs/constraints.txt -e '.[slurm]'
-	$(BIN)/python -m pytest -q tests/cluster
+	$(BIN)/python -m pytest -q -rsP tests/cluster
 
 lint: .venv/.installed
 	$(BIN)/ruff check
