@@ -207,6 +207,27 @@ def networks(rounds: int) -> list[str]:
     return lines
 
 
+def on_cores(rounds: int) -> list[str]:
+    """Rows: threads, milliseconds of time that passes for a pair of a clip, times faster."""
+    settings = configured("paper").flow
+    assert isinstance(settings, PwcnetFlow)
+    shipped = load_pwcnet(Path(settings.weights), settings.sha256)
+    clip = partial(in_bfloat16, partial(shipped.clip_flow, torch.rand(CLIP + 1, 3, *FRAME)))
+    taken: dict[int, list[float]] = {threads: [] for threads in (1, os.cpu_count() or 1)}
+    for _ in range(rounds + 1):
+        for threads, values in taken.items():
+            torch.set_num_threads(threads)
+            start = time.perf_counter()
+            clip()
+            values.append(time.perf_counter() - start)
+    torch.set_num_threads(1)
+    best = {threads: min(values[1:]) / CLIP for threads, values in taken.items()}
+    return [
+        f"| {threads} | {1e3 * value:.0f} | {best[1] / value:.2f} |"
+        for threads, value in best.items()
+    ]
+
+
 def report(rounds: int) -> str:
     """The Markdown page."""
     return "\n".join(
@@ -227,6 +248,12 @@ def report(rounds: int) -> str:
             "| way | layout | ms | times slower |",
             "|---|---|---|---|",
             *correlations(rounds),
+            "",
+            f"Time that passes for a pair of a clip of {CLIP + 1} frames, shipped weights, bfloat16:",
+            "",
+            "| threads | ms a pair | times faster |",
+            "|---|---|---|",
+            *on_cores(rounds),
             "",
         ]
     )

@@ -4,10 +4,12 @@ What the paper has (Sec. III): an appearance and a motion stream, spatial and ch
 attention, multi-level information, and a gate that weighs both maps by location. What differs, all
 of it our choice: MobileNetV2 in place of ResNet-50; a motion stream of a few convolutions on the
 grid that flow comes in, which also sees flow without the camera's share; maps that are densities,
-so that a mixture of both is one; a gate that sees the streams' features in place of their maps; no
-motion stream where nothing moves, so that a picture is seen by the appearance stream alone.
+merged by their logarithms, each of which has a weight of its own at each location; a gate that sees
+the streams' features in place of their maps; no motion stream where nothing moves, so that a
+picture is seen by the appearance stream alone.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -25,6 +27,9 @@ from model.rivals.unisal import EPS, released_name
 CELL = 4
 """Side of the cells, in pixels of the network's own size, that the motion stream sees flow in."""
 
+ALONE = [[[1.0]], [[0.0]]]
+"""G_A and G_T where nothing moves."""
+
 NOISE = 0.01
 """Standard deviation of grey in a cell, in [0, 1], that may well be noise."""
 
@@ -41,9 +46,9 @@ class LightMaps(NamedTuple):
     motion: Tensor | None = None
     """S_T, in the unit of `saliency`."""
     gate_appearance: Tensor | None = None
-    """G_A = P; 1 where nothing moves."""
+    """G_A, 0 to 1: weight of the logarithm of S_A; 1 where nothing moves."""
     gate_motion: Tensor | None = None
-    """G_T = 1 - P."""
+    """G_T, 0 to 1, which need not be 1 - G_A; 0 where nothing moves."""
 
 
 class GFSalNetLight(nn.Module):
@@ -126,17 +131,16 @@ class GFSalNetLight(nn.Module):
         level_A, features_A = self.appearance(self.view(frame))
         log_A, log_T = log_density(level_A, size), log_density(level_T, size)
         moves = flow.abs().amax((1, 2, 3))[:, None, None, None] > 0
-        level = self.gate(features_A, features_T)
-        P = torch.where(moves, interpolate(level, size, mode="bilinear").sigmoid(), 1.0)
-        # Eq. (1) to (3); the mixture's mass is brought to 1, as every density's is.
-        S_A, S_T = log_A.exp(), log_T.exp()
-        S = S_A * P + S_T * (1 - P)
-        S = S / S.sum((-2, -1), keepdim=True)
-        maps = finished(torch.log(S.clamp_min(torch.finfo(S.dtype).tiny)))
-        peak = S.detach().amax((-2, -1), keepdim=True)
-        return maps._replace(
-            appearance=S_A / peak, motion=S_T / peak, gate_appearance=P, gate_motion=1 - P
-        )
+        level = interpolate(self.gate(features_A, features_T), size, mode="bilinear")
+        G_A, G_T = torch.where(moves, level.sigmoid(), level.new_tensor(ALONE)).chunk(2, 1)
+        # In place of Eq. (1) to (3), the logarithm of S is G_A log S_A + G_T log S_T: where both
+        # streams expect a look, there is more than one reason for it. The densities are those of
+        # the view's pixels, so that the gates mean the same for frames of every size.
+        pixel = math.log(size[0] * size[1] / math.prod(self.view.size))
+        maps = finished(normalised(G_A * (log_A + pixel) + G_T * (log_T + pixel)))
+        both = {"appearance": log_A, "motion": log_T}
+        streams = {name: finished(log).saliency for name, log in both.items()}
+        return maps._replace(**streams, gate_appearance=G_A, gate_motion=G_T)
 
     def of_picture(self, frame: Tensor, size: tuple[int, int]) -> Tensor:
         """Return the log density [B, 1, *size] that the appearance stream finds."""
@@ -223,7 +227,11 @@ FIRST = "features.0.0.weight"
 
 def log_density(level: Tensor, size: tuple[int, int]) -> Tensor:
     """Return the log density [B, 1, *size] of a level [B, 1, h, w], in float32."""
-    level = interpolate(level.float(), size, mode="bilinear")
+    return normalised(interpolate(level.float(), size, mode="bilinear"))
+
+
+def normalised(level: Tensor) -> Tensor:
+    """Return the log density of a level [B, 1, H, W], which is one up to a constant."""
     return level.flatten(1).log_softmax(1).view_as(level)
 
 

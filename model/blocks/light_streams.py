@@ -159,20 +159,20 @@ class LightMotion(nn.Module):
 
 
 class LightGate(nn.Module):
-    """The gate of Sec. III-C, from the streams' features; it starts at P = 0.5 everywhere."""
+    """The gates of Sec. III-C, from the streams' features; both start at 0.5 everywhere."""
 
     def __init__(self, channels: int) -> None:
         """Take the number of channels of both streams' features together."""
         super().__init__()
         self.hidden = convolution(channels, HIDDEN)
         self.around = separable(HIDDEN)
-        self.conv = nn.Conv2d(HIDDEN, 1, 1)
+        self.conv = nn.Conv2d(HIDDEN, 2, 1)
         nn.init.zeros_(self.conv.weight)
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
     def forward(self, features_A: Tensor, features_T: Tensor) -> Tensor:
-        """Return the logarithm of the odds P / (1 - P), [B, 1, h, w], of both features."""
+        """Return a level [B, 2, h, w] of both features, whose sigmoids are G_A and G_T."""
         features_T = interpolate(features_T, features_A.shape[-2:], mode="bilinear")
         hidden = self.hidden(torch.cat([features_A, features_T], 1))
-        odds: Tensor = self.conv(hidden + self.around(hidden))
-        return odds
+        level: Tensor = self.conv(hidden + self.around(hidden))
+        return level

@@ -42,15 +42,30 @@ def seen() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.no_grad()
-def test_maps_are_densities_that_the_gate_mixes(seen: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_maps_are_densities_whose_logarithms_the_gates_weigh(
+    seen: tuple[torch.Tensor, torch.Tensor],
+) -> None:
     maps = light()(*seen)
     assert {tuple(one.shape) for one in maps} == {(2, 1, *SIZE)}
     torch.testing.assert_close(maps.log_density.exp().sum((1, 2, 3)), torch.ones(2))
     torch.testing.assert_close(maps.saliency.amax((1, 2, 3)), torch.ones(2))
-    mixed = maps.appearance * maps.gate_appearance + maps.motion * maps.gate_motion
-    scaled = mixed / mixed.amax((2, 3), keepdim=True)
-    torch.testing.assert_close(maps.saliency, scaled)
-    assert maps.gate_appearance.std() > 0.01 and maps.gate_appearance.std() < 0.5
+    log_A, log_T = (torch.log(one / one.mean((2, 3), True) / (64 * 96)) for one in maps[2:4])
+    merged = torch.exp(log_A * maps.gate_appearance + log_T * maps.gate_motion)
+    scaled = merged / merged.amax((2, 3), keepdim=True)
+    torch.testing.assert_close(maps.saliency, scaled, rtol=1e-4, atol=1e-6)
+    for gate in (maps.gate_appearance, maps.gate_motion):
+        assert gate.std() > 0.01 and gate.std() < 0.5
+    assert (maps.gate_appearance + maps.gate_motion - 1).abs().max() > 0.01
+
+
+@torch.no_grad()
+def test_a_film_of_twice_the_size_has_the_same_maps(
+    seen: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    frame, flow = (one.repeat_interleave(2, -1).repeat_interleave(2, -2) for one in seen)
+    small, large = light()(*seen), light()(frame, 2 * flow)
+    coarse = torch.nn.functional.avg_pool2d(large.log_density.exp(), 2, divisor_override=1)
+    torch.testing.assert_close(coarse.log(), small.log_density, rtol=0, atol=0.1)
 
 
 @torch.no_grad()
@@ -65,7 +80,8 @@ def test_where_nothing_moves_the_appearance_stream_decides(
     flow[1] = 0
     maps = network(frame, flow)
     torch.testing.assert_close(maps.saliency[1], maps.appearance[1])
-    assert (maps.gate_appearance[1] == 1).all()
+    assert (maps.gate_appearance[1] == 1).all() and (maps.gate_motion[1] == 0).all()
+    assert (maps.gate_motion[0] > 0).all()
     assert (maps.saliency[0] - still.saliency[0]).abs().max() > 0.01
 
 

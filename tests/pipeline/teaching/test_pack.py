@@ -81,7 +81,8 @@ def test_packed_weights_are_loaded_and_find_the_same(tmp_path: Path, flow: Flow)
     nets = [load(path, device="cpu") for path in (weights, file)]
     maps = [net.predict(frames) for net in nets]
     assert maps[0].std() > 0.05
-    np.testing.assert_allclose(maps[1], maps[0], atol=1 / 255)
+    # Trained weights move by less than half a grey level; drawn ones are wilder.
+    np.testing.assert_allclose(maps[1], maps[0], atol=2 / 255)
     assert nets[1].name == "gfsalnet-drawn"
     assert nets[1].flow == nets[0].flow
     assert file.stat().st_size < 0.7 * weights.stat().st_size

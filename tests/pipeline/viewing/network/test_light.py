@@ -123,7 +123,7 @@ def test_it_becomes_onnx_for_films_and_for_pictures(tmp_path: Path, model: Model
     assert type(found) is type(expected)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
-    assert torch.equal(found.gate_appearance[0, 1], torch.ones(1, *SIZE))
+    assert torch.equal(found.gate_motion[0, 1], torch.zeros(1, *SIZE))
     export(model, tmp_path / "still.onnx", *SIZE, still=True)
     picture = load(tmp_path / "still.onnx")
     assert picture.flow is None
