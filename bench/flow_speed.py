@@ -249,7 +249,7 @@ def report(rounds: int) -> str:
             "|---|---|---|---|",
             *correlations(rounds),
             "",
-            f"Time that passes for a pair of a clip of {CLIP + 1} frames, shipped weights, bfloat16:",
+            f"Time that passes for a pair of {CLIP + 1} frames, shipped weights, bfloat16:",
             "",
             "| threads | ms a pair | times faster |",
             "|---|---|---|",
