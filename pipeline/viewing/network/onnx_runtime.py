@@ -52,6 +52,8 @@ class OnnxNetwork:
             raise InputError(f"{file}: no such file; make it with gfsalnet export-onnx")
         options = runtime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = threads, 3
+        # Threads that wait in a loop take the time of those that read and draw.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = runtime.InferenceSession(
                 str(file), options, providers=["CPUExecutionProvider"]

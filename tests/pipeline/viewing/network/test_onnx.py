@@ -70,6 +70,11 @@ def test_maps_and_states_have_the_shapes_of_torch(unisal: tuple[Model, Path, flo
         OnnxNetwork(file, 1)(clip.mT)
 
 
+def test_threads_that_wait_take_no_time(unisal: tuple[Model, Path, float]) -> None:
+    options = OnnxNetwork(unisal[1], 2)._session.get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("streams", ["both", "appearance"])
 def test_ours_with_all_of_its_maps(tmp_path: Path, streams: str) -> None:
