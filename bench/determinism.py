@@ -16,6 +16,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 from pages import publish, with_python
@@ -117,8 +118,11 @@ def page(kept: dict[str, dict[str, Any]], run: str, without: list[str]) -> str:
     lines = [
         "# What is the same again",
         "",
-        f"{with_python()} Tables of `run: {run}`{left}, made in clones of one commit; files that",
-        "differ from those of the first clone, of all. `python bench/determinism.py`.",
+        fill(
+            f"{with_python()}. Tables of `run: {run}`{left}, made in clones of one commit; files "
+            "that differ from those of the first clone, of all. `python bench/determinism.py`.",
+            100,
+        ),
         "",
         f"| way | {' | '.join(kinds)} | measured cells that differ |",
         "|---|" + "---|" * (len(kinds) + 1),
