@@ -174,14 +174,11 @@ def networks(rounds: int) -> list[str]:
         with looped:
             plain.quarter_flow(first, second)
 
-    settings = configured("paper").flow
-    assert isinstance(settings, PwcnetFlow)
-    shipped = load_pwcnet(Path(settings.weights), settings.sha256)
-    shipped_clip = partial(in_bfloat16, partial(shipped.clip_flow, torch.rand(CLIP + 1, 3, *FRAME)))
+    shipped = shipped_clip()
 
     def in_two_steps() -> None:
         with patch("model.flow.layers.fuses", lambda _: False):
-            shipped_clip()
+            shipped()
 
     half = partial(in_bfloat16, run)
     clip = partial(own.clip_flow, torch.rand(CLIP + 1, 3, *FRAME))
@@ -194,7 +191,7 @@ def networks(rounds: int) -> list[str]:
         f"float32, a clip of {CLIP + 1} frames": clip,
         f"bfloat16 autocast, a clip of {CLIP + 1} frames": partial(in_bfloat16, clip),
         f"the same, shipped weights, LeakyReLU apart, a clip of {CLIP + 1} frames": in_two_steps,
-        f"the same, shipped weights, a clip of {CLIP + 1} frames": shipped_clip,
+        f"the same, shipped weights, a clip of {CLIP + 1} frames": shipped,
     }
     taken = seconds(rows, rounds)
     taken = {name: value / (CLIP if "clip" in name else 1) for name, value in taken.items()}
@@ -207,12 +204,17 @@ def networks(rounds: int) -> list[str]:
     return lines
 
 
-def on_cores(rounds: int) -> list[str]:
-    """Rows: threads, milliseconds of time that passes for a pair of a clip, times faster."""
+def shipped_clip() -> Work:
+    """The flow of a clip in bfloat16, with the weights that come with the package."""
     settings = configured("paper").flow
     assert isinstance(settings, PwcnetFlow)
     shipped = load_pwcnet(Path(settings.weights), settings.sha256)
-    clip = partial(in_bfloat16, partial(shipped.clip_flow, torch.rand(CLIP + 1, 3, *FRAME)))
+    return partial(in_bfloat16, partial(shipped.clip_flow, torch.rand(CLIP + 1, 3, *FRAME)))
+
+
+def on_cores(rounds: int) -> list[str]:
+    """Rows: threads, milliseconds that pass for a pair of a clip, times faster."""
+    clip = shipped_clip()
     taken: dict[int, list[float]] = {threads: [] for threads in (1, os.cpu_count() or 1)}
     for _ in range(rounds + 1):
         for threads, values in taken.items():
@@ -249,7 +251,7 @@ def report(rounds: int) -> str:
             "|---|---|---|---|",
             *correlations(rounds),
             "",
-            f"Time that passes for a pair of {CLIP + 1} frames, shipped weights, bfloat16:",
+            "Time that passes for a pair of such a clip, shipped weights, bfloat16:",
             "",
             "| threads | ms a pair | times faster |",
             "|---|---|---|",

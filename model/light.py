@@ -28,7 +28,7 @@ CELL = 4
 """Side of the cells, in pixels of the network's own size, that the motion stream sees flow in."""
 
 ALONE = [[[1.0]], [[0.0]]]
-"""G_A and G_T where nothing moves."""
+"""G_A and G_T where nothing moves, [2, 1, 1]."""
 
 NOISE = 0.01
 """Standard deviation of grey in a cell, in [0, 1], that may well be noise."""

@@ -49,7 +49,11 @@ def test_maps_are_densities_whose_logarithms_the_gates_weigh(
     assert {tuple(one.shape) for one in maps} == {(2, 1, *SIZE)}
     torch.testing.assert_close(maps.log_density.exp().sum((1, 2, 3)), torch.ones(2))
     torch.testing.assert_close(maps.saliency.amax((1, 2, 3)), torch.ones(2))
-    log_A, log_T = (torch.log(one / one.mean((2, 3), True) / (64 * 96)) for one in maps[2:4])
+    # Densities by the pixels of the network's own size.
+    log_A, log_T = (
+        torch.log(one / one.mean((2, 3), keepdim=True) / (64 * 96))
+        for one in (maps.appearance, maps.motion)
+    )
     merged = torch.exp(log_A * maps.gate_appearance + log_T * maps.gate_motion)
     scaled = merged / merged.amax((2, 3), keepdim=True)
     torch.testing.assert_close(maps.saliency, scaled, rtol=1e-4, atol=1e-6)
