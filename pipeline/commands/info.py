@@ -75,8 +75,10 @@ def _run(given: Namespace) -> None:
     for name, value in (*_machine(), *_programs()):
         print(f"{name:14}{value}")
     print(f"\nmodels (weights that were fetched are kept in {cache()}):")
-    for name, value in _models():
-        print(f"  {name:20}{value}")
+    models = list(_models())
+    wide = max(len(name) for name, _ in models)
+    for name, value in models:
+        print(f"  {name:{wide}}  {value}")
 
 
 VERB = Verb(
