@@ -140,7 +140,8 @@ def _problem(
                 beside = beside.get(step, {}) if isinstance(beside, Mapping) else {}
             lacking = [one["loc"][-1] for one in others if [*one["loc"][:-1]] == above]
             names = {str(name) for name in [*beside, *lacking]} - {str(key)}
-            what += meant(key, names)
+            top = above and key in Config.model_fields
+            what += "; it is a key of its own, beside the sections" if top else meant(key, names)
         case "union_tag_invalid":
             tags = re.findall("'(.*?)'", problem["ctx"]["expected_tags"])
             what += meant(problem["ctx"]["tag"], tags)

@@ -7,7 +7,9 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
 
 from pipeline.runtime.keeping import keep, kept
 
@@ -17,6 +19,8 @@ ROOT = CODE if (CODE / "Snakefile").is_file() else CODE / "gfsalnet/share"
 """The workflow's folder, that of the Snakefile: the checkout, or its copy in an installed wheel."""
 PARSED = Path(".snakemake/code.json")
 """What was found in modules at earlier plans of this folder."""
+Known = tuple[str, str, list[str]]
+"""Of a module: its state at an earlier plan, and the fields of `_Module`."""
 _PACKAGES = ("pipeline", "model")
 _UNCOUNTED = (
     "pipeline.config",  # types: the sections that a stage is given are params of its rule
@@ -74,9 +78,9 @@ def _state(path: Path) -> str:
 
 
 @cache
-def _known() -> dict[str, Any]:
+def _known() -> dict[str, Known]:
     """Module -> its state at an earlier plan, and what was found in it then."""
-    return kept(PARSED)
+    return kept(PARSED, TypeAdapter(dict[str, Known]))
 
 
 @cache
@@ -102,7 +106,7 @@ def _parsed(module: str) -> _Module:
         hashlib.sha256(text.encode()).hexdigest(),
         sorted(name for name in imported if _is_counted(name)),
     )
-    _known()[module] = [state, *found]
+    _known()[module] = (state, *found)
     _new.append(module)
     return found
 

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from pipeline.config.config import Config
 from pipeline.config.data import ReleasedDensity
@@ -25,6 +26,9 @@ from pipeline.stores.manifests import read_manifest
 
 KEPT = Path(".snakemake/raw")
 """Folder of what was seen at earlier plans, below the working folder."""
+
+Seen = tuple[str, str, dict[str, str]]
+"""Of a clip: its files' state at the last plan, its token, and the token of each content."""
 
 DRAWN = ("ucf_sports", "hollywood2", "dhf1k", "diem", "ledov", "salicon")
 """Datasets that the demo can draw."""
@@ -98,8 +102,8 @@ def compared(
     What was seen is kept below KEPT.
     """
     file = KEPT / f"{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}.json"
-    known = kept(file)
-    tokens, seen, announced = {}, dict[str, Any](), False
+    known = kept(file, TypeAdapter(dict[str, Seen]))
+    tokens, seen, announced = {}, dict[str, Seen](), False
     for part, clips in dealt.items():
         inputs: Mapping[str, str] | None = None
         for clip in clips:
@@ -116,7 +120,7 @@ def compared(
                     made_from = inputs.get(f"raw/{clip.name}")
                     by_contents = ({made_from: token} if made_from else {}) | by_contents
                     token = by_contents.setdefault(_contents(of_clip), state)
-            seen[clip.name] = [state, token, by_contents]
+            seen[clip.name] = (state, token, by_contents)
             tokens[clip.name] = token
     if seen != known:
         keep(file, json.dumps(seen))

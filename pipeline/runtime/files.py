@@ -141,7 +141,8 @@ def blamed(error: OSError, paths: list[Path]) -> Path:
     if error.filename and isinstance(error.filename, (str, bytes)):
         named = Path(os.fsdecode(error.filename))
         return next((path for path in paths if named.is_relative_to(path)), named)
-    outputs = [path for path in paths if not path.exists()]
+    # Path.exists raises for a name that no disk can hold.
+    outputs = [path for path in paths if not os.path.exists(path)]  # noqa: PTH110
     if error.errno not in _FULL:
         return next(iter([*outputs, *paths]), Path.cwd())
     candidates = [*outputs, Path(tempfile.gettempdir())]
@@ -167,9 +168,11 @@ def _free(path: Path) -> int | None:
     return None
 
 
-def _disk(path: Path) -> int:
-    """Number of the disk that a path is on, or will be."""
-    return _existing(path).stat().st_dev
+def _disk(path: Path) -> int | None:
+    """Number of the disk that a path is on, or will be; None if it cannot be asked."""
+    with suppress(OSError):
+        return _existing(path).stat().st_dev
+    return None
 
 
 def _existing(path: Path) -> Path:

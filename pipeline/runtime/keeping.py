@@ -1,11 +1,14 @@
 """What one plan leaves to the next, below Snakemake's own folder; it can be removed at any time."""
 
-import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+from pydantic import TypeAdapter
 
 from pipeline.runtime.files import disk_errors
+
+Entry = TypeVar("Entry")
 
 
 def keep(file: Path, text: str) -> None:
@@ -21,10 +24,12 @@ def keep(file: Path, text: str) -> None:
         partial.replace(file)
 
 
-def kept(file: Path) -> dict[str, Any]:
-    """The dictionary that a file holds as JSON; empty where it is not there, or damaged."""
+def kept(file: Path, kind: TypeAdapter[dict[str, Entry]]) -> dict[str, Entry]:
+    """The dictionary that a file holds as JSON; empty where it is not there, or of another kind.
+
+    So it is where it is damaged, or where another version kept something else.
+    """
     try:
-        found = json.loads(file.read_bytes())
+        return kind.validate_json(file.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}

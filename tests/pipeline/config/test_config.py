@@ -84,6 +84,10 @@ def test_runs_share_no_folder() -> None:
         ({"image_flow_weights": {"training": {"datasets": ["x"]}}}, "image_flow_weights names 'x'"),
         ({"submissions": {"dhf1k_test": {"over": "dhf2k"}}}, "submissions names 'dhf2k'"),
         ({"framse": 2}, "framse: .*; did you mean frames"),
+        (
+            {"pretraining": {"checkpoint_minutes": 30}},
+            "pretraining.checkpoint_minutes: .*; it is a key of its own, beside the sections",
+        ),
         ({"frames": {"widht": 1}}, "frames.widht: .*; did you mean width"),
         ({"without": ["DHFK"]}, "without names 'DHFK'; known .*; did you mean dhf1k"),
         (

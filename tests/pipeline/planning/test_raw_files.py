@@ -95,10 +95,13 @@ def test_a_file_that_is_gone_is_another_content(plan: Plan) -> None:
     assert plan()["b"] != first["b"]
 
 
-def test_a_damaged_record_is_as_none(plan: Plan) -> None:
+@pytest.mark.parametrize(
+    "damaged", ["{", "[]", '{"a": 5}', '{"a": ["x", "y"]}', '{"a": ["x", 7, {}]}', "[" * 100_000]
+)
+def test_a_damaged_record_is_as_none(plan: Plan, damaged: str) -> None:
     first = plan()
     (record,) = Path(".snakemake/raw").glob("*.json")
-    record.write_text("{")
+    record.write_text(damaged)
     assert plan() == first
 
 

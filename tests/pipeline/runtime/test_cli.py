@@ -95,6 +95,12 @@ def test_a_disk_that_others_fill_meanwhile_is_still_that_of_the_output(
     assert blamed(OSError(errno.ENOSPC, "full"), [out]) == out
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_path_that_no_disk_can_have_is_blamed_as_any(number: int) -> None:
+    path = Path("n" * 300)
+    assert blamed(OSError(number, "refused"), [path]) == path
+
+
 @pytest.mark.parametrize("number", [errno.EBADF, errno.EINVAL])
 def test_an_error_of_the_code_keeps_its_traceback(tmp_path: Path, number: int) -> None:
     with pytest.raises(OSError, match=os.strerror(number)):
