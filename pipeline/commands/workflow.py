@@ -79,11 +79,11 @@ def _train_options(parser: ArgumentParser) -> None:
 
 def _train(given: Namespace) -> None:
     """Make the weights of the trainings behind the tables, or of those asked for."""
-    from pipeline.planning.load import complete, load
+    from pipeline.planning.load import chosen
     from pipeline.planning.targets import training_logs
     from pipeline.runtime.errors import InputError, meant
 
-    cfg = load(complete({"run": given.run} if given.run else {}))
+    cfg = chosen({"run": given.run} if given.run else {})
     known = {
         (path.parent.name, path.stem): str(path.with_suffix(".safetensors"))
         for path in map(Path, training_logs(cfg))

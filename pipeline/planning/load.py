@@ -29,6 +29,8 @@ from pipeline.runtime.errors import InputError, meant
 from pipeline.runtime.sheets import read_rows
 from pipeline.runtime.yaml_file import read_yaml
 
+OWN_KEYS = "--config or --configfile"
+"""Where the user's own keys stand."""
 RIVALS = "workflow/published/rivals.csv"
 """Sheet of what others published of the papers' rivals."""
 
@@ -56,23 +58,54 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return joined
 
 
+Layers = Sequence[tuple[str, Mapping[str, Any]]]
+"""What a configuration is laid together of, the lowest first: where it stands, and what it says."""
+
+
+def layers(keys: Mapping[str, Any]) -> Layers:
+    """Return config.yaml, the file of its run, and the user's `keys`.
+
+    Raises:
+        InputError: A file cannot be read, or there is no such run.
+    """
+    found = [("config.yaml", read_yaml(Path(own("config.yaml"))))]
+    run = str(keys.get("run", found[0][1].get("run")))
+    if run != "paper":
+        known = _runs()
+        if run not in known:
+            place = OWN_KEYS if "run" in keys else "config.yaml"
+            raise InputError(
+                f"{place}: run: {run}: no such run; set it to {', '.join(known)}{meant(run, known)}"
+            )
+        found.append((f"workflow/runs/{run}.yaml", read_yaml(known[run])))
+    return [*found, (OWN_KEYS, dict(keys))]
+
+
 def complete(keys: Mapping[str, Any]) -> dict[str, Any]:
     """The whole configuration: config.yaml, the file of its run, and the user's `keys`, which win.
 
     Raises:
         InputError: A file cannot be read, or there is no such run.
     """
-    content = read_yaml(Path(own("config.yaml")))
-    run = str(keys.get("run", content.get("run")))
-    if run != "paper":
-        known = _runs()
-        if run not in known:
-            raise InputError(
-                f"config.yaml: run: {run}: no such run; set it to {', '.join(known)}"
-                f"{meant(run, known)}"
-            )
-        content = merged(content, read_yaml(known[run]))
-    return merged(content, keys)
+    return _joined(layers(keys))
+
+
+def chosen(keys: Mapping[str, Any]) -> Config:
+    """The checked configuration with the user's `keys`, which win.
+
+    Raises:
+        InputError: A file cannot be read, there is no such run, or a key does not fit; says where
+            that key stands.
+    """
+    laid = layers(keys)
+    return load(_joined(laid), laid)
+
+
+def _joined(laid: Layers) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _, content in laid:
+        found = merged(found, content)
+    return found
 
 
 def _runs() -> dict[str, Path]:
@@ -87,7 +120,7 @@ def configured(run: str) -> Config:
     Raises:
         InputError: A file is missing, not YAML, or does not fit.
     """
-    return load(complete({"run": run}))
+    return chosen({"run": run})
 
 
 def of_the_papers() -> Config:
@@ -98,8 +131,8 @@ def of_the_papers() -> Config:
     return load(merged(read_yaml(ROOT / "config.yaml"), {"run": "paper"}))
 
 
-def load(content: Mapping[str, Any]) -> Config:
-    """Check what was read from config.yaml.
+def load(content: Mapping[str, Any], laid: Layers = ()) -> Config:
+    """Check a whole configuration; `laid` says where its keys stand, if not in config.yaml.
 
     Raises:
         InputError: Names each key that is missing, unknown or of the wrong type, or that names
@@ -109,22 +142,43 @@ def load(content: Mapping[str, Any]) -> Config:
         cfg = Config.model_validate(content)
     except ValidationError as error:
         problems = error.errors()
-        lines = [f"  {_problem(problem, problems, content)}" for problem in problems]
-        raise InputError("\n".join(["config.yaml does not fit:", *lines])) from error
+        raise _refusal(
+            {_problem(one, problems, content): _place(one["loc"], laid) for one in problems}
+        ) from error
     cfg = without_absent(cfg)
     for section, name, known in _names(cfg):
         if name is not None and name not in known:
-            raise InputError(
-                f"config.yaml does not fit:\n  {section} names {name!r}; known are "
-                f"{', '.join(sorted(known))}{meant(name, known)}"
-            )
+            what = f"{section} names {name!r}; known are {', '.join(sorted(known))}"
+            raise _refusal({what + meant(name, known): _place(section.split("."), laid)})
     for name, entry in cfg.models.items():
         if entry.published and GIVEN not in _trainings_of(cfg, name):
-            raise InputError(
-                f"config.yaml does not fit:\n  models.{name}.published: only what was made "
-                "elsewhere is set against published values; take the key out"
-            )
+            what = "only what was made elsewhere is set against published values; take the key out"
+            place = _place(("models", name, "published"), laid)
+            raise _refusal({f"models.{name}.published: {what}": place})
     return _located(cfg)
+
+
+def _refusal(problems: Mapping[str, str]) -> InputError:
+    """What to raise about problems, each with the place where its key stands."""
+    lines = []
+    for place in dict.fromkeys(problems.values()):
+        mine = (what for what, its in problems.items() if its == place)
+        lines += [f"{place} does not fit:", *(f"  {what}" for what in mine)]
+    return InputError("\n".join(lines))
+
+
+def _place(path: Sequence[str | int], laid: Layers) -> str:
+    """Where a key stands: in the uppermost layer that has it, or that goes furthest towards it."""
+    place, furthest = "config.yaml", 1
+    for name, content in laid:
+        depth = 0
+        inner: Any = content
+        while depth < len(path) and isinstance(inner, Mapping) and path[depth] in inner:
+            inner = inner[path[depth]]
+            depth += 1
+        if depth >= furthest:
+            place, furthest = name, depth
+    return place
 
 
 def _problem(

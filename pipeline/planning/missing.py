@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.planning.fetchable import FETCHABLE
-from pipeline.planning.load import complete, load
+from pipeline.planning.load import chosen
 from pipeline.planning.needs import given, has_clips, left_out, used_splits
 from pipeline.planning.rows import all_measured
 from pipeline.raw.near_misses import near_folder, near_miss
@@ -173,7 +173,7 @@ def planned(
         for file in files:
             if file.suffix != ".json":
                 read_yaml(file)
-        cfg = load(complete(keys))
+        cfg = chosen(keys)
         _refuse_unknown_metrics(cfg, metrics)
         # preflight reports more of what is missing; a job of a cluster was planned already.
         looked = {"preflight", "--target-jobs"} & set(command)

@@ -20,7 +20,7 @@ from typing import Any, Final
 import yaml
 
 from pipeline.config.config import Config
-from pipeline.planning.load import complete, load, merged
+from pipeline.planning.load import chosen, merged
 from pipeline.planning.provenance import CODE, ROOT
 from pipeline.planning.targets import training_logs
 from pipeline.reporting.crate import circumstances
@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--archive", action="store_true", help="write one file as well")
     given = parser.parse_args(arguments)
     with in_a_line(parser.prog, []):
-        cfg = load(complete(_keys(given.configfile, given.config)))
+        cfg = chosen(_keys(given.configfile, given.config))
         limit = given.stores if given.stores is not None else DRAWN * (cfg.run == "demo")
         crate = CRATES / cfg.run
         pack(cfg, crate, int(limit * MEGABYTE), given.agent)

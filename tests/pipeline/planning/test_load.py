@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipeline.planning import needs, paths
-from pipeline.planning.load import complete, configured, load, own
+from pipeline.planning.load import chosen, complete, configured, load, merged, own
 from pipeline.planning.provenance import ROOT
 from pipeline.planning.rows import config_digest, trainings_behind
 from pipeline.runtime.errors import InputError
@@ -50,6 +50,37 @@ def test_a_file_where_one_works_comes_before_the_workflows(
     (tmp_path / "config.yaml").write_text(re.sub("(?m)^seed: .*$", "seed: 7", ours))
     assert own("config.yaml") == "config.yaml"
     assert load(complete({"run": "demo"})).seed == 7
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        ({"frames": {"width": 0}}, "--config or --configfile"),
+        ({"run": "own", "frames": {"width": 0}}, "--config or --configfile"),
+        ({"run": "own"}, "workflow/runs/own.yaml"),
+        ({"run": "paper"}, "config.yaml"),
+        ({"run": "own", "frames": {"height": 320}}, "workflow/runs/own.yaml"),
+    ],
+)
+def test_what_does_not_fit_is_blamed_on_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: dict[str, object], place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ours = yaml.safe_load((ROOT / "config.yaml").read_text())
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(merged(ours, {"frames": {"width": -1}})))
+    runs = tmp_path / "workflow/runs"
+    runs.mkdir(parents=True)
+    (runs / "own.yaml").write_text("frames: {width: -2}\n")
+    with pytest.raises(InputError) as error:
+        chosen(keys)
+    line, key = str(error.value).splitlines()
+    assert line == f"{place} does not fit:"
+    assert key == "  frames.width: Input should be greater than 0"
+
+
+def test_a_run_that_is_not_there_is_blamed_on_where_it_stands() -> None:
+    with pytest.raises(InputError, match=r"^--config or --configfile: run: dem: no such .*demo\?$"):
+        chosen({"run": "dem"})
 
 
 @pytest.mark.parametrize(
