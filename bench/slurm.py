@@ -27,9 +27,10 @@ TARGET = "results/tables"
 PAGE = """\
 # The demo through Slurm
 
-{machine}, a Slurm {version} of one node that offers {jobs} processors. `python bench/slurm.py`: the
-demo's tables from nothing, once by `snakemake --cores {cores}`, once by `snakemake
---workflow-profile profiles/slurm`, each in a checkout of its own.
+{machine}, a Slurm {version} of one node
+that offers {jobs} processors. `python bench/slurm.py`: the demo's tables from nothing, once by
+`snakemake --cores {cores}`, once by `snakemake --workflow-profile profiles/slurm`, each in a
+checkout of its own. Minutes are those of the clock, with whatever else the machine did.
 
 | | local | Slurm |
 |---|---|---|
