@@ -207,6 +207,8 @@ class Recipe(Section):
     """`saliency`: Eq. (6) with the weights of the section `loss`; `euclidean`: the predecessor's
     squared distance to the density, for networks that predict densities; `authors`: that of the
     network's authors, of what is computed at once."""
+    nss: PositiveFloat | None = None
+    """Weight of the NSS loss, Eq. (5), beside the loss of the network's authors; null: 0."""
     adversarial: Adversarial | None = None
     """Discriminator against which the network learns in every second iteration; null: none."""
     optimiser: Optimiser
@@ -229,8 +231,7 @@ class Recipe(Section):
     """Largest norm of the gradient; longer ones are shortened to it; null: any."""
     batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
     """Weight of each new batch in the running statistics of `batch_norm: train`, as torch counts
-    momentum; null: each layer's own. At 0.001, as some authors have it, a random start needs
-    thousands of iterations."""
+    momentum; null: each layer's own. At 0.001 a random start needs thousands of iterations."""
     mix: Literal["datasets"] | None = None
     """`datasets`: batches of one dataset each, whose epoch has a random clip of every video; null:
     batches of all datasets together."""
@@ -295,6 +296,8 @@ class Recipe(Section):
             raise ValueError("images: only batches of one dataset are of images; mix: datasets")
         if self.mix == "datasets" and (self.clip.in_order or self.adversarial):
             raise ValueError("mix: clip.in_order and adversarial go with batches of all; null")
+        if self.nss and self.loss != "authors":
+            raise ValueError("nss: other losses have a weight for it in `loss`; authors, or null")
         if self.late and self.rates != "authors":
             raise ValueError("late: which parts these are is the authors' word; rates: authors")
         return self

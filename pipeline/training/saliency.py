@@ -70,7 +70,9 @@ class SaliencyTrainer(FrameTrainer[Batch]):
         # Other losses learn maps that may fall below 0 on the way, where Eq. (4) is undefined: its
         # terms, only logged then, are those of the clamped map.
         own = chosen == "saliency"
-        scored = maps.saliency if own else maps.saliency.detach().clamp_min(0)
+        scored = maps.saliency if own else maps.saliency.clamp_min(0)
+        if not own and self.settings.nss is None:
+            scored = scored.detach()
         weights, of = self.run.loss.model_dump(), Counts(*counts)
         terms = saliency_loss(scored, density, fixated, **weights, counts=of)
         if own:
@@ -80,7 +82,10 @@ class SaliencyTrainer(FrameTrainer[Batch]):
         # Processes share a batch; their losses add up to the mean of their shares.
         share = len(sample.frame) / self.whole
         loss = self.network.authors_loss(maps, density, fixated)  # type: ignore[operator]
-        return terms._replace(total=loss * share)
+        total = loss * share
+        if self.settings.nss is not None:
+            total = total + self.settings.nss * terms.nss
+        return terms._replace(total=total)
 
     def learn(self, samples: Batch, counts: Tensor) -> tuple[Tensor, Tensor]:
         """The loss of a part of a batch, and the values of `logged`."""

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from model.losses import euclidean_loss, saliency_loss
+from model.outputs import Maps
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples, on_device
+from tests.builders import training
 from tests.pipeline.training.spots import LOSS, Small, run_in, small
 
 
@@ -71,3 +73,37 @@ def test_the_share_of_dead_pixels_is_logged(samples: TrainingSamples, tmp_path: 
     nn.init.constant_(network.layers[2].bias, -1e6)
     assert [row[4] for row in train(network, samples, run_in(tmp_path, epochs=0.5))] == [1.0, 1.0]
     assert train(small(), samples, run_in(tmp_path, epochs=0.3))[0][4] == 0
+
+
+class Squared(Small):
+    """Has a loss of its authors that gazes play no part in."""
+
+    def authors_loss(self, maps: Maps, density: Tensor, fixated: Tensor) -> Tensor:
+        return euclidean_loss(maps.saliency, density)
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_nss_beside_the_loss_of_the_authors(
+    samples: TrainingSamples, tmp_path: Path, size: int | None
+) -> None:
+    last = {}
+    for weight in (None, 0.5):
+        torch.manual_seed(3)
+        changes = {"loss": "authors", "nss": weight, "epochs": 8.0, "learning_rate": 1e-3}
+        run = run_in(tmp_path / f"{weight}", micro_batch=size, **changes)
+        rows = train(Squared(), samples, run)
+        everything = on_device(samples.batch(range(11)), torch.device("cpu"))
+        last[weight] = rows[-1]
+        total, nss = (float(rows[0][column]) for column in (1, 3))
+        if weight is None:
+            alone = total
+            assert total > 0
+        else:
+            assert total == pytest.approx(alone + weight * nss, rel=1e-4)
+    assert last[0.5][3] < last[None][3] - 0.1
+    assert everything.fixated.any()
+
+
+def test_nss_has_a_weight_of_its_own_only_beside_an_authors_loss() -> None:
+    with pytest.raises(ValueError, match="nss: other losses have a weight for it"):
+        training(nss=4.0, loss="saliency")
