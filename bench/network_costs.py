@@ -58,6 +58,8 @@ COMMENTS = (
 )
 LEAST = 1.0
 """CPU seconds that the predictions of a network take together at least."""
+CLIPS = ("a", "b")
+"""As many as the largest batch: one that is mixed by datasets has a clip of each video."""
 VIDEO = "dhf1k"
 """Dataset that the drawn frames stand for: networks with domains know it."""
 WAYS: dict[str, list[dict[str, Any]]] = {
@@ -73,7 +75,7 @@ WAYS: dict[str, list[dict[str, Any]]] = {
 
 
 def draw(folder: Path) -> None:
-    """Write stores of random frames, flow, gaze and densities of one video."""
+    """Write stores of random frames, flow, gaze and densities, the same of every clip."""
     drawn = np.random.default_rng(0)
     count, height, width = FRAMES_DRAWN, 480, 640
     y, x = np.mgrid[:height, :width]
@@ -91,7 +93,8 @@ def draw(folder: Path) -> None:
         stem.parent.mkdir(parents=True)
         with write_store(kind, stem.with_suffix(".zarr"), stem.with_suffix(".json"), {}) as writer:
             facts = {"frames": count} if kind is GAZE else {}
-            writer.add("a", [values], **facts)
+            for clip in CLIPS:
+                writer.add(clip, [values], **facts)
 
 
 def manifests(folder: Path) -> list[list[Path]]:
