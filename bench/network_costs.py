@@ -226,6 +226,7 @@ def main() -> None:
     for what, one in found:
         numbers = (f"{one['mb']:.0f}", f"{one['each']:.0f}", f"{one['frames']:.0f}")
         known[what] = [what, f"{one['seconds']:.3g}", *numbers]
+    known = dict(sorted(known.items(), key=lambda one: not one[0].startswith("train")))
     write_rows(sheet, COLUMNS, known.values(), COMMENTS)
     page = [
         "# What trainings and predictions cost",
@@ -235,8 +236,8 @@ def main() -> None:
         "of a map; memory is the largest resident set of a process, and what each sample that is",
         "computed at once adds. A sample is a frame, or a clip of so many predicted frames where a",
         "network sees time. Where no memory stands, the seconds are those of",
-        "[streaming.md](streaming.md) and [classical.md](classical.md).",
-        "`python bench/network_costs.py`.",
+        "[streaming.md](streaming.md) and [classical.md](classical.md); rows that a run leaves out",
+        "(`--only`) keep their values of an earlier day. `python bench/network_costs.py`.",
         "",
         "| what | CPU s a sample | MB | MB more a sample | frames of a sample |",
         "|---|---|---|---|---|",

@@ -5,7 +5,7 @@ a relative path means the working folder's file if there is one, else the workfl
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +59,11 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 Layers = Sequence[tuple[str, Mapping[str, Any]]]
-"""What a configuration is laid together of, the lowest first: where it stands, and what it says."""
+"""What makes up a configuration, the lowest first: where each part stands, and its keys."""
 
 
-def layers(keys: Mapping[str, Any]) -> Layers:
-    """Return config.yaml, the file of its run, and the user's `keys`.
-
-    Raises:
-        InputError: A file cannot be read, or there is no such run.
-    """
+def _layers(keys: Mapping[str, Any]) -> Layers:
+    """config.yaml, the file of its run, and the user's `keys`."""
     found = [("config.yaml", read_yaml(Path(own("config.yaml"))))]
     run = str(keys.get("run", found[0][1].get("run")))
     if run != "paper":
@@ -87,7 +83,7 @@ def complete(keys: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: A file cannot be read, or there is no such run.
     """
-    return _joined(layers(keys))
+    return _joined(_layers(keys))
 
 
 def chosen(keys: Mapping[str, Any]) -> Config:
@@ -97,7 +93,7 @@ def chosen(keys: Mapping[str, Any]) -> Config:
         InputError: A file cannot be read, there is no such run, or a key does not fit; says where
             that key stands.
     """
-    laid = layers(keys)
+    laid = _layers(keys)
     return load(_joined(laid), laid)
 
 
@@ -132,7 +128,10 @@ def of_the_papers() -> Config:
 
 
 def load(content: Mapping[str, Any], laid: Layers = ()) -> Config:
-    """Check a whole configuration; `laid` says where its keys stand, if not in config.yaml.
+    """Check a whole configuration.
+
+    `laid` is what it was made up of, so that an error can say where a key stands; without it, that
+    is config.yaml.
 
     Raises:
         InputError: Names each key that is missing, unknown or of the wrong type, or that names
@@ -141,20 +140,23 @@ def load(content: Mapping[str, Any], laid: Layers = ()) -> Config:
     try:
         cfg = Config.model_validate(content)
     except ValidationError as error:
-        problems = error.errors()
+        found = error.errors()
         raise _refusal(
-            {_problem(one, problems, content): _place(one["loc"], laid) for one in problems}
+            {_problem(one, found, content): _place(one["loc"], laid) for one in found}
         ) from error
     cfg = without_absent(cfg)
-    for section, name, known in _names(cfg):
+    problems = {}
+    for path, name, known in _names(cfg):
         if name is not None and name not in known:
-            what = f"{section} names {name!r}; known are {', '.join(sorted(known))}"
-            raise _refusal({what + meant(name, known): _place(section.split("."), laid)})
+            what = f"names {name!r}; known are {', '.join(sorted(known))}{meant(name, known)}"
+            problems[f"{'.'.join(path)} {what}"] = _place(path, laid)
     for name, entry in cfg.models.items():
-        if entry.published and GIVEN not in _trainings_of(cfg, name):
+        if entry.published and not problems and GIVEN not in _trainings_of(cfg, name):
+            path = ("models", name, "published")
             what = "only what was made elsewhere is set against published values; take the key out"
-            place = _place(("models", name, "published"), laid)
-            raise _refusal({f"models.{name}.published: {what}": place})
+            problems[f"{'.'.join(path)}: {what}"] = _place(path, laid)
+    if problems:
+        raise _refusal(problems)
     return _located(cfg)
 
 
@@ -168,17 +170,23 @@ def _refusal(problems: Mapping[str, str]) -> InputError:
 
 
 def _place(path: Sequence[str | int], laid: Layers) -> str:
-    """Where a key stands: in the uppermost layer that has it, or that goes furthest towards it."""
-    place, furthest = "config.yaml", 1
+    """Where a key stands: in the uppermost layer that has it, or that goes furthest towards it.
+
+    A section is made up of all layers that have it, so all of them are named.
+    """
+    furthest, places = 0, ["config.yaml"]
     for name, content in laid:
         depth = 0
         inner: Any = content
         while depth < len(path) and isinstance(inner, Mapping) and path[depth] in inner:
             inner = inner[path[depth]]
             depth += 1
-        if depth >= furthest:
-            place, furthest = name, depth
-    return place
+        if depth > furthest or (depth == furthest > 0 and not isinstance(inner, Mapping)):
+            furthest, places = depth, [name]
+        elif depth == furthest > 0:
+            places.append(name)
+    lowest, *above = places
+    return f"{lowest}, with {' and '.join(above)} over it," if above else lowest
 
 
 def _problem(
@@ -229,44 +237,57 @@ def _flow_located(flow: Flow) -> Flow:
     return flow.model_copy(update={"weights": own(flow.weights)})
 
 
-def _names(cfg: Config) -> Iterable[tuple[str, str | None, Iterable[str]]]:
-    """Section, a name that it uses, and the names that it may use."""
+def _names(cfg: Config) -> Iterable[tuple[tuple[str, ...], str | None, Collection[str]]]:
+    """Path of a key, a name that it gives, and the names that it may give."""
     tested = cfg.datasets.keys() | cfg.meta_datasets.keys()
     networks = [name for name in cfg.models if not given(cfg, name)]
     starts = [model.start for model in cfg.models.values() if model.start not in (None, BACKBONE)]
-    for model in cfg.models.values():
-        yield "models", model.network, NETWORKS
-        yield "models", model.start, [*networks, BACKBONE]
-        yield "models", model.recipe, cfg.recipes
-        yield "models", model.flow, {MAIN_FLOW, *cfg.other_flows}
-        yield "models", model.pretraining, all_trainings(cfg)
-        yield "models", model.published, _systems() if model.published else ()
-    yield "loss_search", cfg.loss_search.model, starts
+    for key, model in cfg.models.items():
+        known: dict[str, Collection[str]] = {
+            "network": NETWORKS,
+            "start": [*networks, BACKBONE],
+            "recipe": cfg.recipes,
+            "flow": {MAIN_FLOW, *cfg.other_flows},
+            "pretraining": all_trainings(cfg),
+            "published": _systems() if model.published else (),
+        }
+        for name, names in known.items():
+            yield ("models", key, name), getattr(model, name), names
+    yield ("loss_search", "model"), cfg.loss_search.model, starts
     readers = _readers()
-    for dataset in cfg.datasets.values():
-        for variant in dataset.variants.values():
-            yield "gaze.reader", variant.gaze.reader, readers
-    for meta in cfg.meta_datasets.values():
-        yield "meta_datasets", meta.over, cfg.datasets
-    for submission in cfg.submissions.values():
-        yield "submissions", submission.over, cfg.datasets
-    for name in cfg.sanity.values():
-        yield "sanity", name, [known for known in networks if not imported(cfg, known)]
+    for key, dataset in cfg.datasets.items():
+        for name, variant in dataset.variants.items():
+            gaze = ("datasets", key, "variants", name, "gaze")
+            yield (*gaze, "reader"), variant.gaze.reader, readers
+    for section in ("meta_datasets", "submissions"):
+        for key, one in getattr(cfg, section).items():
+            yield (section, key, "over"), one.over, cfg.datasets
+    for key, name in cfg.sanity.items():
+        yield ("sanity", key), name, [one for one in networks if not imported(cfg, one)]
     for name in cfg.regions:
-        yield "regions", name, tested
+        yield ("regions",), name, tested
     for name in cfg.without:
-        yield "without", name, tested
+        yield ("without",), name, tested
     for name in cfg.image_flow_weights.training.datasets:
-        yield "image_flow_weights", name, cfg.datasets
-    for training in all_trainings(cfg).values():
+        yield ("image_flow_weights", "training", "datasets"), name, cfg.datasets
+    for key, training in all_trainings(cfg).items():
         for name in training.datasets:
-            yield "trainings", name, cfg.datasets
-    for title, table in cfg.tables.items():
-        yield f"tables.{title}", table.dataset, tested
-        for row in table.measured.values():
-            yield f"tables.{title}", row.model, cfg.models
+            yield (*_section_of(cfg, key), "datasets"), name, cfg.datasets
+    for key, table in cfg.tables.items():
+        yield ("tables", key, "dataset"), table.dataset, tested
+        for title, row in table.measured.items():
+            path = ("tables", key, "measured", title)
+            yield (*path, "model"), row.model, cfg.models
             if row.model in cfg.models:
-                yield f"tables.{title}", row.training, _trainings_of(cfg, row.model)
+                yield (*path, "training"), row.training, _trainings_of(cfg, row.model)
+
+
+def _section_of(cfg: Config, training: str) -> tuple[str, ...]:
+    """Path of the section that describes a training."""
+    for section in ("trainings", "other_pretrainings"):
+        if training in getattr(cfg, section):
+            return section, training
+    return ("pretraining",)
 
 
 def _systems() -> set[str]:

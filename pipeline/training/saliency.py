@@ -37,6 +37,17 @@ class SaliencyTrainer(FrameTrainer[Batch]):
     negative ones of networks without that ReLU."""
     measured = ("validation_kl", "validation_nss")
 
+    def __init__(self, network: nn.Module, run: Run, processes: Processes) -> None:
+        """Take a network that has the loss of its settings.
+
+        Raises:
+            InputError: It has no loss of its authors' own.
+        """
+        super().__init__(network, run, processes)
+        if self.settings.loss == "authors" and not hasattr(network, "authors_loss"):
+            name = run.network.get("network", "this network")
+            raise InputError(f"loss: authors: {name} has none; set it to saliency, and nss to null")
+
     @property
     def whole(self) -> int:
         """Samples of the present iteration, of all processes together."""
@@ -68,10 +79,10 @@ class SaliencyTrainer(FrameTrainer[Batch]):
         density, fixated = (map_.flatten(0, -4) for map_ in (sample.density, sample.fixated))
         chosen = self.settings.loss
         # Other losses learn maps that may fall below 0 on the way, where Eq. (4) is undefined: its
-        # terms, only logged then, are those of the clamped map.
-        own = chosen == "saliency"
+        # terms are those of the clamped map then, and only logged, but for NSS with key `nss`.
+        own, beside = chosen == "saliency", self.settings.nss
         scored = maps.saliency if own else maps.saliency.clamp_min(0)
-        if not own and self.settings.nss is None:
+        if not own and beside is None:
             scored = scored.detach()
         weights, of = self.run.loss.model_dump(), Counts(*counts)
         terms = saliency_loss(scored, density, fixated, **weights, counts=of)
@@ -83,8 +94,8 @@ class SaliencyTrainer(FrameTrainer[Batch]):
         share = len(sample.frame) / self.whole
         loss = self.network.authors_loss(maps, density, fixated)  # type: ignore[operator]
         total = loss * share
-        if self.settings.nss is not None:
-            total = total + self.settings.nss * terms.nss
+        if beside is not None:
+            total = total + beside * terms.nss
         return terms._replace(total=total)
 
     def learn(self, samples: Batch, counts: Tensor) -> tuple[Tensor, Tensor]:

@@ -29,3 +29,14 @@ def test_the_start_of_a_run_says_hours_and_memory(tmp_path: Path) -> None:
     assert said.index("The largest needs") < said.index("rule frames:")
     # Nothing is left to do, and nothing to say.
     assert "hours of a core" not in project.run("--config", "run=demo", "--", TARGET)
+
+
+def test_a_fault_below_the_users_own_value_stops_no_plan(tmp_path: Path) -> None:
+    project = Project.copied(tmp_path)
+    file = tmp_path / "config.yaml"
+    text = file.read_text()
+    assert "\ncheckpoint_minutes: 30" in text
+    file.write_text(text.replace("\ncheckpoint_minutes: 30", "\ncheckpoint_minutes: 0"))
+    options = ("--config", "run=demo", "checkpoint_minutes=5", "--")
+    target = "results/demo/scores/mit/gfsalnet/setting_1_ucf_sports/ucf_sports.csv"
+    assert "predict" in project.planned(*options, target)

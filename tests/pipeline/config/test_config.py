@@ -48,7 +48,7 @@ def test_runs_share_no_folder() -> None:
         ({"frames": {"width": -1}}, "frames.width: Input should be greater than 0"),
         ({"flow": {"estimator": "pwc"}}, "flow: Input tag 'pwc' found using 'estimator'"),
         ({"without": ["dhf2k"]}, "without names 'dhf2k'; known are"),
-        ({"tables": {"table_1": {"dataset": "x"}}}, "tables.table_1 names 'x'"),
+        ({"tables": {"table_1": {"dataset": "x"}}}, "tables.table_1.dataset names 'x'"),
         (
             {"datasets": {"diem": {"variant": "STAViS"}}},
             r"'STAViS' is none of paper, stavis; did you mean stavis\?",
@@ -81,8 +81,14 @@ def test_runs_share_no_folder() -> None:
         ({"pretraining": {"loss": "mse"}}, "pretraining.loss: Input should be 'saliency', 'eucl"),
         ({"pretraining": {"optimiser": {"momentum": 0.9}}}, "optimiser.adam.momentum"),
         ({"datasets": {"diem": {"validation": 1.0}}}, "validation: Input should be less than 1"),
-        ({"image_flow_weights": {"training": {"datasets": ["x"]}}}, "image_flow_weights names 'x'"),
-        ({"submissions": {"dhf1k_test": {"over": "dhf2k"}}}, "submissions names 'dhf2k'"),
+        (
+            {"image_flow_weights": {"training": {"datasets": ["x"]}}},
+            "image_flow_weights.training.datasets names 'x'",
+        ),
+        (
+            {"submissions": {"dhf1k_test": {"over": "dhf2k"}}},
+            "submissions.dhf1k_test.over names 'dhf2k'",
+        ),
         ({"framse": 2}, "framse: .*; did you mean frames"),
         (
             {"pretraining": {"checkpoint_minutes": 30}},
@@ -92,16 +98,19 @@ def test_runs_share_no_folder() -> None:
         ({"without": ["DHFK"]}, "without names 'DHFK'; known .*; did you mean dhf1k"),
         (
             {"models": {"theirs": {"maps": "maps", "published": "salema"}}},
-            "models names 'salema'; .*; did you mean SalEMA",
+            "models.theirs.published names 'salema'; .*; did you mean SalEMA",
         ),
         (
             {"models": {"gfsalnet": {"published": "SalEMA"}}},
             "models.gfsalnet.published: only what was made elsewhere",
         ),
-        ({"models": {"itti": {"network": "iti"}}}, "models names 'iti'; .*; did you mean itti"),
+        (
+            {"models": {"itti": {"network": "iti"}}},
+            "models.itti.network names 'iti'; .*; did you mean itti",
+        ),
         (
             {"datasets": {"diem": {"variants": {"paper": {"gaze": {"reader": "dime"}}}}}},
-            "gaze.reader names 'dime'; known are .*; did you mean diem",
+            "paper.gaze.reader names 'dime'; known are .*; did you mean diem",
         ),
         (
             {"datasets": {"diem": {"variants": {"paper": {"density": {"recipe": "gausian"}}}}}},
@@ -110,7 +119,7 @@ def test_runs_share_no_folder() -> None:
         ({"score": {"protocol": "MIT"}}, "score.protocol: .*; did you mean mit"),
         (
             {"tables": {"table_1": {"measured": {"a": {"model": "gfsalnt", "training": "x"}}}}},
-            "tables.table_1 names 'gfsalnt'; known .*; did you mean gfsalnet",
+            "tables.table_1.measured.a.model names 'gfsalnt'; known .*; did you mean gfsalnet",
         ),
         ({"frames": {"filter": True}}, "frames.filter: Input should be 'bicubic'"),
         ({"backbone_sha256": 12}, "backbone_sha256: .*, found 12: put it in quotes"),

@@ -139,7 +139,7 @@ def test_its_rows_name_no_training(tmp_path: Path) -> None:
     raw = configuration("demo")
     raw["models"]["authors"] = {**raw["models"]["gfsalnet"], **ENTRY}
     raw["sanity"] = {"Authors": "authors"}
-    with pytest.raises(InputError, match="sanity names 'authors'"):
+    with pytest.raises(InputError, match=r"sanity\.Authors names 'authors'"):
         load(raw)
 
 

@@ -78,6 +78,55 @@ def test_what_does_not_fit_is_blamed_on_where_it_stands(
     assert key == "  frames.width: Input should be greater than 0"
 
 
+@pytest.mark.parametrize(
+    ("above", "change", "message"),
+    [
+        (
+            {"models": {"itti": {"blur": 3.0}}},
+            {"models": {"salema": {"start": "nonsense"}}},
+            "config.yaml does not fit:\n  models.salema.start names 'nonsense'",
+        ),
+        (
+            {"tables": {"table_1": {"title": "Ours"}}},
+            {"tables": {"table_1": {"dataset": "ucf_sprots"}}},
+            "config.yaml does not fit:\n  tables.table_1.dataset names 'ucf_sprots'",
+        ),
+        (
+            {"trainings": {"setting_1_diem": {"batch": 4}}},
+            {"trainings": {"setting_1_diem": {"epochs": 1.0, "iterations": 5}}},
+            "config.yaml, with --config or --configfile over it, does not fit:\n"
+            "  trainings.setting_1_diem: ",
+        ),
+        (
+            {"seed": 1},
+            {"trainings": {"setting_1_diem": {"datasets": ["dime"]}}},
+            "config.yaml does not fit:\n  trainings.setting_1_diem.datasets names 'dime'",
+        ),
+    ],
+)
+def test_what_lies_beside_a_fault_is_not_to_blame(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    above: dict[str, object],
+    change: dict[str, object],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ours = yaml.safe_load((ROOT / "config.yaml").read_text())
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(merged(ours, change)))
+    with pytest.raises(InputError) as error:
+        chosen({"run": "paper", **above})
+    assert str(error.value).startswith(message)
+
+
+def test_all_wrong_names_are_found_at_once() -> None:
+    models = {"salema": {"start": "nonsense"}, "gbvs": {"network": "gvbs"}}
+    with pytest.raises(InputError) as error:
+        chosen({"run": "paper", "models": models})
+    _, *lines = str(error.value).splitlines()
+    assert [line.split()[0] for line in lines] == ["models.salema.start", "models.gbvs.network"]
+
+
 def test_a_run_that_is_not_there_is_blamed_on_where_it_stands() -> None:
     with pytest.raises(InputError, match=r"^--config or --configfile: run: dem: no such .*demo\?$"):
         chosen({"run": "dem"})

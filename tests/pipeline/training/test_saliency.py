@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from model.losses import euclidean_loss, saliency_loss
 from model.outputs import Maps
+from pipeline.runtime.errors import InputError
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples, on_device
 from tests.builders import training
@@ -76,7 +77,7 @@ def test_the_share_of_dead_pixels_is_logged(samples: TrainingSamples, tmp_path: 
 
 
 class Squared(Small):
-    """Has a loss of its authors that gazes play no part in."""
+    """Has a loss of its authors in which fixations play no part."""
 
     def authors_loss(self, maps: Maps, density: Tensor, fixated: Tensor) -> Tensor:
         return euclidean_loss(maps.saliency, density)
@@ -92,7 +93,6 @@ def test_nss_beside_the_loss_of_the_authors(
         changes = {"loss": "authors", "nss": weight, "epochs": 8.0, "learning_rate": 1e-3}
         run = run_in(tmp_path / f"{weight}", micro_batch=size, **changes)
         rows = train(Squared(), samples, run)
-        everything = on_device(samples.batch(range(11)), torch.device("cpu"))
         last[weight] = rows[-1]
         total, nss = (float(rows[0][column]) for column in (1, 3))
         if weight is None:
@@ -101,7 +101,13 @@ def test_nss_beside_the_loss_of_the_authors(
         else:
             assert total == pytest.approx(alone + weight * nss, rel=1e-4)
     assert last[0.5][3] < last[None][3] - 0.1
-    assert everything.fixated.any()
+
+
+def test_a_network_without_a_loss_of_its_authors_is_named(
+    samples: TrainingSamples, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"loss: authors: .* has none; set it to saliency"):
+        train(small(), samples, run_in(tmp_path, loss="authors"))
 
 
 def test_nss_has_a_weight_of_its_own_only_beside_an_authors_loss() -> None:
