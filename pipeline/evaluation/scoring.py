@@ -19,7 +19,7 @@ from pipeline.evaluation.frame_scores import Frame, Scores, score_frame
 from pipeline.evaluation.metrics.engine import Engine
 from pipeline.evaluation.metrics.preparing import on_grid
 from pipeline.evaluation.metrics.registry import METRICS
-from pipeline.evaluation.metrics.scaling import Map, copy_single
+from pipeline.evaluation.metrics.scaling import Map
 from pipeline.evaluation.own_truth import Looks, OwnTruth, on_picture, reduced
 from pipeline.evaluation.people import gold_standard
 from pipeline.evaluation.protocols import Protocol, Reference, protocol, reported
@@ -65,12 +65,9 @@ class StoredMaps:
         return list(range(count)) if facts["frames"] is None else list(facts["frames"])
 
     def read(self, clip: str, frames: Sequence[int]) -> Iterator[Map]:
-        """Yield maps [y, x] in float32."""
+        """Yield maps [y, x] in float16, as they are stored."""
         indices = {frame: i for i, frame in enumerate(self.frames(clip))}
-        for half in self.store.frames_at(clip, [indices[frame] for frame in frames]):
-            single = np.empty(half.shape, np.float32)
-            copy_single(half, single)
-            yield single
+        yield from self.store.frames_at(clip, [indices[frame] for frame in frames])
 
 
 @dataclass(frozen=True)
