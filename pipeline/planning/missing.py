@@ -1,6 +1,7 @@
 """Raw data, sheets and maps that a run needs and that are not there, in one message."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from pipeline.runtime.yaml_file import read_yaml
 
 TAUGHT = ("drawn", "crops", "films", "pictures")
 """Datasets of run light that target `teach` makes."""
+
+_LOOKED = 5
+"""Clips whose file is looked for under other names: each takes a walk through the dataset."""
 
 
 def _files_missing(cfg: Config, name: str) -> list[str]:
@@ -45,8 +49,12 @@ def _files_missing(cfg: Config, name: str) -> list[str]:
 
 
 def almost(root: Path, of_clips: Mapping[str, Sequence[str]]) -> str:
-    """A clause about what lies there under almost the name of a missing file, if any."""
-    found = (near_miss(root, files[0].removeprefix(f"{root}/")) for files in of_clips.values())
+    """A clause about what lies there under almost the name of a missing file, if any.
+
+    Only the first few clips are looked for: names differ in the same way, or not at all.
+    """
+    firsts = [files[0].removeprefix(f"{root}/") for files in islice(of_clips.values(), _LOOKED)]
+    found = (near_miss(root, file) for file in firsts)
     return _clause(next(filter(None, found), None))
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from mimetypes import guess_type
 from pathlib import Path
@@ -82,12 +83,14 @@ def _like(piece: str, names: Sequence[str]) -> Iterator[str]:
         )
 
 
+@lru_cache(maxsize=1 << 16)
 def _folded(name: str) -> str:
     """A name without capitals, blanks, zeros in front of numbers, and in one form of accents."""
     plain = unicodedata.normalize("NFC", name).casefold()
     return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_-]+", "", plain))
 
 
+@lru_cache(maxsize=1 << 16)
 def _stem(name: str) -> str:
     """The same without its endings, to which some programs add one."""
     return re.sub(r"(\.[a-z]\w{1,4})+$", "", _folded(name))

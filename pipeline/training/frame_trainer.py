@@ -15,6 +15,16 @@ from pipeline.runtime.processes import Processes
 from pipeline.training.batches import AnyBatch
 from pipeline.training.trainer import Run, Trainer
 
+_SLOW = (
+    "precision: bfloat16: this processor has no instructions for it, and takes many times as long "
+    "as in float32; other precision, other weights"
+)
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Return whether a device computes in bfloat16; of processors, those that oneDNN does it on."""
+    return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
 
 class FrameTrainer(Trainer[AnyBatch]):
     """Trains with Adam or SGD, whose learning rate falls in equal steps."""
@@ -28,6 +38,8 @@ class FrameTrainer(Trainer[AnyBatch]):
         self.folded: list[Folded] = []
         self.late: list[nn.Parameter] = []
         super().__init__(network, run, processes)
+        if self.bfloat16 and processes.first and not computes_bfloat16(self.device):
+            print(_SLOW, flush=True)
         if self.settings.compile:
             self.forward = torch.compile(self.network)
 

@@ -11,6 +11,7 @@ import pytest
 from snakemake.utils import update_config
 
 from pipeline.config.config import Config
+from pipeline.planning import missing
 from pipeline.planning.load import load
 from pipeline.planning.missing import missing_message
 from pipeline.raw import patterns as raw
@@ -119,6 +120,16 @@ def test_a_file_of_almost_that_name_is_named(tmp_path: Path) -> None:
     assert f"of 6 of 6 clips, the first is {first.stem}; {first} is there; rename it" in message
     assert f"no folder {tmp_path}/salicon; {tmp_path}/SALICON is there" in message
     assert not list(videos.glob("*.avi"))
+
+
+def test_a_few_of_many_missing_files_are_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks = list[str]()
+    monkeypatch.setattr(missing, "near_miss", lambda _, file: walks.append(file))
+    clips = {f"{clip:04}": [f"{tmp_path}/{clip:04}.avi"] for clip in range(2000)}
+    assert missing.almost(tmp_path, clips) == ""
+    assert walks == [f"{clip:04}.avi" for clip in range(len(walks))] and 0 < len(walks) < 10
 
 
 def test_missing_maps_of_somebody_else_are_named() -> None:

@@ -15,6 +15,7 @@ from model.outputs import Maps
 from pipeline.config.training import Sgd
 from pipeline.planning.schedule import iterations_of, rate_of
 from pipeline.runtime.errors import InputError
+from pipeline.training import frame_trainer
 from pipeline.training.saliency import train
 from pipeline.training.samples import TrainingSamples
 from tests.builders import gfsalnet, training
@@ -60,6 +61,21 @@ def test_other_ways_learn_too(
 ) -> None:
     losses = [row[1] for row in train(small(), samples, run_in(tmp_path, epochs=12.0, **changes))]
     assert np.mean(losses[-5:]) < np.mean(losses[:3]) - 0.3
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_a_processor_without_bfloat16_is_named(
+    samples: TrainingSamples,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    able: bool,
+) -> None:
+    monkeypatch.setattr(frame_trainer, "computes_bfloat16", lambda _: able)
+    train(small(), samples, run_in(tmp_path, epochs=0.1, precision="float32"))
+    assert "bfloat16" not in capsys.readouterr().out
+    train(small(), samples, run_in(tmp_path / "half", epochs=0.1, precision="bfloat16"))
+    assert ("no instructions for it" in capsys.readouterr().out) is not able
 
 
 @pytest.mark.parametrize("size", [1, 3])
