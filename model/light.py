@@ -69,6 +69,9 @@ class GFSalNetLight(nn.Module):
             any frame in training, is seen once.
         frozen: Whether training leaves the appearance stream as it is, beside a motion stream, so
             that pictures stay seen as it learnt from pictures.
+        picture_head: Whether a frame without flow, such as a picture, has a last step of the
+            decoder of its own, so that pictures can be learnt at no cost for films: the rest of the
+            appearance stream is left as it is by training.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class GFSalNetLight(nn.Module):
         aside: float,
         scales: tuple[float, ...],
         frozen: bool,
+        picture_head: bool,
     ) -> None:
         super().__init__()
         pick("backbone", backbone, {"mobilenet_v2": MobileNetTrunk})
@@ -93,22 +97,32 @@ class GFSalNetLight(nn.Module):
             raise ValueError(f"scales: expected factors above 0, got {scales}")
         present = pick("streams", streams, STREAMS)
         self.view = View(size=size, resizing="area", mean=IMAGENET_MEAN, std=IMAGENET_STD)
-        self.appearance = LightAppearance(layers, channels) if "appearance" in present else None
+        self.appearance: LightAppearance | None = None
+        if "appearance" in present:
+            self.appearance = LightAppearance(layers, channels, picture_head)
         self.motion = LightMotion(motion_channels, spread) if "motion" in present else None
         self.gate: LightGate | None = None
         if len(present) == 2:
             self.gate = LightGate(channels[-1] + motion_channels[0])
         self.scales = tuple(scales)
         self.aside, self.frozen = aside, frozen and self.gate is not None
-        if self.frozen:
-            assert self.appearance is not None
+        if self.appearance is not None:
             self.appearance.requires_grad_(False)
+            self.learning.requires_grad_(True)
+
+    @property
+    def learning(self) -> nn.Module:
+        """What of the appearance stream a training changes: all, its head of pictures, nothing."""
+        if self.appearance is None or self.frozen:
+            return nn.Module()
+        return self.appearance if self.appearance.picture is None else self.appearance.picture
 
     def train(self, mode: bool = True) -> "GFSalNetLight":
         """Switch to training or evaluation; what is frozen always evaluates."""
         super().train(mode)
-        if self.frozen and self.appearance is not None:
+        if self.appearance is not None:
             self.appearance.eval()
+            self.learning.train(mode)
         return self
 
     def forward(self, frame: Tensor, flow: Tensor | None) -> LightMaps:
@@ -143,16 +157,16 @@ class GFSalNetLight(nn.Module):
         return maps._replace(**streams, gate_appearance=G_A, gate_motion=G_T)
 
     def of_picture(self, frame: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return the log density [B, 1, *size] that the appearance stream finds."""
+        """Return the log density [B, 1, *size] that the appearance stream finds in a picture."""
         assert self.appearance is not None
         if self.training:
-            return log_density(self.appearance(self.view(frame))[0], size)
+            return log_density(self.appearance(self.view(frame), picture=True)[0], size)
         total = torch.zeros((), device=frame.device)
         for scale in self.scales:
             height, width = (max(1, round(side * scale / STRIDE)) for side in self.view.size)
             seen = self.view.normalised(resized(frame, (height * STRIDE, width * STRIDE), "area"))
-            both = torch.cat([seen, seen.flip(-1)])
-            found, mirrored = log_density(self.appearance(both)[0], size).exp().chunk(2)
+            level, _ = self.appearance(torch.cat([seen, seen.flip(-1)]), picture=True)
+            found, mirrored = log_density(level, size).exp().chunk(2)
             total = total + found + mirrored.flip(-1)
         mean = total / (2 * len(self.scales))
         return torch.log(mean.clamp_min(torch.finfo(mean.dtype).tiny))
@@ -207,6 +221,8 @@ class GFSalNetLight(nn.Module):
     def load_stream(self, state_dict: Mapping[str, Tensor]) -> None:
         """Start the appearance stream from that of a network of it alone, trained on pictures.
 
+        The head of pictures, where only this network has one, starts from that of films.
+
         Raises:
             ValueError: The weights are of another layout, or not of the appearance stream.
         """
@@ -215,11 +231,16 @@ class GFSalNetLight(nn.Module):
         if unknown := [key for key in state_dict if key not in own]:
             raise ValueError(f"these weights are of another layout: {unknown[0]} is not known here")
         self.load_state_dict(own | dict(state_dict))
+        if self.appearance is not None and not any(PICTURE in key for key in state_dict):
+            self.appearance.start_picture()
 
     def segments(self) -> list[nn.Module]:
         """Return the parts whose activations fill the memory in training: those of the trunk."""
         return [] if self.appearance is None else self.appearance.trunk.segments()
 
+
+PICTURE = "appearance.picture."
+"""What the names of the head of pictures begin with."""
 
 FIRST = "features.0.0.weight"
 """A tensor that every MobileNetV2 has."""

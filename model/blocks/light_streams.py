@@ -1,5 +1,7 @@
 """The streams and the gate of the light network: what each makes of its input, at stride 8."""
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -76,21 +78,37 @@ class Level(nn.Module):
         return level
 
 
+class PictureHead(nn.Module):
+    """The last step down the levels, and the level, for pictures that are no part of a film."""
+
+    def __init__(self, finer: Finer, level: Level) -> None:
+        """Take those for films, which both start from."""
+        super().__init__()
+        self.finer, self.level = deepcopy(finer), deepcopy(level)
+
+    def forward(self, deep: Tensor, shallow: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the level [B, 1, h, w] and the features, on the grid of the shallow features."""
+        features = self.finer(deep, shallow)
+        return self.level(features), features
+
+
 class LightAppearance(nn.Module):
     """MobileNetV2 and the multi-level information of its features."""
 
-    def __init__(self, layers: int, channels: tuple[int, ...]) -> None:
+    def __init__(self, layers: int, channels: tuple[int, ...], picture_head: bool) -> None:
         """Take the number of the trunk's layers and the channels from the deepest to stride 8.
+
+        With `picture_head`, pictures have a head of their own.
 
         Raises:
             ValueError: The trunk does not end at one of its levels, or the numbers do not fit.
         """
         super().__init__()
         kept = [level for level in LEVELS if level < layers]
-        if layers - 1 not in kept or len(channels) != len(kept):
+        if layers - 1 not in LEVELS[1:] or len(channels) != len(kept):
             raise ValueError(
-                f"layers: expected {', '.join(str(level + 1) for level in LEVELS)}, with 1, 2 or 3 "
-                f"channels; got {layers} with {len(channels)}"
+                f"layers: expected {' or '.join(str(level + 1) for level in LEVELS[1:])}, with 2 "
+                f"or 3 channels; got {layers} with {len(channels)}"
             )
         self.levels = kept
         trunk = MobileNetTrunk()
@@ -102,6 +120,18 @@ class LightAppearance(nn.Module):
         steps = zip(channels[:-1], reversed(finer), channels[1:], strict=True)
         self.finer = nn.ModuleList(Finer(*step) for step in steps)
         self.level = Level(channels[-1])
+        self.picture = PictureHead(self.last, self.level) if picture_head else None
+
+    @property
+    def last(self) -> Finer:
+        """The last step down the levels, to those at stride 8."""
+        last: Finer = self.finer[-1]  # type: ignore[assignment]
+        return last
+
+    def start_picture(self) -> None:
+        """Start the head of pictures, where there is one, from that of films."""
+        if self.picture is not None:
+            self.picture.load_state_dict(PictureHead(self.last, self.level).state_dict())
 
     def train(self, mode: bool = True) -> "LightAppearance":
         """Switch to training or evaluation; the trunk's normalisation always evaluates."""
@@ -109,8 +139,11 @@ class LightAppearance(nn.Module):
         self.trunk.eval()
         return self
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the level [B, 1, h, w] and the features at stride 8 of images [B, 3, H, W]."""
+    def forward(self, image: Tensor, picture: bool = False) -> tuple[Tensor, Tensor]:
+        """Return the level [B, 1, h, w] and the features at stride 8 of images [B, 3, H, W].
+
+        They are pictures, or frames of films.
+        """
         taken = []
         for index, layer in enumerate(self.trunk.features):
             image = layer(image)
@@ -118,8 +151,13 @@ class LightAppearance(nn.Module):
                 taken.append(image)
         deepest = taken.pop()
         features = self.deepest(deepest * self.spatial_attention(deepest))
-        for finer in self.finer:
+        *steps, last = self.finer
+        for finer in steps:
             features = finer(features, taken.pop())
+        if picture and self.picture is not None:
+            found: tuple[Tensor, Tensor] = self.picture(features, taken.pop())
+            return found
+        features = last(features, taken.pop())
         return self.level(features), features
 
 

@@ -87,10 +87,11 @@ if cfg.run == "light":
         """Trained weights in float16, with all that a user asks of them."""
         input:
             weights="<results>/weights/gfsalnet_{size}/scenes.safetensors",
-            before=expand(
-                "<results>/weights/{{size}}_still/{training}.safetensors",
-                training=["taught", "photographs"],
-            ),
+            before=[
+                "<results>/weights/{size}_still/taught.safetensors",
+                "<results>/weights/{size}_still/photographs.safetensors",
+                "<results>/weights/{size}_pictures/head.safetensors",
+            ],
             sources=["workflow/teaching/sources.csv"],
         output:
             packed="<results>/packed/gfsalnet-{size}.safetensors",

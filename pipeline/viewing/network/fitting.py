@@ -114,12 +114,15 @@ def views(network: Any) -> list[View]:
     return list(network.views.values()) if has_domains(network) else []
 
 
-def size_for(network: Any, height: int, width: int, trained: tuple[int, int]) -> tuple[int, int]:
-    """Return height and width of the frames of a film that a network is given.
+def size_for(
+    network: Any, height: int, width: int, trained: tuple[int, int], still: bool
+) -> tuple[int, int]:
+    """Return height and width of the frames of a film, or of a picture, that a network is given.
 
     They have the film's aspect, nearly. A network of trunks that shrink 32 times gets about the
     area that it was trained at; one that brings frames to a size of its own, or needs none, gets at
-    most that area, and never more pixels than the film has.
+    most that area, and never more pixels than the film has. A light network sees a picture at
+    several sizes, and is given the largest.
     """
     if exported := getattr(network, "frame_size", None):
         return (exported[0], exported[1])
@@ -127,7 +130,8 @@ def size_for(network: Any, height: int, width: int, trained: tuple[int, int]) ->
     if has_domains(network):
         return grid(height, width, math.prod(network.views[network.core.domain].size), STRIDE)
     if isinstance(network, GFSalNetLight):
-        return grid(height, width, math.prod(network.view.size), STRIDE)
+        largest = max(network.scales) if still and by_appearance(network) else 1.0
+        return grid(height, width, round(math.prod(network.view.size) * largest**2), STRIDE)
     if hasattr(network, "load_stream") and not hasattr(network, "view"):
         return grid(height, width, area, STRIDE)
     scale = min(1.0, math.sqrt(area / (height * width)))
@@ -140,8 +144,8 @@ def size_for(network: Any, height: int, width: int, trained: tuple[int, int]) ->
 def at_size(network: Any, size: tuple[int, int], still: bool) -> Any:
     """Return a network with `views` that sees frames of this size as they are.
 
-    It shares its weights with the given one. A light network of both streams has the one of
-    appearance alone where it sees `still` pictures.
+    It shares its weights with the given one. Of `still` pictures a light network of both streams
+    has the appearance stream alone, which sees several sizes, of which this is the largest.
     """
     shared = {id(one): one for one in (*network.parameters(), *network.buffers())}
     fitted = copy.deepcopy(network, shared)
@@ -149,4 +153,6 @@ def at_size(network: Any, size: tuple[int, int], still: bool) -> Any:
         view.size = size
     if still and by_appearance(fitted):
         fitted.motion = fitted.gate = None
+        # The size that those of its `scales` are taken of; frames come in the largest of them.
+        fitted.view.size = grid(*size, math.prod(network.view.size), STRIDE)
     return fitted

@@ -82,7 +82,8 @@ class Model:
         """
         if has_domains(self.network):
             enter(self.network, STILLS if still else FILMS)
-        return self.sized(size_for(self.network, height, width, self._trained), rate, still)
+        size = size_for(self.network, height, width, self._trained, still)
+        return self.sized(size, rate, still)
 
     def sized(self, size: tuple[int, int], rate: float, still: bool) -> Fitted:
         """Return the network as frames of this height and width are given to it; see `at`."""

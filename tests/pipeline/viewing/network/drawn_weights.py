@@ -68,13 +68,14 @@ def light(file: Path, size: tuple[int, int], *, streams: str = "both", flow: Any
         "streams": streams,
         "size": [*size],
         "backbone": "mobilenet_v2",
-        "layers": 7,
-        "channels": [16],
+        "layers": 14,
+        "channels": [16, 8],
         "motion_channels": [8, 8, 8],
         "spread": 0.005,
         "aside": 0.3,
         "scales": (1.0, 1.25),
         "frozen": True,
+        "picture_head": True,
     }
     torch.manual_seed(0)
     network = build(**arguments)

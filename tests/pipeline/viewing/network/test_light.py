@@ -16,6 +16,7 @@ from model.batch_norm import fold
 from model.light import GFSalNetLight
 from model.sight import see
 from pipeline.config.data import DisFlow
+from pipeline.preprocessing.tensors import frame_tensor
 from pipeline.runtime.errors import InputError
 from pipeline.viewing.network import load as loading
 from pipeline.viewing.network.load import Model, load
@@ -94,17 +95,18 @@ def test_a_picture_is_seen_by_the_appearance_stream_alone(tmp_path: Path, model:
     fitted = model.at(480, 640, 25.0, True)
     assert isinstance(fitted.network, GFSalNetLight)
     assert (fitted.flow, fitted.network.motion) == (None, None)
-    (frame,) = film(1, *SIZE)
-    tensor = torch.from_numpy(frame).movedim(-1, 0)[None] / 255
+    # It is given the largest of the sizes that it sees, 1.25 times its own.
+    assert (fitted.size, fitted.network.view.size) == ((128, 160), SIZE)
+    network = light_network(tmp_path)
+    (picture,), frames = film(1, *fitted.size), film(2, *SIZE)
     with torch.inference_mode():
-        network = light_network(tmp_path)
-        expected = network(tensor, None).saliency[0]
+        expected = network(frame_tensor(picture)[None], None).saliency[0]
         # In a film whose frames are all the same nothing moves; its frames are seen once.
-        once = network(tensor, torch.zeros(1, 2, *SIZE)).saliency[0]
-    np.testing.assert_allclose(model.predict(frame), expected, atol=1e-5)
-    np.testing.assert_allclose(model.predict(np.stack([frame] * 2))[:1], once, atol=1e-5)
-    moving = model.predict(film(2, *SIZE))
-    assert np.abs(moving[0] - expected.numpy()).max() > 0.01
+        still = frame_tensor(frames[0])[None]
+        once = network(still, torch.zeros(1, 2, *SIZE)).saliency[0]
+    np.testing.assert_allclose(model.predict(picture), expected, atol=1e-5)
+    np.testing.assert_allclose(model.predict(frames[[0, 0]])[:1], once, atol=1e-5)
+    assert np.abs(model.predict(frames)[0] - once.numpy()).max() > 0.01
 
 
 @pytest.mark.slow
@@ -124,11 +126,12 @@ def test_it_becomes_onnx_for_films_and_for_pictures(tmp_path: Path, model: Model
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
     assert torch.equal(found.gate_motion[0, 1], torch.zeros(1, *SIZE))
-    export(model, tmp_path / "still.onnx", *SIZE, still=True)
+    size = model.at(*SIZE, 25.0, True).size
+    export(model, tmp_path / "still.onnx", *size, still=True)
     picture = load(tmp_path / "still.onnx")
     assert picture.flow is None
     assert [*picture.network._inputs] == ["frame"]
-    (frame,) = film(1, *SIZE)
+    (frame,) = film(1, *size)
     np.testing.assert_allclose(picture.predict(frame), model.predict(frame), atol=1e-4)
 
 
