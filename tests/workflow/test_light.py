@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -79,8 +80,11 @@ def test_train_light_is_planned_from_what_was_taught(light: Project) -> None:
     packs = re.findall(r"python -m pipeline\.teaching\.pack .*", said)
     assert len(packs) == 2
     for size in ("light", "tiny"):
-        before = [f"{size}_still/{training}" for training in ("taught", "photographs")]
-        assert [seeds.pop(one) for one in before] == ["0", "0"]
+        before = [f"{size}_still/taught", f"{size}_still/photographs", f"{size}_pictures/head"]
+        assert [seeds.pop(one) for one in before] == ["0", "0", "0"]
+        for start, trained in pairwise([*before, f"gfsalnet_{size}/scenes"]):
+            given = rf"--start results/light/weights/{start}\.safetensors .*{trained}\.safetensors"
+            assert re.search(given, said)
         assert seeds.pop(f"gfsalnet_{size}/scenes") == "7"
         (pack,) = [one for one in packs if f"/gfsalnet-{size}.safetensors" in one]
         files = " ".join(f"results/light/weights/{one}.safetensors" for one in before)
