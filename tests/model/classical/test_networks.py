@@ -52,10 +52,12 @@ def test_nothing_stands_out_of_a_uniform_frame(name: str, level: float) -> None:
 
 @pytest.mark.parametrize("level", [0.37, 1.0])
 def test_a_uniform_frame_is_even_but_for_its_border_which_the_programs_darken(level: float) -> None:
-    saliency = network("gbvs", blur=0.0).on_lattice(uniform(level), None)
-    assert (saliency[..., 4:-4, 4:-4] > 0.999).all() and saliency[..., 0, 0] == 0
-    saliency = network("pqft").small_map(uniform(level), None)
-    assert (saliency[..., 4:-4, 4:-4] > 0.999).all() and saliency[..., 0, 0] == 0
+    for saliency in (
+        network("gbvs", blur=0.0).on_lattice(uniform(level), None),
+        network("pqft").small_map(uniform(level), None),
+    ):
+        # The corner is 0 but for rounding, which differs between processors.
+        assert (saliency[..., 4:-4, 4:-4] > 0.999).all() and saliency[..., 0, 0] < 1e-6
 
 
 @pytest.mark.parametrize(
