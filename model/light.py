@@ -69,9 +69,9 @@ class GFSalNetLight(nn.Module):
             any frame in training, is seen once.
         frozen: Whether training leaves the appearance stream as it is, beside a motion stream, so
             that pictures stay seen as it learnt from pictures.
-        picture_head: Whether a frame without flow, such as a picture, has a last step of the
-            decoder of its own, so that pictures can be learnt at no cost for films: the rest of the
-            appearance stream is left as it is by training.
+        picture_head: Whether a batch without flow, such as a picture, has a last step of the
+            decoder of its own. Training then leaves the rest of the appearance stream as it is, so
+            that what is learnt from pictures changes no film.
     """
 
     def __init__(
@@ -112,13 +112,13 @@ class GFSalNetLight(nn.Module):
 
     @property
     def learning(self) -> nn.Module:
-        """What of the appearance stream a training changes: all, its head of pictures, nothing."""
+        """The part of the appearance stream that learns: all, its head of pictures, or nothing."""
         if self.appearance is None or self.frozen:
             return nn.Module()
         return self.appearance if self.appearance.picture is None else self.appearance.picture
 
     def train(self, mode: bool = True) -> "GFSalNetLight":
-        """Switch to training or evaluation; what is frozen always evaluates."""
+        """Switch to training or evaluation; what does not learn always evaluates."""
         super().train(mode)
         if self.appearance is not None:
             self.appearance.eval()
@@ -231,7 +231,7 @@ class GFSalNetLight(nn.Module):
         if unknown := [key for key in state_dict if key not in own]:
             raise ValueError(f"these weights are of another layout: {unknown[0]} is not known here")
         self.load_state_dict(own | dict(state_dict))
-        if self.appearance is not None and not any(PICTURE in key for key in state_dict):
+        if self.appearance is not None and not any(key.startswith(PICTURE) for key in state_dict):
             self.appearance.start_picture()
 
     def segments(self) -> list[nn.Module]:

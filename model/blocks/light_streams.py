@@ -79,10 +79,10 @@ class Level(nn.Module):
 
 
 class PictureHead(nn.Module):
-    """The last step down the levels, and the level, for pictures that are no part of a film."""
+    """What pictures have in place of the last step down the levels, and of the level, of films."""
 
     def __init__(self, finer: Finer, level: Level) -> None:
-        """Take those for films, which both start from."""
+        """Take step and level of films, and start from copies."""
         super().__init__()
         self.finer, self.level = deepcopy(finer), deepcopy(level)
 
@@ -98,7 +98,7 @@ class LightAppearance(nn.Module):
     def __init__(self, layers: int, channels: tuple[int, ...], picture_head: bool) -> None:
         """Take the number of the trunk's layers and the channels from the deepest to stride 8.
 
-        With `picture_head`, pictures have a head of their own.
+        With `picture_head`, pictures have a PictureHead.
 
         Raises:
             ValueError: The trunk does not end at one of its levels, or the numbers do not fit.
@@ -142,7 +142,7 @@ class LightAppearance(nn.Module):
     def forward(self, image: Tensor, picture: bool = False) -> tuple[Tensor, Tensor]:
         """Return the level [B, 1, h, w] and the features at stride 8 of images [B, 3, H, W].
 
-        They are pictures, or frames of films.
+        Each is a frame of a film, or with `picture` none.
         """
         taken = []
         for index, layer in enumerate(self.trunk.features):

@@ -51,7 +51,7 @@ def _files_missing(cfg: Config, name: str) -> list[str]:
 def almost(root: Path, of_clips: Mapping[str, Sequence[str]]) -> str:
     """A clause about what lies there under almost the name of a missing file, if any.
 
-    Only the first few clips are looked for: names differ in the same way, or not at all.
+    Only those of the first clips are looked for: most often, all names differ in the same way.
     """
     firsts = [files[0].removeprefix(f"{root}/") for files in islice(of_clips.values(), _LOOKED)]
     found = (near_miss(root, file) for file in firsts)

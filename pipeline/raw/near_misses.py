@@ -83,7 +83,7 @@ def _like(piece: str, names: Sequence[str]) -> Iterator[str]:
         )
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 16)  # the names of a folder are compared again for each missing file
 def _folded(name: str) -> str:
     """A name without capitals, blanks, zeros in front of numbers, and in one form of accents."""
     plain = unicodedata.normalize("NFC", name).casefold()

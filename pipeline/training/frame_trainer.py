@@ -17,12 +17,12 @@ from pipeline.training.trainer import Run, Trainer
 
 _SLOW = (
     "precision: bfloat16: this processor has no instructions for it, and takes many times as long "
-    "as in float32; other precision, other weights"
+    "as in float32; precision: float32 is faster here, but ends in other weights"
 )
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Return whether a device computes in bfloat16; of processors, those that oneDNN does it on."""
+    """Return whether a device computes in bfloat16: any GPU, and what oneDNN does it on."""
     return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
@@ -75,9 +75,16 @@ class FrameTrainer(Trainer[AnyBatch]):
         return kinds[chosen.name](self.groups(), rate, **own)
 
     def groups(self) -> list[dict[str, Any]]:
-        """The parameters, those with a rate of their own apart; keeps those that learn late."""
+        """The parameters, those with a rate of their own apart; keeps those that learn late.
+
+        Raises:
+            InputError: The network's authors have no rates of their own.
+        """
         if self.settings.rates != "authors":
             return [{"params": list(self.network.parameters())}]
+        if not hasattr(self.network, "parameter_groups"):
+            name = self.run.network.get("network", "this network")
+            raise InputError(f"rates: authors: {name} has none; set it to null")
         found: list[dict[str, Any]] = self.network.parameter_groups()  # type: ignore[operator]
         for group in found:
             group["lr"] = self.settings.learning_rate * group.pop("rate")

@@ -153,6 +153,7 @@ def at_size(network: Any, size: tuple[int, int], still: bool) -> Any:
         view.size = size
     if still and by_appearance(fitted):
         fitted.motion = fitted.gate = None
-        # The size that those of its `scales` are taken of; frames come in the largest of them.
-        fitted.view.size = grid(*size, math.prod(network.view.size), STRIDE)
+        # Frames come in the largest of its sizes, and `scales` are factors of the view's.
+        area = round(math.prod(size) / max(network.scales) ** 2)
+        fitted.view.size = grid(*size, area, STRIDE)
     return fitted

@@ -103,11 +103,12 @@ def test_nss_beside_the_loss_of_the_authors(
     assert last[0.5][3] < last[None][3] - 0.1
 
 
-def test_a_network_without_a_loss_of_its_authors_is_named(
-    samples: TrainingSamples, tmp_path: Path
+@pytest.mark.parametrize(("key", "remedy"), [("loss", "saliency"), ("rates", "null")])
+def test_what_a_networks_authors_do_not_have_is_named(
+    samples: TrainingSamples, tmp_path: Path, key: str, remedy: str
 ) -> None:
-    with pytest.raises(InputError, match=r"loss: authors: .* has none; set it to saliency"):
-        train(small(), samples, run_in(tmp_path, loss="authors"))
+    with pytest.raises(InputError, match=f"{key}: authors: .* has none; set it to {remedy}"):
+        train(small(), samples, run_in(tmp_path, **{key: "authors"}))
 
 
 def test_nss_has_a_weight_of_its_own_only_beside_an_authors_loss() -> None:

@@ -109,6 +109,11 @@ def test_a_picture_is_seen_by_the_appearance_stream_alone(tmp_path: Path, model:
     assert np.abs(model.predict(frames)[0] - once.numpy()).max() > 0.01
 
 
+def test_the_sizes_of_a_picture_follow_the_largest(model: Model) -> None:
+    given = model.sized((192, 256), 25.0, True)
+    assert given.network.view.size == (160, 224), "a 1.25th of either side, nearly"
+
+
 @pytest.mark.slow
 def test_it_becomes_onnx_for_films_and_for_pictures(tmp_path: Path, model: Model) -> None:
     pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
