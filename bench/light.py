@@ -25,7 +25,12 @@ from pipeline.preprocessing.tensors import flow_tensor, frame_tensor
 from pipeline.viewing.network.load import load
 from pipeline.viewing.network.model import Model
 
-MAPS = {"gated": "saliency", "motion": "motion", "appearance": "appearance"}
+MAPS = {
+    "gated": "saliency",
+    "motion": "motion",
+    "appearance": "appearance",
+    "conspicuity": "conspicuity",
+}
 """Row -> field of the network's maps."""
 
 

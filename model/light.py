@@ -1,15 +1,15 @@
 """GFSalNet's design for processors: two streams and a gate, at an eightieth of the work.
 
 What the paper has (Sec. III): an appearance and a motion stream, spatial and channel-wise
-attention, multi-level information, and a gate that weighs both maps by location. What differs, all
-of it our choice: MobileNetV2 in place of ResNet-50; a motion stream of a few convolutions on the
-grid that flow comes in, which also sees flow without the camera's share; maps that are densities,
-merged by their logarithms, each of which has a weight of its own at each location; a gate that sees
-the streams' features in place of their maps; no motion stream where nothing moves, so that a
-picture is seen by the appearance stream alone.
+attention, multi-level information, and a gate that weighs both maps. What differs, all of it our
+choice: MobileNetV2 in place of ResNet-50; a motion stream of a few convolutions on the grid that
+flow comes in, which also sees flow without the camera's share; beside both streams a map of what
+stands out by colour and light, which is not learnt; maps that are densities, merged by their
+logarithms; a gate of one learnt weight for each of the three maps, where the paper's has one for
+each location; no motion stream where nothing moves, so that a picture is seen by the appearance
+stream alone.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -19,7 +19,8 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from model.arguments import STREAMS, Streams, check_single_stream, pick
 from model.backbones import IMAGENET_MEAN, IMAGENET_STD, STRIDE, MobileNetTrunk, load_imagenet
-from model.blocks.light_streams import LightAppearance, LightGate, LightMotion
+from model.blocks.conspicuity import conspicuity
+from model.blocks.light_streams import LightAppearance, LightMotion
 from model.losses import density_loss
 from model.rivals.parts.view import View, resized
 from model.rivals.unisal import EPS, released_name
@@ -27,8 +28,8 @@ from model.rivals.unisal import EPS, released_name
 CELL = 4
 """Side of the cells, in pixels of the network's own size, that the motion stream sees flow in."""
 
-ALONE = [[[1.0]], [[0.0]]]
-"""G_A and G_T where nothing moves, [2, 1, 1]."""
+ALONE = [[[1.0]], [[0.0]], [[0.0]]]
+"""G_A, G_T and G_C of a frame in which nothing moves, [3, 1, 1]."""
 
 NOISE = 0.01
 """Standard deviation of grey in a cell, in [0, 1], that may well be noise."""
@@ -45,10 +46,8 @@ class LightMaps(NamedTuple):
     """S_A, in the unit of `saliency`."""
     motion: Tensor | None = None
     """S_T, in the unit of `saliency`."""
-    gate_appearance: Tensor | None = None
-    """G_A, 0 to 1: weight of the logarithm of S_A; 1 where nothing moves."""
-    gate_motion: Tensor | None = None
-    """G_T, 0 to 1, which need not be 1 - G_A; 0 where nothing moves."""
+    conspicuity: Tensor | None = None
+    """S_C, what stands out by colour and light, in the unit of `saliency`."""
 
 
 class GFSalNetLight(nn.Module):
@@ -101,9 +100,9 @@ class GFSalNetLight(nn.Module):
         if "appearance" in present:
             self.appearance = LightAppearance(layers, channels, picture_head)
         self.motion = LightMotion(motion_channels, spread) if "motion" in present else None
-        self.gate: LightGate | None = None
+        self.gate: nn.Parameter | None = None
         if len(present) == 2:
-            self.gate = LightGate(channels[-1] + motion_channels[0])
+            self.gate = nn.Parameter(torch.zeros(3, 1, 1))  # each weight starts at one half
         self.scales = tuple(scales)
         self.aside, self.frozen = aside, frozen and self.gate is not None
         if self.appearance is not None:
@@ -139,33 +138,31 @@ class GFSalNetLight(nn.Module):
             return finished(self.of_picture(frame, size))
         if flow is None:
             raise ValueError("a network with a motion stream alone needs flow, got None")
-        level_T, features_T = self.motion(self.seen_flow(flow), self.contrast(frame))
+        seen = self.view.framed(frame)
+        level_T = self.motion(self.seen_flow(flow), contrast(seen))
         if self.appearance is None or self.gate is None:
             return finished(log_density(level_T, size))
-        level_A, features_A = self.appearance(self.view(frame))
-        log_A, log_T = log_density(level_A, size), log_density(level_T, size)
+        level_A = self.appearance(self.view.normalised(seen))
+        levels = (level_A, level_T, conspicuity(seen))
+        logs = torch.cat([log_density(level, size) for level in levels], 1)
         moves = flow.abs().amax((1, 2, 3))[:, None, None, None] > 0
-        level = interpolate(self.gate(features_A, features_T), size, mode="bilinear")
-        G_A, G_T = torch.where(moves, level.sigmoid(), level.new_tensor(ALONE)).chunk(2, 1)
-        # In place of Eq. (1) to (3), the logarithm of S is G_A log S_A + G_T log S_T: where both
-        # streams expect a look, there is more than one reason for it. The densities are those of
-        # the view's pixels, so that the gates mean the same for frames of every size.
-        pixel = math.log(size[0] * size[1] / math.prod(self.view.size))
-        maps = finished(normalised(G_A * (log_A + pixel) + G_T * (log_T + pixel)))
-        both = {"appearance": log_A, "motion": log_T}
-        streams = {name: finished(log).saliency for name, log in both.items()}
-        return maps._replace(**streams, gate_appearance=G_A, gate_motion=G_T)
+        G = torch.where(moves, self.gate.sigmoid(), self.gate.new_tensor(ALONE))
+        # In place of Eq. (1) to (3), the logarithm of S is G_A log S_A + G_T log S_T + G_C log S_C:
+        # where all expect a look, there is more than one reason for it.
+        maps = finished(normalised((G * logs).sum(1, keepdim=True)))
+        S_A, S_T, S_C = (finished(log).saliency for log in logs.chunk(3, 1))
+        return maps._replace(appearance=S_A, motion=S_T, conspicuity=S_C)
 
     def of_picture(self, frame: Tensor, size: tuple[int, int]) -> Tensor:
         """Return the log density [B, 1, *size] that the appearance stream finds in a picture."""
         assert self.appearance is not None
         if self.training:
-            return log_density(self.appearance(self.view(frame), picture=True)[0], size)
+            return log_density(self.appearance(self.view(frame), picture=True), size)
         total = torch.zeros((), device=frame.device)
         for scale in self.scales:
             height, width = (max(1, round(side * scale / STRIDE)) for side in self.view.size)
             seen = self.view.normalised(resized(frame, (height * STRIDE, width * STRIDE), "area"))
-            level, _ = self.appearance(torch.cat([seen, seen.flip(-1)]), picture=True)
+            level = self.appearance(torch.cat([seen, seen.flip(-1)]), picture=True)
             found, mirrored = log_density(level, size).exp().chunk(2)
             total = total + found + mirrored.flip(-1)
         mean = total / (2 * len(self.scales))
@@ -175,12 +172,6 @@ class GFSalNetLight(nn.Module):
         """Return flow [B, 2, H, W] by cells of the view, as shares of the frame's width."""
         height, width = self.view.size
         return resized(flow / flow.shape[-1], (height // CELL, width // CELL), "area")
-
-    def contrast(self, frame: Tensor) -> Tensor:
-        """Return the logarithm of the contrast in cells of the view, [B, 1, h, w], about 0 to 3."""
-        grey = self.view.framed(frame).mean(1, keepdim=True)
-        mean, square = avg_pool2d(grey, CELL), avg_pool2d(grey.square(), CELL)
-        return torch.log1p((square - mean.square()).clamp_min(0) ** 0.5 / NOISE)
 
     def authors_loss(self, maps: LightMaps, density: Tensor, fixated: Tensor) -> Tensor:
         """Return KL - 0.1 CC - 0.1 NSS of the merged map, and of each stream at weight `aside`."""
@@ -244,6 +235,13 @@ PICTURE = "appearance.picture."
 
 FIRST = "features.0.0.weight"
 """A tensor that every MobileNetV2 has."""
+
+
+def contrast(seen: Tensor) -> Tensor:
+    """Return the logarithm of the contrast in cells of a frame, [B, 1, H/4, W/4], about 0 to 3."""
+    grey = seen.mean(1, keepdim=True)
+    mean, square = avg_pool2d(grey, CELL), avg_pool2d(grey.square(), CELL)
+    return torch.log1p((square - mean.square()).clamp_min(0) ** 0.5 / NOISE)
 
 
 def log_density(level: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The streams and the gate of the light network: what each makes of its input, at stride 8."""
+"""The streams of the light network: what each makes of its input, at stride 8."""
 
 from copy import deepcopy
 
@@ -20,8 +20,6 @@ PRIOR = (6, 8)
 SEEN = 8
 """Channels that the motion stream sees: flow with and without the camera's share (two each), their
 lengths, contrast, and contrast that moves."""
-HIDDEN = 16
-"""Channels that the gate makes of both streams' features."""
 
 
 def convolution(inputs: int, outputs: int, side: int = 1, stride: int = 1) -> nn.Sequential:
@@ -86,10 +84,10 @@ class PictureHead(nn.Module):
         super().__init__()
         self.finer, self.level = deepcopy(finer), deepcopy(level)
 
-    def forward(self, deep: Tensor, shallow: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the level [B, 1, h, w] and the features, on the grid of the shallow features."""
-        features = self.finer(deep, shallow)
-        return self.level(features), features
+    def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
+        """Return the level [B, 1, h, w] on the grid of the shallow features."""
+        level: Tensor = self.level(self.finer(deep, shallow))
+        return level
 
 
 class LightAppearance(nn.Module):
@@ -139,8 +137,8 @@ class LightAppearance(nn.Module):
         self.trunk.eval()
         return self
 
-    def forward(self, image: Tensor, picture: bool = False) -> tuple[Tensor, Tensor]:
-        """Return the level [B, 1, h, w] and the features at stride 8 of images [B, 3, H, W].
+    def forward(self, image: Tensor, picture: bool = False) -> Tensor:
+        """Return the level [B, 1, H/8, W/8] of images [B, 3, H, W].
 
         Each is a frame of a film, or with `picture` none.
         """
@@ -155,10 +153,10 @@ class LightAppearance(nn.Module):
         for finer in steps:
             features = finer(features, taken.pop())
         if picture and self.picture is not None:
-            found: tuple[Tensor, Tensor] = self.picture(features, taken.pop())
+            found: Tensor = self.picture(features, taken.pop())
             return found
-        features = last(features, taken.pop())
-        return self.level(features), features
+        level: Tensor = self.level(last(features, taken.pop()))
+        return level
 
 
 class LightMotion(nn.Module):
@@ -176,8 +174,8 @@ class LightMotion(nn.Module):
         self.finer = nn.ModuleList([Finer(third, second, second), Finer(second, first, first)])
         self.level = Level(first)
 
-    def forward(self, flow: Tensor, contrast: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the level and the features at stride 8 of flow [B, 2, H/4, W/4].
+    def forward(self, flow: Tensor, contrast: Tensor) -> Tensor:
+        """Return the level [B, 1, H/8, W/8] of flow [B, 2, H/4, W/4].
 
         Flow is guessed where a frame is plain: `contrast` [B, 1, H/4, W/4] says where it is not.
         """
@@ -192,25 +190,5 @@ class LightMotion(nn.Module):
         second = self.second(first)
         third = self.third(second)
         features = self.finer[0](third * self.spatial_attention(third), second)
-        features = self.finer[1](features, first)
-        return self.level(features), features
-
-
-class LightGate(nn.Module):
-    """The gates of Sec. III-C, from the streams' features; both start at 0.5 everywhere."""
-
-    def __init__(self, channels: int) -> None:
-        """Take the number of channels of both streams' features together."""
-        super().__init__()
-        self.hidden = convolution(channels, HIDDEN)
-        self.around = separable(HIDDEN)
-        self.conv = nn.Conv2d(HIDDEN, 2, 1)
-        nn.init.zeros_(self.conv.weight)
-        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
-
-    def forward(self, features_A: Tensor, features_T: Tensor) -> Tensor:
-        """Return a level [B, 2, h, w] of both features, whose sigmoids are G_A and G_T."""
-        features_T = interpolate(features_T, features_A.shape[-2:], mode="bilinear")
-        hidden = self.hidden(torch.cat([features_A, features_T], 1))
-        level: Tensor = self.conv(hidden + self.around(hidden))
+        level: Tensor = self.level(self.finer[1](features, first))
         return level

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-SIDES: tuple[str, ...] = ("appearance", "motion", "gate_appearance", "gate_motion")
-"""Fields of `model.outputs.Maps` that a piece has beside the map: S_A, S_T, G_A and G_T."""
+SIDES: tuple[str, ...] = ("appearance", "motion", "conspicuity", "gate_motion")
+"""Fields that a piece has beside the map: S_A, S_T, S_C (`model.light.LightMaps`) and G_T."""
 
 
 class Piece(NamedTuple):

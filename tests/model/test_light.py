@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model.backbones import MobileNetTrunk
-from model.light import GFSalNetLight
+from model.light import GFSalNetLight, contrast
 from model.registry import build
 from model.rivals.unisal import released_name
 
@@ -31,8 +31,10 @@ def light(streams: str = "both", **changes: Any) -> GFSalNetLight:
     assert isinstance(network, GFSalNetLight)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            if ".level.conv.weight" in name or name == "gate.conv.weight":
+            if ".level.conv.weight" in name:
                 parameter.normal_(std=20)  # first maps are uniform, and would prove nothing
+            elif name == "gate":
+                parameter.copy_(torch.tensor([0.5, -0.4, -1.0])[:, None, None])
     return network.eval()
 
 
@@ -43,34 +45,31 @@ def seen() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.no_grad()
-def test_maps_are_densities_whose_logarithms_the_gates_weigh(
+def test_maps_are_densities_whose_logarithms_the_gate_weighs(
     seen: tuple[torch.Tensor, torch.Tensor],
 ) -> None:
     maps = light()(*seen)
     assert {tuple(one.shape) for one in maps} == {(2, 1, *SIZE)}
     torch.testing.assert_close(maps.log_density.exp().sum((1, 2, 3)), torch.ones(2))
     torch.testing.assert_close(maps.saliency.amax((1, 2, 3)), torch.ones(2))
-    # Densities by the pixels of the network's own size.
-    log_A, log_T = (
-        torch.log(one / one.mean((2, 3), keepdim=True) / (64 * 96))
-        for one in (maps.appearance, maps.motion)
-    )
-    merged = torch.exp(log_A * maps.gate_appearance + log_T * maps.gate_motion)
+    merged = maps.appearance**0.6225 * maps.motion**0.4013 * maps.conspicuity**0.2689
     scaled = merged / merged.amax((2, 3), keepdim=True)
-    torch.testing.assert_close(maps.saliency, scaled, rtol=1e-4, atol=1e-6)
-    for gate in (maps.gate_appearance, maps.gate_motion):
-        assert gate.std() > 0.01 and gate.std() < 0.5
-    assert (maps.gate_appearance + maps.gate_motion - 1).abs().max() > 0.01
+    torch.testing.assert_close(maps.saliency, scaled, rtol=1e-3, atol=1e-6)
 
 
 @torch.no_grad()
-def test_a_film_of_twice_the_size_has_the_same_maps(
-    seen: tuple[torch.Tensor, torch.Tensor],
-) -> None:
-    frame, flow = (one.repeat_interleave(2, -1).repeat_interleave(2, -2) for one in seen)
-    small, large = light()(*seen), light()(frame, 2 * flow)
-    coarse = torch.nn.functional.avg_pool2d(large.log_density.exp(), 2, divisor_override=1)
-    torch.testing.assert_close(coarse.log(), small.log_density, rtol=0, atol=0.1)
+def test_a_film_of_twice_the_size_has_the_same_maps() -> None:
+    torch.manual_seed(1)
+    frame, flow = torch.rand(2, 3, 64, 96), 3 * torch.randn(2, 2, 64, 96)
+    small = light()(frame, flow)
+    frame, flow = (one.repeat_interleave(2, -1).repeat_interleave(2, -2) for one in (frame, flow))
+
+    def away(flow: torch.Tensor) -> float:
+        large = light()(frame, flow).log_density.exp()
+        coarse = torch.nn.functional.avg_pool2d(large, 2, divisor_override=1)
+        return float((coarse.log() - small.log_density).abs().mean())
+
+    assert 4 * away(2 * flow) < away(flow)
 
 
 @torch.no_grad()
@@ -85,8 +84,6 @@ def test_where_nothing_moves_the_appearance_stream_decides(
     flow[1] = 0
     maps = network(frame, flow)
     torch.testing.assert_close(maps.saliency[1], maps.appearance[1])
-    assert (maps.gate_appearance[1] == 1).all() and (maps.gate_motion[1] == 0).all()
-    assert (maps.gate_motion[0] > 0).all()
     assert (maps.saliency[0] - still.saliency[0]).abs().max() > 0.01
 
 
@@ -119,7 +116,7 @@ def test_flow_counts_as_a_share_of_the_width(seen: tuple[torch.Tensor, torch.Ten
     small = torch.nn.functional.avg_pool2d(large, 2) / 2
     near = torch.nn.functional.avg_pool2d(frame, 2)
     torch.testing.assert_close(network.seen_flow(large), network.seen_flow(small))
-    torch.testing.assert_close(network.contrast(frame), network.contrast(near))
+    torch.testing.assert_close(contrast(network.view.framed(frame)), contrast(near))
 
 
 def test_a_frozen_stream_learns_nothing(seen: tuple[torch.Tensor, torch.Tensor]) -> None:

@@ -38,7 +38,7 @@ use, and known to every runtime since 2023."""
 TOLERANCE = 1e-3
 """Largest difference from torch, as a share of the map's peak, with which a file is written: half
 of a level of 8 bits is 2e-3."""
-_FIELDS = (*Maps._fields[:5], "log_density")
+_FIELDS = tuple(dict.fromkeys((*Maps._fields[:5], *LightMaps._fields)))
 """Maps of the frames' size."""
 _USUAL = (720, 1280)
 """Height and width of a film whose shape is taken where none is given."""

@@ -1,7 +1,8 @@
 """A film with what a network made of a film side by side, each panel under its name.
 
 The panels are the frame and the saliency map and, as far as the network has them, the optical flow
-in Middlebury's colours, the maps of both streams S_A and S_T, and the gate of motion G_T (Eq. 1).
+in Middlebury's colours, the maps of both streams S_A and S_T, and the gate of motion G_T (Eq. 1),
+in place of which the light network has what stands out by colour and light, S_C.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ _LABELS: Final = {
     "flow": "optical flow",
     "appearance": "S_A: appearance",
     "motion": "S_T: motion",
+    "conspicuity": "S_C: colour and light",
     "gate_motion": "G_T: weight of motion, 0 to 1",
 }
 """Panels in their order -> what stands above them."""

@@ -46,7 +46,6 @@ def pieces(lengths: Sequence[int], *, shots: Sequence[int] = (), rich: bool = Fa
         sides = {
             "appearance": blobs(length, 2.0),
             "motion": blobs(length, 0.1, (16, 4)),
-            "gate_appearance": 1 - gate,
             "gate_motion": gate,
         }
         frames = np.zeros((length, *GRID, 3), np.uint8)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pipeline.viewing.media.film import open_film
+from pipeline.viewing.piece import Piece
 from pipeline.viewing.products.colours import table
 from pipeline.viewing.products.panels import (
     Sheet,
@@ -20,7 +21,7 @@ from pipeline.viewing.products.panels import (
     gate_picture,
     panel_size,
 )
-from tests.pipeline.viewing.pieces import decoded, draw_film, pieces, produce
+from tests.pipeline.viewing.pieces import blobs, decoded, draw_film, pieces, produce
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,18 @@ def test_a_network_of_two_streams_shows_six_panels(tmp_path: Path) -> None:
         assert cell[y - 5 : y + 5, x - 5 : x + 5].mean() > 150
         assert cell[:, 200:].mean() < 12
     assert cells[0].std() > 30
+
+
+def test_the_light_network_shows_what_stands_out_in_place_of_a_gate(tmp_path: Path) -> None:
+    film, out = draw_film(tmp_path / "in.mp4", 2), tmp_path / "out.mp4"
+    (one,) = pieces([2], rich=True)
+    sides = {name: found for name, found in one.sides.items() if name != "gate_motion"}
+    sides["conspicuity"] = blobs(2, at=(16, 4))
+    piece = Piece(0, 0, one.frames, one.flow, one.maps, sides)
+    produce(SideBySide(film, out), [piece], tmp_path / "run")
+    last = next(decoded(out))[-240:, -320:]
+    assert last[160:170, 40:50].mean() > 150
+    assert last[:, 200:].mean() < 12
 
 
 def test_a_network_of_maps_alone_shows_two_panels(tmp_path: Path) -> None:
