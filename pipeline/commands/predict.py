@@ -65,7 +65,7 @@ def _options(parser: ArgumentParser) -> None:
     made.add_argument(
         "--side-by-side",
         action="store_true",
-        help="frame, flow, and the network's maps S_A, S_T and G_T, as far as it has them",
+        help="frame, flow, and the network's maps S_A, S_T and S_C or G_T, as far as it has them",
     )
     made.add_argument(
         "--maps",
@@ -77,7 +77,7 @@ def _options(parser: ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="FILE",
-        help="centre, spread and gate of each frame and shot, and shares of regions",
+        help="centre, spread and, if it has places, gate of each frame and shot; shares of regions",
     )
     made.add_argument(
         "--regions", type=Path, metavar="FILE", help="named regions (JSON) for --json and --html"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from torch import Tensor, nn
@@ -44,7 +45,9 @@ def load_into(
     try:
         load(weights)
     except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]  # torch lists every key, a line each
+        # torch lists every key, a line each, after a head that names its class.
+        head, _, keys = str(error).partition("Error(s) in loading state_dict for ")
+        reason = shorten(head + keys, 200, placeholder=" ...")
         raise InputError(f"{file}: not weights of {whose} ({reason}); {remedy}") from error
 
 

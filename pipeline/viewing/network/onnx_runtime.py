@@ -21,7 +21,7 @@ FACTS = "gfsalnet"
 FORMAT = 3
 """Counts up with each change of what a file holds."""
 _NEXT = "next_state"
-_KINDS = {"Maps": Maps, "DensityMaps": DensityMaps, "LightMaps": LightMaps}
+_KINDS: dict[str, Any] = {"Maps": Maps, "DensityMaps": DensityMaps, "LightMaps": LightMaps}
 
 
 def needed(package: str) -> Any:
@@ -105,7 +105,9 @@ class OnnxNetwork:
 
     def _stacked(self, found: list[dict[str, Tensor]]) -> Any:
         """The network's NamedTuple of maps that came one after the other."""
-        names = [name for name in found[0] if found[0][name] is not None]
+        # A file of an earlier version may hold maps that its network no longer has.
+        known = self._kind._fields
+        names = [name for name in found[0] if name in known and found[0][name] is not None]
         maps = {name: torch.stack([one[name] for one in found]) for name in names}
         same = {name: maps["saliency"] for name in self.facts["same"]}
         return self._kind(**maps, **same)

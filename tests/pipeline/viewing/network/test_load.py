@@ -80,6 +80,7 @@ def test_weights_in_the_package_are_a_name(tmp_path: Path) -> None:
     alone = ours(tmp_path / "alone.safetensors", streams="appearance")
     assert not load(alone).flows
     assert load("gfsalnet", weights=alone).network.motion is None
+    assert "comes with its weights" in refused("gfsalnet-light", weights=alone)
 
 
 def test_what_is_not_known_gets_one_line(tmp_path: Path) -> None:
@@ -104,7 +105,9 @@ def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
 
     wider = build(**NETWORK | {"main_channels": [16, 4]})
     save_weights(tmp_path / "a.safetensors", wider, {"network": NETWORK})
-    assert "not weights of the network that it names" in refused(tmp_path / "a.safetensors")
+    said = refused(tmp_path / "a.safetensors")
+    assert "not weights of the network that it names" in said and "Error(s)" not in said
+    assert said.endswith("train them again, or fetch them again")
 
 
 def test_more_threads_than_cores_are_not_begun() -> None:

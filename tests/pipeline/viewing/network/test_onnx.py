@@ -70,6 +70,21 @@ def test_maps_and_states_have_the_shapes_of_torch(unisal: tuple[Model, Path, flo
         OnnxNetwork(file, 1)(clip.mT)
 
 
+def test_a_file_may_hold_maps_that_its_network_no_longer_has(
+    unisal: tuple[Model, Path, float], tmp_path: Path
+) -> None:
+    onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    proto = onnx.load(unisal[1])
+    saliency = proto.graph.output[0]
+    proto.graph.node.append(onnx.helper.make_node("Identity", [saliency.name], ["gate_motion"]))
+    proto.graph.output.add().CopyFrom(saliency)
+    proto.graph.output[-1].name = "gate_motion"
+    onnx.save(proto, tmp_path / "earlier.onnx")
+    given = film(2)
+    now, earlier = (load(file).predict(given) for file in (unisal[1], tmp_path / "earlier.onnx"))
+    np.testing.assert_array_equal(earlier, now)
+
+
 def test_threads_that_wait_take_no_time(unisal: tuple[Model, Path, float]) -> None:
     options = OnnxNetwork(unisal[1], 2)._session.get_session_options()
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
