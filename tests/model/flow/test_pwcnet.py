@@ -166,7 +166,8 @@ def test_quarter_flow_is_float32(autocast: bool) -> None:
             flow = network.quarter_flow(*frames)
     assert flow.dtype == torch.float32
     assert flow.shape == (1, 2, 8, 10)
-    assert (flow - exact).norm() <= 0.05 * exact.norm()
+    # Random weights: what bfloat16 rounds, and by how much, differs between processors (4 to 5 %).
+    assert (flow - exact).norm() <= 0.1 * exact.norm()
 
 
 def test_memory_format_of_the_frames_does_not_matter() -> None:
