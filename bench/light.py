@@ -2,8 +2,8 @@
 
     python bench/light.py results/light/packed/*.safetensors   # several of one name: seeds
 
-Appearance and motion are the maps S_A and S_T of the same network, before the gate. The table goes
-to bench/results/light.md.
+Appearance, motion and conspicuity are the maps S_A, S_T and S_C of the same network, before the
+gate. The table goes to bench/results/light.md.
 """
 
 from __future__ import annotations

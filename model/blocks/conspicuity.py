@@ -1,10 +1,12 @@
 """What stands out of a frame by colour and light, whatever it shows; nothing here is learnt.
 
-The phase spectrum of Guo, Ma and Zhang (CVPR 2008) without its channel of motion: of two opponent
-colours and intensity, each frequency is divided by its amplitude over all three, so that only the
-phases are left; transformed back, squared, added and smoothed, they are large where something does
-not repeat. The transforms are products with matrices of cosines and sines, which any runtime
-computes: of real channels the energy is real, and no complex number is needed.
+The phase spectrum of Guo, Ma and Zhang (CVPR 2008), without its channel of motion. Two opponent
+colours and intensity are transformed, and each frequency is divided by its amplitude over all
+three, so that only the phases are left. Transformed back, squared, added and smoothed, they are
+large where something does not repeat.
+
+PQFT itself (model/classical) transforms quaternions. Here each channel is transformed by itself, as
+a product with matrices of cosines and sines, because ONNX has no complex numbers.
 """
 
 import math
@@ -14,38 +16,30 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from model.classical.gaussian import blurred
-from model.classical.paper.colour import intensity, tuned
+from model.classical.paper.pqft import FAINT, quaternion_image
 
 CELL = 8
 """Side of the cells, in pixels, that a frame is seen in: those of the streams' finest features."""
 SIGMA = 1 / 16
 """Of the smoothing, share of the height: 4 of the 64 rows of the paper, about as gaze spreads."""
-FAINT = 1e-6
-"""Amplitudes below this share of the largest are rounding errors: their phases mean nothing."""
 FLOOR = 0.1
 """Of the mean: nothing in a frame is excluded for being plain."""
 
 
-@torch.no_grad()
 def conspicuity(frame: Tensor) -> Tensor:
     """Return the logarithm of how much each cell of a frame stands out, [B, 1, H/8, W/8].
 
-    Of RGB frames [B, 3, H, W] in [0, 1], sides of multiples of 8 pixels. It is the energy over its
-    mean, plus FLOOR; the same everywhere, up to the border's share, where a frame is uniform. In
-    float32 whatever autocast says.
+    Frames are RGB [B, 3, H, W] in [0, 1], and their sides multiples of 8 pixels. What is returned
+    is log(energy / mean energy + FLOOR), in float32 whatever autocast says. Of a uniform frame it
+    is the same everywhere but near the border.
     """
     # Phases are ratios of small numbers, for which bfloat16 has too few digits.
     with torch.autocast(frame.device.type, enabled=False):
-        seen = opponents(avg_pool2d(frame.float(), CELL))
+        cells = avg_pool2d(frame.float(), CELL)
+        seen = quaternion_image(cells, cells)[:, 1:]  # without motion: RG, BY and I
         energy = blurred(phase_energy(seen), SIGMA * seen.shape[-2], border="zero")
         mean = energy.mean((-2, -1), keepdim=True)
         return torch.log(energy / mean.clamp_min(torch.finfo(mean.dtype).tiny) + FLOOR)
-
-
-def opponents(frame: Tensor) -> Tensor:
-    """Return RG, BY and I, [B, 3, H, W], of frames [B, 3, H, W]."""
-    red, green, blue, yellow = tuned(frame).chunk(4, dim=1)
-    return torch.cat([red - green, blue - yellow, intensity(frame)], dim=1)
 
 
 def phase_energy(channels: Tensor) -> Tensor:

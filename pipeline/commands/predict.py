@@ -77,7 +77,7 @@ def _options(parser: ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="FILE",
-        help="centre, spread and, if it has places, gate of each frame and shot; shares of regions",
+        help="centre, spread and any G_T of each frame and shot, and shares of regions",
     )
     made.add_argument(
         "--regions", type=Path, metavar="FILE", help="named regions (JSON) for --json and --html"

@@ -84,10 +84,9 @@ def gate_maps(
     """
     for pictures, motion in batches_of(frames, flow, range(frames.shape[0]), BATCH):
         maps: Maps = network(pictures.to(device()), motion.to(device()))
-        gates = getattr(maps, "gate_motion", None)
-        if gates is None:
-            raise InputError("this network has no gate by location; name one with fusion: gated")
-        for gate, moved in zip(gates[:, 0].float().cpu(), motion, strict=True):
+        if maps.gate_motion is None:
+            raise InputError("this network has no gate; name one with fusion: gated")
+        for gate, moved in zip(maps.gate_motion[:, 0].float().cpu(), motion, strict=True):
             yield gate.numpy(), moved.numpy()
 
 

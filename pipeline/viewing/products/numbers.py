@@ -88,7 +88,7 @@ class Moments(_Record):
     look at one point, 0.288675 if they look everywhere alike, whatever the picture's shape."""
     gate: float | None
     """G_T, the weight of the motion stream against that of the appearance stream (GFSalNet,
-    Sec. III-C, Fig. 6), averaged over the frame; null: the network has none by location."""
+    Sec. III-C, Fig. 6), averaged over the frame; null: the network has no gate by location."""
     regions: dict[str, Share | None]
     """Name of a region -> share of the density that lies inside; null where the map is empty. A
     region is absent while it is not shown."""

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from model.blocks.conspicuity import FLOOR, conspicuity, opponents, phase_energy
+from model.blocks.conspicuity import FLOOR, conspicuity, phase_energy
 from model.classical.paper.pqft import phase_energy as quaternion_energy
 
 
@@ -71,11 +71,3 @@ def test_bfloat16_does_not_reach_the_phases() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = conspicuity(frame)
     assert found.dtype == torch.float32 and torch.equal(found, conspicuity(frame))
-
-
-def test_opponents_of_a_grey_frame_are_zero() -> None:
-    grey = torch.rand(1, 1, 8, 8).expand(-1, 3, -1, -1)
-    red_green, blue_yellow, light = opponents(grey).unbind(1)
-    torch.testing.assert_close(red_green, torch.zeros_like(red_green))
-    torch.testing.assert_close(light, grey[:, 0])
-    torch.testing.assert_close(blue_yellow, torch.zeros_like(blue_yellow))

@@ -131,5 +131,5 @@ def test_what_is_no_box_is_refused(box: tuple[float, ...]) -> None:
 
 
 def test_a_network_without_gate_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no gate by location; name one with fusion: gated"):
+    with pytest.raises(InputError, match="no gate; name one with fusion: gated"):
         run(tmp_path, fusion="conv")
