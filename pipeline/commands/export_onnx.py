@@ -18,7 +18,7 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="unisal, or the .safetensors of a training of GFSalNet or its light form",
+        help="gfsalnet-light, gfsalnet-tiny, unisal, or the .safetensors of a GFSalNet",
     )
     parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights")
     parser.add_argument(
@@ -52,7 +52,7 @@ VERB = Verb(
     name="export-onnx",
     about="write a network as ONNX, checked against torch",
     examples=(
-        "gfsalnet export-onnx unisal -o unisal.onnx",
+        "gfsalnet export-onnx gfsalnet-light -o light.onnx",
         "gfsalnet export-onnx unisal --size 384x224 --still",
         "gfsalnet export-onnx results/demo/weights/gfsalnet/setting_2.safetensors",
     ),

@@ -184,7 +184,7 @@ def _loaded(name: str, weights: Path | None) -> Model:
             raise InputError(f"{name}: a file of weights, and {weights} another; give one of them")
         return _ours(file.stem, file)
     if name in packed:
-        raise InputError(f"{name}: comes with its weights; name {weights} as the model")
+        raise InputError(f"{name}: comes with its weights; leave {weights} out, or name that alone")
     known = ["default", *known_names()]
     near = meant(name, known)
     raise InputError(f"{name}: no such model, nor a file; known are {', '.join(known)}{near}")
@@ -271,7 +271,10 @@ def _ours(name: str, file: Path) -> Model:
         )
     cfg = _config()
     network = build_network(arguments)
-    remedy = "another version of gfsalnet may have made them: train them again, or fetch them again"
+    remedy = (
+        "another version of gfsalnet may have made them: train them again, or choose a name that "
+        "`gfsalnet info` lists"
+    )
     load_into(network.load_state_dict, file, "the network that it names, as it is now", remedy)
     frames = weights_facts(file).get("frames") or {}
     trained = tuple(frames.get(key, getattr(cfg.frames, key)) for key in ("height", "width"))

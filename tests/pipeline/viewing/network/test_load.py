@@ -107,7 +107,7 @@ def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
     save_weights(tmp_path / "a.safetensors", wider, {"network": NETWORK})
     said = refused(tmp_path / "a.safetensors")
     assert "not weights of the network that it names" in said and "Error(s)" not in said
-    assert said.endswith("train them again, or fetch them again")
+    assert said.endswith("train them again, or choose a name that `gfsalnet info` lists")
 
 
 def test_more_threads_than_cores_are_not_begun() -> None:
