@@ -149,14 +149,29 @@ class Recordings:
 
         Of the `first` frames, or of all.
         """
+        frames, rate = self.frames(name, clip, first)
+        chosen = self.looked(name, clip, every, len(frames))
+        maps = maps_of(model, frames, rate, every, still=SETS[name].still)
+        return self.scored(maps, name, clip, chosen)
+
+    def frames(
+        self, name: str, clip: str, first: int | None = None
+    ) -> tuple[NDArray[np.uint8], float]:
+        """Return the `first` frames of a clip, or all, [t, y, x, 3], and its frames/s."""
         store = open_parts(FRAMES, self.manifests(name, "frames"))[clip]
-        frames = np.asarray(store[clip][:first])
-        count, rate = len(frames), store.clips[clip]["rate"]
-        looked = [len(pixels) > 0 for pixels in self.truth(name).pixels[clip]]
-        chosen = [frame for frame in range(0, count, every) if looked[frame]]
-        maps = _Maps(maps_of(model, frames, rate, every, still=SETS[name].still))
+        return np.asarray(store[clip][:first]), store.clips[clip]["rate"]
+
+    def looked(self, name: str, clip: str, every: int, first: int | None = None) -> list[int]:
+        """Return each so many-th of the `first` frames, or of all, that somebody looked at."""
+        looked = [len(pixels) > 0 for pixels in self.truth(name).pixels[clip]][:first]
+        return [frame for frame in range(0, len(looked), every) if looked[frame]]
+
+    def scored(
+        self, maps: NDArray[np.float32], name: str, clip: str, chosen: Sequence[int]
+    ) -> dict[str, float]:
+        """Return the mean of each metric over the chosen frames of a clip's maps."""
         request = Request("mit", METRICS, seed=0)
-        rows = score_frames(maps, self.truth(name), clip, chosen, request)
+        rows = score_frames(_Maps(maps), self.truth(name), clip, chosen, request)
         values = {metric: [scores[metric].value for _, _, scores in rows] for metric in METRICS}
         return {metric: mean_of(found) for metric, found in values.items()}
 

@@ -57,6 +57,8 @@ from pipeline.runtime.errors import InputError, meant
 from pipeline.runtime.files import explain, of_the_disk
 from pipeline.runtime.workers import computed
 
+_WIDEST: Final = 1000
+"""Columns of text that a table of means may take."""
 _DRAWN: Final = (
     "run: demo: its ground truth is drawn here and none of real recordings, whose clips' names it "
     "shares; for maps of those name their run, as in --run paper"
@@ -155,6 +157,9 @@ def show(measured: dict[str, Measurement], findings: Sequence[Finding], out: Pat
         means = (found.means.get(metric) for metric in metrics)
         cells = ("-" if mean is None else f"{mean:.3f}" for mean in means)
         table.add_row(name, str(found.frames), *cells)
+    wide = console.options.update(max_width=_WIDEST)
+    # Where nobody says how wide it is, as in a pipe, rich would cut columns to fit 80.
+    console.width = max(console.width, console.measure(table, options=wide).maximum)
     console.print(table)
     for finding in findings:
         console.print(str(finding), markup=False, highlight=False)

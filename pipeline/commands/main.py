@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cut = words.index("--")
         words, passed_on = words[:cut], words[cut + 1 :]
     parser = build_parser()
-    given = parser.parse_args(words)
+    given, strange = parser.parse_known_args(words)
+    if strange:
+        given.usage(f"unrecognized arguments: {' '.join(strange)}")
     given.parser, given.passed_on = parser, passed_on
 
     from pipeline.runtime.cli import in_a_line  # it imports pydantic, which `--help` need not

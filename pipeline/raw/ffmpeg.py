@@ -92,6 +92,8 @@ def probe_video(video: Path) -> VideoFacts:
     Raises:
         FfmpegError: It cannot be read, or its time stamps make no sense.
     """
+    if video.is_file() and not video.stat().st_size:
+        raise FfmpegError("ffmpeg: the file is empty")
     listing = _input(video).output("pipe:", c="copy", format="framecrc")
     # Damaged packets are for the decoder to find.
     done = subprocess.run(_command(listing, *_SAY_ALL), capture_output=True, check=False)

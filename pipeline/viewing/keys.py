@@ -11,6 +11,7 @@ from pipeline.planning.load import own
 from pipeline.preprocessing.flow_estimators import build_estimator
 from pipeline.stores.kinds import QUARTER
 from pipeline.viewing.media.film import Reader
+from pipeline.viewing.network.stillness import Pairs
 from pipeline.viewing.shots import Cuts
 
 _BLOCK = 8
@@ -76,16 +77,21 @@ class Keys:
 class Flows:
     """The flow of key frames as an array, each computed when it is first asked for."""
 
-    def __init__(self, settings: Flow) -> None:
-        """Build the estimator that the settings name.
+    def __init__(self, settings: Flow, rate: float) -> None:
+        """Build the estimator that the settings name, for a film of so many frames/s.
 
         Raises:
             InputError: Its weights are missing or damaged.
         """
+        # By way of `self`, because the source changes.
+        self._pairs = Pairs(lambda frame: self.source[frame], rate)
+        alone = isinstance(settings, ImageFlowEstimator)
+        self.reach = 0 if alone else self._pairs.reach
+        """How many frames before and behind a key frame its flow may need."""
+        self._last: tuple[tuple[int, int], NDArray[np.float32]] | None = None
         if weights := getattr(settings, "weights", None):
             settings = settings.model_copy(update={"weights": own(weights)})
         self._estimate = build_estimator(settings, torch.get_num_threads())
-        self._alone = isinstance(settings, ImageFlowEstimator)
         self.known: dict[int, NDArray[np.float32]] = {}
         self.source: Source
         self.place = range(0)
@@ -100,12 +106,20 @@ class Flows:
     def _of(self, key: int) -> NDArray[np.float32]:
         """The flow of a key frame, computed."""
         frame = self.place.start + key * self.place.step
-        if self._alone:
+        if not self.reach:
             return np.asarray(self._estimate(self.source[frame][None])[0])
-        if frame + 1 < self.place.stop:
-            pair = np.stack([self.source[frame], self.source[frame + 1]])
-            return np.asarray(self._estimate(pair)[0])
-        if key:
+        pair = self._pairs.at(frame, self.place.start, self.place.stop - 1)
+        if pair is not None:
+            return self._between(*pair)
+        if frame + self.reach >= self.place.stop and key:  # the shot ends too soon to tell
             return self[key - 1]
         height, width = self.source[frame].shape[:2]
         return np.zeros((2, height // QUARTER, width // QUARTER), np.float32)
+
+    def _between(self, first: int, last: int) -> NDArray[np.float32]:
+        """The flow per frame between two frames; the last one computed is kept."""
+        if self._last is None or self._last[0] != (first, last):
+            frames = np.stack([self.source[first], self.source[last]])
+            flow = np.asarray(self._estimate(frames)[0] / (last - first), np.float32)
+            self._last = (first, last), flow
+        return self._last[1]

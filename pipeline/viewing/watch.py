@@ -3,7 +3,8 @@
 The network sees every `every`-th frame of a shot, its key frames, from its first one on. Between
 them maps and flow are interpolated linearly; behind the last one they stay as they are. The flow of
 a key frame goes to the film's next frame, whatever `every` is, since that is what networks learnt
-from; the last frame of a shot repeats the flow before it.
+from, unless that one repeats it (network/stillness.py); the end of a shot repeats the flow before
+it.
 
 A piece ends with a key frame or with its shot, where a call of the network ends as well, so that
 the pieces of a shot have the maps of the shot in one stretch, to the last digit.
@@ -149,13 +150,16 @@ def watch(
     sight = fitted.sight
     counts = lengths(sight, every, fitted.size, fitted.flow is not None)
     sight = sight._replace(together=counts.together)
-    flows = Flows(fitted.flow) if fitted.flow is not None else None
-    ahead = every * max(sight.after, max(1, sight.flows) - 1 if flows else 0) + 1
+    flows = Flows(fitted.flow, film.timing.mean_rate) if fitted.flow is not None else None
+    ahead = every * max(sight.after, max(1, sight.flows) - 1 if flows else 0)
+    ahead += max(1, flows.reach if flows else 0)
     now = after or Carried(0, 0, 0, None, {})
 
     def context(place: Carried) -> int:
         """The first frame that is needed to go on."""
         windows = place.first - every * (sight.before + 1) if place.last else place.first
+        if flows is not None:
+            windows = min(windows, place.first - flows.reach)
         return max(0, min(place.first - LEAD, max(place.start, windows)))
 
     base = context(now)

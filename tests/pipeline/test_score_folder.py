@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from pipeline import score_folder
+from pipeline.evaluation.metrics.registry import METRICS
+from pipeline.reporting.means import Measurement
 from pipeline.runtime.errors import InputError
 
 CLIPS = ("Diving-Side_001", "Run-Side_001")
@@ -172,3 +174,13 @@ def test_frames_that_a_failed_job_took_away_are_made_again(calls: list[list[str]
     message("maps", "--dataset", "ucf_sports", "--run", "demo")
     ((*_, frames, density, gaze),) = calls
     assert [Path(one).parts[-2] for one in (frames, density, gaze)] == ["frames", "density", "gaze"]
+
+
+def test_the_table_of_means_is_whole_in_a_pipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = Measurement("clip", 7, ("a",), {}, dict.fromkeys(METRICS, 0.5), {}, {}, {})
+    score_folder.show({"pysaliency": found}, [], tmp_path)
+    said = capsys.readouterr().out
+    assert all(metric in said for metric in METRICS)
+    assert said.count("0.500") == len(METRICS)

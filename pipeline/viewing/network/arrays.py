@@ -1,6 +1,6 @@
 """Maps of frames that lie in an array or a tensor, whatever its layout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -9,15 +9,16 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from pipeline.config.data import Flow
+from pipeline.config.data import Flow, ImageFlowEstimator
 from pipeline.evaluation.watching import found
 from pipeline.preprocessing.flow_estimators import build_estimator
 from pipeline.runtime.errors import InputError
 from pipeline.stores.kinds import QUARTER
 from pipeline.viewing.network.fitting import Fitted
+from pipeline.viewing.network.stillness import Pairs
 
 _BLOCK = 32
-"""Frames whose flow is estimated at once."""
+"""Flows that are estimated at once."""
 _ROUNDING = 1e-3
 """By which floats may leave 0..1: less than a level of 8 bits."""
 
@@ -73,24 +74,48 @@ def frames_of(given: ArrayLike | Tensor) -> tuple[NDArray[Any], bool]:
     return (array[None], True) if array.ndim == 3 else (array, False)
 
 
-def flow_of(pictures: Pictures, every: int, settings: Flow, threads: int) -> NDArray[np.float32]:
-    """Return the flow of each so many-th frame to the one after it, [n, 2, y/4, x/4], pixels.
+def flow_of(
+    pictures: Pictures, every: int, rate: float, settings: Flow, threads: int
+) -> NDArray[np.float32]:
+    """Return the flow of each so many-th frame, [n, 2, y/4, x/4], pixels per frame.
 
-    The last frame of all has the flow of the frame before it; a single one has none.
+    It goes to the next frame, or, where that one repeats it, to the first that does not; where
+    nothing moves, it is zero. The end repeats the flow before it. There are `rate` frames/s.
     """
     estimator = build_estimator(settings, threads)
     count, height, width = pictures.shape[:3]
-    flows = np.zeros((count, 2, height // QUARTER, width // QUARTER), np.float32)
-    run = _BLOCK if every == 1 else 1
-    for first in range(0, count, max(run, every)):
-        start = max(0, min(first, count - 2))
-        stop = min(start + run, count - 1)
-        if stop > start:
-            block = np.stack([pictures[index] for index in range(start, stop + 1)])
-            flows[first : first + stop - start] = estimator(block)
-    if count > 1 and every == 1:
-        flows[-1] = flows[-2]
-    return flows[::every]
+    chosen = range(0, count, every)
+    if isinstance(settings, ImageFlowEstimator):  # which needs no second frame
+        return np.concatenate([estimator(pictures[frame][None]) for frame in chosen])
+    pairs = Pairs(pictures.__getitem__, rate)
+    shown = [pairs.at(frame, 0, count - 1) for frame in chosen]
+    flows = np.zeros((len(chosen), 2, height // QUARTER, width // QUARTER), np.float32)
+    for keys, frames in _chains(shown):
+        made = estimator(np.stack([pictures[frame] for frame in frames]))
+        flows[keys] = made / np.diff(frames).astype(np.float32)[:, None, None, None]
+    for key, pair in enumerate(shown[1:], 1):
+        too_soon = pair is None and chosen[key] + pairs.reach >= count  # the end, to tell
+        if too_soon or (pair is not None and pair == shown[key - 1]):
+            flows[key] = flows[key - 1]
+    return flows
+
+
+def _chains(
+    shown: Sequence[tuple[int, int] | None],
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Places of pairs of which each begins where the one before ends, and all their frames."""
+    keys: list[int] = []
+    frames: list[int] = []
+    for key, pair in enumerate(shown):
+        if pair is None or (key and pair == shown[key - 1]):
+            continue
+        if keys and (frames[-1] != pair[0] or len(keys) == _BLOCK):
+            yield keys, frames
+            keys, frames = [], []
+        keys.append(key)
+        frames.extend(pair[bool(frames) :])
+    if keys:
+        yield keys, frames
 
 
 def predicted(
@@ -113,8 +138,8 @@ def predicted(
     chosen = list(range(0, count, every))
     pictures = Pictures(frames, fitted.size)
     motion = None
-    if fitted.flow is not None and not still:
-        motion = flow_of(pictures, every, fitted.flow, torch.get_num_threads())
+    if fitted.flow is not None and (not still or isinstance(fitted.flow, ImageFlowEstimator)):
+        motion = flow_of(pictures, every, rate, fitted.flow, torch.get_num_threads())
     seen = Pictures(frames[::every], fitted.size)
     out = np.empty((count, height, width), np.float32)
     place = 0

@@ -88,6 +88,15 @@ def test_an_unknown_task(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'predcit' (choose from 'predict', 'reframe'," in capsys.readouterr().err
 
 
+def test_an_unknown_option_shows_the_usage_of_its_task(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(["predict", "my.mp4", "--output", "x"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: gfsalnet predict INPUT")
+    assert said.endswith("gfsalnet predict: error: unrecognized arguments: --output x\n")
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [

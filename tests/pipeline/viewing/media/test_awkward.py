@@ -225,6 +225,12 @@ def test_text_called_a_film(tmp_path: Path) -> None:
         open_film(tmp_path / "a.mp4")
 
 
+def test_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(InputError, match=r"a\.mp4: no film that can be read \(the file is empty\)"):
+        open_film(tmp_path / "a.mp4")
+
+
 def test_a_playlist_leads_nowhere(tmp_path: Path) -> None:
     clip(tmp_path / "a.mp4")
     (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile a.mp4\n")
