@@ -2,9 +2,10 @@
 
 Flow goes from a frame to the first one behind it that differs by more than noise
 (pipeline/viewing/network/stillness.py); beside it, what plain flow to the next frame comes to. Two
-things are shown to the networks: photographs as films, half a second long, as they are, compressed,
-or with grain; and films with every frame held for two or, as 24 frames/s are shown at 60, for two
-and three. Recordings and scores are those of bench/models.py. Writes bench/results/stillness.md.
+things are shown to the networks. Photographs become films of a third of a second: as they are,
+compressed, or with grain. In films, each frame is held for two or, as 24 frames/s are shown at 60,
+for two and three. Recordings and scores are those of bench/models.py. What is finished is kept in
+the folder of the stores. Writes bench/results/stillness.md.
 
     python bench/stillness.py [--data data/models] [--models gfsalnet-light gfsalnet-tiny] [--quick]
 """
@@ -16,14 +17,17 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 
 import numpy as np
 from heldout import METRICS, SETS, Recordings, Scores
+from measured import Finished
 from models import cell, head, row
 from numpy.typing import NDArray
 from pages import ROOT, publish, today
+from zoo import identity
 
 from pipeline.raw.ffmpeg import write_frames
 from pipeline.viewing.media.film import Reader, open_film
@@ -31,18 +35,16 @@ from pipeline.viewing.network import stillness
 from pipeline.viewing.network.load import load
 from pipeline.viewing.network.model import Model
 
-RATE, LENGTH, SHOWN = 24, 12, 5
+RATE, LENGTH, SHOWN = 24, 8, 3
 """Frames/s and frames of a photograph's film, and which of them is scored."""
 GRAIN = 4.0
 """Standard deviation, of 255 levels."""
 HELD = {"as they are": 1.0, "each frame twice": 2.0, "two and three times in turn": 2.5}
-FIRST = 120
+FIRST = 72
 """Frames of a film that are seen, at most."""
 EVERY = {"clips_1_to_10": 8, "dhf1k_002": 3}
-NEXT = -1.0
-"""As CHANGE: any frame differs by more, so that flow goes to the next one."""
-NEXT_FRAME = "; flow to the next frame"
-
+WAYS = {"": stillness.CHANGE, "; flow to the next frame": -1.0}
+"""How flow is estimated -> CHANGE; every frame differs by more than -1."""
 Film = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
@@ -83,40 +85,35 @@ def change(levels: float) -> Iterator[None]:
         stillness.CHANGE = before
 
 
-def of_pictures(model: Model, recordings: Recordings, clips: list[str]) -> dict[str, Scores]:
-    """Return the scores of photographs: as pictures, and as films of each kind, both ways."""
-    found: dict[str, Scores] = {"as pictures": {}}
-    for clip in clips:
-        picture, _ = recordings.frames("photographs", clip)
-        found["as pictures"][clip] = recordings.scored(
+def of_picture(model: Model, recordings: Recordings, clip: str) -> Scores:
+    """Return the scores of a photograph: as a picture, and as films of each kind, both ways."""
+    picture, _ = recordings.frames("photographs", clip)
+    found = {
+        "as pictures": recordings.scored(
             model.predict(picture, still=True), "photographs", clip, [0]
         )
-        for name, make in STILLS.items():
-            film = make(picture.repeat(LENGTH, 0))
-            for way, levels in (("", stillness.CHANGE), (NEXT_FRAME, NEXT)):
-                with change(levels):
-                    maps = model.predict(film, rate=RATE)[SHOWN : SHOWN + 1]
-                scores = recordings.scored(maps, "photographs", clip, [0])
-                found.setdefault(name + way, {})[clip] = scores
+    }
+    for name, make in STILLS.items():
+        film = make(picture.repeat(LENGTH, 0))
+        for way, levels in WAYS.items():
+            with change(levels):
+                maps = model.predict(film, rate=RATE)[SHOWN : SHOWN + 1]
+            found[name + way] = recordings.scored(maps, "photographs", clip, [0])
     return found
 
 
-def of_films(
-    model: Model, recordings: Recordings, name: str, clips: list[str]
-) -> dict[str, Scores]:
-    """Return the scores of a set's films: as they are, and with held frames, both ways."""
-    found: dict[str, Scores] = {}
-    for clip in clips:
-        frames, rate = recordings.frames(name, clip, FIRST)
-        chosen = recordings.looked(name, clip, EVERY[name], FIRST)
-        for how, times in HELD.items():
-            place = (np.arange(round(len(frames) * times)) / times).astype(int)
-            first = [int(np.searchsorted(place, frame)) for frame in range(len(frames))]
-            for way, levels in (("", stillness.CHANGE), (NEXT_FRAME, NEXT)):
-                with change(levels):
-                    maps = model.predict(frames[place], rate=times * rate)[first]
-                scores = recordings.scored(maps, name, clip, chosen)
-                found.setdefault(how + way, {})[clip] = scores
+def of_film(model: Model, recordings: Recordings, name: str, clip: str) -> Scores:
+    """Return the scores of a set's film: as it is, and with held frames, both ways."""
+    frames, rate = recordings.frames(name, clip, FIRST)
+    chosen = recordings.looked(name, clip, EVERY[name], FIRST)
+    found: Scores = {}
+    for how, times in HELD.items():
+        place = (np.arange(round(len(frames) * times)) / times).astype(int)
+        first = np.searchsorted(place, np.arange(len(frames)))
+        for way, levels in WAYS.items():
+            with change(levels):
+                maps = model.predict(frames[place], rate=times * rate)[first]
+            found[how + way] = recordings.scored(maps, name, clip, chosen)
     return found
 
 
@@ -132,25 +129,33 @@ def main() -> None:
     recordings = Recordings(given.data)
     sets = ["photographs", *EVERY]
     recordings.make(sets)
+    kept = Finished(given.data / "stillness.json")
     about = (
-        f"{today()}. Means over photographs or clips [95 %, bootstrap over them], protocol `mit` "
-        f"at 640x480. A photograph's film has {LENGTH} frames at {RATE} frames/s, of which one is "
-        f"scored. Of the other films the first {FIRST} frames are seen, at most; each 8th of the "
-        "ten clips is scored and each third of DHF1K 002. Flow is that of `gfsalnet predict`, or "
-        "goes to the next frame, whatever that is."
+        f"{today()}. Means over 50 photographs or over clips [95 %, bootstrap over them], protocol "
+        f"`mit` at 640x480. A photograph's film has {LENGTH} frames at {RATE} frames/s, of which "
+        f"one is scored. Of the other films the first {FIRST} frames are seen, at most; each 8th "
+        "of the ten clips is scored and each third of DHF1K 002. Flow is that of `gfsalnet "
+        "predict`, or goes to the next frame, whatever that is."
     )
     parts = ["# Repeated frames and still shots", "", fill(about, 100)]
     for asked in given.models:
         model = load(asked)
         for name in sets:
-            clips = recordings.clips(name)[: 2 if given.quick else None]
-            made = (
-                of_pictures(model, recordings, clips)
-                if SETS[name].still
-                else of_films(model, recordings, name, clips)
+            still = SETS[name].still
+            clips = recordings.clips(name)[:: 2 if still else 1][: 2 if given.quick else None]
+            ask = (
+                partial(of_picture, model, recordings)
+                if still
+                else partial(of_film, model, recordings, name)
             )
-            title = f"{model.name}, {SETS[name].title}"
-            table = [row(how, *(cell(one, key) for key in METRICS)) for how, one in made.items()]
+            made = {
+                clip: kept.get(f"{identity(model)}/{clip}", partial(ask, clip)) for clip in clips
+            }
+            title = f"{model.name}, {SETS[name].title.removeprefix('100 ')}"
+            table = [
+                row(how, *(cell({clip: made[clip][how] for clip in clips}, key) for key in METRICS))
+                for how in made[clips[0]]
+            ]
             parts += [*head(title, *METRICS), *table]
             print("\n".join(table), flush=True)
     text = "\n".join([*parts, "", "`python bench/stillness.py`."])
