@@ -109,10 +109,12 @@ def of_film(model: Model, recordings: Recordings, name: str, clip: str) -> Score
     found: Scores = {}
     for how, times in HELD.items():
         place = (np.arange(round(len(frames) * times)) / times).astype(int)
-        first = np.searchsorted(place, np.arange(len(frames)))
+        # Of the copies of a frame that is scored, by turns the first, the second, ...
+        copies = [np.flatnonzero(place == frame) for frame in range(len(frames))]
+        shown = [one[frame // EVERY[name] % len(one)] for frame, one in enumerate(copies)]
         for way, levels in WAYS.items():
             with change(levels):
-                maps = model.predict(frames[place], rate=times * rate)[first]
+                maps = model.predict(frames[place], rate=times * rate)[shown]
             found[how + way] = recordings.scored(maps, name, clip, chosen)
     return found
 

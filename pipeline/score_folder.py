@@ -157,9 +157,10 @@ def show(measured: dict[str, Measurement], findings: Sequence[Finding], out: Pat
         means = (found.means.get(metric) for metric in metrics)
         cells = ("-" if mean is None else f"{mean:.3f}" for mean in means)
         table.add_row(name, str(found.frames), *cells)
-    wide = console.options.update(max_width=_WIDEST)
-    # Where nobody says how wide it is, as in a pipe, rich would cut columns to fit 80.
-    console.width = max(console.width, console.measure(table, options=wide).maximum)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        # Nobody says how wide it is, and rich would cut columns to fit 80.
+        wide = console.options.update(max_width=_WIDEST)
+        console.width = max(console.width, console.measure(table, options=wide).maximum)
     console.print(table)
     for finding in findings:
         console.print(str(finding), markup=False, highlight=False)

@@ -83,11 +83,10 @@ class Flows:
         Raises:
             InputError: Its weights are missing or damaged.
         """
-        # By way of `self`, because the source changes.
-        self._pairs = Pairs(lambda frame: self.source[frame], rate)
+        self._pairs = Pairs(rate)
         alone = isinstance(settings, ImageFlowEstimator)
         self.reach = 0 if alone else self._pairs.reach
-        """How many frames before and behind a key frame its flow may need."""
+        """How many frames behind a key frame its flow may need; before it, twice as many."""
         self._last: tuple[tuple[int, int], NDArray[np.float32]] | None = None
         if weights := getattr(settings, "weights", None):
             settings = settings.model_copy(update={"weights": own(weights)})
@@ -108,11 +107,9 @@ class Flows:
         frame = self.place.start + key * self.place.step
         if not self.reach:
             return np.asarray(self._estimate(self.source[frame][None])[0])
-        pair = self._pairs.at(frame, self.place.start, self.place.stop - 1)
+        pair = self._pairs.at(self.source, frame, self.place.start, self.place.stop - 1)
         if pair is not None:
             return self._between(*pair)
-        if frame + self.reach >= self.place.stop and key:  # the shot ends too soon to tell
-            return self[key - 1]
         height, width = self.source[frame].shape[:2]
         return np.zeros((2, height // QUARTER, width // QUARTER), np.float32)
 

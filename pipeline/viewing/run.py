@@ -27,6 +27,7 @@ from torch import nn
 
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic, disk_errors, remove
+from pipeline.runtime.version import VERSION
 from pipeline.viewing.media.film import Film
 from pipeline.viewing.piece import Piece, Product
 from pipeline.viewing.watch import Carried, watch
@@ -180,6 +181,7 @@ def _made_from(
         "film": [source, chosen],
         "model": [model.name, model.about, model.sha256, _weights(model.network)],
         "every": every,
+        "version of gfsalnet": VERSION,
         "product or option": [[type(one).__name__, _plain(vars(one))] for one in products],
     }
     return {

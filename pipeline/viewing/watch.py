@@ -3,8 +3,7 @@
 The network sees every `every`-th frame of a shot, its key frames, from its first one on. Between
 them maps and flow are interpolated linearly; behind the last one they stay as they are. The flow of
 a key frame goes to the film's next frame, whatever `every` is, since that is what networks learnt
-from, unless that one repeats it (network/stillness.py); the end of a shot repeats the flow before
-it.
+from. Where frames repeat one another or nothing moves, network/stillness.py says what it is.
 
 A piece ends with a key frame or with its shot, where a call of the network ends as well, so that
 the pieces of a shot have the maps of the shot in one stretch, to the last digit.
@@ -159,7 +158,7 @@ def watch(
         """The first frame that is needed to go on."""
         windows = place.first - every * (sight.before + 1) if place.last else place.first
         if flows is not None:
-            windows = min(windows, place.first - flows.reach)
+            windows = min(windows, place.first - 2 * flows.reach)
         return max(0, min(place.first - LEAD, max(place.start, windows)))
 
     base = context(now)

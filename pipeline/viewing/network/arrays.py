@@ -1,5 +1,6 @@
 """Maps of frames that lie in an array or a tensor, whatever its layout."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -79,23 +80,22 @@ def flow_of(
 ) -> NDArray[np.float32]:
     """Return the flow of each so many-th frame, [n, 2, y/4, x/4], pixels per frame.
 
-    It goes to the next frame, or, where that one repeats it, to the first that does not; where
-    nothing moves, it is zero. The end repeats the flow before it. There are `rate` frames/s.
+    It goes to the next frame as a rule; see `Pairs` for repeats, still shots and the end. There are
+    `rate` frames/s.
     """
     estimator = build_estimator(settings, threads)
     count, height, width = pictures.shape[:3]
     chosen = range(0, count, every)
     if isinstance(settings, ImageFlowEstimator):  # which needs no second frame
         return np.concatenate([estimator(pictures[frame][None]) for frame in chosen])
-    pairs = Pairs(pictures.__getitem__, rate)
-    shown = [pairs.at(frame, 0, count - 1) for frame in chosen]
+    pairs = Pairs(rate)
+    shown = [pairs.at(pictures, frame, 0, count - 1) for frame in chosen]
     flows = np.zeros((len(chosen), 2, height // QUARTER, width // QUARTER), np.float32)
     for keys, frames in _chains(shown):
         made = estimator(np.stack([pictures[frame] for frame in frames]))
         flows[keys] = made / np.diff(frames).astype(np.float32)[:, None, None, None]
     for key, pair in enumerate(shown[1:], 1):
-        too_soon = pair is None and chosen[key] + pairs.reach >= count  # the end, to tell
-        if too_soon or (pair is not None and pair == shown[key - 1]):
+        if pair is not None and pair == shown[key - 1]:
             flows[key] = flows[key - 1]
     return flows
 
@@ -128,7 +128,7 @@ def predicted(
 ) -> NDArray[np.float32]:
     """Return the maps of frames; see `pipeline.viewing.network.load.Model.predict`."""
     frames, single = frames_of(given)
-    if not isinstance(every, int | np.integer) or every < 1 or not rate > 0:
+    if not isinstance(every, int | np.integer) or every < 1 or not 0 < rate < math.inf:
         raise InputError(
             f"expected every >= 1, a whole number, and a rate above 0, got {every} and {rate:g}"
         )

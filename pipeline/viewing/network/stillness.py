@@ -6,8 +6,8 @@ by noise alone, of which an estimator makes a flow of some pixels. Here frames a
 one differs by more than noise, and where none does within an eighth of a second, nothing moves.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
+import math
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,43 +16,70 @@ from numpy.typing import NDArray
 from pipeline.stores.kinds import QUARTER
 
 REACH = 1 / 8
-"""Seconds: a drawing is held for three frames of 24 in a second, at most, and so is a frame."""
+"""Seconds: a drawing stays for three frames of 24 in a second, at most."""
+MOST = 32
+"""Frames within REACH, at most: of a film whose rate is nonsense, no more are held in memory."""
 CHANGE = 5.0
-"""Of 255 levels of grey, in the mean of 4x4 pixels. At 384x288, no cell of a still shot changes by
-more within REACH: H.264 at CRF 30 comes to 2.5, at CRF 36 to 5.9, a static camera's own noise to 4
-or so, and a person who stands and sways begins at 11 (docs/light.md)."""
+"""Of 255 levels of grey, in the mean of 4x4 pixels, what is more than noise. Within REACH, at
+384x288, still photographs in H.264 change by 2.5 at most at CRF 30 and 5.9 at CRF 36, those of a
+static camera by 4 or so, and a person who stands and sways changes by 11 and more."""
+
+
+class Frames(Protocol):
+    """The frames of a film, RGB [y, x, 3], by their index."""
+
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]: ...
 
 
 class Pairs:
-    """The two frames that show the motion at a frame, of a film of so many frames/s."""
+    """The two frames that show the motion at a frame, in a film of so many frames/s.
 
-    def __init__(self, frame: Callable[[int], NDArray[np.uint8]], rate: float) -> None:
-        """Take what gives a frame by its index, RGB [y, x, 3], and the frames/s."""
-        self.reach = max(1, round(REACH * rate))
-        """How many frames before and behind a frame are compared with it, at most."""
-        self._cells = lru_cache(2 * self.reach + 2)(lambda index: _cells(frame(index)))
+    Of a variable rate, the mean is what counts.
+    """
 
-    def at(self, frame: int, first: int, last: int) -> tuple[int, int] | None:
-        """Return the first of the frames that are still this one, and the next that has moved.
+    def __init__(self, rate: float) -> None:
+        """Take the frames/s."""
+        self.reach = min(MOST, max(1, math.ceil(REACH * rate)))
+        """How many frames behind a frame are compared with it, at most, and how many before."""
+        self._known: dict[int, NDArray[np.float32]] = {}
 
-        None: nothing moves. Frames before `first` and behind `last` are left alone.
+    def at(self, frames: Frames, frame: int, first: int, last: int) -> tuple[int, int] | None:
+        """Return a frame and a later one: the flow between them, per frame, is the motion here.
+
+        These are the first frame of the run that shows the same picture, and the first one behind
+        the run. At the end of a shot, they are those of the motion that led to its last picture.
+        None: nothing moves.
+
+        Args:
+            frames: Of the film; those from twice `reach` before the given one to `reach` behind
+                it.
+            frame: The given one.
+            first: The shot's first frame.
+            last: The shot's last frame, or one that is farther off than `reach`.
         """
         behind = range(frame + 1, min(frame + self.reach, last) + 1)
-        moved = next((later for later in behind if self._differ(frame, later)), None)
-        if moved is None:
-            return None
         before = range(frame - 1, max(frame - self.reach, first) - 1, -1)
-        other = next((earlier for earlier in before if self._differ(frame, earlier)), None)
-        held = before.stop if other is None else other
-        return held + 1, moved
+        moved = next((one for one in behind if self._differ(frames, frame, one)), None)
+        other = next((one for one in before if self._differ(frames, frame, one)), None)
+        if moved is None:
+            ends = frame + self.reach > last
+            return self.at(frames, other, first, frame) if ends and other is not None else None
+        if other is None:
+            # Longer than a picture is held: what moves next begins to.
+            return (first if before.stop < first else frame), moved
+        return other + 1, moved
 
-    def _differ(self, one: int, other: int) -> bool:
-        return bool(np.abs(self._cells(one) - self._cells(other)).max() > CHANGE)
+    def _differ(self, frames: Frames, one: int, other: int) -> bool:
+        change = np.abs(self._cells(frames, one) - self._cells(frames, other))
+        return bool(change.max() > CHANGE)
 
-
-def _cells(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Mean grey of cells of 4x4 pixels."""
-    height, width = frame.shape[:2]
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    size = (max(1, width // QUARTER), max(1, height // QUARTER))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
+    def _cells(self, frames: Frames, index: int) -> NDArray[np.float32]:
+        """Mean grey of a frame's cells of 4x4 pixels; those of the last frames are kept."""
+        if index not in self._known:
+            frame = frames[index]
+            size = tuple(max(1, side // QUARTER) for side in frame.shape[1::-1])
+            grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
+            if len(self._known) > 3 * self.reach + 1:
+                del self._known[next(iter(self._known))]
+            self._known[index] = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
+        return self._known[index]

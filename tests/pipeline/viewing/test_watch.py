@@ -70,28 +70,32 @@ def joined(pieces: list[Piece]) -> dict[str, Any]:
 
 
 def flow_of(frames: list[Any], keys: range) -> Any:
-    """Between the frames next to each other that differ; behind them the flow before it stays."""
-    estimate, made = build_estimator(DIS, 1), [np.zeros((2, 8, 12), np.float32)]
+    """From the first frame of a run that looks alike to the one behind it, per frame."""
+    estimate = build_estimator(DIS, 1)
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float64) for frame in frames]
     cells = [one.reshape(8, 4, 12, 4).mean((1, 3)) for one in grey]
 
-    def still(one: int, other: int) -> bool:
-        return 0 <= other < len(frames) and bool(np.abs(cells[one] - cells[other]).max() <= CHANGE)
+    def differs(one: int, other: int) -> bool:
+        return bool(np.abs(cells[one] - cells[other]).max() > CHANGE)
 
-    for key in keys:
-        first, last = key, key + 1
-        while still(key, last) and last < key + REACH:
-            last += 1
-        while still(key, first - 1) and first > key - REACH:
-            first -= 1
-        if last == len(frames):  # the end
-            made.append(made[-1])
-        elif still(key, last):
-            made.append(np.zeros_like(made[0]))
-        else:
-            flow = estimate(np.stack([frames[first], frames[last]]))[0]
-            made.append(flow / np.float32(last - first))
-    return np.stack(made[1:])
+    def pair(key: int) -> tuple[int, int] | None:
+        near = range(max(0, key - REACH), min(len(frames), key + REACH + 1))
+        later = [one for one in near if one > key and differs(key, one)]
+        earlier = [one for one in near if one < key and differs(key, one)]
+        if later and earlier:
+            return earlier[-1] + 1, later[0]
+        if later:
+            return 0 if key <= REACH else key, later[0]
+        return pair(earlier[-1]) if earlier and key + REACH >= len(frames) else None
+
+    made = []
+    for shown in map(pair, keys):
+        flow = np.zeros((2, 8, 12), np.float32)
+        if shown is not None:
+            flow = estimate(np.stack([frames[shown[0]], frames[shown[1]]]))[0]
+            flow /= np.float32(shown[1] - shown[0])
+        made.append(flow)
+    return np.stack(made)
 
 
 @pytest.mark.parametrize("every", [1, 4])
@@ -135,7 +139,7 @@ def test_it_goes_on_behind_any_piece(
         assert all(same(one, other) for one, (other, _) in zip(rest, whole[k + 1 :], strict=True))
         # Decoding begins near the piece, and not with the film.
         windows = every * (sight.before + 1)
-        assert carried.first - Frames.begun[-1] <= max(REACH, windows)
+        assert carried.first - Frames.begun[-1] <= max(2 * REACH, windows)
 
 
 def test_pieces_follow_one_another_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +208,7 @@ def test_a_frame_that_repeats_the_one_before_is_not_seen_again(
     for k, (_, carried) in enumerate(whole):
         rest = seen(film, model, every=every, after=carried)
         assert all(same(one, other) for one, (other, _) in zip(rest, whole[k + 1 :], strict=True))
-    # The last frame before a change has another flow, and so another map.
+    # The last frames before a change have another flow, and so another map.
     new = [
         k
         for k in range(1, len(keys))
@@ -215,6 +219,23 @@ def test_a_frame_that_repeats_the_one_before_is_not_seen_again(
     model.network.given = 0
     seen(film, model, every=every)
     assert model.network.given == 1 + len(new) < len(keys) / 2
+
+
+@pytest.mark.parametrize("every", [1, 3, 10])
+@pytest.mark.parametrize("flows", [0, 3])
+def test_held_frames_and_pauses(monkeypatch: pytest.MonkeyPatch, every: int, flows: int) -> None:
+    monkeypatch.setattr(watching, "LONGEST", 8)
+    random = np.random.default_rng(every)
+    film = drawn_film(90)
+    place = np.repeat(np.arange(90), random.choice([1, 1, 2, 3, 9], 90))[:90]
+    film.frames = [film.frames[frame] for frame in place]
+    model = model_of(Network(Sight(carries=True, flows=flows, together=4)), DIS)
+    whole = list(watch(film, model, every=every))
+    found_here = joined([piece for piece, _ in whole])
+    assert np.array_equal(found_here["flow"][::every], flow_of(film.frames, range(0, 90, every)))
+    for k, (_, carried) in enumerate(whole):
+        rest = seen(film, model, every=every, after=carried)
+        assert all(same(one, other) for one, (other, _) in zip(rest, whole[k + 1 :], strict=True))
 
 
 def test_only_the_maps_that_are_used_are_kept() -> None:
