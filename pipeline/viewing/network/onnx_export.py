@@ -2,8 +2,9 @@
 
 A file has one network, in one domain, for frames of one size. Its inputs are `frame` [1, 3, H, W],
 RGB in 0..1, and where the network has a motion stream `flow` [1, 2, H, W], right and down, pixels
-per frame; where it carries a state, `state`, which is zeros at first and afterwards the output
-`next_state`. The other outputs are the maps [1, 1, H, W], by their names here.
+per frame, 0 where nothing moves; where it carries a state, `state`, which is zeros at first and
+afterwards the output `next_state`. The other outputs are the maps [1, 1, H, W], by their names
+here.
 """
 
 import contextlib
