@@ -220,7 +220,8 @@ def page(
         "score; their authors' weights are not ours to pass on, or a training or a fit of the "
         "workflow makes them (bench/results/rivals.md, learning.md and classical.md have scores of "
         "such trainings). GFLOP are multiplications and additions of convolutions and matrix "
-        "products, of the network + of the flow that it looks at; a dash: there are none."
+        "products for a frame of the film below, of the network + of the flow that it looks at; a "
+        "dash: there are none. MB are those of the weights in float16."
     )
     speed = (
         f"A drawn film of {SIZE[0]}x{SIZE[1]}, H.264 in and out, becomes an overlay of every frame "
