@@ -52,8 +52,7 @@ def compressed(frames: NDArray[np.uint8], crf: int) -> NDArray[np.uint8]:
     """Return what H.264 makes of frames [t, y, x, 3]."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
-        codec = {"vcodec": "libx264", "crf": crf}
-        with write_frames(path, frames.shape[1:], RATE, **codec) as write:
+        with write_frames(path, frames.shape[1:], RATE, vcodec="libx264", crf=crf) as write:
             for frame in frames:
                 write(frame)
         with Reader(open_film(path)) as reader:
