@@ -33,8 +33,9 @@ from torch import nn
 from pipeline.planning.load import configured
 from pipeline.planning.needs import flow_name, flows, network_arguments
 from pipeline.training.networks import build_network
-from pipeline.viewing import keys, run, watch
+from pipeline.viewing import run, watch
 from pipeline.viewing.media.film import open_film
+from pipeline.viewing.network.flows import Flows
 from pipeline.viewing.network.load import known_names, load
 from pipeline.viewing.network.model import Model
 from pipeline.viewing.products import overlay
@@ -152,7 +153,7 @@ def measured(case: Case, source: Path, weights: Path | None, threads: int) -> di
     clock.wrap(watch.Reader, "take", "decode")
     clock.wrap(overlay, "overlay", "draw")
     clock.wrap(overlay, "write_part", "encode")
-    clock.wrap(keys.Flows, "_of", "flow")
+    clock.wrap(Flows, "_of", "flow")
     clock.wrap(watch.Cuts, "add", "other")
     clock.wrap(watch, "_between", "other")
     clock.wrap(watch.Carried, "save", "other")

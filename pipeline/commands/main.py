@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = build_parser()
     given, strange = parser.parse_known_args(words)
     if strange:
-        given.usage(f"unrecognized arguments: {' '.join(strange)}")
+        given.refuse(f"unrecognized arguments: {' '.join(strange)}")
     given.parser, given.passed_on = parser, passed_on
 
     from pipeline.runtime.cli import in_a_line  # it imports pydantic, which `--help` need not

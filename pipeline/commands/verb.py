@@ -36,7 +36,7 @@ class Verb:
         paragraphs = [self.about, *self.details.strip().split("\n\n")]
         parser.description = "\n\n".join(textwrap.fill(one, 79) for one in paragraphs if one)
         parser.epilog = "\n".join(["examples:", *(f"  {example}" for example in self.examples)])
-        parser.set_defaults(usage=parser.error)  # argparse itself would show that of all tasks
+        parser.set_defaults(refuse=parser.error)  # argparse's own would show the usage of all tasks
         self.options(parser)
 
 

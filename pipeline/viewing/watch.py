@@ -3,7 +3,7 @@
 The network sees every `every`-th frame of a shot, its key frames, from its first one on. Between
 them maps and flow are interpolated linearly; behind the last one they stay as they are. The flow of
 a key frame goes to the film's next frame, whatever `every` is, since that is what networks learnt
-from. Where frames repeat one another or nothing moves, network/stillness.py says what it is.
+from. Of frames that repeat one another, and where nothing moves, see network/stillness.py.
 
 A piece ends with a key frame or with its shot, where a call of the network ends as well, so that
 the pieces of a shot have the maps of the shot in one stretch, to the last digit.
@@ -25,8 +25,9 @@ from pipeline.evaluation.watching import Found, found, whole_calls
 from pipeline.runtime.errors import InputError
 from pipeline.runtime.files import atomic
 from pipeline.stores.kinds import QUARTER
-from pipeline.viewing.keys import Flows, Keys, Source
+from pipeline.viewing.keys import Keys, Source
 from pipeline.viewing.media.film import Film, Reader
+from pipeline.viewing.network.flows import Flows
 from pipeline.viewing.piece import SIDES, Piece
 from pipeline.viewing.shots import LEAD, Cuts
 

@@ -177,8 +177,9 @@ def test_frames_that_a_failed_job_took_away_are_made_again(calls: list[list[str]
 
 
 def test_the_table_of_means_is_whole_in_a_pipe(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     found = Measurement("clip", 7, ("a",), {}, dict.fromkeys(METRICS, 0.5), {}, {}, {})
     score_folder.show({"pysaliency": found}, [], tmp_path)
     said = capsys.readouterr().out

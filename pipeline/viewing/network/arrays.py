@@ -1,25 +1,20 @@
 """Maps of frames that lie in an array or a tensor, whatever its layout."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from pipeline.config.data import Flow, ImageFlowEstimator
+from pipeline.config.data import ImageFlowEstimator
 from pipeline.evaluation.watching import found
-from pipeline.preprocessing.flow_estimators import build_estimator
 from pipeline.runtime.errors import InputError
-from pipeline.stores.kinds import QUARTER
 from pipeline.viewing.network.fitting import Fitted
-from pipeline.viewing.network.stillness import Pairs
+from pipeline.viewing.network.flows import Flows
 
-_BLOCK = 32
-"""Flows that are estimated at once."""
 _ROUNDING = 1e-3
 """By which floats may leave 0..1: less than a level of 8 bits."""
 
@@ -75,49 +70,6 @@ def frames_of(given: ArrayLike | Tensor) -> tuple[NDArray[Any], bool]:
     return (array[None], True) if array.ndim == 3 else (array, False)
 
 
-def flow_of(
-    pictures: Pictures, every: int, rate: float, settings: Flow, threads: int
-) -> NDArray[np.float32]:
-    """Return the flow of each so many-th frame, [n, 2, y/4, x/4], pixels per frame.
-
-    It goes to the next frame as a rule; see `Pairs` for repeats, still shots and the end. There are
-    `rate` frames/s.
-    """
-    estimator = build_estimator(settings, threads)
-    count, height, width = pictures.shape[:3]
-    chosen = range(0, count, every)
-    if isinstance(settings, ImageFlowEstimator):  # which needs no second frame
-        return np.concatenate([estimator(pictures[frame][None]) for frame in chosen])
-    pairs = Pairs(rate)
-    shown = [pairs.at(pictures, frame, 0, count - 1) for frame in chosen]
-    flows = np.zeros((len(chosen), 2, height // QUARTER, width // QUARTER), np.float32)
-    for keys, frames in _chains(shown):
-        made = estimator(np.stack([pictures[frame] for frame in frames]))
-        flows[keys] = made / np.diff(frames).astype(np.float32)[:, None, None, None]
-    for key, pair in enumerate(shown[1:], 1):
-        if pair is not None and pair == shown[key - 1]:
-            flows[key] = flows[key - 1]
-    return flows
-
-
-def _chains(
-    shown: Sequence[tuple[int, int] | None],
-) -> Iterator[tuple[list[int], list[int]]]:
-    """Places of pairs of which each begins where the one before ends, and all their frames."""
-    keys: list[int] = []
-    frames: list[int] = []
-    for key, pair in enumerate(shown):
-        if pair is None or (key and pair == shown[key - 1]):
-            continue
-        if keys and (frames[-1] != pair[0] or len(keys) == _BLOCK):
-            yield keys, frames
-            keys, frames = [], []
-        keys.append(key)
-        frames.extend(pair[bool(frames) :])
-    if keys:
-        yield keys, frames
-
-
 def predicted(
     fit: Callable[[int, int, float, bool], Fitted],
     given: ArrayLike | Tensor,
@@ -139,7 +91,8 @@ def predicted(
     pictures = Pictures(frames, fitted.size)
     motion = None
     if fitted.flow is not None and (not still or isinstance(fitted.flow, ImageFlowEstimator)):
-        motion = flow_of(pictures, every, rate, fitted.flow, torch.get_num_threads())
+        motion = Flows(fitted.flow, rate)
+        motion.source, motion.place = pictures, range(0, count, every)
     seen = Pictures(frames[::every], fitted.size)
     out = np.empty((count, height, width), np.float32)
     place = 0

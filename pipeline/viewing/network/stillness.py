@@ -18,11 +18,12 @@ from pipeline.stores.kinds import QUARTER
 REACH = 1 / 8
 """Seconds: a drawing stays for three frames of 24 in a second, at most."""
 MOST = 32
-"""Frames within REACH, at most: of a film whose rate is nonsense, no more are held in memory."""
+"""Frames on either side, at most, whatever the rate: they are held in memory."""
 CHANGE = 5.0
-"""Of 255 levels of grey, in the mean of 4x4 pixels, what is more than noise. Within REACH, at
-384x288, still photographs in H.264 change by 2.5 at most at CRF 30 and 5.9 at CRF 36, those of a
-static camera by 4 or so, and a person who stands and sways changes by 11 and more."""
+"""Of 255 levels of grey, in the mean of 4x4 pixels: what is more than noise. Within REACH, at
+384x288, the largest change in a still photograph is 2.5 in H.264 at CRF 30 and 5.9 at CRF 36. In
+films of a static camera (workflow/teaching/sources.csv) it is 2 to 8 where nothing moves, and 11 or
+more where a person stands and sways."""
 
 
 class Frames(Protocol):
@@ -40,15 +41,15 @@ class Pairs:
     def __init__(self, rate: float) -> None:
         """Take the frames/s."""
         self.reach = min(MOST, max(1, math.ceil(REACH * rate)))
-        """How many frames behind a frame are compared with it, at most, and how many before."""
+        """Frames before a frame, and frames behind it, that are compared with it, at most."""
         self._known: dict[int, NDArray[np.float32]] = {}
 
     def at(self, frames: Frames, frame: int, first: int, last: int) -> tuple[int, int] | None:
         """Return a frame and a later one: the flow between them, per frame, is the motion here.
 
-        These are the first frame of the run that shows the same picture, and the first one behind
-        the run. At the end of a shot, they are those of the motion that led to its last picture.
-        None: nothing moves.
+        They are the first frame of the run that shows the same picture, and the first one behind
+        that run. After a pause, which is a run longer than `reach`, the given frame begins. At the
+        end of a shot they are the two that led to its last picture. None: nothing moves.
 
         Args:
             frames: Of the film; those from twice `reach` before the given one to `reach` behind
@@ -65,8 +66,8 @@ class Pairs:
             ends = frame + self.reach > last
             return self.at(frames, other, first, frame) if ends and other is not None else None
         if other is None:
-            # Longer than a picture is held: what moves next begins to.
-            return (first if before.stop < first else frame), moved
+            paused = before.stop >= first  # and not the beginning of the shot
+            return (frame if paused else first), moved
         return other + 1, moved
 
     def _differ(self, frames: Frames, one: int, other: int) -> bool:

@@ -140,7 +140,7 @@ def stopped_after_three(place: Place) -> None:
 
 
 def test_what_was_made_from_something_else_is_thrown_away(
-    place: Place, capsys: pytest.CaptureFixture[str]
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def other_film() -> None:
         place.film.source.write_text("another film")
@@ -148,7 +148,15 @@ def test_what_was_made_from_something_else_is_thrown_away(
     def other_weights() -> None:
         place.model.network.weight[0, 0, 0, 0] += 1
 
-    for change, name in ((other_film, "film"), (other_weights, "model")):
+    def other_version() -> None:
+        monkeypatch.setattr(run, "VERSION", "another")
+
+    changes = {
+        "film": other_film,
+        "model": other_weights,
+        "version of gfsalnet": other_version,
+    }
+    for name, change in changes.items():
         stopped_after_three(place)
         change()
         capsys.readouterr()

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from model.sight import Sight
 from pipeline.config.data import DisFlow, ImageFlowEstimator
 from pipeline.runtime.errors import InputError
-from pipeline.viewing.network import arrays
-from pipeline.viewing.network.arrays import Pictures, flow_of
+from pipeline.viewing.network import flows
 from pipeline.viewing.network.load import Model, load
 from tests.pipeline.viewing.network.drawn_weights import official, ours
 
@@ -100,61 +99,15 @@ def test_memory_goes_through_a_film_and_not_through_pictures(unisal: Model) -> N
     np.testing.assert_allclose(unisal.predict(four, rate=12, every=2)[[0, 2]], film_maps, atol=1e-5)
 
 
-DIS = DisFlow(estimator="dis", preset="fast", cut=None)
-
-
-def flow(frames: NDArray[np.uint8], every: int = 1, rate: float = 25.0) -> NDArray[np.float32]:
-    return flow_of(Pictures(frames, frames.shape[1:3]), every, rate, DIS, 1)
-
-
-def test_flow_is_that_of_each_frame_to_the_next() -> None:
-    each = flow(film(40))
-    assert each.shape == (40, 2, 16, 24)
-    middle = each[:, :, 4:-4, 6:-6].mean((2, 3))
-    assert np.abs(middle - [3, 0]).max() < 0.5
-    np.testing.assert_array_equal(each[-1], each[-2])
-    sparse = flow(film(40), 13)
-    np.testing.assert_allclose(sparse, each[::13], atol=1e-5)
-    assert not flow(film(1)).any()
-
-
-def test_frames_that_are_held_have_the_flow_of_the_motion_per_frame() -> None:
-    frames = film(20)
-    held = flow(frames.repeat(2, 0), rate=50)
-    np.testing.assert_allclose(held[:38:2], flow(frames)[:19] / 2, atol=1e-5)
-    np.testing.assert_array_equal(held[1::2], held[::2])
-    third = flow(frames[np.arange(50) * 2 // 5], rate=60)  # 24 frames/s at 60
-    middle = third[:, 0, 4:-4, 6:-6].mean((1, 2))
-    assert middle.min() > 0.9
-    assert middle.max() < 1.6
-    with_every = flow(frames.repeat(2, 0), 4, rate=50)
-    np.testing.assert_allclose(with_every[:9], flow(frames)[:18:2] / 2, atol=1e-5)
-
-
-def test_noise_is_no_motion() -> None:
-    random = np.random.default_rng(0)
-    still = film(1).repeat(12, 0)
-    noisy = np.clip(still + random.normal(0, 3, still.shape), 0, 255).astype(np.uint8)
-    assert not flow(noisy).any()
-    # What moves by less than a pixel in a frame is seen over some frames.
-    wide = [cv2.resize(frame, None, fx=8, fy=8) for frame in film(1)]
-    slow = [np.roll(wide[0], step, 1)[:, ::8][::8] for step in range(12)]
-    middle = flow(np.stack(slow))[:, 0, 4:-4, 6:-6].mean((1, 2))
-    assert np.abs(middle - 1 / 8).max() < 0.06
-
-
-def test_flow_of_single_frames_needs_no_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = []
-
-    def estimate(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        given.append(len(frames))
-        return np.full((len(frames), 2, 16, 24), frames.mean(), np.float32)
-
-    monkeypatch.setattr(arrays, "build_estimator", lambda *_: estimate)
-    frames, alone = film(5), ImageFlowEstimator.model_construct()
-    found = flow_of(Pictures(frames, (64, 96)), 2, 25.0, alone, 1)
-    np.testing.assert_allclose(found[:, 0, 0, 0], frames[::2].mean((1, 2, 3)))
-    assert given == [1, 1, 1]
+def test_flow_of_single_frames_is_given_of_pictures_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    fives = np.full((1, 2, 16, 24), 5, np.float32)
+    monkeypatch.setattr(flows, "build_estimator", lambda *_: lambda frames: fives)
+    alone = ImageFlowEstimator.model_construct()
+    model = Model("still", "none", Mean(), flow=alone, trained=(64, 96))
+    seen = []
+    model.network.register_forward_pre_hook(lambda _, given: seen.append(given[1]))
+    model.predict(film(2), still=True)
+    assert torch.stack(seen).eq(5).all()
 
 
 def test_a_network_with_a_motion_stream_is_given_flow(tmp_path: Path) -> None:
